@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// Runs the TypeScript sources directly, which needs Node 24: where the machine's own node is older, the one in
+// node_modules takes over.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const needed = 24;
+if (Number.parseInt(process.versions.node, 10) >= needed) {
+  enableCompileCache();
+  await import("../src/cli/main.ts");
+} else {
+  const local = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url));
+  if (!existsSync(local)) {
+    console.error(
+      `llava: Node ${needed} or newer is needed, this is ${process.versions.node}; run "npm install" in the project first.`,
+    );
+    process.exit(1);
+  }
+  const child = spawn(local, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
+}
