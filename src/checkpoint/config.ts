@@ -34,6 +34,8 @@ export interface LlamaConfig {
   /** Bias of the attention's output projection (Llama with attention_bias). */
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
+  /** Tokens a query sees back at most; undefined = all. No mask is needed for sequences up to it. */
+  readonly slidingWindow?: number;
 }
 
 /** A CLIP vision transformer: patch convolution without bias, class token, learned positions, pre-norm blocks. */
