@@ -1,0 +1,5 @@
+export { type EnsureNativeOptions, ensureNative, locateNative, type Native } from "./addon.ts";
+export { cacheFolder, type Environment } from "./cache.ts";
+export { ensureLibtorch } from "./installLibtorch.ts";
+export { findLibtorch, type Libtorch, type LibtorchSearch, type RejectedLibtorch } from "./libtorch.ts";
+export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
