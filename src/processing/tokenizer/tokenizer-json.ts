@@ -1,0 +1,248 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LlavaError } from "../../errors.ts";
+import type { AddedToken } from "./added-tokens.ts";
+import { BpeTokenizer } from "./bpe-tokenizer.ts";
+import type { MergeRank } from "./byte-pair-encoding.ts";
+import { readSentencePieceModel, sentencePieceTokenizer } from "./sentence-piece.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import { type Component, someComponent, wordSplitter } from "./words.ts";
+
+interface TokenizerJson {
+  readonly added_tokens?: readonly AddedTokenJson[];
+  readonly normalizer?: Component | null;
+  readonly pre_tokenizer?: Component | null;
+  readonly post_processor?: Component | null;
+  readonly decoder?: Component | null;
+  readonly model: {
+    readonly type?: string;
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly merges: readonly (string | readonly [string, string])[];
+    readonly unk_token?: string | null;
+    readonly ignore_merges?: boolean;
+  };
+}
+
+interface AddedTokenJson {
+  readonly id: number;
+  readonly content: string;
+  readonly special?: boolean;
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
+  readonly single_word?: boolean;
+}
+
+/** `tokenizer_config.json` with the roles of `special_tokens_map.json` merged in. */
+export type TokenizerConfig = Readonly<Record<string, unknown>>;
+
+/**
+ * Loads the tokenizer of a checkpoint folder: `tokenizer.json`, or else the SentencePiece `tokenizer.model`,
+ * with the roles and additions of `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+ * Throws `checkpoint` if there is neither, or a model other than byte-pair encoding.
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const [json, configuration, roles, additions] = await Promise.all([
+    readJson(join(folder, "tokenizer.json")),
+    readJson(join(folder, "tokenizer_config.json")),
+    readJson(join(folder, "special_tokens_map.json")),
+    readJson(join(folder, "added_tokens.json")),
+  ]);
+  const config: TokenizerConfig = {
+    added_tokens: additions,
+    ...(roles ?? {}),
+    ...withoutNulls(configuration ?? {}),
+  };
+  if (json) {
+    const file = join(folder, "tokenizer.json");
+    return tokenizerFromJson(json as unknown as TokenizerJson, config, file);
+  }
+  const file = join(folder, "tokenizer.model");
+  const model = await readFile(file).catch(() => undefined);
+  if (model === undefined) {
+    throw new LlavaError("checkpoint", `${folder} has neither a tokenizer.json nor a tokenizer.model`, {
+      hint: "Point to the folder that holds the tokenizer files of the language model.",
+    });
+  }
+  const pieces = readSentencePieceModel(model, file);
+  const ids = new Map(pieces.map((piece, id) => [piece.text, id]));
+  const added = addedTokensOf(config, (content) => ids.get(content));
+  return sentencePieceTokenizer(pieces, { addedTokens: added, ...roleIds(config, idLookup(added, ids)) });
+}
+
+/** Builds a tokenizer from the parsed `tokenizer.json`; `file` names it in errors. */
+export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: string): Tokenizer {
+  const { model, pre_tokenizer = null, decoder = null, normalizer = null } = json;
+  if (!model?.vocab || !model.merges || (model.type ?? "BPE") !== "BPE") {
+    throw new LlavaError(
+      "checkpoint",
+      `${file}: the tokenizer model is ${model?.type ?? "missing"}, expected BPE`,
+      {
+        hint: "The language models of the LLaVA family use byte-pair encoding; check that the file is the right one.",
+      },
+    );
+  }
+  const ids = new Map<string, number>();
+  const tokens: string[] = [];
+  for (const token in model.vocab) {
+    const id = model.vocab[token]!;
+    ids.set(token, id);
+    tokens[id] = token;
+  }
+  const declared = (json.added_tokens ?? []).map(addedToken);
+  const declaredIds = new Map(declared.map((token) => [token.content, token.id]));
+  const listed = addedTokensOf(config, (content) => declaredIds.get(content) ?? ids.get(content));
+  const added = mergeAddedTokens(declared, listed);
+  const isByteLevel = (component: Component) => component.type === "ByteLevel";
+  const find = idLookup(added, ids);
+  const {
+    bosId,
+    eosId,
+    padId,
+    unkId = model.unk_token ? find(model.unk_token) : undefined,
+  } = roleIds(config, find);
+  return new BpeTokenizer({
+    tokens,
+    rank: mergeRank(model.merges),
+    addedTokens: added,
+    alphabet:
+      someComponent(pre_tokenizer, isByteLevel) || someComponent(decoder, isByteLevel)
+        ? "bytes"
+        : "sentencepiece",
+    takesWholeWords: model.ignore_merges === true,
+    stripsLeadingSpace: someComponent(decoder, stripsSpace),
+    words: wordSplitter(normalizer, pre_tokenizer),
+    addsBos: addsBos(json.post_processor ?? null, config, bosId),
+    bosId,
+    eosId,
+    padId,
+    unkId,
+  });
+}
+
+/** Ranks pairs by their place in the list of merges, written as "left right" or as pairs. */
+export function mergeRank(merges: readonly (string | readonly [string, string])[]): MergeRank {
+  const arePairs = typeof merges[0] !== "string";
+  const separator = arePairs ? "\0" : " ";
+  const ranks = new Map<string, number>();
+  for (let rank = 0; rank < merges.length; rank++) {
+    const merge = merges[rank]!;
+    ranks.set(typeof merge === "string" ? merge : merge[0] + separator + merge[1], rank);
+  }
+  return (left, right) => ranks.get(left + separator + right);
+}
+
+const addedToken = (token: AddedTokenJson): AddedToken => ({
+  id: token.id,
+  content: token.content,
+  special: token.special ?? false,
+  lstrip: token.lstrip,
+  rstrip: token.rstrip,
+  singleWord: token.single_word,
+});
+
+const roleNames = [
+  "bos_token",
+  "eos_token",
+  "unk_token",
+  "pad_token",
+  "sep_token",
+  "cls_token",
+  "mask_token",
+];
+
+/** Names of tokens are strings or, in some files, objects with a `content`. */
+function contentOf(token: unknown): string | undefined {
+  if (typeof token === "string") return token;
+  const content = (token as { content?: unknown } | null)?.content;
+  return typeof content === "string" ? content : undefined;
+}
+
+/** The tokens that the configuration adds or declares special, as versions 4 and 5 of transformers write them. */
+function addedTokensOf(config: TokenizerConfig, idOf: (content: string) => number | undefined): AddedToken[] {
+  const decoder = (config["added_tokens_decoder"] ?? {}) as Record<string, Omit<AddedTokenJson, "id">>;
+  const additions = (config["added_tokens"] ?? {}) as Record<string, number>;
+  const found: AddedToken[] = [
+    ...Object.entries(decoder).map(([id, token]) => addedToken({ ...token, id: Number(id) })),
+    ...Object.entries(additions).map(([content, id]) => ({ id, content, special: /^<.*>$/.test(content) })),
+  ];
+  const addedIds = new Map(found.map((token) => [token.content, token.id]));
+  const extra = config["extra_special_tokens"] ?? config["additional_special_tokens"] ?? [];
+  const special = [...roleNames.map((role) => config[role]), ...Object.values(extra as object)];
+  for (const content of special.map(contentOf)) {
+    const id = content === undefined ? undefined : (addedIds.get(content) ?? idOf(content));
+    if (id !== undefined) found.push({ id, content: content!, special: true });
+  }
+  return found;
+}
+
+/** One entry per token: special if any source says so, with the stripping rules of the first. */
+function mergeAddedTokens(...lists: readonly AddedToken[][]): AddedToken[] {
+  const merged = new Map<string, AddedToken>();
+  for (const token of lists.flat()) {
+    const known = merged.get(token.content);
+    merged.set(token.content, known ? { ...known, special: known.special || token.special } : token);
+  }
+  return [...merged.values()];
+}
+
+function idLookup(added: readonly AddedToken[], ids: ReadonlyMap<string, number>) {
+  const addedIds = new Map(added.map((token) => [token.content, token.id]));
+  return (content: string): number | undefined => addedIds.get(content) ?? ids.get(content);
+}
+
+function roleIds(config: TokenizerConfig, find: (content: string) => number | undefined) {
+  const idOf = (role: string) => {
+    const content = contentOf(config[role]);
+    return content === undefined ? undefined : find(content);
+  };
+  return {
+    bosId: idOf("bos_token"),
+    eosId: idOf("eos_token"),
+    padId: idOf("pad_token"),
+    unkId: idOf("unk_token"),
+  };
+}
+
+/** Llama tokenizers are rebuilt from `add_bos_token`; for the others the post-processor decides. */
+function addsBos(
+  postProcessor: Component | null,
+  config: TokenizerConfig,
+  bosId: number | undefined,
+): boolean {
+  if (bosId === undefined) return false;
+  const setting = config["add_bos_token"];
+  if (typeof setting === "boolean") return setting;
+  const processors =
+    (postProcessor?.["processors"] as Component[] | undefined) ?? (postProcessor ? [postProcessor] : []);
+  return processors.some((processor) => {
+    const single = processor["single"] as { SpecialToken?: { id: string } }[] | undefined;
+    const content = single?.[0]?.SpecialToken?.id;
+    return content !== undefined && content === contentOf(config["bos_token"]);
+  });
+}
+
+function stripsSpace(component: Component): boolean {
+  if (component.type === "Strip") return component["content"] === " " && Number(component["start"]) > 0;
+  return component.type === "Metaspace" && component["prepend_scheme"] !== "never";
+}
+
+const withoutNulls = (record: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
+
+async function readJson(file: string): Promise<Record<string, unknown> | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new LlavaError("checkpoint", `${file} cannot be read`, { cause: error });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LlavaError("checkpoint", `${file} is not valid JSON`, {
+      hint: "The file may be cut short; download it again.",
+      cause: error,
+    });
+  }
+}
