@@ -1,0 +1,69 @@
+import { createRequire } from "node:module";
+import { LlavaError } from "../errors.ts";
+import { locateNative } from "../setup/index.ts";
+
+/** A row in the addon's table of live tensors, or −1 for none. JavaScript never holds a native pointer. */
+export type Slot = number;
+
+type CallResult = Slot | Slot[] | (Slot | Slot[] | number | boolean)[] | number | boolean | undefined;
+
+/** The whole surface of the addon (native/src). Only this folder sees it. */
+export interface Native {
+  resolve(name: string, overload: string): number;
+  schema(operator: number): string;
+  call(operator: number, ...args: unknown[]): CallResult;
+
+  track(owner: object, slot: Slot): void;
+  release(slot: Slot): void;
+  releaseAll(slots: Int32Array, count: number): void;
+  liveTensors(): number;
+  shape(slot: Slot): number[];
+  dtype(slot: Slot): number;
+  device(slot: Slot): string;
+  fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: number): Slot;
+  toBytes(slot: Slot): ArrayBuffer;
+  item(slot: Slot): number;
+
+  mapFile(path: string): [mapping: object, byteLength: number];
+  mappedBytes(mapping: object, start: number, end: number): ArrayBuffer;
+  mappedTensor(mapping: object, byteOffset: number, shape: readonly number[], dtype: number): Slot;
+
+  backward(outputs: Slot[], gradients: Slot[] | undefined, retainGraph: boolean): void;
+  gradientsWith(
+    outputs: Slot[],
+    inputs: Slot[],
+    gradients: Slot[] | undefined,
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): Slot[];
+  gradient(slot: Slot): Slot;
+  setGradient(slot: Slot, gradient: Slot): void;
+  requiresGrad(slot: Slot): boolean;
+  setRequiresGrad(slot: Slot, value: boolean): void;
+  setGradMode(enabled: boolean): boolean;
+  enterInference(): void;
+  leaveInference(): void;
+
+  version(): string;
+  cpuCapability(): string;
+  threads(): number;
+  setThreads(count: number): void;
+  loadCuda(library: string): number;
+  synchronize(device: string): void;
+  createGenerator(seed: number, device: string): number;
+  releaseGenerator(generator: number): void;
+  generatorState(generator: number): Slot;
+  setGeneratorState(generator: number, state: Slot): void;
+}
+
+function load(): { native: Native; cudaLibrary: string | undefined } {
+  const found = locateNative();
+  if (found === undefined)
+    throw new LlavaError("setup", "libtorch and the native addon are not set up", {
+      hint: "Run: npx llava setup",
+    });
+  const native = createRequire(import.meta.url)(found.addonPath) as Native;
+  return { native, cudaLibrary: found.libtorch.cudaLibrary };
+}
+
+export const { native, cudaLibrary } = load();

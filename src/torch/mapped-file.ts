@@ -1,0 +1,46 @@
+import { LlavaError } from "../errors.ts";
+import { native } from "./binding.ts";
+import { type DType, dtypeCodes } from "./dtype.ts";
+import { explain } from "./errors.ts";
+import { adopt } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A file in memory without having been read: pages come when they are touched, and are shared between processes. */
+export class MappedFile {
+  readonly path: string;
+  readonly byteLength: number;
+  readonly #mapping: object;
+
+  private constructor(path: string, mapping: object, byteLength: number) {
+    this.path = path;
+    this.#mapping = mapping;
+    this.byteLength = byteLength;
+  }
+
+  static open(path: string): MappedFile {
+    try {
+      const [mapping, byteLength] = native.mapFile(path);
+      return new MappedFile(path, mapping, byteLength);
+    } catch (error) {
+      throw new LlavaError("checkpoint", `${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** A copy of bytes `start` to `end`. */
+  bytes(start = 0, end = this.byteLength): Uint8Array {
+    try {
+      return new Uint8Array(native.mappedBytes(this.#mapping, start, end));
+    } catch (error) {
+      throw explain(error, this.path, []);
+    }
+  }
+
+  /** A tensor over the file's own pages, with no copy. It keeps the mapping alive; writing to it never reaches the file. */
+  tensor(byteOffset: number, shape: readonly number[], dtype: DType): Tensor {
+    try {
+      return adopt(native.mappedTensor(this.#mapping, byteOffset, shape, dtypeCodes[dtype]));
+    } catch (error) {
+      throw explain(error, this.path, []);
+    }
+  }
+}

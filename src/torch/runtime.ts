@@ -1,0 +1,47 @@
+import { LlavaError } from "../errors.ts";
+import { cudaLibrary, native } from "./binding.ts";
+
+export const version = (): string => native.version();
+/** The vector instructions that libtorch's kernels use here: DEFAULT, AVX2, AVX512 … */
+export const cpuCapability = (): string => native.cpuCapability();
+export const numThreads = (): number => native.threads();
+export const setNumThreads = (count: number): void => native.setThreads(count);
+
+/** "cpu", "cuda" or "cuda:N". */
+export type Device = string;
+
+let gpus: number | undefined;
+
+/** Number of CUDA devices. Loads libtorch's CUDA library at the first call; 0 where there is none. */
+export function cudaDevices(): number {
+  if (gpus !== undefined) return gpus;
+  if (cudaLibrary === undefined) return 0;
+  gpus = native.loadCuda(cudaLibrary);
+  return gpus;
+}
+
+/** Checks a device's name and makes it usable. */
+export function useDevice(device: Device): Device {
+  if (device === "cpu") return device;
+  const match = /^cuda(?::(\d+))?$/.exec(device);
+  if (match === null)
+    throw new LlavaError("usage", `unknown device "${device}"`, { hint: "Use cpu, cuda or cuda:N." });
+  const index = Number(match[1] ?? 0);
+  let count: number;
+  try {
+    count = cudaDevices();
+  } catch (error) {
+    throw new LlavaError("setup", `libtorch's CUDA library does not load: ${(error as Error).message}`, {
+      hint: "Install PyTorch with its CUDA packages and point LIBTORCH at it; `llava doctor` shows what is in use.",
+      cause: error,
+    });
+  }
+  if (index >= count)
+    throw new LlavaError("setup", `device "${device}" asked for, but ${count} CUDA devices are visible`, {
+      hint: "`llava doctor` shows the libtorch in use; a CPU-only set-up has no CUDA library.",
+    });
+  return `cuda:${index}`;
+}
+
+/** Waits for the work queued on a device. */
+export const synchronize = (device: Device): void => native.synchronize(device);
