@@ -1,0 +1,13 @@
+export {
+  type AspectMode,
+  type ChannelValues,
+  clipImageConfig,
+  efficientNetLiteImageConfig,
+  type ImageProcessorConfig,
+  parseImageProcessorConfig,
+} from "./config.ts";
+export { type DecodeOptions, decodeImage } from "./decode.ts";
+export { CLIP_MEAN_COLOUR, centerCrop, cropAt, padToSquare, paste } from "./geometry.ts";
+export { type PixelValues, preprocess } from "./preprocess.ts";
+export { RESAMPLE_CODES, type Resample, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
+export { type Colour, createImage, type Rectangle, type RgbImage } from "./rgb.ts";
