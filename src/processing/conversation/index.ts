@@ -1,0 +1,17 @@
+export { imagesOf } from "./messages.ts";
+export {
+  type ImagePiece,
+  type ImagePosition,
+  type ImageTokens,
+  ignoreLabel,
+  type PromptPiece,
+  type PromptSegment,
+  promptText,
+  requireImageCount,
+  type TextPiece,
+  type TokenizedPrompt,
+  tokenizePrompt,
+} from "./prompt.ts";
+export { rawPrompt } from "./raw.ts";
+export type { TemplateName } from "./template-data.ts";
+export { namedTemplate, type PromptFormat, type RenderOptions, templateNames } from "./templates.ts";

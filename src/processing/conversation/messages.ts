@@ -1,0 +1,92 @@
+import { LlavaError } from "../../errors.ts";
+import type { ContentPart, ImageSource, Message } from "../../protocol/index.ts";
+
+/** A turn ready to render: image parts are numbered through the conversation. */
+export interface Turn {
+  readonly role: "user" | "assistant";
+  readonly parts: readonly TurnPart[];
+}
+
+export type TurnPart = { readonly text: string } | { readonly image: number };
+
+export interface Conversation {
+  /** What the caller's system message says; `undefined` if there is none. */
+  readonly system: string | undefined;
+  readonly turns: readonly Turn[];
+}
+
+const partsOf = (message: Message): readonly ContentPart[] =>
+  typeof message.content === "string" ? [{ type: "text", text: message.content }] : message.content;
+
+/** All images of a conversation in the order in which prompts number them. */
+export function imagesOf(messages: readonly Message[]): ImageSource[] {
+  return messages.flatMap(partsOf).flatMap((part) => (part.type === "image" ? [part.image] : []));
+}
+
+/**
+ * Checks the order of roles and numbers the images. Throws `prompt` for a system message after the start, turns
+ * that don't alternate beginning with the user, images outside user turns, or an answer that is already there
+ * when one is asked for.
+ */
+export function conversationOf(messages: readonly Message[], addGenerationPrompt: boolean): Conversation {
+  const first = messages[0]?.role === "system" ? 1 : 0;
+  let images = 0;
+  const turns = messages.slice(first).map(({ role, ...message }, index): Turn => {
+    const expected = index % 2 === 0 ? "user" : "assistant";
+    if (role !== expected) {
+      throw new LlavaError(
+        "prompt",
+        `Message ${first + index + 1} is from "${role}", expected "${expected}"`,
+        {
+          hint: "Put a system message first, if any; then user and assistant take turns, beginning with the user.",
+        },
+      );
+    }
+    const parts = partsOf({ role, ...message }).map((part) =>
+      part.type === "text" ? { text: part.text } : { image: images++ },
+    );
+    if (role === "assistant") requireNoImage(parts, role);
+    return { role, parts };
+  });
+  if (turns.length === 0) throw new LlavaError("prompt", "The conversation has no user message");
+  if (addGenerationPrompt && turns.at(-1)!.role === "assistant") {
+    throw new LlavaError("prompt", 'The last message is from "assistant", expected "user"', {
+      hint: "End the conversation with the message that is to be answered.",
+    });
+  }
+  if (first === 0) return { system: undefined, turns };
+  const system = partsOf(messages[0]!).map((part) =>
+    part.type === "text" ? { text: part.text } : { image: 0 },
+  );
+  requireNoImage(system, "system");
+  return { system: textOf(system), turns };
+}
+
+function requireNoImage(parts: readonly TurnPart[], role: string): void {
+  if (parts.some((part) => "image" in part)) {
+    throw new LlavaError("prompt", `A message from "${role}" holds an image; only user messages may`);
+  }
+}
+
+/** The text of a turn, its images left out. */
+export const textOf = (parts: readonly TurnPart[]): string =>
+  parts.map((part) => ("text" in part ? part.text : "")).join("");
+
+/**
+ * Places images as in training: a single image goes first, on a line of its own, and the text is trimmed.
+ * Several images keep their places, each followed by a line break unless the text brings its own.
+ */
+export function placeImages(parts: readonly TurnPart[]): TurnPart[] {
+  const images = parts.filter((part) => "image" in part);
+  if (images.length === 0) return parts.filter((part) => "image" in part || part.text !== "");
+  if (images.length === 1) {
+    const text = textOf(parts).trim();
+    return [images[0]!, { text: text === "" ? "\n" : `\n${text}` }];
+  }
+  return parts.flatMap((part, index): TurnPart[] => {
+    if ("text" in part) return part.text === "" ? [] : [part];
+    const next = parts[index + 1];
+    const hasBreak = next !== undefined && "text" in next && /^\s/.test(next.text);
+    return hasBreak ? [part] : [part, { text: "\n" }];
+  });
+}

@@ -1,0 +1,180 @@
+import { LlavaError } from "../../errors.ts";
+import type { Message } from "../../protocol/index.ts";
+import { conversationOf, placeImages, type Turn, type TurnPart, textOf } from "./messages.ts";
+import type { PromptPiece, TextPiece } from "./prompt.ts";
+import { type TemplateData, type TemplateName, type TemplateStyle, templateData } from "./template-data.ts";
+
+export interface RenderOptions {
+  /** Whether the prompt ends where the assistant is to speak. Default true; false for training. */
+  readonly addGenerationPrompt?: boolean;
+}
+
+/** A way to write conversations: a named template or a checkpoint's own chat template. */
+export interface PromptFormat {
+  readonly name: string;
+  /** Strings that end an answer, besides the end-of-sequence token. */
+  readonly stop: readonly string[];
+  /** Throws `prompt` where roles are out of order or the format has no place for a message. */
+  render(messages: readonly Message[], options?: RenderOptions): PromptPiece[];
+}
+
+export const templateNames = Object.keys(templateData) as TemplateName[];
+
+/** The template of this name. Throws `prompt`, listing the names, if there is none. */
+export function namedTemplate(name: string): PromptFormat {
+  if (!Object.hasOwn(templateData, name)) {
+    throw new LlavaError("prompt", `Unknown conversation template "${name}"`, {
+      hint: `Known are ${templateNames.join(", ")}.`,
+    });
+  }
+  const data: TemplateData = templateData[name as TemplateName];
+  return {
+    name,
+    stop: data.style === "plain" ? [] : [data.answerEnd ?? data.separator],
+    render: (messages, { addGenerationPrompt = true } = {}) => {
+      const { system, turns } = conversationOf(messages, addGenerationPrompt);
+      const shown = [...(data.examples ?? []), ...(data.tagsImages ? tagged(turns) : turns.map(placed))];
+      const pieces = renderers[data.style](data, system, shown, addGenerationPrompt);
+      return pieces.filter((piece) => "image" in piece || piece.text !== "");
+    },
+  };
+}
+
+const placed = (turn: Turn): Turn => ({ ...turn, parts: placeImages(turn.parts) });
+
+/** Announces the images of the first turn in a turn of their own, which the assistant acknowledges. */
+function tagged(turns: readonly Turn[]): Turn[] {
+  return turns.flatMap((turn, index): Turn[] => {
+    const images = turn.parts
+      .filter((part) => "image" in part)
+      .flatMap((image) => [{ text: "<Image>" }, image, { text: "</Image>" }]);
+    if (images.length === 0) return [turn];
+    const text = textOf(turn.parts).trim();
+    if (index > 0) return [{ role: "user", parts: [...images, { text: `\n${text}` }] }];
+    const acknowledgement: Turn = { role: "assistant", parts: [{ text: "Received." }] };
+    return [{ role: "user", parts: images }, acknowledgement, { role: "user", parts: [{ text }] }];
+  });
+}
+
+const wire = (text: string): TextPiece => ({ text, special: true });
+const said = (parts: readonly TurnPart[]): PromptPiece[] =>
+  parts.map((part) => ("text" in part ? { text: part.text, special: false } : part));
+const answer = (turn: Turn, end: string): PromptPiece[] => [
+  { text: textOf(turn.parts), special: false, supervised: true },
+  { text: end, special: true, supervised: true },
+];
+
+type Renderer = (
+  data: TemplateData,
+  system: string | undefined,
+  turns: readonly Turn[],
+  addGenerationPrompt: boolean,
+) => PromptPiece[];
+
+/** The system text: the template's own, or the caller's, which is nobody's to trust. */
+const systemPieces = (data: TemplateData, system: string | undefined, end: string): PromptPiece[] => [
+  wire(data.systemPrefix ?? ""),
+  system === undefined ? wire(data.system) : { text: system, special: false },
+  wire(end),
+];
+
+const renderTurns = (
+  turns: readonly Turn[],
+  renderUser: (turn: Turn, index: number) => PromptPiece[],
+  renderAnswer: (turn: Turn) => PromptPiece[],
+): PromptPiece[] =>
+  turns.flatMap((turn, index) => (turn.role === "user" ? renderUser(turn, index) : renderAnswer(turn)));
+
+const colonStyle: Renderer = (data, system, turns, addGenerationPrompt) => [
+  ...systemPieces(data, system, data.separator),
+  ...renderTurns(
+    turns,
+    (turn) => [wire(`${data.user}: `), ...said(turn.parts), wire(data.separator)],
+    (turn) => [wire(`${data.assistant}: `), ...answer(turn, data.answerEnd ?? data.separator)],
+  ),
+  wire(addGenerationPrompt ? `${data.assistant}:` : ""),
+];
+
+const markedTurns =
+  (afterTurn: string): Renderer =>
+  (data, system, turns, addGenerationPrompt) => [
+    ...(system === undefined && data.system === ""
+      ? []
+      : systemPieces(data, system, data.separator + afterTurn)),
+    ...renderTurns(
+      turns,
+      (turn) => [wire(data.user), ...said(turn.parts), wire(data.separator + afterTurn)],
+      (turn) => [wire(data.assistant), ...answer(turn, data.separator), wire(afterTurn)],
+    ),
+    wire(addGenerationPrompt ? data.assistant : ""),
+  ];
+
+const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
+  single: colonStyle,
+  two: colonStyle,
+  mpt: markedTurns(""),
+  chatml: markedTurns("\n"),
+
+  gemma: (data, system, turns, addGenerationPrompt) => {
+    if (system !== undefined) {
+      throw new LlavaError("prompt", "gemma_instruct has no place for a system message", {
+        hint: "Put the instructions into the first user message.",
+      });
+    }
+    return markedTurns("\n")(data, undefined, turns, addGenerationPrompt);
+  },
+
+  // The alignment stage pairs a picture with its caption and nothing else: instructions are left out.
+  plain: (data, system, turns) => [
+    ...systemPieces(data, system, ""),
+    ...renderTurns(
+      turns,
+      (turn) => {
+        const images = turn.parts.filter((part) => "image" in part);
+        return said(images.length > 0 ? images : turn.parts);
+      },
+      (turn) => answer(turn, data.separator),
+    ),
+  ],
+
+  "llama-2": (data, system, turns) =>
+    renderTurns(
+      turns,
+      (turn, index) => {
+        const hasSystem = index === 0 && (system ?? data.system) !== "";
+        return [
+          wire(index === 0 ? "[INST] " : `${data.separator}[INST] `),
+          ...(hasSystem ? [wire("<<SYS>>\n"), ...systemPieces(data, system, "\n<</SYS>>\n\n")] : []),
+          ...said(turn.parts),
+          wire(" [/INST]"),
+        ];
+      },
+      (turn) => [wire(" "), ...answer(turn, ` ${data.answerEnd ?? ""}`)],
+    ),
+
+  "llama-3": (data, system, turns, addGenerationPrompt) => {
+    const header = (role: string) => wire(`<|start_header_id|>${role}<|end_header_id|>\n\n`);
+    return [
+      wire("<|begin_of_text|>"),
+      header("system"),
+      ...systemPieces(data, system?.trim(), data.separator),
+      ...renderTurns(
+        turns,
+        (turn) => [header(data.user), ...said(trimmed(turn.parts)), wire(data.separator)],
+        (turn) => [
+          header(data.assistant),
+          ...answer({ ...turn, parts: trimmed(turn.parts) }, data.separator),
+        ],
+      ),
+      ...(addGenerationPrompt ? [header(data.assistant)] : []),
+    ];
+  },
+};
+
+function trimmed(parts: readonly TurnPart[]): TurnPart[] {
+  return parts.map((part, index) => {
+    if (!("text" in part)) return part;
+    const start = index === 0 ? part.text.trimStart() : part.text;
+    return { text: index === parts.length - 1 ? start.trimEnd() : start };
+  });
+}

@@ -1,0 +1,88 @@
+/** What callers and chat models say to each other; a local model, a server and a remote endpoint speak it alike. */
+
+/** A file path, an `http:`, `https:` or `data:` URL, or the bytes of an encoded image. */
+export type ImageSource = string | URL | Uint8Array;
+
+export interface TextPart {
+  readonly type: "text";
+  readonly text: string;
+}
+
+export interface ImagePart {
+  readonly type: "image";
+  readonly image: ImageSource;
+}
+
+export type ContentPart = TextPart | ImagePart;
+
+export type Role = "system" | "user" | "assistant";
+
+/** One turn. A system message may only come first; user and assistant alternate after it. */
+export interface Message {
+  readonly role: Role;
+  readonly content: string | readonly ContentPart[];
+}
+
+/** How tokens are drawn. What is left out takes the model's own default. */
+export interface SamplingOptions {
+  /** Most tokens to generate. */
+  readonly maxTokens?: number;
+  /** 0 takes the likeliest token each time. */
+  readonly temperature?: number;
+  /** Draw from the fewest tokens whose probabilities reach this sum, in (0, 1]. */
+  readonly topP?: number;
+  /** Draw from this many likeliest tokens. */
+  readonly topK?: number;
+  /** Draw from tokens at least this fraction as likely as the likeliest. */
+  readonly minP?: number;
+  /** Divides positive and multiplies negative logits of tokens already seen; 1 changes nothing. */
+  readonly repetitionPenalty?: number;
+  /** The same seed and request give the same answer on the same machine. */
+  readonly seed?: number;
+  /** Strings that end the answer and are not part of it. */
+  readonly stop?: readonly string[];
+}
+
+export interface GenerationRequest {
+  readonly messages: readonly Message[];
+  readonly sampling?: SamplingOptions;
+  readonly signal?: AbortSignal;
+}
+
+/** `stop`: the model or a stop string ended the answer. `length`: the token budget did. `aborted`: the caller did. */
+export type FinishReason = "stop" | "length" | "aborted";
+
+export interface Usage {
+  /** All tokens of the prompt, those of its images included. */
+  readonly promptTokens: number;
+  readonly imageTokens: number;
+  readonly completionTokens: number;
+}
+
+export interface TextDelta {
+  readonly type: "text-delta";
+  /** Complete characters, never empty. */
+  readonly text: string;
+}
+
+export interface Finish {
+  readonly type: "finish";
+  readonly reason: FinishReason;
+  readonly usage: Usage;
+}
+
+/** A stream is any number of text deltas and then one finish. */
+export type StreamPart = TextDelta | Finish;
+
+export interface GenerationResult {
+  readonly text: string;
+  readonly reason: FinishReason;
+  readonly usage: Usage;
+}
+
+export interface ChatModel {
+  /** The name that requests and answers carry. */
+  readonly id: string;
+  /** Errors are thrown from the iterator; an abort ends it with the reason `aborted`. */
+  generate(request: GenerationRequest): AsyncIterable<StreamPart>;
+}
