@@ -3,13 +3,15 @@
 // node_modules takes over.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import module from "node:module";
 import { fileURLToPath } from "node:url";
 
 const needed = 24;
 if (Number.parseInt(process.versions.node, 10) >= needed) {
-  enableCompileCache();
-  await import("../src/cli/main.ts");
+  module.enableCompileCache();
+  const { main } = await import("../src/cli/main.ts");
+  process.stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  process.exitCode = await main(process.argv.slice(2));
 } else {
   const local = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url));
   if (!existsSync(local)) {
@@ -21,6 +23,8 @@ if (Number.parseInt(process.versions.node, 10) >= needed) {
   const child = spawn(local, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: "inherit",
   });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  // A terminal sends Ctrl-C to the child as well: twice would mean "at once".
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
 }

@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
 import { findProgram, runCommand } from "./command.ts";
-import { type EnsureOptions, ensureLibtorch } from "./installLibtorch.ts";
+import { ensureLibtorch } from "./installLibtorch.ts";
 import type { Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
+import type { SetupOptions } from "./options.ts";
 
 /** What the tensor layer needs to load: the built addon and the libtorch it is linked to. */
 export interface Native {
@@ -16,7 +17,7 @@ export interface Native {
   libtorch: Libtorch;
 }
 
-export interface EnsureNativeOptions extends EnsureOptions {
+export interface EnsureNativeOptions extends SetupOptions {
   /** The folder with CMakeLists.txt and src/; builds go to its build/. */
   nativeFolder?: string;
 }

@@ -2,4 +2,7 @@ export { type EnsureNativeOptions, ensureNative, locateNative, type Native } fro
 export { cacheFolder, type Environment } from "./cache.ts";
 export { ensureLibtorch } from "./installLibtorch.ts";
 export { findLibtorch, type Libtorch, type LibtorchSearch, type RejectedLibtorch } from "./libtorch.ts";
+export { type BuiltinModel, builtinModels, defaultModel } from "./manifest.ts";
+export { type CachedModel, listModels } from "./modelList.ts";
+export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.ts";
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";

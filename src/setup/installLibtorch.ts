@@ -3,19 +3,11 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
-import type { Environment } from "./cache.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch, libtorchCacheFolder } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
+import type { SetupOptions } from "./options.ts";
 import { runPip } from "./pip.ts";
-import { type ProgressFactory, silentProgress } from "./progress.ts";
-
-export interface EnsureOptions {
-  env?: Environment;
-  progress?: ProgressFactory;
-  /** One line for the user about what happens now. */
-  report?: (line: string) => void;
-  signal?: AbortSignal;
-}
+import { silentProgress } from "./progress.ts";
 
 /** Any CPython's wheel will do, since only its C++ part is used; the requirements pin the one of this version. */
 const wheelPython = "3.13";
@@ -25,7 +17,7 @@ const requirements = fileURLToPath(new URL("../../native/requirements.txt", impo
  * Finds libtorch, or installs the pinned release into the cache.
  * @throws LlavaError "setup" or "network"
  */
-export async function ensureLibtorch(options: EnsureOptions = {}): Promise<Libtorch> {
+export async function ensureLibtorch(options: SetupOptions = {}): Promise<Libtorch> {
   const { env = process.env, report, signal } = options;
   const { libtorch, rejected } = findLibtorch(env);
   if (libtorch) return libtorch;
@@ -45,7 +37,7 @@ export async function ensureLibtorch(options: EnsureOptions = {}): Promise<Libto
 /** pip installs into a folder beside the final one, which then takes its name in one step. */
 async function installLibtorch(
   folder: string,
-  { env = process.env, progress = silentProgress, report, signal }: EnsureOptions,
+  { env = process.env, progress = silentProgress, report, signal }: SetupOptions,
 ): Promise<Libtorch> {
   const present = inspectLibtorch(join(folder, "torch"), "cache");
   if ("version" in present) return present;

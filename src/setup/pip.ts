@@ -36,7 +36,16 @@ export async function runPip(
     );
   }
   let bar: Progress | undefined;
-  const watch = setInterval(async () => bar?.update(await downloadedBytes(temporary)), 400);
+  let expected = 0;
+  const finishDownload = (): void => {
+    if (expected > 0) bar?.update(expected);
+    bar?.stop();
+    expected = 0;
+  };
+  const watch = setInterval(async () => {
+    const bytes = await downloadedBytes(temporary);
+    if (expected > 0) bar?.update(Math.min(bytes, expected));
+  }, 400);
   try {
     const { status, tail } = await runCommand(
       python,
@@ -46,13 +55,17 @@ export async function runPip(
         log,
         ...(signal && { signal }),
         onLine(line) {
-          const file = line.match(/^\s*Downloading (?:\S*\/)?(\S+) \(([\d.]+) (bytes|kB|MB|GB)\)/);
-          if (file) {
-            bar?.stop();
-            const total = Number(file[2]) * scales[file[3] as keyof typeof scales];
-            bar = progress({ label: file[1]!.split("-", 2).join(" "), total, unit: "bytes" });
+          const started = line.match(/^\s*Downloading (?:\S*\/)?(\S+) \(([\d.]+) (bytes|kB|MB|GB)\)/);
+          if (started) {
+            finishDownload();
+            expected = Number(started[2]) * scales[started[3] as keyof typeof scales];
+            bar = progress({
+              label: started[1]!.split("-", 2).join(" ").replaceAll("_", "-"),
+              total: expected,
+              unit: "bytes",
+            });
           } else if (/^Installing collected|^Saved/.test(line)) {
-            bar?.stop();
+            finishDownload();
             bar = line.startsWith("Saved") ? undefined : progress({ label: "unpacking", unit: "" });
           }
         },

@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import {
+  type CachedModel,
+  cacheFolder,
+  findLibtorch,
+  type Libtorch,
+  listModels,
+  locateNative,
+  type RejectedLibtorch,
+} from "../setup/index.ts";
+import { findGpus, type Gpu, hasCudaLibraries } from "./gpu.ts";
+
+export interface Diagnosis {
+  node: string;
+  platform: string;
+  libtorch: (Libtorch & { cudaUsable: boolean }) | null;
+  rejected: RejectedLibtorch[];
+  /** Path of the built addon. */
+  addon: string | null;
+  cpu: { model: string; cores: number; capability: string; threads: number | null };
+  gpus: Gpu[];
+  cache: string;
+  models: CachedModel[];
+  problems: Problem[];
+}
+
+export interface Problem {
+  what: string;
+  remedy: string;
+}
+
+/** Looks at everything that inference and training rely on; changes nothing and needs no network. */
+export async function diagnose(): Promise<Diagnosis> {
+  const problems: Problem[] = [];
+  const located = locateNative();
+  const { libtorch, rejected } = located ? { libtorch: located.libtorch, rejected: [] } : findLibtorch();
+  if (!libtorch) {
+    problems.push({ what: "libtorch is not installed", remedy: 'Run "llava setup" (0.55 GB to download).' });
+  }
+  for (const { root, source, reason } of rejected) {
+    problems.push({
+      what: `the libtorch in ${root} (${source}) cannot be used: ${reason}`,
+      remedy: source === "env" ? "Correct or unset LIBTORCH." : 'Run "llava setup" for one that can.',
+    });
+  }
+  if (!located) problems.push({ what: "the native addon is not built", remedy: 'Run "llava setup".' });
+
+  const runtime = located ? await askAddon(problems) : undefined;
+  const gpus = findGpus();
+  const cudaUsable = libtorch?.cudaLibrary !== undefined && hasCudaLibraries(libtorch.cudaLibrary);
+  if (gpus.length > 0 && libtorch && !cudaUsable) {
+    problems.push({
+      what: `this machine has a GPU (${gpus[0]!.name}), but NVIDIA's libraries are not beside this libtorch`,
+      remedy: 'Install torch with pip, point LIBTORCH to its folder and run "llava setup".',
+    });
+  }
+  const models = listModels();
+  for (const { name, complete } of models) {
+    if (!complete)
+      problems.push({ what: `model ${name} is not fetched`, remedy: `Run "llava model pull ${name}".` });
+  }
+  return {
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    libtorch: libtorch ? { ...libtorch, cudaUsable } : null,
+    rejected,
+    addon: located?.addonPath ?? null,
+    cpu: {
+      model: cpus()[0]?.model ?? "unknown",
+      cores: cpus().length,
+      capability: runtime?.capability ?? capabilityOfFlags(),
+      threads: runtime?.threads ?? null,
+    },
+    gpus,
+    cache: cacheFolder(),
+    models,
+    problems,
+  };
+}
+
+async function askAddon(problems: Problem[]): Promise<{ capability: string; threads: number } | undefined> {
+  try {
+    const torch = await import("../torch/index.ts");
+    return { capability: torch.cpuCapability(), threads: torch.numThreads() };
+  } catch (error) {
+    problems.push({
+      what: `the native addon does not load: ${(error as Error).message}`,
+      remedy: 'Remove native/build and run "llava setup".',
+    });
+    return undefined;
+  }
+}
+
+/** What libtorch would choose by the processor's flags, for when the addon cannot be asked. */
+function capabilityOfFlags(): string {
+  try {
+    const flags = new Set(
+      readFileSync("/proc/cpuinfo", "utf8")
+        .match(/^flags\s*:(.*)$/m)?.[1]
+        ?.split(" "),
+    );
+    const avx512 = ["avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"];
+    if (avx512.every((flag) => flags.has(flag))) return "AVX512";
+    return flags.has("avx2") && flags.has("fma") ? "AVX2" : "DEFAULT";
+  } catch {
+    return "DEFAULT";
+  }
+}

