@@ -1,0 +1,7 @@
+export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
+export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
+export { Llama, type LlamaOptions } from "./llama.ts";
+export { Llava, type LlavaParts } from "./llava.ts";
+export { PooledTower } from "./pooled-tower.ts";
+export { Projector } from "./projector.ts";
+export type { VisionTower } from "./vision-tower.ts";

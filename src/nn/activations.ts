@@ -1,0 +1,13 @@
+import { aten, type Tensor } from "../torch/index.ts";
+
+/** Activations by the names of configuration files. */
+export const activations = {
+  gelu: (x: Tensor) => aten.gelu(x, "none"),
+  gelu_tanh: (x: Tensor) => aten.gelu(x, "tanh"),
+  /** x·σ(1.702x): what the original CLIP was trained with. */
+  quick_gelu: (x: Tensor) => x.mul(x.mul(1.702).sigmoid()),
+  silu: (x: Tensor) => aten.silu(x),
+  relu: (x: Tensor) => aten.relu(x),
+} as const;
+
+export type Activation = keyof typeof activations;

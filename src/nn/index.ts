@@ -1,0 +1,7 @@
+export { type Activation, activations } from "./activations.ts";
+export { type AttentionMask, attend, causalMask } from "./attention.ts";
+export { initializeLinear } from "./init.ts";
+export { KeyValueCache, type KeyValueCacheOptions } from "./key-value-cache.ts";
+export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";
+export { Module, placeholder } from "./module.ts";
+export { type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";

@@ -1,0 +1,66 @@
+import { aten, embedding, linear, type Tensor } from "../torch/index.ts";
+import { Module, placeholder } from "./module.ts";
+
+/** y = x·Wᵀ + b; x [..., in] → [..., out]. */
+export class Linear extends Module {
+  readonly weight: Tensor; // [out, in]
+  readonly bias?: Tensor; // [out]
+
+  constructor(inFeatures: number, outFeatures: number, options: { bias: boolean }) {
+    super();
+    this.weight = placeholder([outFeatures, inFeatures]);
+    if (options.bias) this.bias = placeholder([outFeatures]);
+  }
+
+  forward(input: Tensor): Tensor {
+    return linear(input, this.weight, this.bias);
+  }
+}
+
+/** Rows of a table by id; ids [...] → [..., width]. */
+export class Embedding extends Module {
+  readonly weight: Tensor; // [count, width]
+
+  constructor(count: number, width: number) {
+    super();
+    this.weight = placeholder([count, width]);
+  }
+
+  forward(ids: Tensor): Tensor {
+    return embedding(this.weight, ids);
+  }
+}
+
+/** x / √(mean(x²) + ε) · w over the last dimension. */
+export class RmsNorm extends Module {
+  readonly weight: Tensor; // [width]
+  readonly #epsilon: number;
+
+  constructor(width: number, epsilon: number) {
+    super();
+    this.weight = placeholder([width]);
+    this.#epsilon = epsilon;
+  }
+
+  forward(input: Tensor): Tensor {
+    return aten.rmsNorm(input, this.weight.shape, this.weight, this.#epsilon);
+  }
+}
+
+/** (x − mean) / √(var + ε) · w + b over the last dimension. */
+export class LayerNorm extends Module {
+  readonly weight: Tensor; // [width]
+  readonly bias: Tensor; // [width]
+  readonly #epsilon: number;
+
+  constructor(width: number, epsilon: number) {
+    super();
+    this.weight = placeholder([width]);
+    this.bias = placeholder([width]);
+    this.#epsilon = epsilon;
+  }
+
+  forward(input: Tensor): Tensor {
+    return aten.layerNorm(input, this.weight.shape, this.weight, this.bias, this.#epsilon);
+  }
+}

@@ -1,0 +1,79 @@
+import { type DType, empty, isFloating, keep, Tensor } from "../torch/index.ts";
+
+/** "qProj" → "q_proj", "layerNorm1" → "layer_norm1": the names that Hugging Face checkpoints use. */
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/**
+ * A part of a model. Its parameters are its fields: tensors, other modules, and arrays of modules. A state-dict key is
+ * the path of field names in snake case. A field that is private (#) or that a class lists in `nonParameters` is none.
+ */
+export abstract class Module implements Disposable {
+  /** Field name → key, where the checkpoint's name is not the snake-case form. */
+  protected readonly keys?: Readonly<Record<string, string>>;
+
+  namedParameters(prefix = ""): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    for (const { key, value } of this.#fields(prefix)) {
+      if (value instanceof Tensor) found.set(key, value);
+      else for (const [name, tensor] of value.namedParameters(`${key}.`)) found.set(name, tensor);
+    }
+    return found;
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Puts a tensor in the place of a parameter, which is disposed of. The module owns it from now on. */
+  setParameter(name: string, tensor: Tensor): void {
+    if (!this.#set(name, tensor)) throw new RangeError(`there is no parameter "${name}"`);
+  }
+
+  #set(name: string, tensor: Tensor): boolean {
+    for (const { key, value, field } of this.#fields("")) {
+      if (value instanceof Tensor) {
+        if (key !== name) continue;
+        if (value !== tensor) value.dispose();
+        (this as unknown as Record<string, Tensor>)[field] = keep(tensor);
+        return true;
+      }
+      if (name.startsWith(`${key}.`) && value.#set(name.slice(key.length + 1), tensor)) return true;
+    }
+    return false;
+  }
+
+  *#fields(prefix: string): Iterable<{ key: string; field: string; value: Tensor | Module }> {
+    for (const [field, value] of Object.entries(this)) {
+      const key = prefix + (this.keys?.[field] ?? snakeCase(field));
+      if (value instanceof Tensor || value instanceof Module) {
+        yield { key, field, value };
+      } else if (Array.isArray(value)) {
+        for (const [i, element] of value.entries())
+          if (element instanceof Module) yield { key: `${key}.${i}`, field, value: element };
+      }
+    }
+  }
+
+  requiresGrad_(value = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(value);
+    return this;
+  }
+
+  /** Converts floating-point parameters, one at a time, so that no second copy of the model is ever alive. */
+  to(target: { dtype?: DType; device?: string }): this {
+    for (const [name, parameter] of this.namedParameters()) {
+      let moved = parameter;
+      if (target.dtype !== undefined && isFloating(parameter.dtype)) moved = moved.to(target.dtype);
+      if (target.device !== undefined) moved = moved.toDevice(target.device);
+      if (moved !== parameter) this.setParameter(name, moved);
+    }
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    for (const parameter of this.parameters()) parameter.dispose();
+  }
+}
+
+/** A parameter's place: a shape without memory, until weights are loaded or drawn. */
+export const placeholder = (shape: readonly number[]): Tensor => keep(empty(shape, { device: "meta" }));

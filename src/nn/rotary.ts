@@ -1,0 +1,51 @@
+import type { RopeScaling } from "../checkpoint/index.ts";
+import { cat, type DType, type Tensor, tensor } from "../torch/index.ts";
+
+/** cos and sin of position·frequency for each pair of dimensions, [B or 1, 1, T, d]. */
+export interface RotaryAngles {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+/**
+ * Rotary position embedding (RoFormer, arXiv 2104.09864) in the half-split layout of Hugging Face checkpoints: dimension
+ * i turns together with i + d/2. Angles are computed in float32, as positions do not fit narrower types.
+ */
+export class RotaryEmbedding {
+  readonly #frequencies: readonly number[];
+
+  constructor(headDim: number, theta: number, scaling?: RopeScaling) {
+    // Rounded to float32 at each step, as the checkpoints' own training code did.
+    const base = Array.from({ length: headDim / 2 }, (_, i) =>
+      Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headDim))),
+    );
+    this.#frequencies = scaling === undefined ? base : base.map((frequency) => scaled(frequency, scaling));
+  }
+
+  /** positions int64 [T] or [B, T] → angles [1 or B, 1, T, d]. */
+  angles(positions: Tensor, dtype: DType): RotaryAngles {
+    const frequencies = tensor(this.#frequencies).toDevice(positions.device);
+    const rows = positions.shape.length === 1 ? positions.unsqueeze(0) : positions;
+    const half = rows.to("float32").unsqueeze(-1).mul(frequencies); // [B, T, d/2]
+    const angles = cat([half, half], -1).unsqueeze(1); // [B, 1, T, d]
+    return { cos: angles.cos().to(dtype), sin: angles.sin().to(dtype) };
+  }
+}
+
+function scaled(frequency: number, scaling: RopeScaling): number {
+  if (scaling.type === "linear") return frequency / scaling.factor;
+  // Llama 3.1: long wavelengths are stretched, short ones kept, with a linear blend between.
+  const { factor, lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings } = scaling;
+  const wavelength = (2 * Math.PI) / frequency;
+  if (wavelength < originalMaxPositionEmbeddings / highFreqFactor) return frequency;
+  if (wavelength > originalMaxPositionEmbeddings / lowFreqFactor) return frequency / factor;
+  const blend =
+    (originalMaxPositionEmbeddings / wavelength - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+  return ((1 - blend) * frequency) / factor + blend * frequency;
+}
+
+/** x [B, H, T, d] turned by its positions' angles. */
+export function rotate(x: Tensor, { cos, sin }: RotaryAngles): Tensor {
+  const [first, second] = x.chunk(2, -1);
+  return x.mul(cos).add(cat([second!.neg(), first!], -1).mul(sin));
+}
