@@ -1,3 +1,5 @@
+export { type ChatTemplateOptions, chatTemplate, readChatTemplate } from "./chat-template.ts";
+export { choosePromptFormat, type FormatChoice } from "./choose-format.ts";
 export { imagesOf } from "./messages.ts";
 export {
   type ImagePiece,

@@ -1,0 +1,135 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Template } from "@huggingface/jinja";
+import { LlavaError } from "../../errors.ts";
+import type { Tokenizer } from "../tokenizer/index.ts";
+import { type Conversation, conversationOf } from "./messages.ts";
+import { requireImageCount } from "./prompt.ts";
+import { taint, taintAnswer, taintTurn, untaint } from "./taint.ts";
+import type { PromptFormat } from "./templates.ts";
+
+export interface ChatTemplateOptions {
+  /** Gives the texts of the begin, end and special tokens. */
+  readonly tokenizer: Tokenizer;
+  /** What the template writes for an image part. Default `<image>`. */
+  readonly imageToken?: string;
+}
+
+/**
+ * A prompt format from a checkpoint's Jinja template. Throws `checkpoint` if the template does not parse;
+ * rendering throws `prompt` with what the template has to complain about.
+ */
+export function chatTemplate(
+  source: string,
+  { tokenizer, imageToken = "<image>" }: ChatTemplateOptions,
+): PromptFormat {
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (error) {
+    throw new LlavaError(
+      "checkpoint",
+      `The checkpoint's chat template does not parse: ${(error as Error).message}`,
+      {
+        hint: "Name a conversation template to use instead.",
+        cause: error,
+      },
+    );
+  }
+  const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.idToToken(id) ?? ""));
+  const special = [...tokenizer.specialTokens.keys()].sort((a, b) => b.length - a.length);
+  const takesParts = readsParts(source);
+  return {
+    name: "chat template of the checkpoint",
+    stop: [],
+    render: (messages, { addGenerationPrompt = true } = {}) => {
+      const conversation = conversationOf(messages, addGenerationPrompt);
+      const rendered = render(template, {
+        messages: takesParts ? messagesOfParts(conversation) : messagesOfText(conversation),
+        add_generation_prompt: addGenerationPrompt,
+        bos_token: tokenText(tokenizer.bosId),
+        eos_token: tokenText(tokenizer.eosId),
+        unk_token: tokenText(tokenizer.unkId),
+        pad_token: tokenText(tokenizer.padId),
+      });
+      const pieces = untaint(rendered, imageToken, special);
+      const images = conversation.turns.flatMap((turn) => turn.parts.filter((part) => "image" in part));
+      requireImageCount(pieces.filter((piece) => "image" in piece).length, images.length);
+      return pieces;
+    },
+  };
+}
+
+function render(template: Template, context: Record<string, unknown>): string {
+  try {
+    return template.render(context);
+  } catch (error) {
+    throw new LlavaError(
+      "prompt",
+      `The chat template refuses the conversation: ${(error as Error).message}`,
+      {
+        hint: "Change the messages, or name a conversation template to use instead.",
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Whether a template looks at the `type` of content parts; the others expect strings. */
+const readsParts = (source: string): boolean =>
+  /\[\s*['"]type['"]\s*\]|\.type\b|selectattr\(\s*['"]type['"]/.test(source);
+
+function messagesOfText({ system, turns }: Conversation): unknown[] {
+  const first = system === undefined ? [] : [{ role: "system", content: taint(system) }];
+  return [...first, ...turns.map((turn) => ({ role: turn.role, content: taintTurn(turn) }))];
+}
+
+function messagesOfParts({ system, turns }: Conversation): unknown[] {
+  const textPart = (text: string) => ({ type: "text", text });
+  const first = system === undefined ? [] : [{ role: "system", content: [textPart(taint(system))] }];
+  return [
+    ...first,
+    ...turns.map(({ role, parts }) => ({
+      role,
+      content: parts.map((part) =>
+        "image" in part
+          ? { type: "image" }
+          : textPart(role === "assistant" ? taintAnswer(part.text) : taint(part.text)),
+      ),
+    })),
+  ];
+}
+
+/**
+ * The chat template of a checkpoint folder, from `chat_template.jinja`, `chat_template.json` or
+ * `tokenizer_config.json` (one template, or the one named "default" of several); `undefined` if it has none.
+ */
+export async function readChatTemplate(folder: string): Promise<string | undefined> {
+  const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => undefined);
+  const jinja = await read("chat_template.jinja");
+  if (jinja !== undefined) return jinja;
+  for (const name of ["chat_template.json", "processor_config.json", "tokenizer_config.json"]) {
+    const text = await read(name);
+    const template = text === undefined ? undefined : defaultTemplate(parse(text, join(folder, name)));
+    if (template !== undefined) return template;
+  }
+  return undefined;
+}
+
+function parse(text: string, file: string): { chat_template?: unknown } | null {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LlavaError("checkpoint", `${file} is not valid JSON`, {
+      hint: "The file may be cut short; download it again.",
+      cause: error,
+    });
+  }
+}
+
+function defaultTemplate(config: { chat_template?: unknown } | null): string | undefined {
+  const value = config?.chat_template;
+  if (!Array.isArray(value)) return typeof value === "string" ? value : undefined;
+  const named = value as { name: string; template: string }[];
+  return (named.find(({ name }) => name === "default") ?? named[0])?.template;
+}

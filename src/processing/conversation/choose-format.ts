@@ -1,0 +1,44 @@
+import type { Tokenizer } from "../tokenizer/index.ts";
+import { chatTemplate } from "./chat-template.ts";
+import type { TemplateName } from "./template-data.ts";
+import { namedTemplate, type PromptFormat } from "./templates.ts";
+
+export interface FormatChoice {
+  /** A template asked for by name. */
+  readonly name?: string | undefined;
+  /** Jinja source that came with the checkpoint. */
+  readonly chatTemplate?: string | undefined;
+  readonly tokenizer: Tokenizer;
+  /** `model_type` of the checkpoint, such as `llava_mistral` or `llava`. */
+  readonly modelType?: string | undefined;
+  /** `model_type` of its language model where the configuration nests one, such as `mistral`. */
+  readonly textModelType?: string | undefined;
+  readonly imageToken?: string | undefined;
+}
+
+/**
+ * The prompt format of a checkpoint: the one asked for, else the checkpoint's own, else the one its language
+ * model was trained with. Folder names play no part, so a renamed checkpoint behaves the same.
+ */
+export function choosePromptFormat(choice: FormatChoice): PromptFormat {
+  const { name, chatTemplate: source, tokenizer, imageToken } = choice;
+  if (name !== undefined) return namedTemplate(name);
+  if (source !== undefined)
+    return chatTemplate(source, imageToken === undefined ? { tokenizer } : { tokenizer, imageToken });
+  return namedTemplate(templateOfArchitecture(choice));
+}
+
+function templateOfArchitecture({
+  modelType = "",
+  textModelType = "",
+  tokenizer,
+}: FormatChoice): TemplateName {
+  const types = `${modelType} ${textModelType}`;
+  if (types.includes("mistral") || types.includes("mixtral")) return "mistral_instruct";
+  if (types.includes("qwen")) return "qwen_1_5";
+  if (types.includes("gemma")) return "gemma_instruct";
+  if (types.includes("mpt")) return "mpt";
+  if (tokenizer.tokenToId("<|start_header_id|>") !== undefined) return "llava_llama_3";
+  if (tokenizer.tokenToId("<|im_start|>") !== undefined) return "chatml_direct";
+  return "vicuna_v1";
+}
