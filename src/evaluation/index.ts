@@ -1,0 +1,2 @@
+export { type CaptionReport, type CaptionScores, evaluateCaptions } from "./captions.ts";
+export * from "./metrics/index.ts";
