@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import sharp, { type Metadata } from "sharp";
 import { LlavaError } from "../../errors.ts";
 import { describeBytes } from "./format.ts";
+import { withoutTransparency } from "./gif.ts";
 import type { RgbImage } from "./rgb.ts";
 
 export type DecodeOptions = {
@@ -90,7 +91,8 @@ async function readHeader(bytes: Uint8Array, where: string): Promise<Metadata> {
 
 async function decodePixels(bytes: Uint8Array, header: Metadata): Promise<RgbImage> {
   const isCmyk = header.space === "cmyk";
-  const decoder = sharp(bytes, {
+  const source = header.format === "gif" ? withoutTransparency(bytes) : bytes;
+  const decoder = sharp(source, {
     limitInputPixels: false, // the header has been checked
     failOn: "error",
     autoOrient: true,
