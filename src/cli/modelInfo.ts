@@ -29,7 +29,7 @@ const openers: Record<string, (path: string) => TensorSource> = {
 };
 
 /** Reads configuration and tensor tables, no weights. */
-export async function inspectModel(model: ResolvedModel): Promise<ModelInfo> {
+export function inspectModel(model: ResolvedModel): ModelInfo {
   const { name, folder, paths } =
     model.kind === "folder"
       ? { name: basename(model.path), folder: model.path, paths: filesOf(model.path) }

@@ -1,6 +1,6 @@
-import { createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { Transform } from "node:stream";
+import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createInflateRaw } from "node:zlib";
 import { LlavaError } from "../errors.ts";
@@ -32,29 +32,39 @@ export async function extractZipMember(
   destination: string,
   { onBytes, signal }: { onBytes?: (written: number) => void; signal?: AbortSignal } = {},
 ): Promise<void> {
+  const { method, bytes, start, compressedBytes } = await locateMember(archive, member);
+  if (method !== stored && method !== deflated) {
+    throw damaged(archive, `"${member}" uses compression method ${method}`);
+  }
+  let written = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      written += chunk.length;
+      onBytes?.(written);
+      done(null, chunk);
+    },
+  });
+  const input =
+    compressedBytes > 0
+      ? createReadStream(archive, { start, end: start + compressedBytes - 1 })
+      : Readable.from([]);
+  const stages = method === deflated ? [input, createInflateRaw(), count] : [input, count];
+  try {
+    await pipeline([...stages, createWriteStream(destination)], signal ? { signal } : {});
+  } catch (error) {
+    if (!(error as NodeJS.ErrnoException).code?.startsWith("Z_")) throw error;
+    throw damaged(archive, `"${member}" does not inflate`);
+  }
+  if (written !== bytes) throw damaged(archive, `"${member}" has ${written} bytes, expected ${bytes}`);
+}
+
+async function locateMember(archive: string, member: string): Promise<ZipMember & { start: number }> {
   const file = await open(archive);
   try {
-    const { method, compressedBytes, bytes, headerOffset } = await findMember(file, archive, member);
-    const header = await readExactly(file, headerOffset, headerBytes, archive);
-    const start = headerOffset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
-    if (method !== stored && method !== deflated)
-      throw damaged(archive, `"${member}" uses compression method ${method}`);
-    let written = 0;
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        written += chunk.length;
-        onBytes?.(written);
-        done(null, chunk);
-      },
-    });
-    const input = file.createReadStream({ start, end: start + compressedBytes - 1, autoClose: false });
-    const stages = method === deflated ? [input, createInflateRaw(), count] : [input, count];
-    await pipeline([...stages, createWriteStream(destination)], signal ? { signal } : {}).catch((error) => {
-      if ((error as NodeJS.ErrnoException).code?.startsWith("Z_"))
-        throw damaged(archive, `"${member}" does not inflate`);
-      throw error;
-    });
-    if (written !== bytes) throw damaged(archive, `"${member}" has ${written} bytes, expected ${bytes}`);
+    const found = await findMember(file, archive, member);
+    const header = await readExactly(file, found.headerOffset, headerBytes, archive);
+    const start = found.headerOffset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
+    return { ...found, start };
   } finally {
     await file.close();
   }

@@ -38,8 +38,9 @@ export function configure(command: Command, { progress, report, signal }: Comman
     .option("--tensors", "list every tensor")
     .addHelpText("after", `\nExample:\n  llava model info ${defaultModel} --tensors`)
     .action(async (name: string, { json, tensors }: { json?: boolean; tensors?: boolean }) => {
+      const model = await resolveModel(name, { offline: true });
       const { inspectModel, renderModel } = await import("../modelInfo.ts");
-      const information = await inspectModel(await resolveModel(name, { offline: true }));
+      const information = inspectModel(model);
       console.log(json ? JSON.stringify(information, null, 2) : renderModel(information, tensors ?? false));
     });
 }

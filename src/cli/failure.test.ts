@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { LlavaError } from "../errors.ts";
+import { reportFailure } from "./failure.ts";
+
+function report(error: unknown, debug = false): { status: number; lines: string[] } {
+  const lines: string[] = [];
+  return { status: reportFailure(error, (line) => lines.push(line), debug), lines };
+}
+
+describe("reportFailure", () => {
+  test("prints message and hint of a LlavaError", () => {
+    const error = new LlavaError("image", "a.jpg: cut short", { hint: "Fetch it again." });
+    assert.deepEqual(report(error), { status: 1, lines: ["llava: a.jpg: cut short", "Fetch it again."] });
+  });
+
+  test("a wrong command line is 2, a stop by the user 130", () => {
+    assert.equal(report(new LlavaError("usage", "no image given")).status, 2);
+    assert.equal(report(new LlavaError("aborted", "stopped")).status, 130);
+    assert.equal(report(AbortSignal.abort().reason).status, 130);
+  });
+
+  test("the stack of what was not expected is shown only for debugging", () => {
+    const error = new TypeError("x is not a function");
+    const { status, lines } = report(error);
+    assert.equal(status, 1);
+    assert.match(lines[1]!, /LLAVA_DEBUG=1/);
+    assert.ok(!lines.some((line) => line.includes("failure.test.ts")));
+    assert.ok(report(error, true).lines.some((line) => line.includes("failure.test.ts")));
+  });
+});

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("../../bin/llava.js", import.meta.url));
+const home = mkdtempSync(join(tmpdir(), "llava-cli-"));
+after(() => rmSync(home, { recursive: true }));
+
+interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+async function llava(...args: string[]): Promise<Outcome> {
+  const env = {
+    ...process.env,
+    LLAVA_HOME: home,
+    XDG_CACHE_HOME: home,
+    HF_HOME: home,
+    HF_ENDPOINT: "http://127.0.0.1:9",
+  };
+  const child = spawn(process.execPath, [script, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const outcome: Outcome = { status: null, stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk) => (outcome.stdout += chunk));
+  child.stderr.on("data", (chunk) => (outcome.stderr += chunk));
+  outcome.status = await new Promise((resolve) => child.once("close", resolve));
+  return outcome;
+}
+
+describe("llava", () => {
+  test("lists its commands, and shows an example for each", async () => {
+    const { status, stdout } = await llava("--help");
+    assert.equal(status, 0);
+    const names = Array.from(stdout.matchAll(/^ {2}([a-z]+) {2,}/gm), ([, name]) => name!);
+    assert.ok(names.includes("doctor"));
+    const pages = await Promise.all(names.map(async (name) => [name, await llava(name, "--help")] as const));
+    for (const [name, page] of pages) {
+      assert.equal(page.status, 0, name);
+      assert.match(page.stdout, new RegExp(`Example.*\n\\s+llava ${name}`), name);
+    }
+  });
+
+  test("a wrong command line ends with 2 and says what is wrong", async () => {
+    for (const [args, expected] of [
+      [["docter"], /unknown command 'docter'[\s\S]*doctor/],
+      [["doctor", "--jsn"], /unknown option '--jsn'[\s\S]*--json/],
+      [["model", "pull", "a", "b"], /too many arguments/],
+    ] as const) {
+      const { status, stderr, stdout } = await llava(...args);
+      assert.deepEqual([status, stdout], [2, ""]);
+      assert.match(stderr, expected);
+    }
+  });
+
+  test("a failure ends with 1: the message on one line, what to do on the next, no stack", async () => {
+    const { status, stderr, stdout } = await llava("model", "info", "lava-smol");
+    assert.deepEqual([status, stdout], [1, ""]);
+    const lines = stderr.trim().split("\n");
+    assert.equal(lines.length, 2);
+    assert.match(lines[0]!, /^llava: .*lava-smol/);
+    assert.match(lines[1]!, /llava-smol-135m/);
+  });
+
+  test("doctor describes the machine as JSON, with a remedy for each problem", async () => {
+    const { status, stdout } = await llava("doctor", "--json");
+    assert.equal(status, 0);
+    const { cache, models, problems, node } = JSON.parse(stdout);
+    assert.equal(cache, home);
+    assert.equal(node, process.version);
+    assert.equal(models[0].complete, false);
+    assert.ok(problems.some(({ what }: { what: string }) => what.includes("llava-smol-135m is not fetched")));
+    for (const { remedy } of problems) assert.ok(remedy.length > 0);
+  });
+});
