@@ -10,7 +10,12 @@ export {
   RECOMPUTED_TENSORS,
   unusedVisionTensors,
 } from "./keys.ts";
+export { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig } from "./llava-config.ts";
+export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
+export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { openShards } from "./shards.ts";
 export { merged, renamed, subtree, type TensorInfo, type TensorSource } from "./source.ts";
+export { parseTextConfig, TEXT_MODEL_TYPES, type TextModelType } from "./text-config.ts";
 export { openTorchFile } from "./torch-file.ts";
+export { parseVisionConfig } from "./vision-config.ts";

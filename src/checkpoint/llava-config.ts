@@ -1,0 +1,191 @@
+import { existsSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { z } from "zod";
+import { LlavaError } from "../errors.ts";
+import type { ClipVisionConfig, LlavaConfig, ProjectorConfig } from "./config.ts";
+import { activation, checked, count, flag } from "./config-fields.ts";
+import { readJsonObject } from "./file.ts";
+import { parseTextConfig, type TextModelType } from "./text-config.ts";
+import { CLIP_LARGE_336, PUBLISHED_TOWERS, parseVisionConfig } from "./vision-config.ts";
+
+/** Id that original checkpoints put where image features go; they have no such token. */
+export const ORIGINAL_IMAGE_TOKEN_ID = -200;
+
+const layers = z.union([z.int(), z.array(z.int()).min(1)]).nullish();
+const DEFAULT_FEATURE_LAYER = -2;
+
+/** The decoder behind each model type of the original code ("llava" is its oldest). */
+const ORIGINAL_TEXT_TYPES: Readonly<Record<string, TextModelType>> = {
+  llava: "llama",
+  llava_llama: "llama",
+  llava_mistral: "mistral",
+  llava_qwen: "qwen2",
+};
+
+/** Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own. */
+export function readLlavaConfig(folder: string): LlavaConfig {
+  const path = join(folder, "config.json");
+  const json = readJsonObject(path);
+  const { mm_vision_tower: tower } = json;
+  const towerFolder = typeof tower === "string" ? findTower(folder, tower) : undefined;
+  if (towerFolder === undefined) return parseLlavaConfig(json, path);
+  const towerPath = join(towerFolder, "config.json");
+  const config = parseLlavaConfig(json, path, parseVisionConfig(readJsonObject(towerPath), towerPath));
+  return config.visionTower === undefined ? config : { ...config, visionTower: towerFolder };
+}
+
+/** A tower given as a path: absolute, or relative to the checkpoint or the working directory. */
+function findTower(folder: string, tower: string): string | undefined {
+  const candidates = isAbsolute(tower) ? [tower] : [join(folder, tower), resolve(tower)];
+  return candidates.find((candidate) => existsSync(join(candidate, "config.json")));
+}
+
+/**
+ * A LLaVA configuration in Hugging Face's or the original layout. Fields that a file leaves out take transformers'
+ * defaults. `tower` describes an original checkpoint's vision tower where its name does not.
+ */
+export function parseLlavaConfig(
+  json: Readonly<Record<string, unknown>>,
+  where: string,
+  tower?: ClipVisionConfig,
+): LlavaConfig {
+  const { model_type: type } = json;
+  const isOriginal = typeof type === "string" && Object.hasOwn(ORIGINAL_TEXT_TYPES, type);
+  if (isOriginal && (type !== "llava" || "mm_vision_tower" in json)) return parseOriginal(json, where, tower);
+  if (type === "llava") return parseHuggingFace(json, where);
+  const known = Object.keys(ORIGINAL_TEXT_TYPES).join(", ");
+  throw new LlavaError("config", `${where}: model_type ${JSON.stringify(type)}; known are ${known}`, {
+    hint: "The model is not a LLaVA that this version reads.",
+  });
+}
+
+const huggingFaceFields = z.object({
+  image_token_index: z.int().nullish(),
+  image_token_id: z.int().nullish(),
+  vision_feature_layer: layers,
+  vision_feature_select_strategy: z.enum(["default", "full"]).nullish(),
+  projector_hidden_act: z.string().nullish(),
+  multimodal_projector_bias: flag,
+  tie_word_embeddings: flag,
+  text_config: z.record(z.string(), z.unknown()).nullish(),
+  vision_config: z.record(z.string(), z.unknown()).nullish(),
+});
+
+function parseHuggingFace(json: unknown, where: string): LlavaConfig {
+  const config = checked(huggingFaceFields, json, where);
+  const text = parseTextConfig(config.text_config ?? {}, `${where}, text_config`);
+  const vision = config.vision_config
+    ? parseVisionConfig(config.vision_config, `${where}, vision_config`)
+    : CLIP_LARGE_336;
+  const selectStrategy = config.vision_feature_select_strategy === "full" ? "full" : "patch";
+  return {
+    text: { ...text, tieWordEmbeddings: text.tieWordEmbeddings || (config.tie_word_embeddings ?? false) },
+    vision,
+    projector: {
+      type: "mlp",
+      depth: 2,
+      act: activation(config.projector_hidden_act ?? "gelu", ["gelu", "gelu_tanh", "silu", "relu"], where),
+      bias: config.multimodal_projector_bias ?? true,
+    },
+    imageTokenId: config.image_token_id ?? config.image_token_index ?? 32_000,
+    featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
+    selectStrategy,
+    imageAspectRatio: "crop",
+    imageSequenceLength: featureRows(vision, selectStrategy),
+  };
+}
+
+const originalFields = z.object({
+  mm_vision_tower: z.string(),
+  mm_hidden_size: count,
+  mm_projector_type: z.string().nullish(),
+  mm_vision_select_layer: layers,
+  mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
+  image_aspect_ratio: z.string().nullish(),
+  unfreeze_mm_vision_tower: flag,
+  mm_tunable_parts: z.string().nullish(),
+});
+
+function parseOriginal(
+  json: Readonly<Record<string, unknown>>,
+  where: string,
+  tower?: ClipVisionConfig,
+): LlavaConfig {
+  const { model_type: type } = json;
+  const config = checked(originalFields, json, where);
+  const vision = tower ?? PUBLISHED_TOWERS[config.mm_vision_tower];
+  if (!vision) {
+    const known = Object.keys(PUBLISHED_TOWERS).join(", ");
+    throw new LlavaError(
+      "config",
+      `${where}: mm_vision_tower ${config.mm_vision_tower} is no folder here; known are ${known}`,
+      {
+        hint: "Put the tower's folder, with its config.json, beside the checkpoint's files under that name.",
+      },
+    );
+  }
+  const featureLayers = checkedLayers(
+    config.mm_vision_select_layer,
+    vision,
+    `${where}: mm_vision_select_layer`,
+  );
+  if (config.mm_hidden_size && config.mm_hidden_size !== vision.hiddenSize * featureLayers.length) {
+    throw new LlavaError(
+      "config",
+      `${where}: mm_hidden_size ${config.mm_hidden_size}; ${config.mm_vision_tower} gives ${vision.hiddenSize * featureLayers.length}`,
+    );
+  }
+  const selectStrategy = config.mm_vision_select_feature === "cls_patch" ? "full" : "patch";
+  const tuned =
+    config.unfreeze_mm_vision_tower || config.mm_tunable_parts?.split(",").includes("mm_vision_tower");
+  return {
+    text: parseTextConfig(json, where, ORIGINAL_TEXT_TYPES[String(type)]),
+    vision,
+    projector: originalProjector(config.mm_projector_type ?? "linear", where),
+    imageTokenId: ORIGINAL_IMAGE_TOKEN_ID,
+    featureLayers,
+    selectStrategy,
+    imageAspectRatio: aspectRatio(config.image_aspect_ratio),
+    imageSequenceLength: featureRows(vision, selectStrategy),
+    ...(!tuned && { visionTower: config.mm_vision_tower }),
+  };
+}
+
+function originalProjector(type: string, where: string): ProjectorConfig {
+  if (type === "identity") return { type, depth: 0, act: "gelu", bias: true };
+  if (type === "linear") return { type, depth: 1, act: "gelu", bias: true };
+  const depth = /^mlp(\d+)x_gelu$/.exec(type)?.[1];
+  if (depth !== undefined && Number(depth) > 0)
+    return { type: "mlp", depth: Number(depth), act: "gelu", bias: true };
+  throw new LlavaError(
+    "config",
+    `${where}: mm_projector_type "${type}"; known are linear, mlpNx_gelu, identity`,
+  );
+}
+
+function aspectRatio(stored: string | null | undefined): LlavaConfig["imageAspectRatio"] {
+  return stored === "pad" || stored === "anyres" ? stored : "crop";
+}
+
+/** Patches of one image, with the class token where it is kept. */
+function featureRows({ imageSize, patchSize }: ClipVisionConfig, strategy: "patch" | "full"): number {
+  return Math.floor(imageSize / patchSize) ** 2 + (strategy === "full" ? 1 : 0);
+}
+
+/** A tower of n layers has hidden states −(n + 1) … n. */
+function checkedLayers(
+  stored: z.infer<typeof layers>,
+  { numLayers }: ClipVisionConfig,
+  where: string,
+): number[] {
+  const list = [stored ?? DEFAULT_FEATURE_LAYER].flat();
+  for (const layer of list) {
+    if (layer > numLayers || layer < -(numLayers + 1)) {
+      throw new LlavaError(
+        "config",
+        `${where} is ${layer}; a tower of ${numLayers} layers has −${numLayers + 1} to ${numLayers}`,
+      );
+    }
+  }
+  return list;
+}
