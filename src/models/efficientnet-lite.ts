@@ -6,6 +6,8 @@ const BATCH_NORM_EPSILON = 1e-3;
 const STEM_WIDTH = 32;
 const HEAD_WIDTH = 1280;
 const EXPANSION = 6;
+/** c10::MemoryFormat::ChannelsLast */
+const CHANNELS_LAST = 2;
 
 /** Input side in pixels, width and depth multipliers. */
 const variants = {
@@ -191,7 +193,8 @@ export class EfficientNetLite extends Module implements VisionTower {
   }
 
   forward(pixelValues: Tensor): Tensor {
-    let grid = relu6(this.convStem.forward(pixelValues));
+    const channelsLast = aten.contiguous(pixelValues, CHANNELS_LAST); // depthwise kernels are several times faster
+    let grid = relu6(this.convStem.forward(channelsLast));
     for (const block of this.blocks) grid = block.forward(grid);
     return relu6(this.convHead.forward(grid)).flatten(2).transpose(1, 2); // [N, h·w, 1280]
   }

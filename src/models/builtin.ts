@@ -1,0 +1,120 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import {
+  configFromGguf,
+  loadStrict,
+  openGguf,
+  openSafetensors,
+  openTorchFile,
+  type ProjectorConfig,
+  subtree,
+} from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import { chatTemplate, namedTemplate } from "../processing/conversation/index.ts";
+import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
+import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
+import type { ResolvedModel } from "../setup/index.ts";
+import { keep, ones, zeros } from "../torch/index.ts";
+import { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
+import { Llama } from "./llama.ts";
+import { Llava } from "./llava.ts";
+import { PooledTower } from "./pooled-tower.ts";
+import { type LoadOptions, loadCheckpoint, type PretrainedLlava } from "./pretrained.ts";
+import { Projector } from "./projector.ts";
+
+/** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */
+const IMAGE_TOKEN_ID = -200;
+
+/** `config.json` beside a built-in model's projector. */
+interface BuiltinConfig {
+  readonly visionTower: EfficientNetLiteVariant;
+  /** The tower's grid is averaged to this many rows and columns of features. */
+  readonly tokensPerSide: number;
+  readonly projector: ProjectorConfig & { readonly hiddenSize: number };
+}
+
+type Builtin = Extract<ResolvedModel, { kind: "builtin" }>;
+
+export interface BuiltinOptions extends LoadOptions {
+  /** Overrides the number of feature rows and columns, for training another projector. */
+  readonly tokensPerSide?: number;
+  /** Leave the projector and feature statistics without values: they are about to be trained. */
+  readonly untrained?: boolean;
+}
+
+/** Puts a built-in model together from its parts. */
+export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): PretrainedLlava {
+  const config = JSON.parse(
+    readFileSync(join(dirname(parts.projector), "config.json"), "utf8"),
+  ) as BuiltinConfig;
+  using gguf = openGguf(parts.languageModel);
+  using towerFile = openTorchFile(parts.visionTower);
+
+  const text = configFromGguf(gguf.header, parts.languageModel);
+  const tower = new EfficientNetLite(config.visionTower);
+  const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
+  const projector = new Projector(config.projector, {
+    in: tower.hiddenSize,
+    hidden: config.projector.hiddenSize,
+    out: text.hiddenSize,
+  });
+  const languageModel = new Llama(text);
+
+  const placement = {
+    ...(options.dtype && { dtype: options.dtype }),
+    ...(options.device && { device: options.device }),
+  };
+  // The tower runs in float32: it is small, and training cached its features so.
+  const device = options.device && { device: options.device };
+  loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
+  loadStrict(languageModel, subtree(gguf, "model."), placement);
+  if (options.untrained) {
+    visionTower.setParameter("feature_mean", keep(zeros([tower.hiddenSize])));
+    visionTower.setParameter("feature_std", keep(ones([tower.hiddenSize])));
+  } else {
+    loadProjector(parts, visionTower, projector, placement);
+  }
+
+  const tokenizer = tokenizerFromGguf(gguf.header.metadata);
+  const template = gguf.header.metadata.get("tokenizer.chat_template");
+  return {
+    model: new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID }),
+    tokenizer,
+    imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
+    promptFormat:
+      options.template !== undefined
+        ? namedTemplate(options.template)
+        : chatTemplate(String(template), { tokenizer }),
+    stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
+    contextLength: text.maxPositionEmbeddings,
+    [Symbol.dispose]() {
+      for (const part of [visionTower, projector, languageModel]) part[Symbol.dispose]();
+    },
+  };
+}
+
+function loadProjector(
+  parts: Builtin,
+  visionTower: PooledTower,
+  projector: Projector,
+  placement: LoadOptions,
+): void {
+  if (!existsSync(parts.projector))
+    throw new LlavaError("checkpoint", `${parts.name} has no projector: ${parts.projector} does not exist`, {
+      hint: "Train it: llava train recipes/llava-smol-135m/pretrain.ts",
+    });
+  using trained = openSafetensors(parts.projector);
+  loadStrict(projector, subtree(trained, "model.multi_modal_projector."), placement);
+  for (const name of ["feature_mean", "feature_std"])
+    visionTower.setParameter(name, trained.read(`model.vision_tower.${name}`, "float32"));
+}
+
+/** Loads whatever `resolveModel` found. */
+export async function loadPretrained(
+  resolved: ResolvedModel,
+  options: LoadOptions = {},
+): Promise<PretrainedLlava> {
+  return resolved.kind === "builtin"
+    ? loadBuiltin(resolved, options)
+    : loadCheckpoint(resolved.path, options);
+}

@@ -1,0 +1,173 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  CLIP_TEXT_TENSORS,
+  type LlavaConfig,
+  loadStrict,
+  merged,
+  openCheckpoint,
+  RECOMPUTED_TENSORS,
+  readLlavaConfig,
+  renamed,
+  type TensorSource,
+  unusedVisionTensors,
+} from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import { choosePromptFormat, type PromptFormat, readChatTemplate } from "../processing/conversation/index.ts";
+import {
+  clipImageConfig,
+  type ImageProcessorConfig,
+  parseImageProcessorConfig,
+} from "../processing/image/index.ts";
+import { loadTokenizer, type Tokenizer } from "../processing/tokenizer/index.ts";
+import type { DType } from "../torch/index.ts";
+import { ClipVisionTower } from "./clip.ts";
+import { Llama } from "./llama.ts";
+import { Llava } from "./llava.ts";
+import { Projector } from "./projector.ts";
+
+export interface LoadOptions {
+  /** Element type of the weights; as stored without it. */
+  readonly dtype?: DType;
+  readonly device?: string;
+  /** Name of a conversation template to use instead of the checkpoint's own. */
+  readonly template?: string;
+}
+
+/** A model with all that turns messages and images into its inputs. */
+export interface PretrainedLlava extends Disposable {
+  readonly model: Llava;
+  readonly tokenizer: Tokenizer;
+  readonly imageProcessor: ImageProcessorConfig;
+  readonly promptFormat: PromptFormat;
+  /** Ids that end an answer. */
+  readonly stopIds: readonly number[];
+  /** Most positions a sequence may have. */
+  readonly contextLength: number;
+}
+
+/** Builds the parts that a configuration describes, without weights. */
+export function createLlava(config: LlavaConfig): Llava {
+  const visionTower = new ClipVisionTower(config.vision, config);
+  const projector = new Projector(config.projector, {
+    in: visionTower.hiddenSize,
+    out: config.text.hiddenSize,
+  });
+  return new Llava({
+    visionTower,
+    projector,
+    languageModel: new Llama(config.text),
+    imageTokenId: config.imageTokenId,
+  });
+}
+
+/** The name of a module's parameter in checkpoints (see `canonicalName`), and back. */
+const moduleName = (canonical: string): string =>
+  canonical.startsWith("lm_head.") ? `language_model.${canonical}` : canonical.replace(/^model\./, "");
+
+/** Loads a checkpoint in Hugging Face's or the original LLaVA layout. */
+export async function loadCheckpoint(folder: string, options: LoadOptions = {}): Promise<PretrainedLlava> {
+  const config = readLlavaConfig(folder);
+  const model = createLlava(config);
+  {
+    using source = renamed(weightsOf(folder, config), moduleName);
+    loadStrict(model, source, {
+      ...(options.dtype && { dtype: options.dtype }),
+      ...(options.device && { device: options.device }),
+      ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
+    });
+  }
+  const [tokenizer, imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
+    loadTokenizer(folder),
+    loadImageProcessor(folder, config),
+    readChatTemplate(folder),
+    stopIdsOf(folder),
+    modelTypesOf(folder),
+  ]);
+  const stopIds = stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId];
+  return {
+    model,
+    tokenizer,
+    imageProcessor,
+    promptFormat: choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes }),
+    stopIds,
+    contextLength: config.text.maxPositionEmbeddings,
+    [Symbol.dispose]: () => model[Symbol.dispose](),
+  };
+}
+
+function weightsOf(folder: string, config: LlavaConfig): TensorSource {
+  const own = openCheckpoint(folder);
+  if (config.visionTower === undefined) return own;
+  if (!existsSync(config.visionTower)) {
+    own[Symbol.dispose]();
+    throw new LlavaError(
+      "checkpoint",
+      `${folder}: its vision tower ${config.visionTower} is a checkpoint of its own`,
+      {
+        hint: "Put the tower's folder under that name beside the checkpoint's files.",
+      },
+    );
+  }
+  // Stray copies of tower tensors in the language model's files are not the tower this checkpoint was trained with.
+  const withoutTower = renamed(own, (name) => (name.startsWith("model.vision_tower.") ? undefined : name));
+  return merged(withoutTower, openCheckpoint(config.visionTower));
+}
+
+/** Tied output weights, and tower layers above the deepest one whose features are used. */
+function unusedTensors(config: LlavaConfig, model: Llava): RegExp[] {
+  const layers = (model.visionTower as ClipVisionTower).encoder.layers.length;
+  const tower = unusedVisionTensors(layers).map(
+    (pattern) => new RegExp(pattern.source.replace("^model\\.", "^")),
+  );
+  return config.text.tieWordEmbeddings ? [...tower, /^language_model\.lm_head\./] : tower;
+}
+
+async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new LlavaError("checkpoint", `${path} is not valid JSON`, {
+      hint: "The file may be cut short; download it again.",
+      cause,
+    });
+  }
+}
+
+async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<ImageProcessorConfig> {
+  const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
+  for (const name of ["preprocessor_config.json", "processor_config.json"]) {
+    const path = join(folder, name);
+    const json = await readJson(path);
+    if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
+      const stored = parseImageProcessorConfig(json, path);
+      return aspect === "pad" ? { ...stored, aspect } : stored;
+    }
+  }
+  return clipImageConfig(config.vision.imageSize, aspect);
+}
+
+async function stopIdsOf(folder: string): Promise<number[]> {
+  for (const name of ["generation_config.json", "config.json"]) {
+    const ids = (await readJson(join(folder, name)))?.["eos_token_id"];
+    if (typeof ids === "number") return [ids];
+    if (Array.isArray(ids)) return ids.filter((id) => typeof id === "number");
+  }
+  return [];
+}
+
+async function modelTypesOf(folder: string): Promise<{ modelType?: string; textModelType?: string }> {
+  const json = await readJson(join(folder, "config.json"));
+  const text = json?.["text_config"] as Record<string, unknown> | undefined;
+  return {
+    ...(typeof json?.["model_type"] === "string" && { modelType: json["model_type"] }),
+    ...(typeof text?.["model_type"] === "string" && { textModelType: text["model_type"] }),
+  };
+}
