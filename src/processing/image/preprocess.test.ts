@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { pattern } from "../../../test/fixtures/image/pattern.ts";
+import { clipImageConfig, efficientNetLiteImageConfig, parseImageProcessorConfig } from "./config.ts";
+import { centerCrop } from "./geometry.ts";
+import { preprocess } from "./preprocess.ts";
+import { resizeBicubic } from "./resample.ts";
+
+type Case = { from: [number, number]; size: number; crop: number; pad: boolean; sha256: string };
+
+const cases: Case[] = JSON.parse(
+  readFileSync(new URL("../../../test/fixtures/image/preprocess.json", import.meta.url), "utf8"),
+);
+
+describe("preprocess", () => {
+  test("equals transformers' processors on Pillow bit for bit", () => {
+    assert.ok(cases.length > 80);
+    for (const { from, size, crop, pad, sha256 } of cases) {
+      const config = parseImageProcessorConfig(
+        {
+          image_processor_type: pad ? "LlavaImageProcessor" : "CLIPImageProcessor",
+          size: { shortest_edge: size },
+          crop_size: { height: crop, width: crop },
+          do_pad: pad,
+        },
+        "test",
+      );
+      const values = preprocess(pattern(...from), config);
+      assert.deepEqual([values.channels, values.height, values.width], [3, crop, crop]);
+      const digest = createHash("sha256").update(values.data).digest("hex");
+      assert.equal(digest, sha256, `${from.join("×")}, size ${size}, crop ${crop}, pad ${pad}`);
+    }
+  });
+
+  test("the aspect argument overrides the configured one", () => {
+    const image = pattern(40, 20);
+    const config = clipImageConfig(28);
+    const padded = preprocess(image, config, "pad");
+    assert.deepEqual(padded, preprocess(image, clipImageConfig(28, "pad")));
+    assert.notDeepEqual(padded, preprocess(image, config));
+    // The first row is padding: bytes 122, 116, 104.
+    assert.ok(Math.abs(padded.data[0]! - (122 / 255 - 0.48145466) / 0.26862954) < 1e-6);
+  });
+
+  test("steps left out of the configuration are left out", () => {
+    const image = pattern(12, 9);
+    const bytes = preprocess(image, {
+      aspect: "square",
+      resize: null,
+      resample: "bicubic",
+      crop: null,
+      rescaleFactor: null,
+      normalize: null,
+    });
+    assert.deepEqual([bytes.height, bytes.width], [9, 12]);
+    for (const [channel, x, y] of [
+      [0, 0, 0],
+      [1, 11, 4],
+      [2, 5, 8],
+    ] as const) {
+      assert.equal(bytes.data[(channel * 9 + y) * 12 + x], image.data[(y * 12 + x) * 3 + channel]);
+    }
+  });
+
+  test("EfficientNet-lite: shortest edge, centre, (byte − 127) / 128", () => {
+    const image = pattern(300, 280);
+    const values = preprocess(image, efficientNetLiteImageConfig(260));
+    const expected = centerCrop(resizeBicubic(image, 278, 260), 260, 260);
+    for (let at = 0; at < 260 * 260; at += 97) {
+      for (let channel = 0; channel < 3; channel++) {
+        const value = (expected.data[at * 3 + channel]! - 127) / 128;
+        assert.ok(Math.abs(values.data[channel * 260 * 260 + at]! - value) < 1e-6);
+      }
+    }
+  });
+});
