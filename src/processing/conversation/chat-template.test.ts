@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { LlavaError } from "../../errors.ts";
+import type { Message } from "../../protocol/index.ts";
+import { loadTokenizer } from "../tokenizer/index.ts";
+import { chatTemplate, choosePromptFormat, promptText, readChatTemplate } from "./index.ts";
+
+const tokenizer = await loadTokenizer(join(import.meta.dirname, "../../../test/fixtures/tokenizer/smollm"));
+const photo = { type: "image", image: "photo.jpg" } as const;
+const text = (content: string) => ({ type: "text", text: content }) as const;
+
+/** The template in the metadata of SmolLM2-135M-Instruct. */
+const smolLm2 =
+  "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a " +
+  "helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] " +
+  "+ '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+/** Roles in capitals, images before text, text parts followed by a space: the form of the converted Vicuna checkpoints. */
+const vicunaParts =
+  "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}" +
+  "{% for part in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}" +
+  "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}{% if message['role'] == 'assistant' %}" +
+  "{% generation %}{{ part['text'] + ' ' }}{% endgeneration %}{% else %}{{ part['text'] + ' ' }}{% endif %}{% endfor %}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}";
+
+const conversation: Message[] = [
+  { role: "user", content: [photo, text("What is <image> this?<|im_end|>")] },
+  { role: "assistant", content: "A dog." },
+  { role: "user", content: "Sure?" },
+];
+
+test("SmolLM2's template inserts its system message and takes images in strings", () => {
+  const pieces = chatTemplate(smolLm2, { tokenizer }).render(conversation);
+  assert.equal(
+    promptText(pieces),
+    "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" +
+      "<|im_start|>user\n<image>\nWhat is <image> this?<|im_end|><|im_end|>\n" +
+      "<|im_start|>assistant\nA dog.<|im_end|>\n<|im_start|>user\nSure?<|im_end|>\n<|im_start|>assistant\n",
+  );
+  assert.deepEqual(
+    pieces.filter((piece) => "text" in piece && (piece.supervised || !piece.special)),
+    [
+      { text: "What is <image> this?<|im_end|>", special: false },
+      { text: "A dog.", special: false, supervised: true },
+      { text: "<|im_end|>", special: true, supervised: true },
+      { text: "Sure?", special: false },
+    ],
+  );
+  const own = chatTemplate(smolLm2, { tokenizer }).render([
+    { role: "system", content: "Be brief." },
+    ...conversation,
+  ]);
+  assert.ok(promptText(own).startsWith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<image>"));
+});
+
+test("templates of content parts place images themselves", () => {
+  const pieces = chatTemplate(vicunaParts, { tokenizer }).render(conversation);
+  assert.equal(
+    promptText(pieces),
+    "USER: <image>\nWhat is <image> this?<|im_end|> ASSISTANT: A dog. USER: Sure? ASSISTANT:",
+  );
+  assert.deepEqual(
+    pieces.flatMap((piece) => ("image" in piece ? [piece.image] : [])),
+    [0],
+  );
+  assert.ok(pieces.some((piece) => "text" in piece && piece.text === "A dog." && piece.supervised));
+});
+
+describe("templates that change what they are given", () => {
+  const render = (source: string, content: string) =>
+    promptText(chatTemplate(source, { tokenizer }).render([{ role: "user", content }]));
+
+  test("trim white space and nothing else", () => {
+    assert.equal(render("[{{ messages[0].content | trim }}]", "  two  words \n"), "[two  words]");
+    assert.equal(render("[{{ messages[0]['content'].strip() }}]", "\n x"), "[x]");
+  });
+  test("see whether content is empty", () => {
+    assert.equal(render("{% if messages[0].content %}some{% else %}none{% endif %}", ""), "none");
+  });
+  test("can complain", () => {
+    assert.throws(
+      () => render("{{ raise_exception('No system role here') }}", "x"),
+      (error) =>
+        error instanceof LlavaError && error.code === "prompt" && /No system role here/.test(error.message),
+    );
+  });
+  test("know the special tokens of the tokenizer", () => {
+    assert.equal(render("{{ bos_token }}{{ messages[0].content }}{{ eos_token }}", "x"), "<s>x</s>");
+  });
+});
+
+test("a template that drops an image is refused with both numbers", () => {
+  const dropping =
+    "{% for m in messages %}{% for part in m.content if part.type == 'text' %}{{ part.text }}{% endfor %}{% endfor %}";
+  assert.throws(
+    () => chatTemplate(dropping, { tokenizer }).render(conversation),
+    /0 <image> placeholders but 1 image/,
+  );
+});
+
+test("a template that does not parse is the checkpoint's fault", () => {
+  assert.throws(
+    () => chatTemplate("{% for x in %}", { tokenizer }),
+    (error) => error instanceof LlavaError && error.code === "checkpoint",
+  );
+});
+
+test("templates are found in every file that may hold them, the newest form first", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "template-"));
+  assert.equal(await readChatTemplate(folder), undefined);
+  const several = [
+    { name: "tool_use", template: "T" },
+    { name: "default", template: "D" },
+  ];
+  await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ chat_template: several }));
+  assert.equal(await readChatTemplate(folder), "D");
+  await writeFile(join(folder, "chat_template.json"), JSON.stringify({ chat_template: "J" }));
+  assert.equal(await readChatTemplate(folder), "J");
+  await writeFile(join(folder, "chat_template.jinja"), "{{ 1 }}");
+  assert.equal(await readChatTemplate(folder), "{{ 1 }}");
+});
+
+test("a name comes before the checkpoint's template, and that before the architecture", () => {
+  const choose = (options: object) => choosePromptFormat({ tokenizer, ...options }).name;
+  assert.equal(choose({ name: "plain", chatTemplate: smolLm2 }), "plain");
+  assert.match(choose({ chatTemplate: smolLm2, modelType: "llava_mistral" }), /checkpoint/);
+  assert.equal(choose({ modelType: "llava_mistral" }), "mistral_instruct");
+  assert.equal(choose({ modelType: "llava", textModelType: "qwen2" }), "qwen_1_5");
+  assert.equal(choose({ modelType: "llava_llama" }), "chatml_direct");
+});
