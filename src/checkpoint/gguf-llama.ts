@@ -34,11 +34,15 @@ export function nameFromGguf(name: string): string {
  * Heads in a query or key projection whose rows the "llama" architecture stores in rotary pairs (0, d/2, 1, d/2 + 1, …)
  * instead of halves; undefined for every other tensor and architecture.
  */
-export function pairedRotaryHeads(name: string, header: GgufHeader): number | undefined {
+export function pairedRotaryHeads(name: string, header: GgufHeader, where: string): number | undefined {
   const part = /^blk\.\d+\.attn_([qk])\.(?:weight|bias)$/.exec(name)?.[1];
   if (part === undefined || header.metadata.get("general.architecture") !== "llama") return undefined;
-  const { numHeads, numKeyValueHeads } = configFromGguf(header, "");
-  return part === "q" ? numHeads : numKeyValueHeads;
+  const heads = header.metadata.get("llama.attention.head_count");
+  const keyValueHeads = header.metadata.get("llama.attention.head_count_kv") ?? heads;
+  const count = part === "q" ? heads : keyValueHeads;
+  const rows = header.tensors.get(name)?.shape[0] ?? 0;
+  if (typeof count === "number" && count > 0 && rows % (2 * count) === 0) return count;
+  throw new LlavaError("checkpoint", `${where}: ${name} has ${rows} rows for ${String(count)} heads`);
 }
 
 /** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …) or "qwen2" describes. */

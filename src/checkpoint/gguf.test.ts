@@ -43,6 +43,15 @@ describe("GGUF tensors", () => {
   });
 });
 
+test("head counts that do not divide the query rows are refused before anything is read", () => {
+  const changed = Uint8Array.from(whole);
+  const key = Buffer.from("llama.attention.head_count");
+  changed[whole.indexOf(key) + key.byteLength + 4] = 5;
+  const path = join(folder, "heads.gguf");
+  writeFileSync(path, changed);
+  assert.throws(() => openGguf(path), /heads\.gguf: blk\.0\.attn_q\.weight has 32 rows for 5 heads/);
+});
+
 describe("GGUF header", () => {
   test("metadata of every kind", () => {
     const { version, metadata } = parseGgufHeader(whole, "x.gguf");

@@ -22,7 +22,7 @@ export function openGguf(path: string): GgufSource {
   const entries = new Map(
     [...header.tensors].map(([name, tensor]) => [
       nameFromGguf(name),
-      { tensor, heads: pairedRotaryHeads(name, header) },
+      { tensor, heads: pairedRotaryHeads(name, header, path) },
     ]),
   );
   const source = tableSource(path, entries, {

@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import type { DType } from "../torch/index.ts";
+import { byteWidth, type DType } from "../torch/index.ts";
 import { parseJsonObject } from "./file.ts";
 
 export interface SafetensorsEntry {
@@ -32,19 +32,6 @@ export const SAFETENSORS_DTYPES = {
 const DTYPES: ReadonlyMap<string, DType> = new Map(
   Object.entries(SAFETENSORS_DTYPES).map(([dtype, stored]) => [stored, dtype as DType]),
 );
-
-const ELEMENT_BYTES: Readonly<Record<string, number>> = {
-  F64: 8,
-  I64: 8,
-  F32: 4,
-  I32: 4,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-};
-
-/** Bytes of one element of a stored type ("F32", "BOOL" …). */
-export const elementBytes = (stored: string): number => ELEMENT_BYTES[stored] ?? 1;
 
 /** The reference implementation's limit, bytes. */
 export const MAX_HEADER = 100_000_000;
@@ -115,11 +102,11 @@ function checkEntry(name: string, entry: unknown, where: string) {
     throw damaged(where, `${name} has data_offsets ${JSON.stringify(offsets)}; expected [start, end]`);
   }
   const [start, end] = offsets as [number, number];
-  const expected = shape.reduce((product, size) => product * size, elementBytes(stored as string));
+  const expected = shape.reduce((product, size) => product * size, byteWidth[dtype]);
   if (end - start !== expected) {
     throw damaged(
       where,
-      `${name} has ${end - start} bytes; ${stored} of shape [${shape.join(", ")}] has ${expected}`,
+      `${name} has ${end - start} bytes; ${String(stored)} of shape [${shape.join(", ")}] has ${expected}`,
     );
   }
   return { dtype, shape, start, end };

@@ -1,7 +1,6 @@
 import { byteWidth, type DType, MappedFile, type Tensor } from "../torch/index.ts";
 import { readPrefix, writeAtomically } from "./file.ts";
 import {
-  elementBytes,
   parseSafetensorsHeader,
   SAFETENSORS_DTYPES,
   type SafetensorsHeader,
@@ -55,7 +54,7 @@ export function writeSafetensors(
 ): void {
   const entries = [...tensors].map(([name, tensor]) => {
     const stored = SAFETENSORS_DTYPES[tensor.dtype];
-    const byteLength = tensor.shape.reduce((product, size) => product * size, elementBytes(stored));
+    const byteLength = tensor.shape.reduce((product, size) => product * size, byteWidth[tensor.dtype]);
     return { name, tensor, stored, byteLength };
   });
   entries.sort(
