@@ -21,7 +21,10 @@ export interface CommandResult {
 
 const tailLength = 30;
 
-/** Runs a program to its end; a status other than 0 is returned, not thrown. An aborted signal throws its reason. */
+/**
+ * Runs a program to its end; a status other than 0 is returned, not thrown. An aborted signal stops the program and
+ * throws its reason once it has ended, so that its files can be removed.
+ */
 export async function runCommand(
   file: string,
   args: readonly string[],
@@ -30,11 +33,16 @@ export async function runCommand(
   signal?.throwIfAborted();
   if (log) await mkdir(dirname(log), { recursive: true });
   const logFile = log ? createWriteStream(log, { flags: "a" }) : undefined;
-  const child = spawn(file, args, {
-    env: { ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    ...(signal && { signal }),
-  });
+  const child = spawn(file, args, { env: { ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  // The program may be a wrapper around the one that works, so the whole process group is stopped.
+  const stop = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
+    } catch {
+      // it has just ended
+    }
+  };
+  signal?.addEventListener("abort", stop, { once: true });
   const tail: string[] = [];
   const lines = [child.stdout, child.stderr].map((input) =>
     createInterface({ input }).on("line", (line) => {
@@ -50,13 +58,12 @@ export async function runCommand(
       child.once("error", reject);
       child.once("close", (code) => resolve(code ?? 1));
     });
+    signal?.throwIfAborted();
     await Promise.all(closed);
     return { status, tail };
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
   } finally {
-    logFile?.end();
+    signal?.removeEventListener("abort", stop);
+    if (logFile) await new Promise<void>((resolve) => logFile.end(resolve));
   }
 }
 
