@@ -5,6 +5,8 @@ import type { ContentPart, ImageSource, Message } from "../../protocol/index.ts"
 export interface Turn {
   readonly role: "user" | "assistant";
   readonly parts: readonly TurnPart[];
+  /** Whether the turn belongs to the template: nobody said it, and it is not trained. */
+  readonly isFixed?: boolean;
 }
 
 export type TurnPart = { readonly text: string } | { readonly image: number };

@@ -49,11 +49,7 @@ test("labels of a Vicuna conversation cover each answer and the token that ends 
   const [position] = imagePositions;
   assert.equal(imagePositions.length, 1);
   assert.deepEqual(inputIds.slice(position!.start, position!.start + position!.length), [7, 7]);
-  assert.deepEqual(shown(llama2, inputIds.slice(position!.start + 2, position!.start + 5)), [
-    "▁",
-    "<0x0A>",
-    "a",
-  ]);
+  assert.deepEqual(shown(llama2, inputIds.slice(position!.start + 2, position!.start + 5)), ["▁", "\n", "a"]);
   assert.deepEqual(
     segments.map(({ kind, supervised }) => `${kind}${supervised ? "*" : ""}`),
     ["text", "image", "text", "text*", "text", "text*"],
@@ -62,6 +58,34 @@ test("labels of a Vicuna conversation cover each answer and the token that ends 
     segments.reduce((sum, segment) => sum + segment.length, 0),
     inputIds.length,
   );
+});
+
+test("a space that stands alone before an answer is supervised: the prompt ends at the colon", () => {
+  const turns: Message[] = [{ role: "user", content: "b" }];
+  const trained = namedTemplate("vicuna_v1").render([...turns, { role: "assistant", content: "7" }], {
+    addGenerationPrompt: false,
+  });
+  const { inputIds, labels } = tokenizePrompt(trained, llama2, images);
+  const asked = tokenizePrompt(namedTemplate("vicuna_v1").render(turns), llama2, images).inputIds;
+  assert.deepEqual(inputIds.slice(0, asked.length), asked);
+  assert.deepEqual(labels.slice(asked.length), inputIds.slice(asked.length));
+  assert.deepEqual(shown(llama2, inputIds.slice(asked.length)), ["▁", "<0x37>", "</s>"]);
+});
+
+test("turns that a template brings along are not supervised", () => {
+  const trained = (name: string) =>
+    namedTemplate(name)
+      .render(
+        [
+          { role: "user", content: [photo, { type: "text", text: "b" }] },
+          { role: "assistant", content: "A" },
+        ],
+        { addGenerationPrompt: false },
+      )
+      .map((piece) => ("text" in piece && piece.supervised ? piece.text : ""))
+      .join("");
+  assert.equal(trained("v0"), " A###");
+  assert.equal(trained("v1_mmtag"), " A</s>");
 });
 
 test("merges cross the seam between template and user text", () => {

@@ -35,7 +35,8 @@ const spoken =
 
 /**
  * Cuts a rendered template into pieces. `imageToken` is what the template itself writes for an image part.
- * The token that ends an answer, the first of `endTokens` right behind it, is supervised along with it.
+ * The token that ends an answer, the first of `endTokens` right behind it, is supervised along with it, and so
+ * are spaces in front of it, since an open turn ends before them ("ASSISTANT:").
  */
 export function untaint(rendered: string, imageToken: string, endTokens: readonly string[]): PromptPiece[] {
   const pieces: PromptPiece[] = [];
@@ -68,8 +69,12 @@ export function untaint(rendered: string, imageToken: string, endTokens: readonl
 
   let start = 0;
   for (const match of rendered.matchAll(spoken)) {
-    pushTemplate(rendered.slice(start, match.index));
     const isAnswer = match[0].codePointAt(0)! < otherBase;
+    const before = rendered.slice(start, match.index);
+    const template = isAnswer ? before.replace(/ +$/, "") : before;
+    pushTemplate(template);
+    const spaces = before.slice(template.length);
+    if (spaces !== "") pieces.push({ text: spaces, special: true, supervised: true });
     const piece: TextPiece = { text: unshift(match[0]), special: false };
     pieces.push(isAnswer ? { ...piece, supervised: true } : piece);
     followsAnswer = isAnswer;

@@ -20,7 +20,11 @@ export interface TemplateData {
   readonly tagsImages?: boolean;
 }
 
-const turn = (role: "user" | "assistant", text: string): Turn => ({ role, parts: [{ text }] });
+const fixedTurn = (role: "user" | "assistant", text: string): Turn => ({
+  role,
+  parts: [{ text }],
+  isFixed: true,
+});
 
 const chatWith = (person: string): string =>
   `A chat between a curious ${person} and an artificial intelligence assistant. ` +
@@ -45,8 +49,8 @@ const llama2Safety =
   "not correct. If you don't know the answer to a question, please don't share false information.";
 
 const energyExample: readonly Turn[] = [
-  turn("user", "What are the key differences between renewable and non-renewable energy sources?"),
-  turn(
+  fixedTurn("user", "What are the key differences between renewable and non-renewable energy sources?"),
+  fixedTurn(
     "assistant",
     "Renewable energy sources are those that can be replenished naturally in a relatively " +
       "short amount of time, such as solar, wind, hydro, geothermal, and biomass. " +

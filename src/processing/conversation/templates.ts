@@ -51,7 +51,7 @@ function tagged(turns: readonly Turn[]): Turn[] {
     if (images.length === 0) return [turn];
     const text = textOf(turn.parts).trim();
     if (index > 0) return [{ role: "user", parts: [...images, { text: `\n${text}` }] }];
-    const acknowledgement: Turn = { role: "assistant", parts: [{ text: "Received." }] };
+    const acknowledgement: Turn = { role: "assistant", parts: [{ text: "Received." }], isFixed: true };
     return [{ role: "user", parts: images }, acknowledgement, { role: "user", parts: [{ text }] }];
   });
 }
@@ -59,10 +59,15 @@ function tagged(turns: readonly Turn[]): Turn[] {
 const wire = (text: string): TextPiece => ({ text, special: true });
 const said = (parts: readonly TurnPart[]): PromptPiece[] =>
   parts.map((part) => ("text" in part ? { text: part.text, special: false } : part));
-const answer = (turn: Turn, end: string): PromptPiece[] => [
-  { text: textOf(turn.parts), special: false, supervised: true },
-  { text: end, special: true, supervised: true },
-];
+/** `start` and `end` belong to the answer: they are what the model has to write around it. */
+const answer = (turn: Turn, start: string, end: string): PromptPiece[] => {
+  const supervised = turn.isFixed !== true;
+  return [
+    { text: start, special: true, supervised },
+    { text: textOf(turn.parts), special: false, supervised },
+    { text: end, special: true, supervised },
+  ];
+};
 
 type Renderer = (
   data: TemplateData,
@@ -90,7 +95,7 @@ const colonStyle: Renderer = (data, system, turns, addGenerationPrompt) => [
   ...renderTurns(
     turns,
     (turn) => [wire(`${data.user}: `), ...said(turn.parts), wire(data.separator)],
-    (turn) => [wire(`${data.assistant}: `), ...answer(turn, data.answerEnd ?? data.separator)],
+    (turn) => [wire(`${data.assistant}:`), ...answer(turn, " ", data.answerEnd ?? data.separator)],
   ),
   wire(addGenerationPrompt ? `${data.assistant}:` : ""),
 ];
@@ -104,7 +109,7 @@ const markedTurns =
     ...renderTurns(
       turns,
       (turn) => [wire(data.user), ...said(turn.parts), wire(data.separator + afterTurn)],
-      (turn) => [wire(data.assistant), ...answer(turn, data.separator), wire(afterTurn)],
+      (turn) => [wire(data.assistant), ...answer(turn, "", data.separator), wire(afterTurn)],
     ),
     wire(addGenerationPrompt ? data.assistant : ""),
   ];
@@ -133,7 +138,7 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
         const images = turn.parts.filter((part) => "image" in part);
         return said(images.length > 0 ? images : turn.parts);
       },
-      (turn) => answer(turn, data.separator),
+      (turn) => answer(turn, "", data.separator),
     ),
   ],
 
@@ -149,7 +154,7 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
           wire(" [/INST]"),
         ];
       },
-      (turn) => [wire(" "), ...answer(turn, ` ${data.answerEnd ?? ""}`)],
+      (turn) => answer(turn, " ", ` ${data.answerEnd ?? ""}`),
     ),
 
   "llama-3": (data, system, turns, addGenerationPrompt) => {
@@ -163,7 +168,7 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
         (turn) => [header(data.user), ...said(trimmed(turn.parts)), wire(data.separator)],
         (turn) => [
           header(data.assistant),
-          ...answer({ ...turn, parts: trimmed(turn.parts) }, data.separator),
+          ...answer({ ...turn, parts: trimmed(turn.parts) }, "", data.separator),
         ],
       ),
       ...(addGenerationPrompt ? [header(data.assistant)] : []),
