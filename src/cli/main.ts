@@ -23,6 +23,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "list, fetch and inspect models",
     load: () => import("./commands/model.ts"),
   },
+  train: {
+    summary: "train a model as a recipe says",
+    load: () => import("./commands/train.ts"),
+  },
 };
 
 /** Runs the command line `args` (without node and script) and returns the exit status. */

@@ -1,0 +1,58 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command } from "commander";
+import { LlavaError } from "../../errors.ts";
+import { ensureNative } from "../../setup/index.ts";
+import type { RecipeFields } from "../../training/index.ts";
+import type { CommandContext } from "../context.ts";
+
+export function configure(command: Command, { progress, report, signal }: CommandContext): void {
+  command
+    .description("Train what a recipe says. Every field of the recipe can be given as an option.")
+    .argument("<recipe>", "a TypeScript file that exports a recipe")
+    .argument("[fields...]", "--path.of.field value")
+    .allowUnknownOption()
+    .option("--dry-run", "print the recipe with all its fields, and do nothing")
+    .option("--resume", "go on after the newest checkpoint in the output folder")
+    .addHelpText(
+      "after",
+      `
+Example:
+  llava train recipes/llava-smol-135m/pretrain.ts --data.rows train.json --data.images images \\
+    --features.cache features --optimizer.learningRate 1e-3 --output runs/first`,
+    )
+    .action(async (path: string, words: string[], options: { dryRun?: boolean; resume?: boolean }) => {
+      await ensureNative({ progress, report });
+      const { parseOverrides, resolveRecipe, runRecipe } = await import("../../training/index.ts");
+      const recipe = resolveRecipe(await readRecipe(path), parseOverrides(words));
+      if (options.dryRun) {
+        process.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`);
+        return;
+      }
+      const stop = new AbortController();
+      process.once("SIGTERM", () => stop.abort());
+      const result = await runRecipe(recipe, {
+        progress,
+        report,
+        signal: AbortSignal.any([signal(), stop.signal]),
+        resume: options.resume ?? false,
+      });
+      if (result.projector !== undefined) report(`trained projector: ${result.projector}`);
+      else
+        throw new LlavaError("aborted", `stopped after step ${result.step} of ${result.totalSteps}`, {
+          hint: "--resume goes on from there.",
+        });
+    });
+}
+
+async function readRecipe(path: string): Promise<RecipeFields> {
+  try {
+    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: RecipeFields };
+    if (typeof module.default === "object") return module.default;
+  } catch (cause) {
+    throw new LlavaError("config", `${path} cannot be loaded: ${(cause as Error).message}`, { cause });
+  }
+  throw new LlavaError("config", `${path} exports no recipe`, {
+    hint: "Write: export default recipe({ … })",
+  });
+}

@@ -1,0 +1,59 @@
+import { LlavaError } from "../errors.ts";
+import { mixSeed, permutation } from "./random.ts";
+
+/** Where in which pass over the data a run is. */
+export interface SamplerState {
+  readonly seed: number;
+  readonly epoch: number;
+  /** Items of this epoch already drawn. */
+  readonly position: number;
+}
+
+export interface DrawnItem {
+  readonly index: number;
+  readonly epoch: number;
+}
+
+/** Draws item numbers, each once an epoch, in an order that depends on the seed and the epoch alone. */
+export class EpochSampler {
+  readonly count: number;
+  readonly seed: number;
+  #epoch = 0;
+  #position = 0;
+  #order: Uint32Array;
+
+  constructor(count: number, seed: number) {
+    if (count < 1) throw new LlavaError("data", "there is nothing to train on: no usable rows");
+    this.count = count;
+    this.seed = seed;
+    this.#order = permutation(count, mixSeed(seed, 0));
+  }
+
+  /** The next items; a draw may reach into the next epoch. */
+  draw(amount: number): DrawnItem[] {
+    return Array.from({ length: amount }, () => {
+      if (this.#position === this.count) this.#enter(this.#epoch + 1, 0);
+      return { index: this.#order[this.#position++]!, epoch: this.#epoch };
+    });
+  }
+
+  get state(): SamplerState {
+    return { seed: this.seed, epoch: this.#epoch, position: this.#position };
+  }
+
+  set state({ seed, epoch, position }: SamplerState) {
+    if (seed !== this.seed || position > this.count)
+      throw new LlavaError(
+        "checkpoint",
+        `the sampler was at item ${position} with seed ${seed}; here are ${this.count} items with seed ${this.seed}`,
+        { hint: "Resume with the data and the seed that the run was started with." },
+      );
+    this.#enter(epoch, position);
+  }
+
+  #enter(epoch: number, position: number): void {
+    this.#epoch = epoch;
+    this.#position = position;
+    this.#order = permutation(this.count, mixSeed(this.seed, epoch));
+  }
+}

@@ -1,0 +1,9 @@
+export { AdamW, type AdamWOptions, type ParameterGroup } from "./adamw.ts";
+export { clipGradNorm } from "./clip.ts";
+export {
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  type Schedule,
+  type ScheduleOptions,
+} from "./schedule.ts";

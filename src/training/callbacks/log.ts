@@ -1,0 +1,49 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Callback } from "../trainer.ts";
+
+/** A line of the log: what a step did, or an evaluation's result. */
+export type LogEntry = Readonly<Record<string, number>> & { readonly step: number };
+
+/** The run's JSON lines. */
+export class RunLog {
+  readonly #path: string;
+
+  /** Lines of steps behind `step`, left by a run that went on after its last checkpoint, are dropped. */
+  constructor(path: string, step: number) {
+    this.#path = path;
+    mkdirSync(dirname(path), { recursive: true });
+    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+    const kept = lines.filter((line) => line !== "" && stepOf(line) <= step);
+    writeFileSync(`${path}.partial`, kept.map((line) => `${line}\n`).join(""));
+    renameSync(`${path}.partial`, path);
+  }
+
+  write(entry: LogEntry): void {
+    appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
+  }
+}
+
+/** A line that was cut short belongs to no step. */
+function stepOf(line: string): number {
+  try {
+    return (JSON.parse(line) as LogEntry).step;
+  } catch {
+    return Infinity;
+  }
+}
+
+/** Writes every step: loss, rate, gradient norm, tokens per second, resident memory in MiB. */
+export const stepLog = (log: RunLog, learningRate: number): Callback => ({
+  afterStep: (_, { step, loss, rateFactor, gradientNorm, units, tokens, seconds }) =>
+    log.write({
+      step,
+      loss,
+      learningRate: learningRate * rateFactor,
+      gradientNorm,
+      units,
+      tokensPerSecond: tokens / seconds,
+      seconds,
+      mebibytes: process.memoryUsage.rss() / 2 ** 20,
+    }),
+});

@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { Tensor } from "../torch/index.ts";
+
+/** Everything that a run needs to go on as if it had not stopped. */
+export interface RunState {
+  /** Steps done. */
+  readonly step: number;
+  /** Trained weights, by the model's names. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly optimizer: ReadonlyMap<string, Tensor>;
+  /** Where the batch source is; plain JSON. */
+  readonly source: unknown;
+  /** Of the torch generator, bytes. */
+  readonly generator: Uint8Array;
+  /** The resolved recipe; plain JSON. */
+  readonly recipe: unknown;
+}
+
+const stateFile = "state.json";
+const folderPattern = /^step-(\d+)$/;
+
+/**
+ * Writes `<folder>/step-<n>/` and removes all but the newest `keep`. The folder takes its name when everything is on
+ * disk; one that was cut short keeps another name and is removed by the next write.
+ */
+export function writeCheckpoint(folder: string, state: RunState, keep: number): string {
+  const name = `step-${String(state.step).padStart(7, "0")}`;
+  const target = join(folder, name);
+  const partial = join(folder, `${name}.partial`);
+  mkdirSync(folder, { recursive: true });
+  for (const entry of readdirSync(folder))
+    if (entry.endsWith(".partial")) rmSync(join(folder, entry), { recursive: true, force: true });
+  mkdirSync(partial);
+  writeSafetensors(join(partial, "weights.safetensors"), state.weights);
+  writeSafetensors(join(partial, "optimizer.safetensors"), state.optimizer);
+  const { step, source, recipe } = state;
+  const files = ["weights.safetensors", "optimizer.safetensors"].map((file) => [file, sha256(join(partial, file))]);
+  const generator = Buffer.from(state.generator).toString("base64");
+  const json = { step, source, recipe, generator, sha256: Object.fromEntries(files) };
+  writeFileSync(join(partial, stateFile), `${JSON.stringify(json, null, 2)}\n`, { flush: true });
+  rmSync(target, { recursive: true, force: true });
+  renameSync(partial, target);
+  syncFolder(folder);
+  for (const { path } of checkpointFolders(folder).slice(keep)) rmSync(path, { recursive: true, force: true });
+  return target;
+}
+
+/** Reads one checkpoint. Throws `checkpoint` for a file that is missing or not the one that was written. */
+export function readCheckpoint(path: string): RunState {
+  const statePath = join(path, stateFile);
+  try {
+    const json = JSON.parse(readFileSync(statePath, "utf8")) as StateJson;
+    for (const [file, expected] of Object.entries(json.sha256))
+      if (sha256(join(path, file)) !== expected)
+        throw new LlavaError("checkpoint", `${join(path, file)} is not what was written: its hash differs`);
+    const { step, source, recipe } = json;
+    return {
+      step,
+      source,
+      recipe,
+      generator: Buffer.from(json.generator, "base64"),
+      weights: readTensors(join(path, "weights.safetensors")),
+      optimizer: readTensors(join(path, "optimizer.safetensors")),
+    };
+  } catch (cause) {
+    if (cause instanceof LlavaError) throw cause;
+    throw new LlavaError("checkpoint", `${path}: not a whole checkpoint: ${(cause as Error).message}`, { cause });
+  }
+}
+
+interface StateJson extends Pick<RunState, "step" | "source" | "recipe"> {
+  readonly generator: string;
+  readonly sha256: Readonly<Record<string, string>>;
+}
+
+/** The newest checkpoint that is whole. Those that are not are passed over, and reported. */
+export function latestCheckpoint(folder: string, report: (line: string) => void = () => {}): RunState | undefined {
+  for (const { path } of checkpointFolders(folder)) {
+    try {
+      return readCheckpoint(path);
+    } catch (error) {
+      report(`passing over ${path}: ${(error as Error).message}`);
+    }
+  }
+  return undefined;
+}
+
+/** Newest first. */
+function checkpointFolders(folder: string): { step: number; path: string }[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => {
+      const match = folderPattern.exec(name);
+      return match ? [{ step: Number(match[1]), path: join(folder, name) }] : [];
+    })
+    .sort((a, b) => b.step - a.step);
+}
+
+function readTensors(path: string): Map<string, Tensor> {
+  using source = openSafetensors(path);
+  return new Map([...source.names()].map((name) => [name, source.read(name)]));
+}
+
+const sha256 = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+
+/** Makes the renaming last through a power cut. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

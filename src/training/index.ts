@@ -1,0 +1,7 @@
+export { latestCheckpoint, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+export { type CaptionBatch, CaptionObjective } from "./objectives/caption.ts";
+export type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
+export { type Override, parseOverrides } from "./overrides.ts";
+export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
+export { type RunOptions, type RunResult, runRecipe } from "./run.ts";
+export { type Callback, type Run, type StepMetrics, type TrainerOptions, train } from "./trainer.ts";

@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { LlavaError } from "../errors.ts";
+
+/** A field by its dotted path, and its value as typed on the command line. */
+export interface Override {
+  readonly path: string;
+  readonly value: string;
+}
+
+/**
+ * Reads `--a.b value`, `--a.b=value` and, for true, `--a.b` alone.
+ * @throws LlavaError "usage" for a word that belongs to no option
+ */
+export function parseOverrides(words: readonly string[]): Override[] {
+  const overrides: Override[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const match = /^--([\w.]+)(?:=(.*))?$/s.exec(words[at]!);
+    if (match === null)
+      throw new LlavaError("usage", `"${words[at]}" stands where an option --path.of.field was expected`);
+    const next = words[at + 1];
+    const takesNext = match[2] === undefined && next !== undefined && !next.startsWith("--");
+    overrides.push({ path: match[1]!, value: match[2] ?? (takesNext ? next : "true") });
+    if (takesNext) at++;
+  }
+  return overrides;
+}
+
+/** A copy of `fields` with the overridden ones replaced, each value read as its field's type. */
+export function applyOverrides(schema: z.ZodType, fields: object, overrides: readonly Override[]): object {
+  const result = structuredClone(fields) as Record<string, unknown>;
+  const known = fieldPaths(schema);
+  for (const { path, value } of overrides) {
+    const field = known.get(path);
+    if (!field) throw unknownField(path, [...known.keys()]);
+    const keys = path.split(".");
+    const last = keys.pop()!;
+    let target = result;
+    for (const key of keys) target = (target[key] ??= {}) as Record<string, unknown>;
+    target[last] = readValue(field, value);
+  }
+  return result;
+}
+
+/** The leaf fields of nested objects, by dotted path. */
+function fieldPaths(schema: z.ZodType, prefix = ""): Map<string, z.ZodType> {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodObject)) return new Map([[prefix, inner]]);
+  const found = new Map<string, z.ZodType>();
+  for (const [name, field] of Object.entries(inner.shape as Record<string, z.ZodType>))
+    for (const [path, leaf] of fieldPaths(field, prefix ? `${prefix}.${name}` : name)) found.set(path, leaf);
+  return found;
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  const wrapped =
+    schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional;
+  return wrapped ? unwrap(schema.unwrap() as z.ZodType) : schema;
+}
+
+/** Text stays text where the field takes it; anything else is read as JSON, and lists also as `a,b`. */
+function readValue(field: z.ZodType, text: string): unknown {
+  if (field instanceof z.ZodString || field instanceof z.ZodEnum) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    const isList = field instanceof z.ZodArray || field instanceof z.ZodTuple;
+    return isList ? text.split(",").map((part) => (Number.isNaN(Number(part)) ? part : Number(part))) : text;
+  }
+}
+
+function unknownField(path: string, known: readonly string[]): LlavaError {
+  const nearest = known.reduce((best, name) => (distance(name, path) < distance(best, path) ? name : best));
+  return new LlavaError("config", `the recipe has no field "${path}"; did you mean "${nearest}"?`, {
+    hint: `Fields: ${known.join(", ")}.`,
+  });
+}
+
+/** Levenshtein's distance; a path that ends in the other counts as near. */
+function distance(a: string, b: string): number {
+  if (a.endsWith(`.${b}`)) return 0.5;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (b[j - 1] === letter ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}

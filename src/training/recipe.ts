@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { LlavaError } from "../errors.ts";
+import { applyOverrides, type Override } from "./overrides.ts";
+
+const count = z.int().min(1);
+const filled = z.string().min(1, "is needed: give it on the command line");
+
+const recipeSchema = z.strictObject({
+  /** Built-in name, folder or hub name of the model whose parts are loaded. */
+  model: z.string(),
+  /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
+  tokensPerSide: count.optional(),
+  /** Whether the projector starts from random weights, or from the model's own. */
+  projector: z.enum(["fresh", "loaded"]).default("fresh"),
+  /** Stage 1: the answer is the image's caption, in the plain template. */
+  objective: z.literal("caption").default("caption"),
+  /** The parts that learn; all others are frozen. */
+  train: z.array(z.enum(["projector"])).min(1).default(["projector"]),
+  data: z.strictObject({
+    /** JSON or JSON lines of LLaVA rows. */
+    rows: filled,
+    /** Folder that the rows' image names are relative to. */
+    images: filled,
+    /** Captions of one image that share its tokens in a step; the number of samples stays `batchSize`. */
+    captionsPerImage: count.default(1),
+    /** Whether half of the images, drawn anew each epoch, are seen mirrored. */
+    flips: z.boolean().default(false),
+    /** What ends a caption: a special token of the model, or plain text such as a newline. */
+    end: z.string().min(1),
+    /** Longest caption, tokens; longer rows are an error or skipped as `onBadRow` says. */
+    maxCaptionTokens: count.default(256),
+    onBadRow: z.enum(["error", "skip"]).default("error"),
+  }),
+  evaluation: z
+    .strictObject({
+      rows: filled,
+      images: filled,
+      /** The first so many images of the rows. */
+      count: count.default(100),
+      captionsPerImage: count.default(1),
+      /** Steps between evaluations; there is one at the start and one at the end as well. */
+      every: count.default(100),
+    })
+    .optional(),
+  features: z
+    .strictObject({
+      /** Folder for the frozen tower's features; empty: they are computed again in every step. */
+      cache: z.string().default(""),
+      dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
+      /** Images that the tower takes at once. */
+      batchSize: count.default(16),
+    })
+    .prefault({}),
+  optimizer: z.strictObject({
+    learningRate: z.number().positive(),
+    betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
+    epsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().min(0).default(0),
+  }),
+  schedule: z
+    .strictObject({
+      type: z.enum(["cosine", "linear", "constant"]).default("cosine"),
+      /** Part of all steps in which the rate rises from 0. */
+      warmupRatio: z.number().min(0).max(1).default(0.03),
+    })
+    .prefault({}),
+  /** Captions in a step, over all its micro-batches. */
+  batchSize: count,
+  /** Micro-batches that a step is computed in. */
+  accumulation: count.default(1),
+  /** Rows that a micro-batch is packed into: fewer waste less on padding, more waste less on attention. */
+  packedRows: count.default(1),
+  epochs: z.number().positive().default(1),
+  /** Ends the run, and the schedule, earlier than `epochs` would. */
+  maxSteps: count.optional(),
+  maxGradientNorm: z.number().positive().default(1),
+  /** Of the frozen language model; what is trained stays in float32. */
+  dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
+  device: z.string().default("cpu"),
+  seed: z.int().min(0).default(0),
+  checkpoint: z.strictObject({ every: count.default(500), keep: count.default(2) }).prefault({}),
+  /** Folder of the run: checkpoints, log and result. */
+  output: filled,
+});
+
+/** Everything that decides the result of a run. */
+export type Recipe = z.output<typeof recipeSchema>;
+type Input = z.input<typeof recipeSchema>;
+
+/** A recipe as its file writes it: paths may be left to the command line. */
+export type RecipeFields = Omit<Input, "data" | "evaluation" | "output"> & {
+  readonly data: Omit<Input["data"], "rows" | "images"> & { readonly rows?: string; readonly images?: string };
+  readonly evaluation?: Partial<NonNullable<Input["evaluation"]>>;
+  readonly output?: string;
+};
+
+/** States a recipe, for the type checker. */
+export const recipe = (fields: RecipeFields): RecipeFields => fields;
+
+/**
+ * Applies overrides such as `optimizer.learningRate=1e-3` and fills in defaults.
+ * @throws LlavaError "config" naming a field that is unknown (and the nearest known one), missing or wrong
+ */
+export function resolveRecipe(fields: RecipeFields, overrides: readonly Override[] = []): Recipe {
+  const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
+  if (parsed.success) return parsed.data;
+  throw new LlavaError("config", `the recipe does not hold together:\n${z.prettifyError(parsed.error)}`, {
+    hint: "Any field can be given as --path.of.field value; --dry-run shows the whole recipe.",
+  });
+}

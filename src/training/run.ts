@@ -1,0 +1,136 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeSafetensors } from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
+import { aten, fromTyped, noGrad, scope, type Tensor } from "../torch/index.ts";
+import { checkpoints } from "./callbacks/checkpoints.ts";
+import { evaluate, periodically } from "./callbacks/evaluation.ts";
+import { RunLog, stepLog } from "./callbacks/log.ts";
+import { lossGuard } from "./callbacks/loss-guard.ts";
+import { progressBar } from "./callbacks/progress-bar.ts";
+import { latestCheckpoint, type RunState } from "./checkpoint.ts";
+import type { CaptionBatch } from "./objectives/caption.ts";
+import type { Recipe } from "./recipe.ts";
+import { prepareStageOne, type StageOne, type Surroundings } from "./stage-one.ts";
+import { train } from "./trainer.ts";
+
+const schedules = { cosine: cosineSchedule, linear: linearSchedule, constant: constantSchedule };
+
+export interface RunOptions extends Surroundings {
+  /** Go on after the newest checkpoint in the output folder; without one, start. */
+  readonly resume?: boolean;
+}
+
+export interface RunResult {
+  /** Steps done, and of how many. */
+  readonly step: number;
+  readonly totalSteps: number;
+  /** The trained projector; absent when the run was stopped before its end. */
+  readonly projector: string | undefined;
+}
+
+/** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, checkpoints/ and projector.safetensors. */
+export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<RunResult> {
+  const { report, progress, signal } = options;
+  const { output } = recipe;
+  const folder = join(output, "checkpoints");
+  const saved = options.resume ? latestCheckpoint(folder, report) : undefined;
+  if (!options.resume && existsSync(folder))
+    throw new LlavaError("usage", `${output} already holds a run`, {
+      hint: "Go on with --resume, or choose another --output.",
+    });
+  if (saved) requireSameRecipe(saved.recipe as Recipe, recipe, output);
+  mkdirSync(output, { recursive: true });
+
+  using stage = await prepareStageOne(recipe, options);
+  const { source, objective, generator, trainable, measured } = stage;
+  const { learningRate, weightDecay, betas, epsilon } = recipe.optimizer;
+  using optimizer = new AdamW([{ parameters: trainable, learningRate, weightDecay }], { betas, epsilon });
+  const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
+  if (saved) restore(saved, stage, optimizer);
+  const weights = new Map([...trainable, ...measured]);
+  const capture = (step: number): RunState => ({
+    step,
+    weights,
+    optimizer: optimizer.state(),
+    source: source.state,
+    generator: scope(() => generator.state().toBytes()),
+    recipe,
+  });
+
+  writeFileSync(join(output, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  const log = new RunLog(join(output, "log.jsonl"), saved?.step ?? 0);
+  report(
+    `${count(trainable)} weights to train, ${source.groupsPerStep} images a step, ` +
+      `${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
+  );
+  const heldOut = (step: number): void => {
+    const heldOutLoss = evaluate(objective, stage.heldOut);
+    const mismatchedLoss = evaluateMismatched(stage);
+    log.write({ step, heldOutLoss, mismatchedLoss });
+    report(`step ${step}: held-out loss ${heldOutLoss.toFixed(4)}, ${mismatchedLoss.toFixed(4)} with another image`);
+  };
+  const step = await train({
+    objective,
+    source,
+    optimizer,
+    schedule: schedules[recipe.schedule.type]({ total: totalSteps, warmupRatio: recipe.schedule.warmupRatio }),
+    totalSteps,
+    startStep: saved?.step ?? 0,
+    maxGradientNorm: recipe.maxGradientNorm,
+    callbacks: [
+      lossGuard(),
+      stepLog(log, learningRate),
+      ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
+      checkpoints(folder, capture, recipe.checkpoint),
+      progressBar(progress),
+    ],
+    ...(signal && { signal }),
+  });
+  if (step < totalSteps) return { step, totalSteps, projector: undefined };
+  const projector = join(output, "projector.safetensors");
+  writeSafetensors(projector, weights, { format: "pt", recipe: JSON.stringify(recipe), step: String(step) });
+  return { step, totalSteps, projector };
+}
+
+function restore(saved: RunState, { trainable, measured, source, generator }: StageOne, optimizer: AdamW): void {
+  noGrad(() => {
+    for (const [name, tensor] of [...trainable, ...measured]) {
+      const stored = saved.weights.get(name);
+      if (!stored) throw new LlavaError("checkpoint", `the checkpoint of step ${saved.step} lacks ${name}`);
+      tensor.copy_(stored);
+    }
+  });
+  optimizer.load(saved.optimizer);
+  source.state = saved.source as StageOne["source"]["state"];
+  scope(() => generator.setState(fromTyped(saved.generator, { dtype: "uint8" })));
+}
+
+/** How much the loss rises when every image's features are exchanged for its neighbour's: 0 if they are not looked at. */
+function evaluateMismatched({ objective, heldOut }: StageOne): number {
+  const exchanged = heldOut.map(
+    (batch): CaptionBatch => ({ ...batch, features: aten.roll(batch.features, [1], [0]) }),
+  );
+  try {
+    return evaluate(objective, exchanged);
+  } finally {
+    for (const { features } of exchanged) features.dispose();
+  }
+}
+
+/** These may change between the parts of a run without changing its result. */
+const incidental = new Set(["output", "checkpoint", "evaluation"]);
+
+function requireSameRecipe(saved: Recipe, wanted: Recipe, output: string): void {
+  for (const [field, value] of Object.entries(wanted)) {
+    const before = JSON.stringify(saved[field as keyof Recipe]);
+    if (incidental.has(field) || before === JSON.stringify(value)) continue;
+    throw new LlavaError("config", `${output} was started with ${field} ${before}, not ${JSON.stringify(value)}`, {
+      hint: "Resume with the recipe of the run, or start another one in a new folder.",
+    });
+  }
+}
+
+const count = (parameters: ReadonlyMap<string, Tensor>): number =>
+  [...parameters.values()].reduce((sum, { elements }) => sum + elements, 0);

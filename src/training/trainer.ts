@@ -1,0 +1,110 @@
+import { type AdamW, clipGradNorm, type Schedule } from "../optim/index.ts";
+import { scope } from "../torch/index.ts";
+import type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
+
+/** What one step did. */
+export interface StepMetrics {
+  /** Steps done, this one included. */
+  readonly step: number;
+  /** Mean over the step's units, before the update. */
+  readonly loss: number;
+  /** Factor of the schedule on the learning rates. */
+  readonly rateFactor: number;
+  /** Of all gradients together, before clipping. */
+  readonly gradientNorm: number;
+  readonly units: number;
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly samples: readonly string[];
+}
+
+/** A run as its callbacks see it. */
+export interface Run {
+  readonly totalSteps: number;
+  /** Steps done. */
+  step: number;
+}
+
+/** What happens around the steps: logs, evaluations, checkpoints. Called one after another, in the order given. */
+export interface Callback {
+  begin?(run: Run): void | Promise<void>;
+  /** Gradients are there, clipped; the parameters are not yet changed. */
+  beforeUpdate?(run: Run, metrics: StepMetrics): void | Promise<void>;
+  afterStep?(run: Run, metrics: StepMetrics): void | Promise<void>;
+  /** After the last step, or the one during which the run was aborted; not after an error. */
+  finish?(run: Run): void | Promise<void>;
+  /** At the very end, whatever happened. */
+  close?(): void;
+}
+
+export interface TrainerOptions<B extends Batch> {
+  readonly objective: Objective<B>;
+  readonly source: BatchSource<B>;
+  readonly optimizer: AdamW;
+  readonly schedule: Schedule;
+  readonly totalSteps: number;
+  /** Steps done before, by the run that is resumed. */
+  readonly startStep?: number;
+  /** Infinity: no clipping. */
+  readonly maxGradientNorm: number;
+  readonly callbacks?: readonly Callback[];
+  /** Ends the run after the step that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** The loop of every stage: load → forward → backward → clip → update → callbacks. Returns the number of steps done. */
+export async function train<B extends Batch>(options: TrainerOptions<B>): Promise<number> {
+  const { source, optimizer, schedule, totalSteps, callbacks = [], signal } = options;
+  const run: Run = { totalSteps, step: options.startStep ?? 0 };
+  try {
+    for (const callback of callbacks) await callback.begin?.(run);
+    while (run.step < totalSteps && !signal?.aborted) {
+      const started = performance.now();
+      const batches = await source.next();
+      try {
+        const rateFactor = schedule(run.step);
+        const loss = accumulateGradients(options.objective, batches);
+        const gradientNorm = clipGradNorm(optimizer.parameters(), options.maxGradientNorm);
+        const metrics = (): StepMetrics => ({
+          ...summarize(batches),
+          step: run.step,
+          loss,
+          rateFactor,
+          gradientNorm,
+          seconds: (performance.now() - started) / 1000,
+        });
+        for (const callback of callbacks) await callback.beforeUpdate?.(run, metrics());
+        optimizer.step(rateFactor);
+        optimizer.clearGradients();
+        run.step++;
+        const done = metrics();
+        for (const callback of callbacks) await callback.afterStep?.(run, done);
+      } finally {
+        for (const batch of batches) batch[Symbol.dispose]();
+      }
+    }
+    for (const callback of callbacks) await callback.finish?.(run);
+    return run.step;
+  } finally {
+    for (const callback of callbacks) callback.close?.();
+  }
+}
+
+/** Averages over the units of all batches together: the mean of the batches' means would weigh short ones more. */
+function accumulateGradients<B extends Batch>(objective: Objective<B>, batches: readonly B[]): number {
+  const units = batches.reduce((sum, batch) => sum + batch.units, 0);
+  let total = 0;
+  for (const batch of batches)
+    total += scope(() => {
+      const loss = objective.loss(batch);
+      loss.div(units).backward();
+      return loss.item();
+    });
+  return total / units;
+}
+
+const summarize = (batches: readonly Batch[]) => ({
+  units: batches.reduce((sum, { units }) => sum + units, 0),
+  tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0),
+  samples: batches.flatMap(({ samples }) => samples),
+});
