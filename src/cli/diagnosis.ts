@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import {
   type CachedModel,
   cacheFolder,
@@ -35,16 +35,17 @@ export async function diagnose(): Promise<Diagnosis> {
   const problems: Problem[] = [];
   const located = locateNative();
   const { libtorch, rejected } = located ? { libtorch: located.libtorch, rejected: [] } : findLibtorch();
-  if (!libtorch) {
-    problems.push({ what: "libtorch is not installed", remedy: 'Run "llava setup" (0.55 GB to download).' });
-  }
   for (const { root, source, reason } of rejected) {
     problems.push({
       what: `the libtorch in ${root} (${source}) cannot be used: ${reason}`,
       remedy: source === "env" ? "Correct or unset LIBTORCH." : 'Run "llava setup" for one that can.',
     });
   }
-  if (!located) problems.push({ what: "the native addon is not built", remedy: 'Run "llava setup".' });
+  if (!libtorch && rejected.length === 0) {
+    problems.push({ what: "libtorch is not installed", remedy: 'Run "llava setup" (0.55 GB to download).' });
+  }
+  if (libtorch && !located)
+    problems.push({ what: "the native addon is not built", remedy: 'Run "llava setup".' });
 
   const runtime = located ? await askAddon(problems) : undefined;
   const gpus = findGpus();
@@ -68,7 +69,7 @@ export async function diagnose(): Promise<Diagnosis> {
     addon: located?.addonPath ?? null,
     cpu: {
       model: cpus()[0]?.model ?? "unknown",
-      cores: cpus().length,
+      cores: availableParallelism(),
       capability: runtime?.capability ?? capabilityOfFlags(),
       threads: runtime?.threads ?? null,
     },

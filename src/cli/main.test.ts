@@ -16,13 +16,14 @@ interface Outcome {
   stderr: string;
 }
 
-async function llava(...args: string[]): Promise<Outcome> {
+async function llava(args: string[], variables: Record<string, string> = {}): Promise<Outcome> {
   const env = {
     ...process.env,
     LLAVA_HOME: home,
     XDG_CACHE_HOME: home,
     HF_HOME: home,
     HF_ENDPOINT: "http://127.0.0.1:9",
+    ...variables,
   };
   const child = spawn(process.execPath, [script, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const outcome: Outcome = { status: null, stdout: "", stderr: "" };
@@ -34,11 +35,13 @@ async function llava(...args: string[]): Promise<Outcome> {
 
 describe("llava", () => {
   test("lists its commands, and shows an example for each", async () => {
-    const { status, stdout } = await llava("--help");
+    const { status, stdout } = await llava(["--help"]);
     assert.equal(status, 0);
     const names = Array.from(stdout.matchAll(/^ {2}([a-z]+) {2,}/gm), ([, name]) => name!);
     assert.ok(names.includes("doctor"));
-    const pages = await Promise.all(names.map(async (name) => [name, await llava(name, "--help")] as const));
+    const pages = await Promise.all(
+      names.map(async (name) => [name, await llava([name, "--help"])] as const),
+    );
     for (const [name, page] of pages) {
       assert.equal(page.status, 0, name);
       assert.match(page.stdout, new RegExp(`Example.*\n\\s+llava ${name}`), name);
@@ -51,14 +54,14 @@ describe("llava", () => {
       [["doctor", "--jsn"], /unknown option '--jsn'[\s\S]*--json/],
       [["model", "pull", "a", "b"], /too many arguments/],
     ] as const) {
-      const { status, stderr, stdout } = await llava(...args);
+      const { status, stderr, stdout } = await llava([...args]);
       assert.deepEqual([status, stdout], [2, ""]);
       assert.match(stderr, expected);
     }
   });
 
   test("a failure ends with 1: the message on one line, what to do on the next, no stack", async () => {
-    const { status, stderr, stdout } = await llava("model", "info", "lava-smol");
+    const { status, stderr, stdout } = await llava(["model", "info", "lava-smol"]);
     assert.deepEqual([status, stdout], [1, ""]);
     const lines = stderr.trim().split("\n");
     assert.equal(lines.length, 2);
@@ -67,7 +70,7 @@ describe("llava", () => {
   });
 
   test("doctor describes the machine as JSON, with a remedy for each problem", async () => {
-    const { status, stdout } = await llava("doctor", "--json");
+    const { status, stdout } = await llava(["doctor", "--json"]);
     assert.equal(status, 0);
     const { cache, models, problems, node } = JSON.parse(stdout);
     assert.equal(cache, home);
@@ -75,5 +78,14 @@ describe("llava", () => {
     assert.equal(models[0].complete, false);
     assert.ok(problems.some(({ what }: { what: string }) => what.includes("llava-smol-135m is not fetched")));
     for (const { remedy } of problems) assert.ok(remedy.length > 0);
+  });
+
+  test("doctor and setup name a LIBTORCH that cannot be used", async () => {
+    const variables = { LIBTORCH: join(home, "nowhere") };
+    const [doctor, setup] = await Promise.all([llava(["doctor"], variables), llava(["setup"], variables)]);
+    assert.equal(doctor.status, 0);
+    assert.match(doctor.stdout, /nowhere \(env\) cannot be used.*\n +Correct or unset LIBTORCH/);
+    assert.equal(setup.status, 1);
+    assert.match(setup.stderr, /^llava: LIBTORCH=\S+nowhere cannot be used: no lib\/libtorch_cpu/);
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
@@ -140,10 +140,11 @@ function stampPath(env: Environment, nativeFolder: string): string {
 }
 
 function hashSources(nativeFolder: string): string {
-  const names = globSync(["CMakeLists.txt", "src/**/*.{cc,h}"], { cwd: nativeFolder }).sort();
+  const sources = readdirSync(join(nativeFolder, "src")).filter((name) => /\.(cc|h)$/.test(name));
   const hash = createHash("sha256");
-  for (const name of names)
-    hash.update(`${name.replaceAll(sep, "/")}\0`).update(readFileSync(join(nativeFolder, name)));
+  for (const name of ["CMakeLists.txt", ...sources.sort().map((source) => join("src", source))]) {
+    hash.update(`${name}\0`).update(readFileSync(join(nativeFolder, name)));
+  }
   return hash.digest("hex");
 }
 
