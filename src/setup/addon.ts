@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
 import { findProgram, runCommand } from "./command.ts";
-import { ensureLibtorch } from "./installLibtorch.ts";
+import { ensureLibtorch } from "./install-libtorch.ts";
 import type { Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import type { SetupOptions } from "./options.ts";

