@@ -1,5 +1,6 @@
 import { LlavaError } from "../../errors.ts";
 import { cropAt } from "./geometry.ts";
+import { type Band, type Kernel, openWorkspace } from "./resampleWorkspace.ts";
 import { createImage, type Rectangle, type RgbImage } from "./rgb.ts";
 
 /** A filter by name; `RESAMPLE_CODES` gives the numbers that Pillow and Hugging Face configurations use. */
@@ -33,126 +34,44 @@ const FILTERS: Record<Exclude<Resample, "nearest">, Filter> = {
 
 /** Weights are integers of 1/2²²: 8 bits of pixel and 2 of headroom fill the other bits of an int32. */
 const PRECISION_BITS = 32 - 8 - 2;
-const HALF = 1 << (PRECISION_BITS - 1);
 
-/** For output position i: `taps[i]` weights from `weights[i * stride]`, for the inputs from `starts[i]`. */
-type Kernel = {
-  readonly starts: Int32Array;
-  readonly taps: Int32Array;
-  readonly weights: Int32Array;
-  readonly stride: number;
-};
-
-/** The kernel of outputs `first` to `first + count` when `inputSize` samples become `outputSize`. */
+/** The kernel of outputs `from` to `from + outputs` when `inputSize` samples become `outputSize`. */
 function createKernel(
   inputSize: number,
   outputSize: number,
-  first: number,
-  count: number,
-  filter: Filter,
+  from: number,
+  outputs: number,
+  { support, weight }: Filter,
 ): Kernel {
   const scale = inputSize / outputSize;
-  const filterScale = Math.max(scale, 1);
-  const support = filter.support * filterScale;
-  const inverse = 1 / filterScale;
-  const stride = Math.ceil(support) * 2 + 1;
-  const starts = new Int32Array(count);
-  const taps = new Int32Array(count);
-  const weights = new Int32Array(count * stride);
-  const exact = new Float64Array(stride);
-  for (let i = 0; i < count; i++) {
-    const center = (first + i + 0.5) * scale;
-    const start = Math.max(0, Math.trunc(center - support + 0.5));
-    const length = Math.min(inputSize, Math.trunc(center + support + 0.5)) - start;
+  const stretch = Math.max(scale, 1);
+  const reach = support * stretch;
+  const centerOf = (output: number) => (from + output + 0.5) * scale;
+  const startOf = (output: number) => Math.max(0, Math.trunc(centerOf(output) - reach + 0.5));
+  const endOf = (output: number) => Math.min(inputSize, Math.trunc(centerOf(output) + reach + 0.5));
+
+  const first = startOf(0);
+  const count = endOf(outputs - 1) - first;
+  const starts = Int32Array.from({ length: outputs }, (_, output) => startOf(output) - first);
+  const longest = starts.reduce((most, start, output) => Math.max(most, endOf(output) - first - start), 0);
+  const taps = longest + (longest % 2);
+  const weights = new Int32Array(outputs * taps);
+  const exact = new Float64Array(taps);
+  for (let output = 0; output < outputs; output++) {
+    const center = centerOf(output);
+    const start = startOf(output);
+    const length = endOf(output) - start;
     let sum = 0;
     for (let tap = 0; tap < length; tap++) {
-      const weight = filter.weight((tap + start - center + 0.5) * inverse);
-      exact[tap] = weight;
-      sum += weight;
+      exact[tap] = weight((start + tap - center + 0.5) * (1 / stretch));
+      sum += exact[tap]!;
     }
     for (let tap = 0; tap < length; tap++) {
-      const weight = sum === 0 ? exact[tap]! : exact[tap]! / sum;
-      weights[i * stride + tap] = Math.trunc(weight * (1 << PRECISION_BITS) + (weight < 0 ? -0.5 : 0.5));
-    }
-    starts[i] = start;
-    taps[i] = length;
-  }
-  return { starts, taps, weights, stride };
-}
-
-/** The inputs that a kernel reads. */
-function reach({ starts, taps }: Kernel): { first: number; count: number } {
-  const first = starts[0]!;
-  return { first, count: starts.at(-1)! + taps.at(-1)! - first };
-}
-
-/** Resamples along x, for `rows` rows from `firstRow`; the kernel counts columns from `firstColumn`. */
-function resampleRows(
-  input: RgbImage,
-  firstRow: number,
-  rows: number,
-  kernel: Kernel,
-  firstColumn = 0,
-): RgbImage {
-  const { starts, taps, weights, stride } = kernel;
-  const width = starts.length;
-  const source = input.data;
-  const output = new Uint8ClampedArray(width * rows * 3);
-  let to = 0;
-  for (let y = firstRow; y < firstRow + rows; y++) {
-    const row = y * input.width - firstColumn;
-    for (let x = 0; x < width; x++) {
-      let from = (row + starts[x]!) * 3;
-      const first = x * stride;
-      const end = first + taps[x]!;
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      for (let tap = first; tap < end; tap++) {
-        const weight = weights[tap]!;
-        red = (red + Math.imul(source[from]!, weight)) | 0;
-        green = (green + Math.imul(source[from + 1]!, weight)) | 0;
-        blue = (blue + Math.imul(source[from + 2]!, weight)) | 0;
-        from += 3;
-      }
-      output[to] = red >> PRECISION_BITS;
-      output[to + 1] = green >> PRECISION_BITS;
-      output[to + 2] = blue >> PRECISION_BITS;
-      to += 3;
+      const scaled = (sum === 0 ? exact[tap]! : exact[tap]! / sum) * 2 ** PRECISION_BITS;
+      weights[output * taps + tap] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
     }
   }
-  return { width, height: rows, data: new Uint8Array(output.buffer) };
-}
-
-/** Resamples along y, for `columns` columns from `firstColumn`; the kernel counts rows from `firstRow`. */
-function resampleColumns(
-  input: RgbImage,
-  firstColumn: number,
-  columns: number,
-  kernel: Kernel,
-  firstRow = 0,
-): RgbImage {
-  const { starts, taps, weights, stride } = kernel;
-  const height = starts.length;
-  const source = input.data;
-  const pitch = input.width * 3;
-  const output = new Uint8ClampedArray(columns * height * 3);
-  let to = 0;
-  for (let y = 0; y < height; y++) {
-    const first = y * stride;
-    const end = first + taps[y]!;
-    const row = (starts[y]! - firstRow) * pitch + firstColumn * 3;
-    for (let column = row; column < row + columns * 3; column++) {
-      let from = column;
-      let sum = HALF;
-      for (let tap = first; tap < end; tap++) {
-        sum = (sum + Math.imul(source[from]!, weights[tap]!)) | 0;
-        from += pitch;
-      }
-      output[to++] = sum >> PRECISION_BITS;
-    }
-  }
-  return { width: columns, height, data: new Uint8Array(output.buffer) };
+  return { first, count, starts, taps, weights };
 }
 
 /** Takes the pixel under the centre of each output pixel; positions are summed up step by step, as Pillow's. */
@@ -195,19 +114,22 @@ export function resize(
   if (image.width === width && image.height === height) return cropAt(image, region);
   if (resample === "nearest") return cropAt(resizeNearest(image, width, height), region);
   const filter = FILTERS[resample];
-  const horizontal = createKernel(image.width, width, region.left, region.width, filter);
-  const vertical = createKernel(image.height, height, region.top, region.height, filter);
-  if (image.height === height) return resampleRows(image, region.top, region.height, horizontal);
-  if (image.width === width) return resampleColumns(image, region.left, region.width, vertical);
+  const { left, top } = region;
+  const alongX =
+    image.width === width ? undefined : createKernel(image.width, width, left, region.width, filter);
+  const alongY =
+    image.height === height ? undefined : createKernel(image.height, height, top, region.height, filter);
   const verticalFirst = height < image.height && image.height - height > 2 * (image.width - width);
-  if (verticalFirst) {
-    const { first, count } = reach(horizontal);
-    const columns = resampleColumns(image, first, count, vertical);
-    return resampleRows(columns, 0, region.height, horizontal, first);
-  }
-  const { first, count } = reach(vertical);
-  const rows = resampleRows(image, first, count, horizontal);
-  return resampleColumns(rows, 0, region.width, vertical, first);
+
+  const workspace = openWorkspace();
+  // Only the rows and columns that end up in the region are worth a pass.
+  const rows = alongY ?? { first: top, count: region.height };
+  const columns = alongX ?? { first: left, count: region.width };
+  const source = workspace.load(image, rows.first, rows.count);
+  const part = { ...source, address: source.address + columns.first * 3, width: columns.count };
+  const horizontal = (band: Band) => (alongX ? workspace.resampleRows(band, alongX) : band);
+  const vertical = (band: Band) => (alongY ? workspace.resampleColumns(band, alongY) : band);
+  return workspace.read(verticalFirst ? horizontal(vertical(part)) : vertical(horizontal(part)));
 }
 
 /** `resize` with the cubic filter of a = −0.5 that CLIP's preprocessing uses. */

@@ -1,0 +1,150 @@
+/**
+ * Decoding and CLIP preprocessing of JPEG photos at 336 pixels, images per second on one thread, beside
+ * transformers' CLIPImageProcessor with Pillow in the same run:
+ *
+ *   node bench/image.ts [--python PATH] [--images 32] [--repeats 7] [--json]
+ *
+ * The Python (or $PYTHON) needs pillow, numpy and transformers; without it only this project is measured.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import sharp from "sharp";
+import { clipImageConfig, decodeImage, preprocess } from "../src/processing/image/index.ts";
+
+const SIDE = 336;
+
+/** A JPEG of 640×480 with the smooth areas, edges and grain of a photo; the same for the same seed. */
+async function photo(seed: number): Promise<Buffer> {
+  const [width, height] = [640, 480];
+  const data = new Uint8Array(width * height * 3);
+  let state = seed + 1;
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const light = 110 + 70 * Math.sin((x + seed * 37) / 90) * Math.cos((y - seed * 11) / 70);
+      const edge = ((x + seed * 13) >> 6) % 3 === (y >> 5) % 3 ? 40 : 0;
+      for (let channel = 0; channel < 3; channel++, at++) {
+        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+        data[at] = Math.min(255, Math.max(0, light + edge * (channel - 0.5) + (state >>> 28) - 8));
+      }
+    }
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 90 })
+    .toBuffer();
+}
+
+type Contestant = { readonly name: string; run(): Promise<number>; close(): void };
+
+/** Seconds for all photos, one after the other. */
+function ours(paths: readonly string[]): Contestant {
+  const config = clipImageConfig(SIDE);
+  return {
+    name: "llava",
+    async run() {
+      const start = performance.now();
+      for (const path of paths) preprocess(await decodeImage(path), config);
+      return (performance.now() - start) / 1000;
+    },
+    close() {},
+  };
+}
+
+/** Starts image_peer.py, which answers each line with its seconds; undefined where it cannot run. */
+async function peer(
+  python: string,
+  backend: string,
+  paths: readonly string[],
+): Promise<Contestant | undefined> {
+  const script = new URL("image_peer.py", import.meta.url).pathname;
+  const child = spawn(python, [script, backend, String(SIDE), ...paths], { stdio: ["pipe", "pipe", "pipe"] });
+  let complaint = "";
+  child.stderr.on("data", (chunk) => {
+    complaint += chunk;
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const failed = once(child, "error").then(([error]) => {
+    complaint += error.message;
+    return { done: true as const, value: undefined };
+  });
+  const first = await Promise.race([lines.next(), failed]);
+  if (first.done) {
+    console.error(`${backend} peer left out: ${complaint.trim().split("\n").at(-1)}`);
+    return undefined;
+  }
+  return {
+    name: first.value,
+    async run() {
+      child.stdin.write("run\n");
+      const answer = await lines.next();
+      if (answer.done) throw new Error(`the peer stopped: ${complaint}`);
+      return Number(answer.value);
+    },
+    close: () => stop(child),
+  };
+}
+
+function stop(child: ChildProcess): void {
+  child.stdin?.end();
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    python: { type: "string", default: process.env["PYTHON"] ?? "" },
+    images: { type: "string", default: "32" },
+    repeats: { type: "string", default: "7" },
+    json: { type: "boolean", default: false },
+  },
+});
+
+sharp.concurrency(1);
+const folder = await mkdtemp(join(tmpdir(), "llava-bench-"));
+try {
+  const count = Number(flags.images);
+  const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}.jpg`));
+  for (const [index, path] of paths.entries()) await writeFile(path, await photo(index));
+
+  const contestants = [ours(paths)];
+  if (flags.python === "") console.error("peers left out: give --python PATH or set $PYTHON");
+  else {
+    for (const backend of ["pil", "torchvision"]) {
+      const found = await peer(flags.python, backend, paths);
+      if (found) contestants.push(found);
+    }
+  }
+  const times = contestants.map((): number[] => []);
+  for (const contestant of contestants) await contestant.run(); // warms up
+  for (let repeat = 0; repeat < Number(flags.repeats); repeat++) {
+    for (const [index, contestant] of contestants.entries()) times[index]!.push(await contestant.run());
+  }
+  for (const contestant of contestants) contestant.close();
+
+  const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+  const own = median(times[0]!);
+  const results = contestants.map(({ name }, index) => ({
+    name,
+    imagesPerSecond: count / median(times[index]!),
+    best: count / Math.min(...times[index]!),
+    // Rounds are compared in pairs, so that a busy machine slows both sides of a ratio.
+    speedup: index === 0 ? 1 : median(times[index]!.map((time, round) => time / times[0]![round]!)),
+  }));
+  if (flags.json) {
+    const photos = { count, width: 640, height: 480, side: SIDE };
+    console.log(
+      JSON.stringify({ bench: "image", photos, repeats: Number(flags.repeats), seconds: own, results }),
+    );
+  } else {
+    for (const { name, imagesPerSecond, best, speedup } of results) {
+      const ratio = name === results[0]!.name ? "" : `   llava is ${speedup.toFixed(2)}× as fast`;
+      console.log(
+        `${name.padEnd(44)} ${imagesPerSecond.toFixed(0).padStart(5)} images/s (best ${best.toFixed(0)})${ratio}`,
+      );
+    }
+  }
+} finally {
+  await rm(folder, { recursive: true });
+}

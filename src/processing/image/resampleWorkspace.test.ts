@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import wabt from "wabt";
+import { pattern } from "../../../test/fixtures/image/pattern.ts";
+import { resizeBicubic } from "./resample.ts";
+
+const here = (name: string) => readFileSync(new URL(name, import.meta.url));
+
+test("resample.wasm is assembled from resample.wat", async () => {
+  const assembler = await wabt();
+  const module = assembler.parseWat("resample.wat", here("resample.wat"), { simd: true });
+  const assembled = Buffer.from(module.toBinary({}).buffer);
+  assert.ok(assembled.equals(here("resample.wasm")), "run the command at the top of resample.wat");
+});
+
+test("memory grown for one image leaves the next ones right", () => {
+  const small = pattern(50, 40);
+  const before = resizeBicubic(small, 28, 22);
+  const huge = resizeBicubic({ width: 6000, height: 4000, data: new Uint8Array(72e6).fill(77) }, 30, 20);
+  assert.ok(huge.data.every((value) => value === 77));
+  assert.deepEqual(resizeBicubic(small, 28, 22), before);
+});
