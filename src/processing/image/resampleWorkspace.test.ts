@@ -9,7 +9,7 @@ const here = (name: string) => readFileSync(new URL(name, import.meta.url));
 
 test("resample.wasm is assembled from resample.wat", async () => {
   const assembler = await wabt();
-  const module = assembler.parseWat("resample.wat", here("resample.wat"), { simd: true });
+  const module = assembler.parseWat("resample.wat", here("resample.wat").toString(), { simd: true });
   const assembled = Buffer.from(module.toBinary({}).buffer);
   assert.ok(assembled.equals(here("resample.wasm")), "run the command at the top of resample.wat");
 });
