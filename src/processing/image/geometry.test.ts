@@ -48,7 +48,9 @@ describe("geometry", () => {
     assert.deepEqual(pixel(padToSquare(pattern(4, 1), [1, 2, 3]), 2, 1), pixel(pattern(4, 1), 2, 0));
   });
 
-  test("an image without pixels is refused", () => {
+  test("an image without pixels, or with too many, is refused", () => {
+    const strip = { width: 1, height: 50_000, data: new Uint8Array(150_000) };
+    assert.throws(() => padToSquare(strip), { code: "image", message: /50000×50000 is too large/ });
     assert.throws(() => createImage(0, 3), { code: "image", message: /0×3/ });
   });
 });

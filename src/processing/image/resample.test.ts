@@ -47,6 +47,16 @@ describe("resize", () => {
     assert.ok(image.data.every((value) => value === 200));
   });
 
+  test("costs the region only, however large the whole", () => {
+    const strip = { width: 1, height: 4000, data: pattern(1, 4000).data };
+    const region = { left: 0, top: 600_000, width: 336, height: 336 };
+    const resized = resize(strip, 336, 336 * 4000, "bicubic", region);
+    // Pixel y of the strip is centred between outputs y·336 + 167 and + 168.
+    const y = Math.floor(600_167 / 336);
+    assert.ok(Math.abs(resized.data[(y * 336 + 168 - 600_000) * 336 * 3]! - strip.data[y * 3]!) <= 1);
+    assert.throws(() => resizeBicubic(strip, 336, 336 * 4000), { code: "image", message: /too large/ });
+  });
+
   test("refuses sides that are not whole or below 1", () => {
     for (const [width, height] of [
       [0, 5],
@@ -55,7 +65,7 @@ describe("resize", () => {
     ] as const) {
       assert.throws(() => resizeBicubic(pattern(4, 4), width, height), {
         code: "image",
-        message: /cannot resize/,
+        message: /cannot be/,
       });
     }
   });

@@ -1,7 +1,6 @@
-import { LlavaError } from "../../errors.ts";
 import { cropAt } from "./geometry.ts";
 import { type Band, type Kernel, openWorkspace } from "./resampleWorkspace.ts";
-import { createImage, type Rectangle, type RgbImage } from "./rgb.ts";
+import { checkSize, createImage, type Rectangle, type RgbImage } from "./rgb.ts";
 
 /** A filter by name; `RESAMPLE_CODES` gives the numbers that Pillow and Hugging Face configurations use. */
 export type Resample = "nearest" | "lanczos" | "bilinear" | "bicubic" | "box" | "hamming";
@@ -75,17 +74,19 @@ function createKernel(
 }
 
 /** Takes the pixel under the centre of each output pixel; positions are summed up step by step, as Pillow's. */
-function resizeNearest(image: RgbImage, width: number, height: number): RgbImage {
-  const positions = (inputSize: number, outputSize: number) => {
+function resizeNearest(image: RgbImage, width: number, height: number, region: Rectangle): RgbImage {
+  const positions = (inputSize: number, outputSize: number, from: number, outputs: number) => {
     const step = inputSize / outputSize;
-    const result = new Int32Array(outputSize);
-    for (let i = 0, at = step * 0.5; i < outputSize; i++, at += step) result[i] = Math.min(at, inputSize - 1);
+    const result = new Int32Array(outputs);
+    for (let i = 0, at = step * 0.5; i < from + outputs; i++, at += step) {
+      if (i >= from) result[i - from] = Math.min(at, inputSize - 1);
+    }
     return result;
   };
-  const columns = positions(image.width, width);
-  const output = createImage(width, height);
+  const columns = positions(image.width, width, region.left, region.width);
+  const output = createImage(region.width, region.height);
   let to = 0;
-  for (const y of positions(image.height, height)) {
+  for (const y of positions(image.height, height, region.top, region.height)) {
     for (const x of columns) {
       const from = (y * image.width + x) * 3;
       output.data[to++] = image.data[from]!;
@@ -110,9 +111,9 @@ export function resize(
   resample: Resample,
   region: Rectangle = { left: 0, top: 0, width, height },
 ): RgbImage {
-  checkSize(width, height);
+  checkSize(region.width, region.height);
   if (image.width === width && image.height === height) return cropAt(image, region);
-  if (resample === "nearest") return cropAt(resizeNearest(image, width, height), region);
+  if (resample === "nearest") return resizeNearest(image, width, height, region);
   const filter = FILTERS[resample];
   const { left, top } = region;
   const alongX =
@@ -140,10 +141,4 @@ export function resizeBicubic(image: RgbImage, width: number, height: number): R
 /** `resize` with the triangle filter. */
 export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
   return resize(image, width, height, "bilinear");
-}
-
-function checkSize(width: number, height: number): void {
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new LlavaError("image", `cannot resize to ${width}×${height}: sides must be whole numbers from 1`);
-  }
 }

@@ -17,11 +17,28 @@ export type Rectangle = {
   readonly height: number;
 };
 
+/** 600 MB. Only an extreme strip of an image, made square, comes near. */
+const MOST_PIXELS = 200_000_000;
+
+/** Throws code "image" unless both sides are whole and from 1, and memory for the pixels can be had. */
+export function checkSize(width: number, height: number): void {
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
+    throw new LlavaError("image", `an image cannot be ${width}×${height}: sides are whole numbers from 1`);
+  }
+  if (width * height > MOST_PIXELS) {
+    throw new LlavaError(
+      "image",
+      `an image of ${width}×${height} is too large, the limit is ${MOST_PIXELS} pixels`,
+      {
+        hint: "crop it, or scale it down first",
+      },
+    );
+  }
+}
+
 /** A canvas of one colour, black unless told otherwise. */
 export function createImage(width: number, height: number, colour: Colour = [0, 0, 0]): RgbImage {
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new LlavaError("image", `an image needs sides of at least 1 pixel, got ${width}×${height}`);
-  }
+  checkSize(width, height);
   const data = new Uint8Array(width * height * 3);
   if (colour.some((value) => value !== 0)) {
     data.set(colour);
