@@ -1,4 +1,4 @@
-import { arange, scaledDotProductAttention, type Tensor } from "../torch/index.ts";
+import { arange, aten, scaledDotProductAttention, softmax, type Tensor } from "../torch/index.ts";
 
 /**
  * Which positions see which: causal, or a mask [B or 1, 1, Tq, Tk] (boolean, true = attend; or additive), or undefined =
@@ -26,6 +26,28 @@ export function attend(query: Tensor, key: Tensor, value: Tensor, attention: Att
     const rows = query.reshape([batch, heads / groups, groups, headDim]);
     return scaledDotProductAttention(rows, key, value).reshape([batch, 1, heads * headDim]);
   }
-  const output = scaledDotProductAttention(query, key, value, { mask, causal, groupedQuery: groups > 1 });
+  const output =
+    mask !== undefined && mask.device === "cpu" && key.size(2) <= SHORT && queries > 1
+      ? attendExplicitly(query, key, value, mask)
+      : scaledDotProductAttention(query, key, value, { mask, causal, groupedQuery: groups > 1 });
   return output.transpose(1, 2).reshape([batch, queries, heads * headDim]);
+}
+
+/** Up to this many keys, libtorch's blockwise CPU kernel and above all its backward pass lose to plain products. */
+const SHORT = 256;
+
+/** softmax(q·kᵀ/√d + mask)·v, with the scores in float32; the query heads of a group are rows of one product. */
+function attendExplicitly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor): Tensor {
+  const [batch, heads, queries, headDim] = query.shape as [number, number, number, number];
+  const [, keyHeads, keys] = key.shape as [number, number, number, number];
+  const rows = [batch * keyHeads, (heads / keyHeads) * queries];
+  const grouped = query.mul(1 / Math.sqrt(headDim)).reshape([...rows, headDim]);
+  const products = grouped.matmul(key.reshape([batch * keyHeads, keys, headDim]).transpose(1, 2));
+  const scores = products.view([batch, heads, queries, keys]).to("float32");
+  const masked =
+    mask.dtype === "bool" ? scores.maskedFill(aten.logicalNot(mask), -Infinity) : scores.add(mask);
+  const weights = softmax(masked, -1)
+    .to(query.dtype)
+    .view([...rows, keys]);
+  return weights.matmul(value.reshape([batch * keyHeads, keys, headDim])).view(query.shape);
 }
