@@ -14,6 +14,7 @@ export default recipe({
   optimizer: { learningRate: 2e-3 },
   schedule: { type: "cosine", warmupRatio: 0.03 },
   batchSize: 40,
+  packedRows: 4,
   epochs: 4,
   maxGradientNorm: 1,
 });

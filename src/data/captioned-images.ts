@@ -22,7 +22,12 @@ export function captionedImages(rows: readonly LlavaRow[]): CaptionedImage[] {
   const byImage = new Map<string, Caption[]>();
   for (const { id, image, conversations } of rows) {
     const [question, answer] = conversations;
-    if (image === undefined || conversations.length !== 2 || question?.from !== "human" || answer?.from !== "gpt")
+    if (
+      image === undefined ||
+      conversations.length !== 2 ||
+      question?.from !== "human" ||
+      answer?.from !== "gpt"
+    )
       throw new LlavaError("data", `row ${id}: captioning needs an image, one human turn and one gpt turn`, {
         hint: "Conversations are for the fine-tuning stage.",
       });

@@ -31,7 +31,8 @@ export interface PackedBatch {
  */
 export function packShared(samples: readonly SharedPrefix[], rows: number): PackedBatch {
   const lengths = samples.map(
-    ({ prefix, continuations }) => prefix.length + continuations.reduce((sum, ids) => sum + ids.length - 1, 0),
+    ({ prefix, continuations }) =>
+      prefix.length + continuations.reduce((sum, ids) => sum + ids.length - 1, 0),
   );
   const bins = fillRows(lengths, Math.min(rows, samples.length));
   const width = Math.max(...bins.map((bin) => bin.reduce((sum, sample) => sum + lengths[sample]!, 0)));
@@ -90,7 +91,9 @@ export function packShared(samples: readonly SharedPrefix[], rows: number): Pack
 
 function fillRows(lengths: readonly number[], rows: number): number[][] {
   const bins = Array.from({ length: rows }, () => ({ length: 0, samples: [] as number[] }));
-  const longestFirst = lengths.map((length, sample) => ({ length, sample })).sort((a, b) => b.length - a.length);
+  const longestFirst = lengths
+    .map((length, sample) => ({ length, sample }))
+    .sort((a, b) => b.length - a.length);
   for (const { length, sample } of longestFirst) {
     const shortest = bins.reduce((best, bin) => (bin.length < best.length ? bin : best));
     shortest.samples.push(sample);

@@ -29,7 +29,10 @@ export class AdamW implements Disposable {
   readonly #epsilon: number;
   readonly #moments = new Map<string, Moments>();
 
-  constructor(groups: readonly ParameterGroup[], { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
+  constructor(
+    groups: readonly ParameterGroup[],
+    { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {},
+  ) {
     this.groups = groups;
     this.#betas = betas;
     this.#epsilon = epsilon;

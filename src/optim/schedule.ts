@@ -25,6 +25,9 @@ function warmed(options: ScheduleOptions, decay: (progress: number) => number): 
   const warmup =
     "warmupRatio" in options ? Math.ceil(total * options.warmupRatio) : (options.warmupSteps ?? 0);
   if (!(total >= 1 && warmup >= 0))
-    throw new LlavaError("config", `a schedule needs a total ≥ 1 and a warm-up ≥ 0, got ${total} and ${warmup}`);
+    throw new LlavaError(
+      "config",
+      `a schedule needs a total ≥ 1 and a warm-up ≥ 0, got ${total} and ${warmup}`,
+    );
   return (step) => (step < warmup ? step / warmup : decay((step - warmup) / Math.max(1, total - warmup)));
 }

@@ -49,14 +49,18 @@ export function writeCheckpoint(folder: string, state: RunState, keep: number): 
   writeSafetensors(join(partial, "weights.safetensors"), state.weights);
   writeSafetensors(join(partial, "optimizer.safetensors"), state.optimizer);
   const { step, source, recipe } = state;
-  const files = ["weights.safetensors", "optimizer.safetensors"].map((file) => [file, sha256(join(partial, file))]);
+  const files = ["weights.safetensors", "optimizer.safetensors"].map((file) => [
+    file,
+    sha256(join(partial, file)),
+  ]);
   const generator = Buffer.from(state.generator).toString("base64");
   const json = { step, source, recipe, generator, sha256: Object.fromEntries(files) };
   writeFileSync(join(partial, stateFile), `${JSON.stringify(json, null, 2)}\n`, { flush: true });
   rmSync(target, { recursive: true, force: true });
   renameSync(partial, target);
   syncFolder(folder);
-  for (const { path } of checkpointFolders(folder).slice(keep)) rmSync(path, { recursive: true, force: true });
+  for (const { path } of checkpointFolders(folder).slice(keep))
+    rmSync(path, { recursive: true, force: true });
   return target;
 }
 
@@ -79,7 +83,9 @@ export function readCheckpoint(path: string): RunState {
     };
   } catch (cause) {
     if (cause instanceof LlavaError) throw cause;
-    throw new LlavaError("checkpoint", `${path}: not a whole checkpoint: ${(cause as Error).message}`, { cause });
+    throw new LlavaError("checkpoint", `${path}: not a whole checkpoint: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -89,7 +95,10 @@ interface StateJson extends Pick<RunState, "step" | "source" | "recipe"> {
 }
 
 /** The newest checkpoint that is whole. Those that are not are passed over, and reported. */
-export function latestCheckpoint(folder: string, report: (line: string) => void = () => {}): RunState | undefined {
+export function latestCheckpoint(
+  folder: string,
+  report: (line: string) => void = () => {},
+): RunState | undefined {
   for (const { path } of checkpointFolders(folder)) {
     try {
       return readCheckpoint(path);

@@ -49,7 +49,10 @@ export class FeatureCache implements FeatureSource {
     const folder = join(options.cache, cacheKey(options));
     mkdirSync(folder, { recursive: true });
     const live = new LiveFeatures(options);
-    const parts = shardsOf(images, options.mirrored).map((part) => ({ ...part, path: join(folder, part.name) }));
+    const parts = shardsOf(images, options.mirrored).map((part) => ({
+      ...part,
+      path: join(folder, part.name),
+    }));
     const missing = parts.filter(({ path }) => !existsSync(path));
     const total = missing.reduce((sum, { images: inside }) => sum + inside.length, 0);
     if (total > 0) {
@@ -64,7 +67,9 @@ export class FeatureCache implements FeatureSource {
     const unusable = new Set<string>();
     const shards = new Map<string, Tensor>();
     for (const { name, path } of parts) {
-      for (const image of JSON.parse(readSafetensorsHeader(path).metadata.get("unusable") ?? "[]") as string[])
+      for (const image of JSON.parse(
+        readSafetensorsHeader(path).metadata.get("unusable") ?? "[]",
+      ) as string[])
         unusable.add(image);
       shards.set(name, keep(openSafetensors(path).read("features")));
     }
@@ -89,7 +94,9 @@ export class FeatureCache implements FeatureSource {
       for (let start = 0; start < usable.length; start += shardSize) {
         [sum, squares] = scope(() => {
           const views = usable.slice(start, start + shardSize).map((image) => ({ image, mirrored: false }));
-          const features = stack(views.map((view) => this.#row(view)!)).flatten(0, 1).to("float64"); // [rows, C]
+          const features = stack(views.map((view) => this.#row(view)!))
+            .flatten(0, 1)
+            .to("float64"); // [rows, C]
           rows += features.size(0);
           const [own, ownSquares] = [features.sum([0]), features.mul(features).sum([0])];
           return [sum ? sum.add(own) : own, squares ? squares.add(ownSquares) : ownSquares];
@@ -130,7 +137,14 @@ async function writeShard(
   path: string,
   images: readonly string[],
   mirrored: boolean,
-  { live, dtype, bar, signal, batchSize, tower }: FeatureCacheOptions & {
+  {
+    live,
+    dtype,
+    bar,
+    signal,
+    batchSize,
+    tower,
+  }: FeatureCacheOptions & {
     live: LiveFeatures;
     bar: { increment(by?: number): void };
     signal?: AbortSignal | undefined;
@@ -155,7 +169,10 @@ async function writeShard(
 
 /** Names and sizes stand for the images' contents. */
 function cacheKey({ towerId, processor, dtype, images, folder }: FeatureCacheOptions): string {
-  const files = images.map((image) => [image, statSync(join(folder, image), { throwIfNoEntry: false })?.size ?? -1]);
+  const files = images.map((image) => [
+    image,
+    statSync(join(folder, image), { throwIfNoEntry: false })?.size ?? -1,
+  ]);
   const hash = createHash("sha256").update(JSON.stringify({ towerId, processor, dtype, files }));
   return hash.digest("hex").slice(0, 16);
 }

@@ -62,7 +62,9 @@ export class LiveFeatures implements FeatureSource {
     const loaded: (Tensor | undefined)[] = [];
     for (let start = 0; start < views.length; start += batchSize) {
       const chunk = views.slice(start, start + batchSize);
-      const pixels = await Promise.all(chunk.map(({ image }) => decodePixels(join(folder, image), processor)));
+      const pixels = await Promise.all(
+        chunk.map(({ image }) => decodePixels(join(folder, image), processor)),
+      );
       const good = chunk.flatMap((view, i) => (pixels[i] ? [{ view, pixels: pixels[i] }] : []));
       const features = scope(() =>
         noGrad(() => {

@@ -35,7 +35,10 @@ export function applyOverrides(schema: z.ZodType, fields: object, overrides: rea
     const keys = path.split(".");
     const last = keys.pop()!;
     let target = result;
-    for (const key of keys) target = (target[key] ??= {}) as Record<string, unknown>;
+    for (const key of keys) {
+      target[key] ??= {};
+      target = target[key] as Record<string, unknown>;
+    }
     target[last] = readValue(field, value);
   }
   return result;

@@ -15,7 +15,10 @@ const recipeSchema = z.strictObject({
   /** Stage 1: the answer is the image's caption, in the plain template. */
   objective: z.literal("caption").default("caption"),
   /** The parts that learn; all others are frozen. */
-  train: z.array(z.enum(["projector"])).min(1).default(["projector"]),
+  train: z
+    .array(z.enum(["projector"]))
+    .min(1)
+    .default(["projector"]),
   data: z.strictObject({
     /** JSON or JSON lines of LLaVA rows. */
     rows: filled,
@@ -89,7 +92,10 @@ type Input = z.input<typeof recipeSchema>;
 
 /** A recipe as its file writes it: paths may be left to the command line. */
 export type RecipeFields = Omit<Input, "data" | "evaluation" | "output"> & {
-  readonly data: Omit<Input["data"], "rows" | "images"> & { readonly rows?: string; readonly images?: string };
+  readonly data: Omit<Input["data"], "rows" | "images"> & {
+    readonly rows?: string;
+    readonly images?: string;
+  };
   readonly evaluation?: Partial<NonNullable<Input["evaluation"]>>;
   readonly output?: string;
 };

@@ -69,13 +69,18 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     const heldOutLoss = evaluate(objective, stage.heldOut);
     const mismatchedLoss = evaluateMismatched(stage);
     log.write({ step, heldOutLoss, mismatchedLoss });
-    report(`step ${step}: held-out loss ${heldOutLoss.toFixed(4)}, ${mismatchedLoss.toFixed(4)} with another image`);
+    report(
+      `step ${step}: held-out loss ${heldOutLoss.toFixed(4)}, ${mismatchedLoss.toFixed(4)} with another image`,
+    );
   };
   const step = await train({
     objective,
     source,
     optimizer,
-    schedule: schedules[recipe.schedule.type]({ total: totalSteps, warmupRatio: recipe.schedule.warmupRatio }),
+    schedule: schedules[recipe.schedule.type]({
+      total: totalSteps,
+      warmupRatio: recipe.schedule.warmupRatio,
+    }),
     totalSteps,
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
@@ -94,7 +99,11 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
   return { step, totalSteps, projector };
 }
 
-function restore(saved: RunState, { trainable, measured, source, generator }: StageOne, optimizer: AdamW): void {
+function restore(
+  saved: RunState,
+  { trainable, measured, source, generator }: StageOne,
+  optimizer: AdamW,
+): void {
   noGrad(() => {
     for (const [name, tensor] of [...trainable, ...measured]) {
       const stored = saved.weights.get(name);
@@ -126,9 +135,13 @@ function requireSameRecipe(saved: Recipe, wanted: Recipe, output: string): void 
   for (const [field, value] of Object.entries(wanted)) {
     const before = JSON.stringify(saved[field as keyof Recipe]);
     if (incidental.has(field) || before === JSON.stringify(value)) continue;
-    throw new LlavaError("config", `${output} was started with ${field} ${before}, not ${JSON.stringify(value)}`, {
-      hint: "Resume with the recipe of the run, or start another one in a new folder.",
-    });
+    throw new LlavaError(
+      "config",
+      `${output} was started with ${field} ${before}, not ${JSON.stringify(value)}`,
+      {
+        hint: "Resume with the recipe of the run, or start another one in a new folder.",
+      },
+    );
   }
 }
 

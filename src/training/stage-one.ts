@@ -84,7 +84,10 @@ async function load(recipe: Recipe, generator: Generator, around: Surroundings):
   const resolved = await resolveModel(name, { report, progress, ...(signal && { signal }) });
   const fresh = recipe.projector === "fresh";
   if (tokensPerSide !== undefined && resolved.kind === "folder")
-    throw new LlavaError("config", `tokensPerSide is for built-in models; ${name} says itself how many it has`);
+    throw new LlavaError(
+      "config",
+      `tokensPerSide is for built-in models; ${name} says itself how many it has`,
+    );
   const pretrained =
     resolved.kind === "builtin"
       ? loadBuiltin(resolved, { dtype, device, untrained: fresh, ...(tokensPerSide && { tokensPerSide }) })
@@ -111,13 +114,14 @@ async function readCaptions(
       `${path}: row ${missing[0]!.captions[0]!.id}: ${join(folder, missing[0]!.image)} does not exist (${missing.length} such images)`,
       { hint: "Check data.images, or leave such rows out with --data.onBadRow skip." },
     );
-  if (missing.length > 0) report(`skipping ${missing.length} images that do not exist, the first ${missing[0]!.image}`);
+  if (missing.length > 0)
+    report(`skipping ${missing.length} images that do not exist, the first ${missing[0]!.image}`);
   const absent = new Set(missing);
   return images.filter((image) => !absent.has(image));
 }
 
 async function openFeatures(
-  { features, data }: Recipe,
+  { features }: Recipe,
   { model, imageProcessor }: PretrainedLlava,
   folder: string,
   images: readonly CaptionedImage[],
@@ -146,13 +150,23 @@ function measureFeatures({ model }: PretrainedLlava, features: FeatureSource): M
   const tower = model.visionTower;
   if (!(tower instanceof PooledTower)) return new Map();
   if (!(features instanceof FeatureCache))
-    throw new LlavaError("config", "this model standardises its image features, which takes a feature cache", {
-      hint: "Give --features.cache FOLDER.",
-    });
+    throw new LlavaError(
+      "config",
+      "this model standardises its image features, which takes a feature cache",
+      {
+        hint: "Give --features.cache FOLDER.",
+      },
+    );
   const { mean, std } = features.statistics();
   tower.setParameter("feature_mean", mean.toDevice(tower.featureMean.device));
   tower.setParameter("feature_std", std.toDevice(tower.featureStd.device));
-  return named("model.vision_tower.", new Map([["feature_mean", tower.featureMean], ["feature_std", tower.featureStd]]));
+  return named(
+    "model.vision_tower.",
+    new Map([
+      ["feature_mean", tower.featureMean],
+      ["feature_std", tower.featureStd],
+    ]),
+  );
 }
 
 interface Usable {
@@ -196,9 +210,11 @@ async function heldOutBatches(
 ): Promise<CaptionBatch[]> {
   const batches: CaptionBatch[] = [];
   for (let start = 0; start < images.length; start += 8) {
-    const views = images
-      .slice(start, start + 8)
-      .map(({ image, captions }) => ({ image, captions: captions.slice(0, captionsPerImage), mirrored: false }));
+    const views = images.slice(start, start + 8).map(({ image, captions }) => ({
+      image,
+      captions: captions.slice(0, captionsPerImage),
+      mirrored: false,
+    }));
     const batch = await batcher.batch(views);
     if (batch) batches.push(batch);
   }
