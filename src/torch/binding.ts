@@ -62,6 +62,9 @@ function load(): { native: Native; cudaLibrary: string | undefined } {
     throw new LlavaError("setup", "libtorch and the native addon are not set up", {
       hint: "Run: npx llava setup",
     });
+  // Threads that spin while they wait are many times slower on a machine that also does something else. Read by the
+  // OpenMP library as it loads.
+  process.env["OMP_WAIT_POLICY"] ??= "passive";
   const native = createRequire(import.meta.url)(found.addonPath) as Native;
   return { native, cudaLibrary: found.libtorch.cudaLibrary };
 }
