@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const needed = 24;
 if (Number.parseInt(process.versions.node, 10) >= needed) {
   module.enableCompileCache();
-  const { main } = await import("../src/cli/main.ts");
+  const { main } = await import("../src/cli/index.ts");
   process.stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
   process.exitCode = await main(process.argv.slice(2));
 } else {

@@ -1,18 +1,23 @@
 // Runs the tests: all of them, or those in the files and folders that are named.
 //   npm test
-//   npm test -- src/torch test/golden.test.ts --test-name-pattern=rope
+//   npm test -- --pure                 only those that need no libtorch
+//   npm test -- src/torch test/parity/llava.test.ts --test-name-pattern=rope
 import { spawn } from "node:child_process";
 import { globSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createProgress } from "../src/cli/index.ts";
 import { ensureNative } from "../src/setup/index.ts";
+import { pureFolders } from "./architecture.ts";
 
 const given = process.argv.slice(2);
-const flags = given.filter((argument) => argument.startsWith("-"));
-const places = given.filter((argument) => !argument.startsWith("-"));
+const pure = given.includes("--pure");
+const flags = given.filter((argument) => argument.startsWith("-") && argument !== "--pure");
+const named = given.filter((argument) => !argument.startsWith("-"));
+const all = pure ? ["scripts", ...pureFolders.map((name) => `src/${name}`)] : ["scripts", "src", "test"];
+const places = named.length > 0 ? named : all;
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-const patterns = (places.length > 0 ? places : ["src", "test"]).map((place) =>
+const patterns = places.map((place) =>
   isFolder(place) ? `${place.replace(/\/$/, "")}/**/*.test.ts` : place,
 );
 const files = globSync(patterns).sort();
@@ -21,7 +26,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-await ensureNative({ progress: createProgress, report: console.error });
+if (!pure) await ensureNative({ progress: createProgress, report: console.error });
 // One process a core with one thread each: libtorch's own threads would compete.
 const concurrency = `--test-concurrency=${availableParallelism()}`;
 const child = spawn(process.execPath, ["--test", concurrency, ...flags, ...files], {

@@ -1,0 +1,128 @@
+/**
+ * Which folder of src may import which: the one list behind the linter's rules (biome.imports.json), the table in
+ * docs/architecture.md and the choice of tests that run without libtorch. `npm run architecture` rewrites the two files.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
+interface Folder {
+  readonly holds: string;
+  readonly imports: readonly string[];
+}
+
+const processing = ["processing/image", "processing/tokenizer", "processing/conversation"];
+const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...processing];
+
+/** Lowest first; a folder imports only from above its own line. All may import src/errors.ts. */
+export const folders: Readonly<Record<string, Folder>> = {
+  protocol: { holds: "messages, requests and answers, as types", imports: [] },
+  setup: { holds: "libtorch, the addon and model files: found, fetched, built", imports: [] },
+  torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
+  checkpoint: {
+    holds: "weights and configurations: safetensors, torch files, GGUF",
+    imports: ["torch"],
+  },
+  nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch", "checkpoint"] },
+  optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch"] },
+  "processing/image": { holds: "images: load, decode, resize, normalise", imports: ["protocol"] },
+  "processing/tokenizer": { holds: "text ↔ token ids", imports: [] },
+  "processing/conversation": {
+    holds: "messages → prompts, by templates, with a label mask",
+    imports: ["protocol", "processing/tokenizer"],
+  },
+  models: {
+    holds: "vision towers, projectors, Llama, LLaVA, and loading them",
+    imports: ["setup", "torch", "checkpoint", "nn", ...processing],
+  },
+  generation: { holds: "sampling, stopping, streaming answers", imports: [...layers, "models"] },
+  data: { holds: "rows, samplers, packing", imports: ["torch"] },
+  training: { holds: "recipes, the training loop, its callbacks", imports: [...layers, "models", "data"] },
+  evaluation: { holds: "caption metrics", imports: ["protocol"] },
+  cli: {
+    holds: "one file a command",
+    imports: [...layers, "models", "generation", "data", "training", "evaluation"],
+  },
+};
+
+/** Folders whose code, with all it imports, needs no libtorch. */
+export const pureFolders = Object.keys(folders).filter((name) => !reaches(name, "torch"));
+
+function reaches(from: string, to: string): boolean {
+  return from === to || folders[from]!.imports.some((name) => reaches(name, to));
+}
+
+const names = Object.keys(folders);
+// By the last part of its name, as a folder beside it would write it.
+const anywhere = (name: string): string => `**/${basename(name)}/**`;
+const door = (name: string): string => `!**/${basename(name)}/index.ts`;
+
+/** Biome's rule for some files: `forbidden` folders not at all, `open` ones through their index.ts alone. */
+function restriction(
+  includes: readonly string[],
+  forbidden: readonly string[],
+  open: readonly string[],
+  message: string,
+) {
+  const group = [...[...forbidden, ...open].map(anywhere), ...open.map(door), "!**/test/**"];
+  const noRestrictedImports = { level: "error", options: { patterns: [{ group, message }] } };
+  return { includes, linter: { rules: { style: { noRestrictedImports } } } };
+}
+
+/** Each folder imports what the list allows; tests and everything outside src import what they need. */
+export function importRules() {
+  const anyone = restriction(["**"], [], names, "Another folder is imported through its index.ts.");
+  const perFolder = Object.entries(folders).map(([name, { imports }]) => {
+    const others = names.filter((other) => other !== name && !imports.includes(other));
+    const allowed = ["errors.ts", ...imports].join(", ");
+    const message = `src/${name} may import ${allowed}, through index.ts (scripts/architecture.ts).`;
+    return restriction([`src/${name}/**`, `!src/${name}/**/*.test.ts`], others, imports, message);
+  });
+  return { overrides: [anyone, ...perFolder] };
+}
+
+/** The list as a table. */
+export function importTable(): string {
+  const rows = Object.entries(folders).map(([name, { holds, imports }]) => {
+    const link = `[${name}](../src/${name}/index.ts)`;
+    return `| ${link} | ${holds} | ${shortened(imports) || "–"} |`;
+  });
+  return ["| folder | holds | may import |", "|---|---|---|", ...rows].join("\n");
+}
+
+/** Long lists say what they lack instead. */
+function shortened(imports: readonly string[]): string {
+  if (imports.length < 4) return imports.join(", ");
+  const below = names.slice(0, Math.max(...imports.map((name) => names.indexOf(name))) + 1);
+  const lacking = below.filter((name) => !imports.includes(name));
+  return `all down to ${below.at(-1)}${lacking.length > 0 ? `, but not ${lacking.join(", ")}` : ""}`;
+}
+
+const begin = "<!-- written by npm run architecture -->";
+const end = "<!-- end -->";
+
+/** The two files as they should read, by their place in the project. */
+export function architectureFiles(): Map<string, string> {
+  const document = readFileSync(pathOf("docs/architecture.md"), "utf8");
+  const [before, after] = [document.indexOf(begin), document.indexOf(end)];
+  if (before < 0 || after < before) throw new Error(`docs/architecture.md lacks ${begin} or ${end}`);
+  return new Map([
+    ["biome.imports.json", `${oneLineLists(JSON.stringify(importRules(), null, 2))}\n`],
+    [
+      "docs/architecture.md",
+      `${document.slice(0, before + begin.length)}\n${importTable()}\n${document.slice(after)}`,
+    ],
+  ]);
+}
+
+const oneLineLists = (json: string): string =>
+  json.replace(/\[[^[\]{}]*\]/g, (list) => list.replace(/\s+/g, " "));
+
+export const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+if (import.meta.main) {
+  for (const [name, text] of architectureFiles()) {
+    writeFileSync(`${pathOf(name)}.partial`, text);
+    renameSync(`${pathOf(name)}.partial`, pathOf(name));
+  }
+}
