@@ -8,6 +8,7 @@ import {
   type SamplerState,
 } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
+import { type PromptFormat, type PromptPiece, tokenizePrompt } from "../processing/conversation/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
 import type { FeatureSource, FrozenTower } from "./features.ts";
@@ -20,6 +21,8 @@ export interface CaptionTokens {
   readonly imageTokenId: number;
   /** What ends a caption: a special token's name, or text. */
   readonly end: string;
+  /** How a question about the image is put, where captions answer one. */
+  readonly promptFormat: PromptFormat;
 }
 
 export interface CaptionBatcherOptions extends CaptionTokens {
@@ -29,9 +32,10 @@ export interface CaptionBatcherOptions extends CaptionTokens {
   readonly packedRows: number;
 }
 
-/** A group of captions, and how its image is seen. */
+/** A group of captions, how its image is seen, and the question that they answer if there is one. */
 export interface CaptionView extends CaptionGroup {
   readonly mirrored: boolean;
+  readonly question?: string | undefined;
 }
 
 /** Makes batches of captions and their images' features. */
@@ -49,19 +53,34 @@ export class CaptionBatcher {
     return special === undefined ? tokenizer.encode(text + end) : [...tokenizer.encode(text), special];
   }
 
+  /** The image alone, or in the chat template with a question about it. */
+  #prefix(question: string | undefined): number[] {
+    const { tokenizer, tower, imageTokenId, promptFormat } = this.#options;
+    const image: PromptPiece[] = [{ image: 0 }];
+    const pieces =
+      question === undefined
+        ? image
+        : promptFormat.render([
+            {
+              role: "user",
+              content: [
+                { type: "image", image: "" },
+                { type: "text", text: question },
+              ],
+            },
+          ]);
+    return tokenizePrompt(pieces, tokenizer, { imageTokens: () => tower.tokens, imageTokenId }).inputIds;
+  }
+
   /** Views whose image cannot be decoded are left out; undefined when none remains. */
   async batch(views: readonly CaptionView[]): Promise<CaptionBatch | undefined> {
-    const { features, tower, tokenizer, imageTokenId, device, packedRows } = this.#options;
+    const { features, tower, device, packedRows } = this.#options;
     const rows = await features.load(views);
     const usable = views.flatMap((view, i) => (rows[i] ? [{ ...view, row: rows[i] }] : []));
     if (usable.length === 0) return undefined;
-    const prefix = [
-      ...(tokenizer.addsBos && tokenizer.bosId !== undefined ? [tokenizer.bosId] : []),
-      ...Array<number>(tower.tokens).fill(imageTokenId),
-    ];
     const tensors = scope(() => {
-      const samples = usable.map(({ captions }) => ({
-        prefix,
+      const samples = usable.map(({ captions, question }) => ({
+        prefix: this.#prefix(question),
         continuations: captions.map(({ text }) => this.encode(text)),
       }));
       const { order, tokens, ...packed } = packShared(samples, packedRows);
@@ -94,6 +113,9 @@ export interface CaptionSourceOptions {
   readonly batchSize: number;
   readonly accumulation: number;
   readonly flips: boolean;
+  /** Questions of which a group's captions answer one, drawn anew each epoch, in this share of the groups. */
+  readonly questions: readonly string[];
+  readonly questionRatio: number;
   readonly seed: number;
 }
 
@@ -128,6 +150,7 @@ export class CaptionSource implements BatchSource<CaptionBatch, SamplerState> {
     const views = this.#sampler.draw(this.groupsPerStep).map(({ index, epoch }) => ({
       ...this.#groups.at(index, epoch, seed),
       mirrored: flips && mixSeed(seed, epoch, index, 1) % 2 === 1,
+      question: this.#question(mixSeed(seed, epoch, index, 2)),
     }));
     const size = Math.ceil(views.length / accumulation);
     const batches: CaptionBatch[] = [];
@@ -137,5 +160,12 @@ export class CaptionSource implements BatchSource<CaptionBatch, SamplerState> {
     }
     if (batches.length > 0) return batches;
     throw new LlavaError("data", `no image of a whole step can be decoded, ${views[0]!.image} for example`);
+  }
+
+  /** `draw` is a random 32-bit number. */
+  #question(draw: number): string | undefined {
+    const { questions, questionRatio } = this.#options;
+    const place = (draw >>> 0) / 2 ** 32 / questionRatio;
+    return place < 1 ? questions[Math.floor(place * questions.length)] : undefined;
   }
 }

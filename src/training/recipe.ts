@@ -28,6 +28,10 @@ const recipeSchema = z.strictObject({
     captionsPerImage: count.default(1),
     /** Whether half of the images, drawn anew each epoch, are seen mirrored. */
     flips: z.boolean().default(false),
+    /** Questions that ask for the caption, in the model's chat template; the other captions follow the bare image. */
+    questions: z.array(z.string().min(1)).default([]),
+    /** Share of the images that come with a question. */
+    questionRatio: z.number().min(0).max(1).default(0),
     /** What ends a caption: a special token of the model, or plain text such as a newline. */
     end: z.string().min(1),
     /** Longest caption, tokens; longer rows are an error or skipped as `onBadRow` says. */

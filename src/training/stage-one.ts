@@ -42,6 +42,7 @@ export async function prepareStageOne(recipe: Recipe, around: Surroundings): Pro
 
   const batching = {
     tokenizer: pretrained.tokenizer,
+    promptFormat: pretrained.promptFormat,
     imageTokenId: model.imageTokenId,
     end: data.end,
     device,
