@@ -11,6 +11,18 @@ interface CommandEntry {
 
 /** All commands, in the order in which the help lists them. */
 const commands: Record<string, CommandEntry> = {
+  chat: {
+    summary: "ask about images, in the terminal",
+    load: () => import("./commands/chat.ts"),
+  },
+  generate: {
+    summary: "answer prompts about images, one by one or in batches",
+    load: () => import("./commands/generate.ts"),
+  },
+  trace: {
+    summary: "write what flows between the stages of a model",
+    load: () => import("./commands/trace.ts"),
+  },
   setup: {
     summary: "install libtorch and build the native addon",
     load: () => import("./commands/setup.ts"),

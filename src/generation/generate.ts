@@ -202,8 +202,11 @@ class Row implements ChoosingRow {
   }
 }
 
-/** How many tokens an answer may have after a prompt. */
-function roomFor(promptTokens: number, imageTokens: number, generator: TextGenerator): number {
+/**
+ * How many tokens an answer may have after a prompt.
+ * @throws LlavaError "prompt" if there is no room for any
+ */
+export function roomFor(promptTokens: number, imageTokens: number, generator: TextGenerator): number {
   if (promptTokens === 0) throw new LlavaError("prompt", "the prompt is empty");
   const { slidingWindow = Infinity } = generator.model.languageModel.config;
   const limit = Math.min(generator.contextLength, slidingWindow);

@@ -16,3 +16,4 @@ export { type Prompt, type PromptInputs, preparePrompt } from "./prompt.ts";
 export { RandomSource, type RandomState } from "./random.ts";
 export { Sampler, type TokenDistribution } from "./sampler.ts";
 export { type ShownText, StopStrings } from "./stopping.ts";
+export { traceStages } from "./trace.ts";

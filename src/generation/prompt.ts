@@ -3,6 +3,7 @@ import { imagesOf, rawPrompt, tokenizePrompt } from "../processing/conversation/
 import { type LoadOptions as ImageLoadOptions, loadImage, preprocess } from "../processing/image/index.ts";
 import type { ImageSource, Message } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
+import { roomFor } from "./generate.ts";
 
 /** A conversation to be written in the model's prompt format, or a prompt word for word with `<image>` where one goes. */
 export type Prompt =
@@ -18,14 +19,15 @@ export interface PromptInputs extends Disposable {
 }
 
 /**
- * Renders and tokenizes a prompt and loads its images.
+ * Renders and tokenizes a prompt, checks that it fits the context, and loads its images.
  * @throws LlavaError "prompt" or "image"; "network" for an image that cannot be fetched
  */
 export async function preparePrompt(
-  { model, tokenizer, imageProcessor, promptFormat }: PretrainedLlava,
+  pretrained: PretrainedLlava,
   prompt: Prompt,
   options: ImageLoadOptions = {},
 ): Promise<PromptInputs> {
+  const { model, tokenizer, imageProcessor, promptFormat } = pretrained;
   const sources = "raw" in prompt ? (prompt.images ?? []) : imagesOf(prompt.messages);
   const pieces =
     "raw" in prompt ? rawPrompt(prompt.raw, sources.length) : promptFormat.render(prompt.messages);
@@ -33,6 +35,7 @@ export async function preparePrompt(
     imageTokens: () => model.visionTower.tokens,
     imageTokenId: model.imageTokenId,
   });
+  roomFor(inputIds.length, sources.length * model.visionTower.tokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
   const images = await Promise.all(
     sources.map(async (source) => preprocess(await loadImage(source, options), imageProcessor)),

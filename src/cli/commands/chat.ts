@@ -1,0 +1,112 @@
+import { statSync } from "node:fs";
+import type { Command } from "commander";
+import { LlavaError } from "../../errors.ts";
+import type { LocalModel } from "../../index.ts";
+import { builtinModels, defaultModel } from "../../setup/index.ts";
+import { isImageArgument } from "../chat-line.ts";
+import { chatSession } from "../chat-session.ts";
+import type { CommandContext } from "../context.ts";
+import {
+  addModelOptions,
+  addSamplingOptions,
+  answerOptions,
+  collect,
+  debugTiming,
+  fastestDtype,
+  type ModelFlags,
+  openModel,
+  type SamplingFlags,
+} from "../model-options.ts";
+
+interface ChatFlags extends ModelFlags, SamplingFlags {
+  readonly model?: string;
+  readonly image: string[];
+  readonly prompt?: string;
+  readonly system?: string;
+}
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description("Ask about images: one question, or a conversation in the terminal when there is none.")
+    .argument("[words...]", "a model, images (paths or URLs) and a question, in this order")
+    .option("--model <name>", `built-in name, folder or hub name (default: ${defaultModel})`)
+    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect, [])
+    .option("-p, --prompt <text>", "the question")
+    .option("--system <text>", "system message");
+  addSamplingOptions(command);
+  addModelOptions(command, fastestDtype)
+    .addHelpText(
+      "after",
+      '\nExamples:\n  llava chat photo.jpg "What is in this photo?"\n  llava chat llava-smol-135m --image photo.jpg',
+    )
+    .action((words: string[], flags: ChatFlags) => run(words, flags, context));
+}
+
+async function run(words: readonly string[], flags: ChatFlags, context: CommandContext): Promise<void> {
+  const { name, images, question } = readWords(words, flags);
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const signal = context.signal();
+  using model = await openModel(name, flags, context, signal);
+  if (question !== undefined) return await ask(model, question, images, flags, context, signal);
+  const stayed = await chatSession({
+    model,
+    sampling: answerOptions(flags, signal),
+    system: flags.system,
+    images,
+    input: process.stdin,
+    output: process.stdout,
+    terminal: isTerminal,
+    signal,
+  });
+  if (!stayed) throw new LlavaError("aborted", "stopped");
+}
+
+/** What the words of a command line are: a model comes first, images are files and addresses, the rest is the question. */
+export function readWords(
+  words: readonly string[],
+  flags: Pick<ChatFlags, "model" | "image" | "prompt">,
+): { name: string | undefined; images: string[]; question: string | undefined } {
+  const rest = [...words];
+  const [first] = rest;
+  const isModel = first !== undefined && flags.model === undefined && isModelName(first);
+  const name = isModel ? rest.shift() : flags.model;
+  const images = [...flags.image, ...rest.filter(isImageArgument)];
+  const question = rest.filter((word) => !isImageArgument(word));
+  if (flags.prompt !== undefined) question.push(flags.prompt);
+  return { name, images, question: question.length === 0 ? undefined : question.join(" ") };
+}
+
+const isModelName = (word: string): boolean =>
+  Object.hasOwn(builtinModels, word) ||
+  statSync(word, { throwIfNoEntry: false })?.isDirectory() === true ||
+  (/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(word) && !isImageArgument(word));
+
+async function ask(
+  model: LocalModel,
+  question: string,
+  images: readonly string[],
+  flags: ChatFlags,
+  { report }: CommandContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const content = [
+    ...images.map((image) => ({ type: "image" as const, image })),
+    { type: "text" as const, text: question },
+  ];
+  const system = flags.system === undefined ? [] : [{ role: "system" as const, content: flags.system }];
+  const prompt = { messages: [...system, { role: "user" as const, content }] };
+  let isFirst = true;
+  for await (const part of model.answer(prompt, answerOptions(flags, signal))) {
+    if (part.type === "text-delta") {
+      process.stdout.write(part.text);
+      if (isFirst) debugTiming(report, "first words after", performance.now());
+      isFirst = false;
+      continue;
+    }
+    process.stdout.write("\n");
+    const { finishReason, timings } = part.output;
+    debugTiming(report, "image and prompt read in", timings.prefillMs);
+    if (finishReason === "aborted") throw new LlavaError("aborted", "stopped");
+    if (finishReason === "length") report("(cut at --max-tokens)");
+  }
+}

@@ -1,0 +1,146 @@
+import type { Command } from "commander";
+import { LlavaError } from "../../errors.ts";
+import type { GenerationOutput, LocalModel, Prompt } from "../../index.ts";
+import type { CommandContext } from "../context.ts";
+import {
+  addModelOptions,
+  addSamplingOptions,
+  answerOptions,
+  collect,
+  fastestDtype,
+  type ModelFlags,
+  openModel,
+  type SamplingFlags,
+  wholeNumber,
+} from "../model-options.ts";
+import { type PromptRow, readPromptRows } from "../prompt-rows.ts";
+
+interface GenerateFlags extends ModelFlags, SamplingFlags {
+  readonly image: string[];
+  readonly prompt: string[];
+  readonly input?: string;
+  readonly system?: string;
+  readonly raw?: boolean;
+  readonly json?: boolean;
+  readonly batchSize: number;
+}
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description("Answer prompts about images, one by one or in batches.")
+    .argument("<model>", "built-in name, folder or hub name")
+    .option(
+      "-i, --image <source>",
+      "path or URL of an image, for every --prompt (may be repeated)",
+      collect,
+      [],
+    )
+    .option("-p, --prompt <text>", "a question (may be repeated)", collect, [])
+    .option(
+      "--input <file>",
+      'rows of {"id", "prompt", "images"} as JSONL; image paths count from its folder',
+    )
+    .option("--system <text>", "system message")
+    .option(
+      "--raw",
+      "prompts word for word: no template, <image> where an image goes, special tokens honoured",
+    )
+    .option("--json", "print an object for each prompt")
+    .option("--batch-size <n>", "prompts answered in step", wholeNumber, 8);
+  addSamplingOptions(command);
+  addModelOptions(command, fastestDtype)
+    .addHelpText(
+      "after",
+      '\nExample:\n  llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --json',
+    )
+    .action((name: string, flags: GenerateFlags) => run(name, flags, context));
+}
+
+async function run(name: string, flags: GenerateFlags, context: CommandContext): Promise<void> {
+  const rows = await rowsOf(flags);
+  const signal = context.signal();
+  const started = performance.now();
+  using model = await openModel(name, flags, context, signal);
+  const loadMs = performance.now() - started;
+  let failed = 0;
+  for (let start = 0; start < rows.length; start += flags.batchSize) {
+    const batch = rows.slice(start, start + flags.batchSize);
+    const answers = await answerRows(model, batch, flags, signal, rows.length === 1 && !flags.json);
+    if (signal.aborted) throw new LlavaError("aborted", "stopped");
+    for (const { row, output, error } of answers) {
+      if (error !== undefined) {
+        failed++;
+        context.report(`prompt ${row.id}: ${error.message}`);
+      }
+      if (flags.json) console.log(JSON.stringify(jsonOf(row, output, error, loadMs)));
+      else if (output !== undefined && rows.length > 1) console.log(output.text);
+    }
+  }
+  if (failed === 0) return;
+  process.exitCode = 1;
+  context.report(`${failed} of ${rows.length} prompts failed`);
+}
+
+async function rowsOf({ prompt, image, input, batchSize }: GenerateFlags): Promise<PromptRow[]> {
+  if (batchSize < 1) throw new LlavaError("usage", "--batch-size must be at least 1");
+  const rows = prompt.map((text, index): PromptRow => ({ id: index + 1, prompt: text, images: image }));
+  if (input !== undefined) rows.push(...(await readPromptRows(input)));
+  if (rows.length > 0) return rows;
+  throw new LlavaError("usage", input === undefined ? "there is no prompt" : `${input} has no rows`, {
+    hint: "Give --prompt, or --input with a file of rows.",
+  });
+}
+
+interface RowAnswer {
+  readonly row: PromptRow;
+  output?: GenerationOutput;
+  error?: LlavaError;
+}
+
+async function answerRows(
+  model: LocalModel,
+  rows: readonly PromptRow[],
+  flags: GenerateFlags,
+  signal: AbortSignal,
+  streams: boolean,
+): Promise<RowAnswer[]> {
+  const answers = rows.map((row): RowAnswer => ({ row }));
+  using inputs = new DisposableStack();
+  const prepared = [];
+  for (const answer of answers) {
+    try {
+      if (answer.row.error) throw answer.row.error;
+      const prompt = promptOf(answer.row, flags);
+      prepared.push({ answer, prompt, inputs: inputs.use(await model.prepare(prompt, signal)) });
+    } catch (error) {
+      if (!(error instanceof LlavaError) || error.code === "aborted") throw error;
+      answer.error = error;
+    }
+  }
+  for await (const { row, part } of model.answerBatch(prepared, answerOptions(flags, signal))) {
+    if (part.type === "finish") prepared[row]!.answer.output = part.output;
+    else if (streams) process.stdout.write(part.text);
+  }
+  if (streams && prepared.length > 0) process.stdout.write("\n");
+  return answers;
+}
+
+function promptOf({ prompt, images }: PromptRow, { raw, system }: GenerateFlags): Prompt {
+  if (raw) return { raw: prompt, images };
+  const content = [
+    ...images.map((image) => ({ type: "image" as const, image })),
+    { type: "text" as const, text: prompt },
+  ];
+  const question = { role: "user" as const, content };
+  return { messages: system === undefined ? [question] : [{ role: "system", content: system }, question] };
+}
+
+function jsonOf(
+  { id }: PromptRow,
+  output: GenerationOutput | undefined,
+  error: LlavaError | undefined,
+  loadMs: number,
+) {
+  if (output !== undefined) return { id, ...output, timings: { loadMs, ...output.timings } };
+  return { id, error: { code: error!.code, message: error!.message } };
+}

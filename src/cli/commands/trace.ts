@@ -1,0 +1,53 @@
+import type { Command } from "commander";
+import type { CommandContext } from "../context.ts";
+import { addModelOptions, collect, type ModelFlags, openModel } from "../model-options.ts";
+
+interface TraceFlags extends ModelFlags {
+  readonly image: string[];
+  readonly prompt: string;
+  readonly raw?: boolean;
+  readonly out: string;
+}
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description("Write what flows between the stages of a model, to compare implementations.")
+    .argument("<model>", "built-in name, folder or hub name")
+    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect, [])
+    .requiredOption("-p, --prompt <text>", "the prompt")
+    .option(
+      "--raw",
+      "prompt word for word: no template, <image> where an image goes, special tokens honoured",
+    )
+    .requiredOption(
+      "-o, --out <file>",
+      "safetensors file: pixel_values, vision_features, projected_features, input_ids, inputs_embeds, logits",
+    );
+  addModelOptions(command, "float32")
+    .addHelpText(
+      "after",
+      '\nExample:\n  llava trace llava-smol-135m --image photo.jpg --prompt "Describe it." --out trace.safetensors',
+    )
+    .action((name: string, flags: TraceFlags) => run(name, flags, context));
+}
+
+async function run(name: string, flags: TraceFlags, context: CommandContext): Promise<void> {
+  const { image, prompt, raw, out } = flags;
+  const signal = context.signal();
+  using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
+  const content = [
+    ...image.map((source) => ({ type: "image" as const, image: source })),
+    { type: "text" as const, text: prompt },
+  ];
+  using inputs = await model.prepare(
+    raw ? { raw: prompt, images: image } : { messages: [{ role: "user", content }] },
+    signal,
+  );
+  const [{ traceStages }, { writeSafetensors }, { inference, scope }] = await Promise.all([
+    import("../../generation/index.ts"),
+    import("../../checkpoint/index.ts"),
+    import("../../torch/index.ts"),
+  ]);
+  inference(() => scope(() => writeSafetensors(out, traceStages(model.pretrained.model, inputs))));
+  context.report(`${out}: ${inputs.inputIds.length} tokens`);
+}

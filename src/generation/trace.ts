@@ -1,0 +1,27 @@
+import type { Llava } from "../models/index.ts";
+import { longTensor, type Tensor } from "../torch/index.ts";
+import type { PromptInputs } from "./prompt.ts";
+
+/**
+ * One forward pass over a whole prompt, stage by stage: `pixel_values` [N, 3, H, W], `vision_features` [N, tokens, C] and
+ * `projected_features` [N, tokens, D] if there are images, `input_ids` [1, T], `inputs_embeds` [1, T, D], `logits` [1, T, V].
+ */
+export function traceStages(model: Llava, { inputIds, pixelValues }: PromptInputs): Map<string, Tensor> {
+  const stages = new Map<string, Tensor>();
+  const device = model.languageModel.embedTokens.weight.device;
+  const ids = longTensor(inputIds, [1, inputIds.length]).toDevice(device);
+  let embeddings: Tensor;
+  if (pixelValues === undefined) {
+    embeddings = model.embed(ids);
+  } else {
+    const features = model.encodeImages(pixelValues);
+    const projected = model.project(features);
+    embeddings = model.spliceImages(ids, projected);
+    stages
+      .set("pixel_values", pixelValues)
+      .set("vision_features", features)
+      .set("projected_features", projected);
+  }
+  const logits = model.languageModel.logits(model.languageModel.forward(embeddings));
+  return stages.set("input_ids", ids).set("inputs_embeds", embeddings).set("logits", logits);
+}

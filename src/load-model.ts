@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import type { LocalModel } from "./generation/index.ts";
+import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
+import type { ProgressFactory } from "./setup/index.ts";
+import type { DType } from "./torch/index.ts";
+
+export interface LoadModelOptions {
+  /**
+   * Element type of the weights. Without it they stay as stored, but for those of built-in models, which are stored in
+   * 4 bits: bfloat16 where the processor computes in it or a GPU does the work, otherwise float32.
+   */
+  readonly dtype?: DType;
+  /** "cpu" (the default), "cuda" or "cuda:N". */
+  readonly device?: string;
+  /** Name of a conversation template to use instead of the model's own. */
+  readonly template?: string;
+  /** Threads of libtorch's operators; all cores without it. */
+  readonly threads?: number;
+  /** Limits for images of prompts, and whether private addresses may be fetched. */
+  readonly images?: ImageLoadOptions;
+  /** Use only what is on this machine. */
+  readonly offline?: boolean;
+  /** Where downloads report how far they are. */
+  readonly progress?: ProgressFactory;
+  readonly report?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Loads a model by built-in name, folder or hub name ("organisation/name"), and fetches its files if they are not here.
+ * The tensor library is loaded by the first call, not by importing this module.
+ * @throws LlavaError "setup" without libtorch and its addon; "config", "network" or "checkpoint" for the model
+ */
+export async function loadModel(
+  nameOrPath = "llava-smol-135m",
+  options: LoadModelOptions = {},
+): Promise<LocalModel> {
+  const { dtype, device, template, threads, images, ...fetching } = options;
+  const torch = await import("./torch/index.ts");
+  const [{ resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
+    import("./setup/index.ts"),
+    import("./models/index.ts"),
+    import("./generation/index.ts"),
+  ]);
+  const resolved = await resolveModel(nameOrPath, fetching);
+  if (threads !== undefined) torch.setNumThreads(threads);
+  const chosen = dtype ?? (resolved.kind === "builtin" ? fastDtype(device) : undefined);
+  const pretrained = await loadPretrained(resolved, {
+    ...(chosen && { dtype: chosen }),
+    ...(device && { device: torch.useDevice(device) }),
+    ...(template && { template }),
+  });
+  return new LocalModel(pretrained, { id: nameOrPath, ...(images && { images }) });
+}
+
+function fastDtype(device = "cpu"): DType {
+  if (device !== "cpu") return "bfloat16";
+  try {
+    return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync("/proc/cpuinfo", "utf8")) ? "bfloat16" : "float32";
+  } catch {
+    return "float32";
+  }
+}

@@ -1,0 +1,232 @@
+// `llava generate`, `trace` and `chat` as child processes on tiny checkpoints: npm test -- test/cli/generate.test.ts
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { openSafetensors, readSafetensorsHeader } from "../../src/checkpoint/index.ts";
+import { assertClose } from "../support/close.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const fixtures = join(root, "test/fixtures/llava");
+const folder = mkdtempSync(join(tmpdir(), "llava-cli-"));
+after(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(args: readonly string[], input?: string): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [join(root, "bin/llava.js"), "--quiet", ...args], {
+    cwd: folder,
+    env: { OMP_NUM_THREADS: "1", ...process.env },
+  });
+  const ended: Ended = { code: null, stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk) => {
+    ended.stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    ended.stderr += chunk;
+  });
+  child.stdin.end(input);
+  const closed = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ ...ended, code })));
+  return { child, ended: closed };
+}
+
+const llava = (args: readonly string[], input?: string): Promise<Ended> => start(args, input).ended;
+
+function referenceOf(name: string) {
+  const path = join(fixtures, name, "reference.safetensors");
+  const { metadata } = readSafetensorsHeader(path);
+  const prompts: string[] = JSON.parse(metadata.get("prompts")!);
+  const images: string[][] = JSON.parse(metadata.get("images")!);
+  const source = openSafetensors(path);
+  return { prompts, images: images.map((row) => row.map((file) => join(fixtures, "images", file))), source };
+}
+
+const long = ["--max-tokens", "24", "--ignore-eos"];
+
+describe("generate", () => {
+  const { prompts, images, source } = referenceOf("qwen2");
+  const greedy = source.read("batch.greedy_ids").toNumbers();
+  const expected = [greedy.slice(0, 24), greedy.slice(24)];
+  const model = join(fixtures, "qwen2");
+
+  test("--raw --json gives the ids of transformers, with counts and timings", async () => {
+    const sources = images[0]!.flatMap((image) => ["--image", image]);
+    const { code, stdout, stderr } = await llava([
+      "generate",
+      model,
+      "--raw",
+      "--json",
+      "--prompt",
+      prompts[0]!,
+      ...sources,
+      ...long,
+    ]);
+    assert.equal(code, 0, stderr);
+    const { timings, ...rest } = JSON.parse(stdout);
+    const { text, ...counts } = rest;
+    assert.deepEqual(counts, {
+      id: 1,
+      tokenIds: expected[0],
+      promptTokens: source.info("input_ids").shape[1],
+      imageTokens: 8,
+      finishReason: "length",
+    });
+    assert.ok(text.length > 0);
+    for (const name of ["loadMs", "prefillMs", "decodeMs", "tokensPerSecond"])
+      assert.ok(timings[name] > 0, name);
+  });
+
+  test("rows of a file are answered in order; bad ones are reported and the rest goes on", async () => {
+    const rows = [
+      { id: "a", prompt: prompts[0], images: images[0] },
+      { id: "missing", prompt: "<image>", images: ["nowhere.png"] },
+      { id: "count", prompt: "no placeholder", images: images[0] },
+      { id: "long", prompt: "x".repeat(300) },
+      { id: "b", prompt: prompts[1], images: images[1] },
+      { id: "wrong", prompt: 3 },
+    ];
+    const path = join(folder, "rows.jsonl");
+    writeFileSync(path, `${rows.map((row) => JSON.stringify(row)).join("\n")}\n{cut`);
+    const { code, stdout } = await llava(["generate", model, "--raw", "--json", "--input", path, ...long]);
+    const printed = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.equal(code, 1);
+    assert.deepEqual(
+      printed.map(({ id, error, tokenIds }) => [id, error?.code ?? tokenIds]),
+      [
+        ["a", expected[0]],
+        ["missing", "image"],
+        ["count", "prompt"],
+        ["long", "prompt"],
+        ["b", expected[1]],
+        [6, "data"],
+        [7, "data"],
+      ],
+    );
+    assert.match(printed[3].error.message, /holds 256/);
+  });
+
+  test("a single prompt streams plain text; a seed repeats it", async () => {
+    const args = ["generate", model, "--prompt", "Hi", "--temperature", "1", "--seed", "3", ...long];
+    const [first, second] = await Promise.all([llava(args), llava(args)]);
+    assert.equal(first.code, 0, first.stderr);
+    assert.ok(first.stdout.length > 2);
+    assert.equal(second.stdout, first.stdout);
+  });
+
+  test("without a prompt, and with a wrong option, the status is 2", async () => {
+    const [none, wrong] = await Promise.all([
+      llava(["generate", model]),
+      llava(["generate", model, "-p", "x", "--top-p", "much"]),
+    ]);
+    assert.deepEqual([none.code, wrong.code], [2, 2]);
+    assert.match(wrong.stderr, /--top-p/);
+  });
+});
+
+test("trace writes every stage as transformers computes it", async () => {
+  const { prompts, images, source } = referenceOf("llama");
+  const out = join(folder, "trace.safetensors");
+  const image = images[0]![0]!;
+  const { code, stderr } = await llava([
+    "trace",
+    join(fixtures, "llama"),
+    "--raw",
+    "--image",
+    image,
+    "--prompt",
+    prompts[0]!,
+    "--out",
+    out,
+  ]);
+  assert.equal(code, 0, stderr);
+  const trace = openSafetensors(out);
+  const names = [
+    "pixel_values",
+    "vision_features",
+    "projected_features",
+    "input_ids",
+    "inputs_embeds",
+    "logits",
+  ];
+  assert.deepEqual([...trace.names()].sort(), names.toSorted());
+  assert.equal(trace.info("input_ids").dtype, "int64");
+  for (const name of names) {
+    const expected = source.read(name);
+    const actual = trace.read(name);
+    assertClose(actual.reshape(expected.shape), expected, 1e-4, name); // measured: at most 2e-6
+  }
+});
+
+test("trace leaves no file behind where it cannot finish", async () => {
+  const out = join(folder, "bad.safetensors");
+  const args = ["trace", join(fixtures, "llama"), "--raw", "--prompt", "<image>", "--out", out];
+  const { code, stderr } = await llava(args);
+  assert.equal(code, 1);
+  assert.match(stderr, /1 <image> placeholder but 0 images/);
+  assert.deepEqual(
+    readdirSync(folder).filter((file) => file.startsWith("bad")),
+    [],
+  );
+});
+
+describe("chat", () => {
+  const model = join(fixtures, "llama");
+  const photo = join(fixtures, "images/wide.png");
+
+  test("a model, a photo and a question in a row give what generate gives", async () => {
+    const [chat, generate] = await Promise.all([
+      llava(["chat", model, photo, "What", "is it?", ...long]),
+      llava(["generate", model, "--image", photo, "--prompt", "What is it?", ...long]),
+    ]);
+    assert.equal(chat.code, 0, chat.stderr);
+    assert.ok(chat.stdout.trim().length > 0);
+    assert.equal(chat.stdout, generate.stdout);
+  });
+
+  test("lines from a pipe are a conversation", async () => {
+    const { code, stdout, stderr } = await llava(["chat", model, ...long], `What is ${photo}\n/exit\n`);
+    assert.equal(code, 0, stderr);
+    const alone = await llava(["chat", model, photo, "What is", ...long]);
+    assert.equal(stdout, `${alone.stdout.slice(0, -1)} …\n`);
+  });
+
+  test("a photo that is not there is an error that names it", async () => {
+    const { code, stderr } = await llava(["chat", model, "nowhere.jpg", "What is it?"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /nowhere\.jpg: no such file/);
+  });
+});
+
+test("Ctrl-C in the middle ends with status 130, and no row is half written", async () => {
+  const rows = Array.from({ length: 400 }, (_, id) => JSON.stringify({ id, prompt: "Hello there" }));
+  const path = join(folder, "many.jsonl");
+  writeFileSync(path, rows.join("\n"));
+  const args = [
+    "generate",
+    join(fixtures, "llama"),
+    "--json",
+    "--input",
+    path,
+    "--ignore-eos",
+    "--batch-size",
+    "2",
+  ];
+  const { child, ended } = start(args);
+  child.stdout!.once("data", () => child.kill("SIGINT"));
+  const { code, stdout } = await ended;
+  assert.equal(code, 130);
+  const lines = stdout.split("\n");
+  assert.equal(lines.pop(), "");
+  assert.ok(lines.length > 0 && lines.length < rows.length);
+  for (const line of lines) assert.equal(JSON.parse(line).finishReason, "length");
+});
