@@ -27,22 +27,20 @@ export interface LoadModelOptions {
 }
 
 /**
- * Loads a model by built-in name, folder or hub name ("organisation/name"), and fetches its files if they are not here.
- * The tensor library is loaded by the first call, not by importing this module.
+ * Loads the default model, or one by built-in name, folder or hub name ("organisation/name"), and fetches its files if
+ * they are not here. The tensor library is loaded by the first call, not by importing this module.
  * @throws LlavaError "setup" without libtorch and its addon; "config", "network" or "checkpoint" for the model
  */
-export async function loadModel(
-  nameOrPath = "llava-smol-135m",
-  options: LoadModelOptions = {},
-): Promise<LocalModel> {
+export async function loadModel(nameOrPath?: string, options: LoadModelOptions = {}): Promise<LocalModel> {
   const { dtype, device, template, threads, images, ...fetching } = options;
   const torch = await import("./torch/index.ts");
-  const [{ resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
+  const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
     import("./models/index.ts"),
     import("./generation/index.ts"),
   ]);
-  const resolved = await resolveModel(nameOrPath, fetching);
+  const name = nameOrPath ?? defaultModel;
+  const resolved = await resolveModel(name, fetching);
   if (threads !== undefined) torch.setNumThreads(threads);
   const chosen = dtype ?? (resolved.kind === "builtin" ? fastDtype(device) : undefined);
   const pretrained = await loadPretrained(resolved, {
@@ -50,7 +48,7 @@ export async function loadModel(
     ...(device && { device: torch.useDevice(device) }),
     ...(template && { template }),
   });
-  return new LocalModel(pretrained, { id: nameOrPath, ...(images && { images }) });
+  return new LocalModel(pretrained, { id: name, ...(images && { images }) });
 }
 
 function fastDtype(device = "cpu"): DType {

@@ -48,6 +48,7 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
     import("../../checkpoint/index.ts"),
     import("../../torch/index.ts"),
   ]);
+  signal.throwIfAborted();
   inference(() => scope(() => writeSafetensors(out, traceStages(model.pretrained.model, inputs))));
   context.report(`${out}: ${inputs.inputIds.length} tokens`);
 }
