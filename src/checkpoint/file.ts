@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { LlavaError } from "../errors.ts";
+import { type JsonObject, parseJsonObject } from "../json.ts";
 
 /** At most `length` bytes of a file from `start`, and the length of all of it. */
 export function readPrefix(path: string, length: number, start = 0): { bytes: Buffer; fileLength: number } {
@@ -57,26 +58,7 @@ export function writeAtomically(path: string, pieces: Iterable<Uint8Array>): voi
 }
 
 /** Parses JSON from a file; a file that is missing or no JSON object is a LlavaError. */
-export function readJsonObject(path: string): Record<string, unknown> {
+export function readJsonObject(path: string): JsonObject {
   const { bytes } = readPrefix(path, Number.MAX_SAFE_INTEGER);
   return parseJsonObject(bytes, path);
-}
-
-export function parseJsonObject(bytes: Uint8Array, where: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new LlavaError("checkpoint", `${where}: not valid JSON: ${(cause as Error).message}`, {
-      hint: "The file is damaged or not complete; download it again.",
-      cause,
-    });
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new LlavaError(
-      "checkpoint",
-      `${where}: holds ${value === null ? "null" : typeof value}; expected a JSON object`,
-    );
-  }
-  return value as Record<string, unknown>;
 }

@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
+import { parseJsonObject } from "../json.ts";
 import { byteWidth, type DType } from "../torch/index.ts";
-import { parseJsonObject } from "./file.ts";
 
 export interface SafetensorsEntry {
   readonly dtype: DType;

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   CLIP_TEXT_TENSORS,
@@ -14,6 +13,7 @@ import {
   unusedVisionTensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { readJsonFile } from "../json.ts";
 import { choosePromptFormat, type PromptFormat, readChatTemplate } from "../processing/conversation/index.ts";
 import {
   clipImageConfig,
@@ -124,28 +124,11 @@ function unusedTensors(config: LlavaConfig, model: Llava): RegExp[] {
   return config.text.tieWordEmbeddings ? [...tower, /^language_model\.lm_head\./] : tower;
 }
 
-async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch {
-    return undefined;
-  }
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new LlavaError("checkpoint", `${path} is not valid JSON`, {
-      hint: "The file may be cut short; download it again.",
-      cause,
-    });
-  }
-}
-
 async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<ImageProcessorConfig> {
   const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
   for (const name of ["preprocessor_config.json", "processor_config.json"]) {
     const path = join(folder, name);
-    const json = await readJson(path);
+    const json = await readJsonFile(path);
     if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
       const stored = parseImageProcessorConfig(json, path);
       return aspect === "pad" ? { ...stored, aspect } : stored;
@@ -156,7 +139,7 @@ async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<
 
 async function stopIdsOf(folder: string): Promise<number[]> {
   for (const name of ["generation_config.json", "config.json"]) {
-    const ids = (await readJson(join(folder, name)))?.["eos_token_id"];
+    const ids = (await readJsonFile(join(folder, name)))?.["eos_token_id"];
     if (typeof ids === "number") return [ids];
     if (Array.isArray(ids)) return ids.filter((id) => typeof id === "number");
   }
@@ -164,7 +147,7 @@ async function stopIdsOf(folder: string): Promise<number[]> {
 }
 
 async function modelTypesOf(folder: string): Promise<{ modelType?: string; textModelType?: string }> {
-  const json = await readJson(join(folder, "config.json"));
+  const json = await readJsonFile(join(folder, "config.json"));
   const text = json?.["text_config"] as Record<string, unknown> | undefined;
   return {
     ...(typeof json?.["model_type"] === "string" && { modelType: json["model_type"] }),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Template } from "@huggingface/jinja";
 import { LlavaError } from "../../errors.ts";
+import { readJsonFile } from "../../json.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { type Conversation, conversationOf } from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
@@ -105,30 +106,16 @@ function messagesOfParts({ system, turns }: Conversation): unknown[] {
  * `tokenizer_config.json` (one template, or the one named "default" of several); `undefined` if it has none.
  */
 export async function readChatTemplate(folder: string): Promise<string | undefined> {
-  const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => undefined);
-  const jinja = await read("chat_template.jinja");
+  const jinja = await readFile(join(folder, "chat_template.jinja"), "utf8").catch(() => undefined);
   if (jinja !== undefined) return jinja;
   for (const name of ["chat_template.json", "processor_config.json", "tokenizer_config.json"]) {
-    const text = await read(name);
-    const template = text === undefined ? undefined : defaultTemplate(parse(text, join(folder, name)));
+    const template = defaultTemplate((await readJsonFile(join(folder, name)))?.["chat_template"]);
     if (template !== undefined) return template;
   }
   return undefined;
 }
 
-function parse(text: string, file: string): { chat_template?: unknown } | null {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new LlavaError("checkpoint", `${file} is not valid JSON`, {
-      hint: "The file may be cut short; download it again.",
-      cause: error,
-    });
-  }
-}
-
-function defaultTemplate(config: { chat_template?: unknown } | null): string | undefined {
-  const value = config?.chat_template;
+function defaultTemplate(value: unknown): string | undefined {
   if (!Array.isArray(value)) return typeof value === "string" ? value : undefined;
   const named = value as { name: string; template: string }[];
   return (named.find(({ name }) => name === "default") ?? named[0])?.template;

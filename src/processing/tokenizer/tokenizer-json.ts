@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
+import { readJsonFile } from "../../json.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
 import type { MergeRank } from "./byte-pair-encoding.ts";
@@ -42,10 +43,10 @@ export type TokenizerConfig = Readonly<Record<string, unknown>>;
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const [json, configuration, roles, additions] = await Promise.all([
-    readJson(join(folder, "tokenizer.json")),
-    readJson(join(folder, "tokenizer_config.json")),
-    readJson(join(folder, "special_tokens_map.json")),
-    readJson(join(folder, "added_tokens.json")),
+    readJsonFile(join(folder, "tokenizer.json")),
+    readJsonFile(join(folder, "tokenizer_config.json")),
+    readJsonFile(join(folder, "special_tokens_map.json")),
+    readJsonFile(join(folder, "added_tokens.json")),
   ]);
   const config: TokenizerConfig = {
     added_tokens: additions,
@@ -228,21 +229,3 @@ function stripsSpace(component: Component): boolean {
 
 const withoutNulls = (record: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
-
-async function readJson(file: string): Promise<Record<string, unknown> | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new LlavaError("checkpoint", `${file} cannot be read`, { cause: error });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new LlavaError("checkpoint", `${file} is not valid JSON`, {
-      hint: "The file may be cut short; download it again.",
-      cause: error,
-    });
-  }
-}

@@ -1,0 +1,34 @@
+import { readFile } from "node:fs/promises";
+import { LlavaError } from "./errors.ts";
+
+export type JsonObject = Record<string, unknown>;
+
+/** @throws LlavaError "checkpoint", naming `where`, for anything but a JSON object in UTF-8 */
+export function parseJsonObject(json: string | Uint8Array, where: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(
+      typeof json === "string" ? json : new TextDecoder("utf-8", { fatal: true }).decode(json),
+    );
+  } catch (cause) {
+    throw new LlavaError("checkpoint", `${where} is not valid JSON: ${(cause as Error).message}`, {
+      hint: "The file is damaged or not complete; download it again.",
+      cause,
+    });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  const found = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value;
+  throw new LlavaError("checkpoint", `${where}: holds ${found}; expected a JSON object`);
+}
+
+/** The JSON object in a file of a model; `undefined` where there is no such file. */
+export async function readJsonFile(path: string): Promise<JsonObject | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new LlavaError("checkpoint", `${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  return parseJsonObject(bytes, path);
+}
