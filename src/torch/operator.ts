@@ -52,7 +52,7 @@ type ResultOf<R extends string> = R extends "Tensor" | "Tensor!"
   : R extends "Tensor[]"
     ? Tensor[]
     : R extends "()"
-      ? void
+      ? undefined
       : R extends `(${infer Parts})`
         ? ResultsOf<Parts>
         : R extends keyof Values
