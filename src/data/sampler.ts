@@ -4,6 +4,8 @@ import { mixSeed, permutation } from "./random.ts";
 /** Where in which pass over the data a run is. */
 export interface SamplerState {
   readonly seed: number;
+  /** Items of an epoch. */
+  readonly count: number;
   readonly epoch: number;
   /** Items of this epoch already drawn. */
   readonly position: number;
@@ -38,14 +40,14 @@ export class EpochSampler {
   }
 
   get state(): SamplerState {
-    return { seed: this.seed, epoch: this.#epoch, position: this.#position };
+    return { seed: this.seed, count: this.count, epoch: this.#epoch, position: this.#position };
   }
 
-  set state({ seed, epoch, position }: SamplerState) {
-    if (seed !== this.seed || position > this.count)
+  set state({ seed, count, epoch, position }: SamplerState) {
+    if (seed !== this.seed || count !== this.count)
       throw new LlavaError(
         "checkpoint",
-        `the sampler was at item ${position} with seed ${seed}; here are ${this.count} items with seed ${this.seed}`,
+        `the run drew from ${count} items with seed ${seed}; here are ${this.count} items, and the seed is ${this.seed}`,
         { hint: "Resume with the data and the seed that the run was started with." },
       );
     this.#enter(epoch, position);

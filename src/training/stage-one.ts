@@ -95,6 +95,8 @@ async function load(recipe: Recipe, generator: Generator, around: Surroundings):
       : await loadCheckpoint(resolved.path, { dtype, device });
   const { visionTower, projector, languageModel } = pretrained.model;
   if (fresh) projector.initialize(generator);
+  // Loaded weights lie in a mapped file, which is not to be written to.
+  else for (const [key, weight] of projector.namedParameters()) projector.setParameter(key, weight.clone());
   visionTower.requiresGrad_(false);
   languageModel.requiresGrad_(false);
   projector.to({ dtype: "float32", device }).requiresGrad_(true);

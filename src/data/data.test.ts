@@ -1,0 +1,160 @@
+// Rows, captions, sampling: npm test -- src/data
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import fc from "fast-check";
+import { CaptionGroups, captionedImages } from "./captioned-images.ts";
+import { flickrRows } from "./flickr8k.ts";
+import { permutation } from "./random.ts";
+import { readRows } from "./rows.ts";
+import { EpochSampler } from "./sampler.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-data-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const row = (id: string, image: string, caption: string) => ({
+  id,
+  image,
+  conversations: [
+    { from: "human" as const, value: "<image>\nWhat is this?" },
+    { from: "gpt" as const, value: caption },
+  ],
+});
+
+describe("rows", () => {
+  const write = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test("are the same from a JSON array and from JSON lines, with number ids as text", async () => {
+    const rows = [row("a", "a.jpg", "A cat."), { ...row("7", "b.jpg", "A dog."), id: 7 }];
+    const array = await readRows(write("rows.json", JSON.stringify(rows)));
+    const lines = await readRows(
+      write("rows.jsonl", rows.map((each) => `${JSON.stringify(each)}\n`).join("\n")),
+    );
+    assert.deepEqual(array, lines);
+    assert.deepEqual(array[1], row("7", "b.jpg", "A dog."));
+  });
+
+  test("that cannot be used are named by file, number and id", async () => {
+    const path = write(
+      "bad.json",
+      JSON.stringify([row("a", "a.jpg", "x"), { id: "odd", conversations: [] }]),
+    );
+    await assert.rejects(readRows(path), /bad\.json: row 2 \(id odd\)/);
+    await assert.rejects(readRows(write("cut.jsonl", '{"id": 1}\n{"id"')), /cut\.jsonl:2: not valid JSON/);
+    await assert.rejects(readRows(join(folder, "none.json")), /none\.json: cannot be read/);
+  });
+
+  test("with several turns are no captions", () => {
+    const long = { ...row("x", "x.jpg", "y"), conversations: [...row("", "", "").conversations].reverse() };
+    assert.throws(() => captionedImages([long]), /row x: captioning needs/);
+  });
+});
+
+describe("Flickr8k's text files", () => {
+  const captions = [
+    "b.jpg#0\ta dog , brown and white , runs .",
+    "b.jpg#1\tThe dog 's ball is red",
+    'a.jpg#0\tA sign says " stop " !',
+    "c.jpg#0\tNot in the split .",
+  ].join("\n");
+
+  test("become rows of a split, in its order, with captions as sentences", () => {
+    const rows = flickrRows(captions, "b.jpg\na.jpg\n", "captions.txt");
+    assert.deepEqual(
+      rows.map(({ id, image, conversations }) => [id, image, conversations[1]!.value]),
+      [
+        ["b#0", "b.jpg", "A dog, brown and white, runs."],
+        ["b#1", "b.jpg", "The dog's ball is red."],
+        ["a#0", "a.jpg", 'A sign says " stop "!'],
+      ],
+    );
+  });
+
+  test("with a line of another form are refused with its number", () => {
+    assert.throws(() => flickrRows(`${captions}\nbroken`, "", "captions.txt"), /captions\.txt:5: expected/);
+  });
+});
+
+describe("groups of captions", () => {
+  const images = captionedImages(
+    [1, 5, 2].flatMap((count, image) =>
+      Array.from({ length: count }, (_, i) => row(`${image}#${i}`, `${image}.jpg`, `caption ${i}`)),
+    ),
+  );
+
+  test("hold every caption once an epoch, whatever their size", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.nat(1000), fc.nat(50), (size, seed, epoch) => {
+        const groups = new CaptionGroups(images, size);
+        const drawn = Array.from({ length: groups.count }, (_, i) => groups.at(i, epoch, seed));
+        assert.ok(drawn.every(({ captions }) => captions.length >= 1 && captions.length <= size));
+        assert.ok(drawn.every(({ image, captions }) => captions.every(({ id }) => image.startsWith(id[0]!))));
+        const ids = drawn.flatMap(({ captions }) => captions.map(({ id }) => id));
+        assert.deepEqual(ids.sort(), images.flatMap(({ captions }) => captions.map(({ id }) => id)).sort());
+      }),
+    );
+  });
+
+  test("meet other captions in another epoch", () => {
+    const groups = new CaptionGroups(images, 2);
+    const first = (epoch: number) =>
+      groups
+        .at(1, epoch, 0)
+        .captions.map(({ id }) => id)
+        .join();
+    assert.ok(new Set(Array.from({ length: 20 }, (_, epoch) => first(epoch))).size > 5);
+  });
+});
+
+describe("the sampler", () => {
+  test("draws every item once an epoch, in an order of its own each time", () => {
+    const sampler = new EpochSampler(10, 3);
+    const epochs = [0, 1].map(() => sampler.draw(10));
+    for (const [epoch, drawn] of epochs.entries()) {
+      assert.deepEqual(
+        drawn.map(({ index }) => index).sort(),
+        Array.from({ length: 10 }, (_, i) => i),
+      );
+      assert.ok(drawn.every((item) => item.epoch === epoch));
+    }
+    assert.notDeepEqual(...(epochs.map((drawn) => drawn.map(({ index }) => index)) as [number[], number[]]));
+  });
+
+  test("goes on from any saved state", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(100), fc.nat(2 ** 31), (count, before, seed) => {
+        const sampler = new EpochSampler(count, seed);
+        sampler.draw(before);
+        const resumed = new EpochSampler(count, seed);
+        resumed.state = JSON.parse(JSON.stringify(sampler.state));
+        assert.deepEqual(resumed.draw(50), sampler.draw(50));
+      }),
+    );
+  });
+
+  test("refuses a state of other data", () => {
+    const { state } = new EpochSampler(10, 1);
+    assert.throws(() => {
+      new EpochSampler(10, 2).state = state;
+    }, /10 items with seed 1; here are 10 items, and the seed is 2/);
+    assert.throws(() => {
+      new EpochSampler(11, 1).state = state;
+    }, /here are 11 items/);
+    assert.throws(() => new EpochSampler(0, 1), /nothing to train on/);
+  });
+
+  test("orders are fair: each item is first about equally often", () => {
+    const counts = [0, 0, 0, 0];
+    for (let seed = 0; seed < 4000; seed++) counts[permutation(4, seed)[0]!]!++;
+    assert.ok(
+      counts.every((count) => Math.abs(count - 1000) < 120),
+      `${counts}`,
+    );
+  });
+});
