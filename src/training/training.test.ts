@@ -1,0 +1,224 @@
+// The loop on a tiny model and coloured squares: npm test -- src/training/training.test.ts
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
+import { AdamW, cosineSchedule } from "../optim/index.ts";
+import { silentProgress } from "../setup/index.ts";
+import { aten, liveTensors } from "../torch/index.ts";
+import { evaluate } from "./callbacks/evaluation.ts";
+import type { RecipeFields } from "./recipe.ts";
+import { runRecipe } from "./run.ts";
+import { prepareStageOne } from "./stage-one.ts";
+import { type StepMetrics, train } from "./trainer.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-training-"));
+const quiet = { progress: silentProgress, report: () => {} };
+let testRows: string;
+
+before(async () => {
+  await drawSquares(folder, "train", 6);
+  testRows = await drawSquares(folder, "test", 2);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+const recipeFor = (run: string, fields: Partial<RecipeFields> = {}) =>
+  squaresRecipe(folder, { output: join(folder, run), maxSteps: 12, ...fields });
+const logOf = (run: string) =>
+  readFileSync(join(folder, run, "log.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { step: number; loss: number });
+const resultOf = (run: string): Buffer => {
+  const bytes = readFileSync(join(folder, run, "projector.safetensors"));
+  return bytes.subarray(8 + Number(bytes.readBigUInt64LE())); // the header names the run's folder
+};
+
+describe("learning", () => {
+  test("brings the loss below what is possible without looking at the image", async () => {
+    const evaluation = { rows: testRows, images: folder };
+    using stage = await prepareStageOne(recipeFor("colours", { evaluation }), quiet);
+    const { objective, source, heldOut } = stage;
+    const { projector, languageModel } = stage.pretrained.model;
+    // The tiny language model is random: with the projector alone it could not even learn the words.
+    for (const [name, weight] of languageModel.namedParameters())
+      languageModel.setParameter(name, weight.clone().requiresGrad_());
+    const parameters = new Map([
+      ...projector.namedParameters("projector."),
+      ...languageModel.namedParameters("language_model."),
+    ]);
+    using optimizer = new AdamW([{ parameters, learningRate: 1e-2, weightDecay: 0 }]);
+    const totalSteps = 150;
+    const schedule = cosineSchedule({ total: totalSteps, warmupRatio: 0.05 });
+    await train({ objective, source, optimizer, schedule, totalSteps, maxGradientNorm: 1 });
+
+    const images = heldOut.reduce((sum, { samples }) => sum + samples.length, 0);
+    const tokens = heldOut.reduce((sum, { units }) => sum + units, 0);
+    const blind = (images * Math.log(4)) / tokens;
+    const loss = evaluate(objective, heldOut);
+    const exchanged = heldOut.map((batch) => ({ ...batch, features: aten.roll(batch.features, [2], [0]) }));
+    const mismatched = evaluate(objective, exchanged);
+    assert.ok(loss < 0.3 * blind, `${loss}; without the images ${blind}`);
+    assert.ok(mismatched > 2 * blind, `${mismatched} with other images; without images ${blind}`);
+  });
+
+  test("in micro-batches of different lengths is learning from the whole batch", async () => {
+    const gradients: number[][] = [];
+    const parts: number[] = [];
+    for (const accumulation of [1, 3]) {
+      using stage = await prepareStageOne(recipeFor("parts", { accumulation, batchSize: 7 }), quiet);
+      const { objective, source, trainable } = stage;
+      using optimizer = new AdamW([{ parameters: trainable, learningRate: 1e-2, weightDecay: 0 }]);
+      const collect = {
+        beforeUpdate: (_: unknown, { units }: StepMetrics) => {
+          parts.push(units);
+          gradients.push([...trainable.values()].flatMap((weight) => weight.grad!.toNumbers()));
+        },
+      };
+      const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 1 };
+      await train({ ...options, maxGradientNorm: Infinity, callbacks: [collect] });
+    }
+    assert.equal(parts[0], parts[1]);
+    const [whole, accumulated] = gradients as [number[], number[]];
+    const norm = Math.hypot(...whole);
+    assert.ok(norm > 0.1);
+    assert.ok(Math.hypot(...whole.map((value, i) => value - accumulated[i]!)) <= 1e-6 * norm);
+  });
+
+  test("changes the projector alone, and keeps no tensors from step to step", async () => {
+    using stage = await prepareStageOne(recipeFor("frozen"), quiet);
+    const { objective, source, trainable, pretrained } = stage;
+    const frozen = [pretrained.model.visionTower, pretrained.model.languageModel].flatMap((part) =>
+      part.parameters(),
+    );
+    const bytesOf = () => frozen.map((weight) => Buffer.from(weight.toBytes()).toString("base64"));
+    const before = bytesOf();
+    using optimizer = new AdamW([{ parameters: trainable, learningRate: 1e-2, weightDecay: 0 }]);
+    const live: number[] = [];
+    const count = { afterStep: () => void live.push(liveTensors()) };
+    const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 4 };
+    await train({ ...options, maxGradientNorm: 1, callbacks: [count] });
+    assert.deepEqual(bytesOf(), before);
+    assert.ok(frozen.every((weight) => weight.grad === undefined));
+    assert.equal(new Set(live).size, 1, `live tensors after each step: ${live}`);
+  });
+});
+
+describe("a run", () => {
+  test("that was killed again and again ends with the weights of one that was not", async () => {
+    const every = { checkpoint: { every: 2, keep: 2 }, maxSteps: 40, epochs: 1000 };
+    await runRecipe(recipeFor("whole", every), quiet);
+    let kills = 0;
+    for (let part = 0; !existsSync(join(folder, "killed", "projector.safetensors")); part++) {
+      const child = spawnRun(recipeFor("killed", every));
+      if (part < 4) killAfter(child, 3 + 5 * part).then(() => kills++);
+      await once(child, "exit");
+      assert.ok(part < 8, "the run does not come to its end");
+    }
+    assert.ok(kills >= 3, `killed ${kills} times`);
+    assert.deepEqual(resultOf("killed"), resultOf("whole"));
+    const seen = (run: string) => logOf(run).map(({ step, loss }) => `${step} ${loss}`);
+    assert.deepEqual(seen("killed"), seen("whole"));
+  });
+
+  test("that is told to stop saves the step it was at, and goes on from there", async () => {
+    const stop = new AbortController();
+    const progress = () => ({
+      update: (done: number) => void (done === 5 && stop.abort()),
+      increment() {},
+      stop() {},
+    });
+    const recipe = recipeFor("stopped", { checkpoint: { every: 100 } });
+    const stopped = await runRecipe(recipe, { ...quiet, progress, signal: stop.signal });
+    assert.deepEqual(stopped, { step: 5, totalSteps: 12, projector: undefined });
+    await runRecipe(recipe, { ...quiet, resume: true });
+    await runRecipe(recipeFor("unstopped"), quiet);
+    assert.deepEqual(resultOf("stopped"), resultOf("unstopped"));
+  });
+
+  test("passes over a checkpoint that is damaged or half-written, and drops the log's later lines", async () => {
+    const fields = { checkpoint: { every: 3, keep: 3 } };
+    await runRecipe(recipeFor("damaged", fields), quiet);
+    const expected = resultOf("damaged");
+    const checkpoints = join(folder, "damaged", "checkpoints");
+    assert.deepEqual(readdirSync(checkpoints).sort(), ["step-0000006", "step-0000009", "step-0000012"]);
+    truncateSync(join(checkpoints, "step-0000012", "optimizer.safetensors"), 100);
+    const weights = join(checkpoints, "step-0000009", "weights.safetensors");
+    const bytes = readFileSync(weights);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(weights, bytes);
+    cpSync(join(checkpoints, "step-0000006"), join(checkpoints, "step-0000011.partial"), { recursive: true });
+    appendFileSync(join(folder, "damaged", "log.jsonl"), '{"step":13,"lo');
+    const lines: string[] = [];
+    await runRecipe(recipeFor("damaged", fields), {
+      ...quiet,
+      resume: true,
+      report: (line) => lines.push(line),
+    });
+    assert.ok(lines.some((line) => /passing over .*step-0000012/.test(line)));
+    assert.ok(lines.some((line) => /step-0000009.*hash differs/.test(line)));
+    assert.ok(lines.some((line) => /going on after step 6/.test(line)));
+    assert.deepEqual(resultOf("damaged"), expected);
+    assert.deepEqual(
+      logOf("damaged").map(({ step }) => step),
+      Array.from({ length: 12 }, (_, i) => i + 1),
+    );
+  });
+
+  test("does not overwrite another, nor go on with another recipe", async () => {
+    const fields = { maxSteps: 2 };
+    await runRecipe(recipeFor("first", fields), quiet);
+    await assert.rejects(runRecipe(recipeFor("first", fields), quiet), /already holds a run/);
+    const other = recipeFor("first", { ...fields, optimizer: { learningRate: 5 } });
+    await assert.rejects(
+      runRecipe(other, { ...quiet, resume: true }),
+      /was started with optimizer .*0\.01.*not .*5/,
+    );
+  });
+
+  test("whose loss is not a number stops, names the rows and saves nothing", async () => {
+    const recipe = recipeFor("diverged", { optimizer: { learningRate: 1e30 }, checkpoint: { every: 1 } });
+    await assert.rejects(runRecipe(recipe, quiet), /step \d+: loss NaN.* rows train-\w+-\d\.png, /);
+    const saved = readdirSync(join(folder, "diverged", "checkpoints"));
+    assert.equal(saved.length, 2);
+    for (const name of saved) {
+      const state = JSON.parse(
+        readFileSync(join(folder, "diverged", "checkpoints", name, "state.json"), "utf8"),
+      );
+      assert.ok(state.step < 12);
+    }
+  });
+});
+
+/** The run in a process of its own; a line on its standard output for every step. */
+function spawnRun(recipe: object): ChildProcess {
+  const script = fileURLToPath(new URL("../../test/support/train-child.ts", import.meta.url));
+  return spawn(process.execPath, [script, JSON.stringify(recipe)], { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+/** Kills, without warning, within the step that follows `steps` more. */
+async function killAfter(child: ChildProcess, steps: number): Promise<void> {
+  let seen = 0;
+  for await (const chunk of child.stdout!) {
+    seen += String(chunk).split("\n").length - 1;
+    if (seen < steps) continue;
+    child.kill("SIGKILL");
+    return;
+  }
+  throw new Error("the run ended before it was killed");
+}
