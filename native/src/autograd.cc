@@ -40,8 +40,19 @@ napi_value gradient(Call& call) {
 
 // setGradient(slot, slot | -1)
 napi_value setGradient(Call& call) {
+  const at::Tensor& tensor = call.tensor(call.arguments[0]);
   int32_t value = call.int32(call.arguments[1]);
-  call.tensor(call.arguments[0]).mutable_grad() = value < 0 ? at::Tensor() : call.environment.get(value);
+  if (value < 0) {
+    tensor.mutable_grad().reset();
+    return call.undefined();
+  }
+  const at::Tensor& gradient = call.environment.get(value);
+  TORCH_CHECK_VALUE(!gradient.is_same(tensor), "a tensor cannot be its own gradient");
+  TORCH_CHECK_VALUE(gradient.sizes() == tensor.sizes() && gradient.scalar_type() == tensor.scalar_type() &&
+                        gradient.device() == tensor.device(),
+                    "the gradient is ", gradient.scalar_type(), " ", gradient.sizes(), " on ", gradient.device(),
+                    ", the tensor ", tensor.scalar_type(), " ", tensor.sizes(), " on ", tensor.device());
+  tensor.mutable_grad() = gradient;
   return call.undefined();
 }
 

@@ -1,6 +1,7 @@
 // The one way in and out: reading arguments, making results, and turning C++ exceptions into JavaScript errors.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -13,15 +14,16 @@ namespace llava {
 class Call {
  public:
   static constexpr size_t kMaxArguments = 24;
+  static constexpr double kLargestInteger = 9007199254740992.0;  // 2^53, as far as doubles count
 
-  Call(napi_env env, napi_callback_info info) : env(env), environment(environmentOf(env)) {
-    napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  Call(napi_env env, napi_callback_info info) : env(env), environment(read(env, info)) {
+    if (count > kMaxArguments) throw std::invalid_argument("too many arguments");
   }
 
   napi_env env;
-  Environment& environment;
   size_t count = kMaxArguments;
-  napi_value arguments[kMaxArguments];
+  napi_value arguments[kMaxArguments];  // those that were not given are undefined
+  Environment& environment;
 
   napi_valuetype type(napi_value value) const {
     napi_valuetype kind;
@@ -34,16 +36,16 @@ class Call {
     return kind == napi_undefined || kind == napi_null;
   }
 
-  int32_t int32(napi_value value) const {
-    int32_t result;
-    if (napi_get_value_int32(env, value, &result) != napi_ok) throw std::invalid_argument("expected an integer");
-    return result;
+  // Within ±limit, which must be exact as a double. NaN and fractions are refused, not rounded.
+  int64_t whole(napi_value value, double limit, const char* expected = "expected a whole number") const {
+    double result;
+    if (napi_get_value_double(env, value, &result) != napi_ok || !(std::abs(result) <= limit) ||
+        std::trunc(result) != result)
+      throw std::invalid_argument(expected);
+    return static_cast<int64_t>(result);
   }
-  int64_t int64(napi_value value) const {
-    int64_t result;
-    if (napi_get_value_int64(env, value, &result) != napi_ok) throw std::invalid_argument("expected an integer");
-    return result;
-  }
+  int32_t int32(napi_value value) const { return static_cast<int32_t>(whole(value, 2147483647.0)); }
+  int64_t int64(napi_value value) const { return whole(value, kLargestInteger); }
   double number(napi_value value) const {
     double result;
     if (napi_get_value_double(env, value, &result) != napi_ok) throw std::invalid_argument("expected a number");
@@ -67,10 +69,9 @@ class Call {
     uint32_t length;
     if (napi_get_array_length(env, value, &length) != napi_ok) throw std::invalid_argument("expected an array");
     std::vector<T> result;
-    result.reserve(length);
     for (uint32_t i = 0; i < length; ++i) {
       napi_value element;
-      napi_get_element(env, value, i, &element);
+      if (napi_get_element(env, value, i, &element) != napi_ok) throw std::invalid_argument("unreadable array");
       result.push_back(read(element));
     }
     return result;
@@ -78,7 +79,9 @@ class Call {
   std::vector<int64_t> int64s(napi_value value) const {
     return list<int64_t>(value, [this](napi_value element) { return int64(element); });
   }
-  const at::Tensor& tensor(napi_value value) const { return environment.get(int32(value)); }
+  const at::Tensor& tensor(napi_value value) const {
+    return environment.get(static_cast<int32_t>(whole(value, 2147483647.0, "expected a tensor")));
+  }
   std::vector<at::Tensor> tensors(napi_value value) const {
     return list<at::Tensor>(value, [this](napi_value element) { return tensor(element); });
   }
@@ -86,8 +89,8 @@ class Call {
   at::Scalar scalar(napi_value value) const {
     if (type(value) == napi_boolean) return at::Scalar(boolean(value));
     double result = number(value);
-    auto whole = static_cast<int64_t>(result);
-    if (static_cast<double>(whole) == result && std::abs(result) < 9007199254740992.0) return at::Scalar(whole);
+    if (std::abs(result) < kLargestInteger && std::trunc(result) == result)
+      return at::Scalar(static_cast<int64_t>(result));
     return at::Scalar(result);
   }
 
@@ -108,7 +111,16 @@ class Call {
       napi_set_element(env, out, i, tensors[i].defined() ? slot(tensors[i]) : result(int32_t{-1}));
     return out;
   }
+
+ private:
+  Environment& read(napi_env env, napi_callback_info info) {
+    void* data;
+    napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
+    return *static_cast<Environment*>(data);
+  }
 };
+
+at::Generator& generatorOf(const Call& call, napi_value index);
 
 // Drops the C++ stack trace that libtorch appends to its messages.
 std::string messageOf(const std::exception& error);
@@ -128,8 +140,10 @@ napi_value guarded(napi_env env, napi_callback_info info) {
 
 template <napi_value (*body)(Call&)>
 void define(napi_env env, napi_value exports, const char* name) {
+  void* environment;
+  napi_get_instance_data(env, &environment);
   napi_value function;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<body>, nullptr, &function);
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<body>, environment, &function);
   napi_set_named_property(env, exports, name, function);
 }
 

@@ -1,9 +1,9 @@
 // One generic call over libtorch's dispatcher: arguments are read after the operator's own schema.
 #include <ATen/core/dispatch/Dispatcher.h>
 
-#include <cmath>
-#include <deque>
+#include <map>
 #include <mutex>
+#include <tuple>
 
 #include "call.h"
 
@@ -25,6 +25,8 @@ using BinaryAlpha = at::Tensor(const at::Tensor&, const at::Tensor&, const at::S
 using Unary = at::Tensor(const at::Tensor&);
 using WithScalar = at::Tensor(const at::Tensor&, const at::Scalar&);
 
+}  // namespace
+
 struct Operator {
   explicit Operator(c10::OperatorHandle handle) : handle(handle) {}
   c10::OperatorHandle handle;
@@ -38,9 +40,14 @@ struct Operator {
   std::optional<c10::TypedOperatorHandle<WithScalar>> withScalar;
 };
 
-// Shared by all environments: an operator's number is the same in every thread.
+namespace {
+
+// Shared by all threads and never emptied, so that their pointers last.
 std::mutex operatorsMutex;
-std::deque<Operator> operators;
+std::map<c10::OperatorName, Operator, bool (*)(const c10::OperatorName&, const c10::OperatorName&)> operators(
+    [](const c10::OperatorName& a, const c10::OperatorName& b) {
+      return std::tie(a.name, a.overload_name) < std::tie(b.name, b.overload_name);
+    });
 
 Parameter parameterOf(const c10::Argument& argument) {
   c10::TypePtr type = argument.type();
@@ -86,34 +93,41 @@ bool matches(const Operator& op, std::initializer_list<Kind> kinds) {
          op.handle.schema().returns()[0].type()->kind() == c10::TypeKind::TensorType;
 }
 
-// resolve(name, overload) → operator number
-napi_value resolve(Call& call) {
-  std::string name = call.string(call.arguments[0]), overload = call.string(call.arguments[1]);
-  auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
-  if (!handle) throw std::runtime_error("libtorch has no operator " + name + (overload.empty() ? "" : "." + overload));
-  Operator op(*handle);
-  const auto& schema = handle->schema();
+Operator describe(c10::OperatorHandle handle) {
+  Operator op(handle);
+  const auto& schema = handle.schema();
   for (const auto& argument : schema.arguments()) op.parameters.push_back(parameterOf(argument));
   for (const auto& value : schema.returns()) op.fresh.push_back(!(value.alias_info() && value.alias_info()->isWrite()));
-  if (matches(op, {Kind::Tensor, Kind::Tensor})) op.binary = handle->typed<Binary>();
-  if (matches(op, {Kind::Tensor, Kind::Tensor, Kind::Scalar})) op.binaryAlpha = handle->typed<BinaryAlpha>();
-  if (matches(op, {Kind::Tensor})) op.unary = handle->typed<Unary>();
-  if (matches(op, {Kind::Tensor, Kind::Scalar})) op.withScalar = handle->typed<WithScalar>();
-  std::lock_guard<std::mutex> lock(operatorsMutex);
-  operators.push_back(std::move(op));
-  return call.result(static_cast<int32_t>(operators.size() - 1));
+  if (matches(op, {Kind::Tensor, Kind::Tensor})) op.binary = handle.typed<Binary>();
+  if (matches(op, {Kind::Tensor, Kind::Tensor, Kind::Scalar})) op.binaryAlpha = handle.typed<BinaryAlpha>();
+  if (matches(op, {Kind::Tensor})) op.unary = handle.typed<Unary>();
+  if (matches(op, {Kind::Tensor, Kind::Scalar})) op.withScalar = handle.typed<WithScalar>();
+  return op;
 }
 
-const Operator& operatorAt(int32_t index) {
+// resolve(name, overload) → operator number, valid in this environment
+napi_value resolve(Call& call) {
+  c10::OperatorName name(call.string(call.arguments[0]), call.string(call.arguments[1]));
+  auto handle = c10::Dispatcher::singleton().findSchema(name);
+  if (!handle) throw std::runtime_error("libtorch has no operator " + toString(name));
   std::lock_guard<std::mutex> lock(operatorsMutex);
-  if (index < 0 || index >= static_cast<int32_t>(operators.size())) throw std::out_of_range("no such operator");
-  return operators[index];  // a deque never moves its elements
+  auto found = operators.find(name);
+  if (found == operators.end()) found = operators.emplace(name, describe(*handle)).first;
+  call.environment.operators.push_back(&found->second);
+  return call.result(static_cast<int32_t>(call.environment.operators.size() - 1));
+}
+
+const Operator& operatorAt(const Call& call) {
+  int32_t index = call.int32(call.arguments[0]);
+  const auto& known = call.environment.operators;
+  if (index < 0 || index >= static_cast<int32_t>(known.size())) throw std::out_of_range("no such operator");
+  return *known[index];
 }
 
 // schema(operator) → the dispatcher's own declaration
 napi_value schema(Call& call) {
   std::ostringstream text;
-  text << operatorAt(call.int32(call.arguments[0])).handle.schema();
+  text << operatorAt(call).handle.schema();
   return call.result(text.str());
 }
 
@@ -139,7 +153,7 @@ c10::IValue read(const Call& call, napi_value value, Kind kind) {
     case Kind::Scalars:
       return c10::IValue(call.list<at::Scalar>(value, [&](napi_value element) { return call.scalar(element); }));
     case Kind::Device: return c10::Device(call.string(value));
-    case Kind::Generator: return call.environment.generators.at(call.int32(value));
+    case Kind::Generator: return generatorOf(call, value);
     case Kind::Other: break;
   }
   throw std::invalid_argument("an argument of this type cannot be passed from JavaScript");
@@ -157,7 +171,7 @@ napi_value write(const Call& call, const c10::IValue& value) {
 bool callUnboxed(Call& call, const Operator& op, napi_value* result) {
   size_t given = call.count - 1;
   const napi_value* arguments = call.arguments + 1;
-  if (op.binaryAlpha && given >= 2) {
+  if (op.binaryAlpha && (given == 2 || given == 3)) {
     // Copies, since emptying collected slots below may drop the table's own references.
     at::Tensor left = call.tensor(arguments[0]), right = call.tensor(arguments[1]);
     at::Scalar alpha = call.missing(3) ? at::Scalar(1) : call.scalar(arguments[2]);
@@ -189,7 +203,7 @@ bool callUnboxed(Call& call, const Operator& op, napi_value* result) {
 
 // call(operator, ...arguments) → slot, slots or number; several results come as an array
 napi_value callOperator(Call& call) {
-  const Operator& op = operatorAt(call.int32(call.arguments[0]));
+  const Operator& op = operatorAt(call);
   napi_value result;
   if (callUnboxed(call, op, &result)) return result;
 

@@ -10,13 +10,24 @@
 #include "call.h"
 
 namespace llava {
+
+at::Generator& generatorOf(const Call& call, napi_value value) {
+  int32_t index = call.int32(value);
+  auto& generators = call.environment.generators;
+  if (index < 0 || index >= static_cast<int32_t>(generators.size()) || !generators[index].defined())
+    throw std::runtime_error("a generator was used after it was disposed");
+  return generators[index];
+}
+
 namespace {
 
 napi_value version(Call& call) { return call.result(std::string(TORCH_VERSION)); }
 napi_value cpuCapability(Call& call) { return call.result(at::get_cpu_capability()); }
 napi_value threads(Call& call) { return call.result(static_cast<int32_t>(at::get_num_threads())); }
 napi_value setThreads(Call& call) {
-  at::set_num_threads(call.int32(call.arguments[0]));
+  int32_t count = call.int32(call.arguments[0]);
+  if (count < 1) throw std::invalid_argument("at least one thread is needed");
+  at::set_num_threads(count);
   return call.undefined();
 }
 
@@ -38,14 +49,6 @@ napi_value synchronize(Call& call) {
   return call.undefined();
 }
 
-at::Generator& generatorAt(const Call& call, size_t i) {
-  int32_t index = call.int32(call.arguments[i]);
-  auto& generators = call.environment.generators;
-  if (index < 0 || index >= static_cast<int32_t>(generators.size()) || !generators[index].defined())
-    throw std::runtime_error("a generator was used after it was disposed");
-  return generators[index];
-}
-
 // createGenerator(seed, device) → index
 napi_value createGenerator(Call& call) {
   auto seed = static_cast<uint64_t>(call.int64(call.arguments[0]));
@@ -65,14 +68,14 @@ napi_value createGenerator(Call& call) {
 }
 
 napi_value releaseGenerator(Call& call) {
-  generatorAt(call, 0) = at::Generator();
+  generatorOf(call, call.arguments[0]) = at::Generator();
   return call.undefined();
 }
 
-napi_value generatorState(Call& call) { return call.slot(generatorAt(call, 0).get_state()); }
+napi_value generatorState(Call& call) { return call.slot(generatorOf(call, call.arguments[0]).get_state()); }
 
 napi_value setGeneratorState(Call& call) {
-  generatorAt(call, 0).set_state(call.tensor(call.arguments[1]));
+  generatorOf(call, call.arguments[0]).set_state(call.tensor(call.arguments[1]));
   return call.undefined();
 }
 

@@ -22,16 +22,18 @@ void report(node_api_basic_env env, Environment& environment) {
   environment.unreportedBytes = 0;
 }
 
-struct Tracked {
-  Environment* environment;
-  int32_t slot;
-  uint32_t generation;
-};
+// A slot and its generation in the pointer that a finalizer is given.
+static_assert(sizeof(void*) == 8);
+void* packed(int32_t slot, uint32_t generation) {
+  return reinterpret_cast<void*>(uint64_t{generation} << 32 | static_cast<uint32_t>(slot));
+}
 
 // Runs inside the garbage collector: it may touch native memory only.
-void onCollected(node_api_basic_env, void* data, void*) {
-  std::unique_ptr<Tracked> tracked(static_cast<Tracked*>(data));
-  tracked->environment->dead.emplace_back(tracked->slot, tracked->generation);
+void onCollected(node_api_basic_env, void* data, void* hint) {
+  auto& environment = *static_cast<Environment*>(hint);
+  if (environment.closed) return;
+  auto bits = reinterpret_cast<uint64_t>(data);
+  environment.dead.emplace_back(static_cast<int32_t>(bits), static_cast<uint32_t>(bits >> 32));
 }
 
 // track(object, slot): the slot is emptied when the garbage collector takes the object.
@@ -41,10 +43,9 @@ napi_value track(Call& call) {
   environment.releaseDead();
   const at::Tensor& tensor = environment.get(index);
   auto& slot = environment.slots[index];
-  auto tracked = std::make_unique<Tracked>(Tracked{&environment, index, slot.generation});
-  if (napi_wrap(call.env, call.arguments[0], tracked.get(), onCollected, nullptr, nullptr) != napi_ok)
-    throw std::runtime_error("this tensor is tracked already");
-  tracked.release();
+  if (napi_add_finalizer(call.env, call.arguments[0], packed(index, slot.generation), onCollected, &environment,
+                         nullptr) != napi_ok)
+    throw std::invalid_argument("expected an object");
   slot.hintedBytes = static_cast<int64_t>(tensor.nbytes());
   environment.unreportedBytes += slot.hintedBytes;
   report(call.env, environment);
@@ -65,8 +66,8 @@ napi_value releaseAll(Call& call) {
   if (napi_get_typedarray_info(call.env, call.arguments[0], &type, &length, &data, nullptr, nullptr) != napi_ok ||
       type != napi_int32_array)
     throw std::invalid_argument("expected an Int32Array");
-  size_t count = std::min<size_t>(length, call.int32(call.arguments[1]));
-  for (size_t i = 0; i < count; ++i) call.environment.release(static_cast<int32_t*>(data)[i]);
+  int64_t count = std::min<int64_t>(length, call.int32(call.arguments[1]));
+  for (int64_t i = 0; i < count; ++i) call.environment.release(static_cast<int32_t*>(data)[i]);
   call.environment.releaseDead();
   report(call.env, call.environment);
   return call.undefined();
@@ -106,15 +107,30 @@ View viewOf(const Call& call, napi_value value) {
   return view;
 }
 
+at::ScalarType dtypeOf(const Call& call, napi_value value) {
+  int32_t code = call.int32(value);
+  if (code < 0 || code >= static_cast<int32_t>(at::ScalarType::NumOptions))
+    throw std::invalid_argument("there is no dtype " + std::to_string(code));
+  return static_cast<at::ScalarType>(code);
+}
+
+int64_t bytesOf(const std::vector<int64_t>& shape, at::ScalarType type) {
+  int64_t bytes = static_cast<int64_t>(c10::elementSize(type));
+  for (int64_t size : shape)
+    if (size < 0 || __builtin_mul_overflow(bytes, size, &bytes))
+      throw std::invalid_argument("no tensor can have this shape");
+  return bytes;
+}
+
 // fromBytes(view, shape, dtype): copies.
 napi_value fromBytes(Call& call) {
   View view = viewOf(call, call.arguments[0]);
   auto shape = call.int64s(call.arguments[1]);
-  auto type = static_cast<at::ScalarType>(call.int32(call.arguments[2]));
-  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type));
-  if (tensor.nbytes() != view.bytes)
+  auto type = dtypeOf(call, call.arguments[2]);
+  if (int64_t bytes = bytesOf(shape, type); bytes != static_cast<int64_t>(view.bytes))
     throw std::invalid_argument("the array holds " + std::to_string(view.bytes) + " bytes, the shape needs " +
-                                std::to_string(tensor.nbytes()));
+                                std::to_string(bytes));
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type));
   if (view.bytes) std::memcpy(tensor.data_ptr(), view.data, view.bytes);
   return call.slot(std::move(tensor));
 }
@@ -150,10 +166,13 @@ using SharedMapping = std::shared_ptr<Mapping>;
 // mapFile(path) → [external, bytes]. Private: writing to a tensor over it never reaches the file.
 napi_value mapFile(Call& call) {
   std::string path = call.string(call.arguments[0]);
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // opening a pipe must not wait for a writer
   if (file < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
   struct stat info;
-  fstat(file, &info);
+  if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close(file);
+    throw std::runtime_error(path + ": not a file");
+  }
   auto mapping = std::make_shared<Mapping>();
   if (info.st_size > 0) {
     void* data = mmap(nullptr, info.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
@@ -206,9 +225,8 @@ napi_value mappedTensor(Call& call) {
   SharedMapping mapping = mappingOf(call, call.arguments[0]);
   int64_t offset = call.int64(call.arguments[1]);
   auto shape = call.int64s(call.arguments[2]);
-  auto type = static_cast<at::ScalarType>(call.int32(call.arguments[3]));
-  int64_t bytes = c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(type));
-  char* data = rangeOf(mapping, offset, bytes);
+  auto type = dtypeOf(call, call.arguments[3]);
+  char* data = rangeOf(mapping, offset, bytesOf(shape, type));
   if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(type) != 0)
     throw std::invalid_argument("offset " + std::to_string(offset) + " is not aligned to the element size");
   return call.slot(at::from_blob(data, shape, [mapping](void*) {}, at::TensorOptions().dtype(type)));
