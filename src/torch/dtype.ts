@@ -18,6 +18,12 @@ const names = new Map<number, DType>(
   Object.entries(dtypeCodes).map(([name, code]) => [code, name as DType] as const),
 );
 
+/** @throws RangeError for a name that is none */
+export function codeOf(dtype: DType): number {
+  if (!Object.hasOwn(dtypeCodes, dtype)) throw new RangeError(`there is no dtype "${String(dtype)}"`);
+  return dtypeCodes[dtype];
+}
+
 /** @throws RangeError for a type that this library has no name for (quantised and complex ones). */
 export function dtypeOf(code: number): DType {
   const name = names.get(code);

@@ -6,7 +6,8 @@ export class TorchError extends LlavaError {
   readonly operator: string;
 
   constructor(operator: string, reason: string, args: readonly unknown[]) {
-    super("torch", `${operator}: ${reason.trim()} (${args.map(describe).join(", ")})`);
+    const given = args.slice(0, args.findLastIndex((value) => value !== undefined) + 1);
+    super("torch", `${operator}: ${reason.trim()} (${given.map(describe).join(", ")})`);
     this.name = "TorchError";
     this.operator = operator;
   }
@@ -16,10 +17,13 @@ function describe(value: unknown): string {
   if (value instanceof Tensor) return value.describe();
   if (Array.isArray(value))
     return `[${value.slice(0, 4).map(describe).join(", ")}${value.length > 4 ? ", …" : ""}]`;
-  return String(value);
+  return typeof value === "object" && value !== null ? value.constructor?.name || "object" : String(value);
 }
 
 export function explain(error: unknown, operator: string, args: readonly unknown[]): unknown {
   if (error instanceof LlavaError) return error;
+  // The fast paths read `.slot` of whatever they were given.
+  if (error instanceof TypeError && error.message.includes("'slot'"))
+    return new TorchError(operator, "expected a tensor", args);
   return new TorchError(operator, error instanceof Error ? error.message : String(error), args);
 }

@@ -1,5 +1,5 @@
 import { native } from "./binding.ts";
-import { byteWidth, type DType, dtypeCodes } from "./dtype.ts";
+import { byteWidth, codeOf, type DType } from "./dtype.ts";
 import { explain } from "./errors.ts";
 import type { Generator } from "./generator.ts";
 import { aten } from "./operators.ts";
@@ -19,7 +19,7 @@ export function fromTyped(
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const shape = options.shape ?? [data.byteLength / byteWidth[options.dtype]];
   try {
-    return adopt(native.fromBytes(bytes, shape, dtypeCodes[options.dtype]));
+    return adopt(native.fromBytes(bytes, shape, codeOf(options.dtype)));
   } catch (error) {
     throw explain(error, "fromTyped", [shape, options.dtype]);
   }

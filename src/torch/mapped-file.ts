@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import { native } from "./binding.ts";
-import { type DType, dtypeCodes } from "./dtype.ts";
+import { codeOf, type DType } from "./dtype.ts";
 import { explain } from "./errors.ts";
 import { adopt } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
@@ -38,7 +38,7 @@ export class MappedFile {
   /** A tensor over the file's own pages, with no copy. It keeps the mapping alive; writing to it never reaches the file. */
   tensor(byteOffset: number, shape: readonly number[], dtype: DType): Tensor {
     try {
-      return adopt(native.mappedTensor(this.#mapping, byteOffset, shape, dtypeCodes[dtype]));
+      return adopt(native.mappedTensor(this.#mapping, byteOffset, shape, codeOf(dtype)));
     } catch (error) {
       throw explain(error, this.path, []);
     }

@@ -1,9 +1,9 @@
 import { native } from "./binding.ts";
-import { type DType, dtypeCodes } from "./dtype.ts";
+import { codeOf, type DType } from "./dtype.ts";
 import { explain } from "./errors.ts";
 import type { Generator } from "./generator.ts";
 import { adopt } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 /**
  * An operator is declared by its schema, as libtorch writes it less the noise ("add.Tensor(Tensor self, Tensor other,
@@ -65,13 +65,35 @@ type ResultsOf<P extends string> = P extends `${infer Head}, ${infer Rest}`
 
 type Marshal = (value: never) => unknown;
 
-const marshals: Readonly<Record<string, Marshal>> = {
-  Tensor: (tensor: Tensor) => tensor.slot,
-  "Tensor[]": (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.slot),
-  "Tensor?[]": (tensors: readonly (Tensor | undefined)[]) => tensors.map((tensor) => tensor?.slot ?? -1),
-  DType: (dtype: DType) => dtypeCodes[dtype],
-  Generator: (generator: Generator) => generator.index,
-};
+function slotOf(tensor: Tensor): number {
+  if (!(tensor instanceof Tensor)) throw new TypeError(`expected a tensor, got ${typeof tensor}`);
+  return tensor.slot;
+}
+
+/** As for one tensor; a disposed one must not pass for an absent one. */
+function optionalSlotOf(tensor: Tensor | undefined): number {
+  if (tensor === undefined) return -1;
+  if (tensor.disposed) throw new TypeError("a tensor was used after it was disposed");
+  return slotOf(tensor);
+}
+
+/** How a value of a schema's type enters native code; undefined where it goes as it is. */
+function marshalOf(type: string): Marshal | undefined {
+  switch (type.replace(/\?$/, "")) {
+    case "Tensor":
+      return slotOf;
+    case "Tensor[]":
+      return (tensors: readonly Tensor[]) => tensors.map(slotOf);
+    case "Tensor?[]":
+      return (tensors: readonly (Tensor | undefined)[]) => tensors.map(optionalSlotOf);
+    case "DType":
+      return codeOf;
+    case "Generator":
+      return (generator: Generator) => generator.index;
+    default:
+      return undefined;
+  }
+}
 
 export interface Schema {
   readonly name: string;
@@ -113,7 +135,7 @@ function implementationOf(schema: Schema): Untyped {
     return id;
   };
   const types = schema.parameters.map((parameter) => parameter.type);
-  const plain = (type: string): boolean => marshals[type.replace(/\?$/, "")] === undefined;
+  const plain = (type: string): boolean => marshalOf(type) === undefined;
 
   // The shapes of small, frequent operators are spelt out: no loop, no argument array.
   if (result === "Tensor" && types[0] === "Tensor") {
@@ -151,7 +173,7 @@ function implementationOf(schema: Schema): Untyped {
       };
   }
 
-  const marshal = types.map((type) => marshals[type.replace(/\?$/, "")]);
+  const marshal = types.map(marshalOf);
   const give = results(result);
   return (...args: unknown[]) => {
     try {

@@ -107,7 +107,7 @@ export const schemas = {
   matmul: "matmul(Tensor self, Tensor other) -> Tensor",
   linear: "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
   conv2d:
-    "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[], int[] padding=[], int[] dilation=[], int groups=1) -> Tensor",
+    "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=1, int[] padding=0, int[] dilation=1, int groups=1) -> Tensor",
   batchNorm:
     "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor",
   layerNorm:
@@ -121,7 +121,7 @@ export const schemas = {
   gelu: "gelu(Tensor self, str approximate='none') -> Tensor",
   hardtanh: "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
   avgPool2d:
-    "avg_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[], bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
+    "avg_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
   adaptiveAvgPool2d: "adaptive_avg_pool2d(Tensor self, int[] output_size) -> Tensor",
   scaledDotProductAttention:
     "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor",
@@ -139,7 +139,7 @@ export const schemas = {
     "randn.generator(int[] size, Generator? generator, DType? dtype=None, int? layout=None, Device? device=None) -> Tensor",
   rand: "rand.generator(int[] size, Generator? generator, DType? dtype=None, int? layout=None, Device? device=None) -> Tensor",
   randperm:
-    "randperm.generator(int n, Generator? generator, DType? dtype=None, int? layout=None, Device? device=None) -> Tensor",
+    "randperm.generator(int n, Generator? generator, DType? dtype=int64, int? layout=None, Device? device=None) -> Tensor",
   toDtype: "to.dtype(Tensor self, DType dtype, bool non_blocking=False, bool copy=False) -> Tensor",
   toDevice:
     "to.device(Tensor self, Device device, DType dtype, bool non_blocking=False, bool copy=False) -> Tensor",

@@ -7,9 +7,22 @@ let current: Tensor[] | undefined;
 /** Gives a new slot its object: owned by the scope we are in, otherwise by the garbage collector. */
 export function adopt(slot: number): Tensor {
   const tensor = new Tensor(slot);
-  if (current === undefined) native.track(tensor, slot);
+  if (current === undefined) track(tensor);
   else current.push(tensor);
   return tensor;
+}
+
+/** Words of JavaScript that weigh as much as the native side of a small tensor. */
+const NATIVE_WORDS = 64;
+const nursery: { latest: unknown[] } = { latest: [] };
+
+/**
+ * Hands a tensor to the garbage collector. Its minor collections are timed by JavaScript's own bytes, so each tensor
+ * leaves some garbage of its native size: fewer are dead at a time, and their memory is reused while it is in cache.
+ */
+function track(tensor: Tensor): void {
+  native.track(tensor, tensor.slot);
+  nursery.latest = new Array(NATIVE_WORDS);
 }
 
 /** Takes a tensor out of the scope it was made in: it lives until it is disposed of or nothing refers to it. */
@@ -51,7 +64,7 @@ function leave(inner: Tensor[], outer: Tensor[] | undefined, result: unknown): v
   for (const tensor of inner) {
     if (tensor.slot < 0) continue;
     if (tensor.kept || (escaping.has(tensor) && outer === undefined)) {
-      native.track(tensor, tensor.slot);
+      track(tensor);
     } else if (escaping.has(tensor)) {
       outer!.push(tensor);
     } else {
@@ -62,17 +75,26 @@ function leave(inner: Tensor[], outer: Tensor[] | undefined, result: unknown): v
   native.releaseAll(slots, count);
 }
 
-function collect(value: unknown, into: Set<Tensor>): void {
+function collect(value: unknown, into: Set<Tensor>, seen = new Set<object>()): void {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return;
   if (value instanceof Tensor) {
     into.add(value);
-  } else if (Array.isArray(value) || value instanceof Set) {
-    for (const element of value) collect(element, into);
-  } else if (value instanceof Map) {
-    for (const element of value.values()) collect(element, into);
-  } else if (Object.getPrototypeOf(value) === Object.prototype) {
-    for (const element of Object.values(value)) collect(element, into);
+    return;
   }
+  if (seen.has(value)) return;
+  seen.add(value);
+  if (Array.isArray(value) || value instanceof Set) {
+    for (const element of value) collect(element, into, seen);
+  } else if (value instanceof Map) {
+    for (const element of value.values()) collect(element, into, seen);
+  } else if (isPlain(value)) {
+    for (const element of Object.values(value)) collect(element, into, seen);
+  }
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** Tensors alive in this thread, counted natively. */

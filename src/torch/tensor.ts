@@ -243,6 +243,7 @@ export class Tensor implements Disposable {
     return slot < 0 ? undefined : adopt(slot);
   }
   set grad(value: Tensor | undefined) {
+    if (value?.disposed) throw new TorchError("grad", "a tensor was used after it was disposed", [value]);
     this.#alive((slot) => native.setGradient(slot, value?.slot ?? -1));
   }
   backward(): void {
