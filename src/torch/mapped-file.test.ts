@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { LlavaError } from "../errors.ts";
+import { MappedFile, scope, type Tensor } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-mapped-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function fileOf(name: string, content: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+}
+
+test("a tensor lies over the file's bytes, and writing to it never reaches the file", () => {
+  const path = fileOf("values", floats(1, 2, 3, 4));
+  const file = MappedFile.open(path);
+  assert.equal(file.byteLength, 16);
+  const part = file.tensor(4, [2], "float32");
+  const same = file.tensor(0, [4], "float32");
+  assert.deepEqual(part.toNumbers(), [2, 3]);
+  part.fill_(9);
+  assert.deepEqual(same.toNumbers(), [1, 9, 9, 4]); // the same memory
+  assert.deepEqual(new Float32Array(file.bytes(4, 12).buffer), Float32Array.of(9, 9));
+  assert.deepEqual(new Uint8Array(readFileSync(path)), floats(1, 2, 3, 4));
+});
+
+test("a tensor keeps its mapping alive, without the file object and without the file", () => {
+  const path = fileOf("gone", floats(...Array.from({ length: 1 << 16 }, (_, i) => i)));
+  const take = (): Tensor => MappedFile.open(path).tensor(0, [1 << 16], "float32");
+  const tensor = take();
+  rmSync(path);
+  collectGarbage();
+  assert.equal(tensor.sum().item(), Math.fround(((1 << 16) * ((1 << 16) - 1)) / 2));
+  const view = scope(() => tensor.slice(0, 10, 12));
+  tensor.dispose();
+  collectGarbage();
+  assert.deepEqual(view.toNumbers(), [10, 11]);
+});
+
+test("ranges outside the file, misaligned offsets and impossible shapes are refused with the path", () => {
+  const path = fileOf("short", floats(1, 2));
+  const file = MappedFile.open(path);
+  const refused = (body: () => unknown, pattern: RegExp) =>
+    assert.throws(body, (error: Error) => error instanceof LlavaError && pattern.test(error.message));
+  refused(() => file.tensor(4, [2], "float32"), /short: bytes 4 to 12 lie outside the file's 8/);
+  refused(() => file.tensor(-4, [1], "float32"), /lie outside/);
+  refused(() => file.tensor(2, [1], "float32"), /not aligned/);
+  refused(() => file.tensor(0, [2 ** 32, 2 ** 32], "float32"), /no tensor can have this shape/);
+  refused(() => file.tensor(0, [-1, -2], "float32"), /no tensor can have this shape/);
+  refused(() => file.tensor(0.5, [1], "float32"), /whole number/);
+  refused(() => file.bytes(4, 2), /lie outside/);
+  refused(() => file.bytes(0, 9), /bytes 0 to 9 lie outside the file's 8/);
+  assert.equal(file.tensor(8, [0], "float32").elements, 0);
+});
+
+test("a file cut short before it is opened shows its true length; an empty one holds nothing", () => {
+  const path = fileOf("cut", floats(1, 2, 3, 4));
+  truncateSync(path, 6);
+  const file = MappedFile.open(path);
+  assert.equal(file.byteLength, 6);
+  assert.throws(() => file.tensor(0, [2], "float32"), /bytes 0 to 8 lie outside the file's 6/);
+  const empty = MappedFile.open(fileOf("empty", new Uint8Array(0)));
+  assert.deepEqual(
+    [empty.byteLength, empty.bytes().length, empty.tensor(0, [0], "int64").elements],
+    [0, 0, 0],
+  );
+});
+
+test("what is no file is refused: a missing one, a folder, a pipe without a writer", () => {
+  assert.throws(() => MappedFile.open(join(folder, "absent")), /absent: No such file/);
+  assert.throws(() => MappedFile.open(folder), /not a file/);
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  assert.throws(() => MappedFile.open(pipe), /pipe: not a file/);
+});
