@@ -30,6 +30,8 @@ export interface CaptionBatcherOptions extends CaptionTokens {
   readonly tower: FrozenTower;
   readonly device: string;
   readonly packedRows: number;
+  /** Told of every view whose image cannot be decoded, which is then left out; may throw instead. */
+  readonly onUnreadable: (view: CaptionView) => void;
 }
 
 /** A group of captions, how its image is seen, and the question that they answer if there is one. */
@@ -76,6 +78,7 @@ export class CaptionBatcher {
   async batch(views: readonly CaptionView[]): Promise<CaptionBatch | undefined> {
     const { features, tower, device, packedRows } = this.#options;
     const rows = await features.load(views);
+    for (const [i, view] of views.entries()) if (!rows[i]) this.#options.onUnreadable(view);
     const usable = views.flatMap((view, i) => (rows[i] ? [{ ...view, row: rows[i] }] : []));
     if (usable.length === 0) return undefined;
     const tensors = scope(() => {

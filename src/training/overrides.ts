@@ -78,9 +78,9 @@ function unknownField(path: string, known: readonly string[]): LlavaError {
   });
 }
 
-/** Levenshtein's distance; a path that ends in the other counts as near. */
+/** Levenshtein's, but a field that ends in what was typed, or is abbreviated by it, counts as near. */
 function distance(a: string, b: string): number {
-  if (a.endsWith(`.${b}`)) return 0.5;
+  if (a.endsWith(`.${b}`) || abbreviates(b.toLowerCase(), a.toLowerCase())) return 0.5;
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const [i, letter] of [...a].entries()) {
     const next = [i + 1];
@@ -89,4 +89,11 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length]!;
+}
+
+/** Whether the letters of `short` stand in `long` in their order. */
+function abbreviates(short: string, long: string): boolean {
+  let at = 0;
+  for (const letter of long) if (letter === short[at]) at++;
+  return at === short.length;
 }

@@ -3,7 +3,7 @@ import { LlavaError } from "../errors.ts";
 import { applyOverrides, type Override } from "./overrides.ts";
 
 const count = z.int().min(1);
-const filled = z.string().min(1, "is needed: give it on the command line");
+const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
 
 const recipeSchema = z.strictObject({
   /** Built-in name, folder or hub name of the model whose parts are loaded. */

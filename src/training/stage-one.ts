@@ -6,7 +6,7 @@ import { LlavaError } from "../errors.ts";
 import { loadBuiltin, loadCheckpoint, PooledTower, type PretrainedLlava } from "../models/index.ts";
 import { type ProgressFactory, resolveModel } from "../setup/index.ts";
 import { Generator, type Tensor } from "../torch/index.ts";
-import { CaptionBatcher, CaptionSource } from "./caption-source.ts";
+import { CaptionBatcher, CaptionSource, type CaptionView } from "./caption-source.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { type FeatureSource, frozenTower, LiveFeatures } from "./features.ts";
 import { type CaptionBatch, CaptionObjective } from "./objectives/caption.ts";
@@ -51,7 +51,12 @@ export async function prepareStageOne(recipe: Recipe, around: Surroundings): Pro
   const read = await readCaptions(data.rows, data.images, data.onBadRow, around);
   const features = await openFeatures(recipe, pretrained, data.images, read, data.flips, around);
   const measured = measureFeatures(pretrained, features);
-  const batcher = new CaptionBatcher({ ...batching, features, packedRows: recipe.packedRows });
+  const batcher = new CaptionBatcher({
+    ...batching,
+    features,
+    packedRows: recipe.packedRows,
+    onUnreadable: data.onBadRow === "error" ? refuse(data) : skipOnce(around.report),
+  });
   const images = await dropBadRows(read, { batcher, features, recipe, report: around.report });
   const source = new CaptionSource({ ...recipe, ...data, images, batcher });
 
@@ -60,7 +65,12 @@ export async function prepareStageOne(recipe: Recipe, around: Surroundings): Pro
     const rows = await readCaptions(evaluation.rows, evaluation.images, "error", around);
     const chosen = rows.slice(0, evaluation.count);
     const own = await openFeatures(recipe, pretrained, evaluation.images, chosen, false, around);
-    const evaluator = new CaptionBatcher({ ...batching, features: own, packedRows: recipe.packedRows });
+    const evaluator = new CaptionBatcher({
+      ...batching,
+      features: own,
+      packedRows: recipe.packedRows,
+      onUnreadable: refuse(evaluation),
+    });
     heldOut.push(...(await heldOutBatches(evaluator, chosen, evaluation.captionsPerImage)));
   }
   return {
@@ -203,6 +213,21 @@ async function dropBadRows(
     });
   report(`skipping ${bad.length} unusable rows: ${bad.slice(0, 5).join(", ")}${bad.length > 5 ? ", …" : ""}`);
   return usable;
+}
+
+const refuse =
+  ({ rows }: { rows: string }) =>
+  ({ image, captions }: CaptionView): void => {
+    throw new LlavaError("data", `${rows}: row ${captions[0]!.id}: ${image} cannot be decoded`);
+  };
+
+function skipOnce(report: (line: string) => void): (view: CaptionView) => void {
+  const skipped = new Set<string>();
+  return ({ image }) => {
+    if (skipped.has(image)) return;
+    skipped.add(image);
+    report(`skipping ${image}, which cannot be decoded (${skipped.size} so far)`);
+  };
 }
 
 /** Batches of 8 images, in the order of the file. */
