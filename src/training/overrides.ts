@@ -80,7 +80,7 @@ function unknownField(path: string, known: readonly string[]): LlavaError {
 
 /** Levenshtein's, but a field that ends in what was typed, or is abbreviated by it, counts as near. */
 function distance(a: string, b: string): number {
-  if (a.endsWith(`.${b}`) || abbreviates(b.toLowerCase(), a.toLowerCase())) return 0.5;
+  if (a.endsWith(`.${b}`) || abbreviates(b.toLowerCase(), a.toLowerCase())) return 1.5;
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const [i, letter] of [...a].entries()) {
     const next = [i + 1];
