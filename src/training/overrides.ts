@@ -80,7 +80,7 @@ function unknownField(path: string, known: readonly string[]): LlavaError {
 
 /** Levenshtein's, but a field that ends in what was typed, or is abbreviated by it, counts as near. */
 function distance(a: string, b: string): number {
-  if (a.endsWith(`.${b}`) || abbreviates(b.toLowerCase(), a.toLowerCase())) return 1.5;
+  if (a.endsWith(`.${b}`)) return 0.5;
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const [i, letter] of [...a].entries()) {
     const next = [i + 1];
@@ -88,7 +88,7 @@ function distance(a: string, b: string): number {
       next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (b[j - 1] === letter ? 0 : 1)));
     row = next;
   }
-  return row[b.length]!;
+  return abbreviates(b.toLowerCase(), a.toLowerCase()) ? Math.min(row[b.length]!, 1.5) : row[b.length]!;
 }
 
 /** Whether the letters of `short` stand in `long` in their order. */
