@@ -17,13 +17,23 @@ export interface PackedBatch {
   readonly mask: Tensor;
   /** int64 [S]: indices into the rows laid end to end whose hidden states predict a target. */
   readonly supervised: Tensor;
-  /** int64 [S] */
+  /** int64 [S]; −100 in the padding. */
   readonly targets: Tensor;
+  /** Targets that are not padding. */
+  readonly units: number;
   /** The samples in the order in which their prefixes stand in the rows. */
   readonly order: readonly number[];
   /** Tokens that are not padding. */
   readonly tokens: number;
 }
+
+/**
+ * T and S are rounded up to multiples of these: libtorch's CPU kernels are compiled, and kept, for every shape they
+ * meet, and a run of ever new shapes would spend its time and memory on that.
+ */
+const [widthStep, targetStep] = [16, 64];
+
+const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
 /**
  * Lays samples into rows of about equal length (longest first, each into the shortest row). A continuation is fed
@@ -35,7 +45,8 @@ export function packShared(samples: readonly SharedPrefix[], rows: number): Pack
       prefix.length + continuations.reduce((sum, ids) => sum + ids.length - 1, 0),
   );
   const bins = fillRows(lengths, Math.min(rows, samples.length));
-  const width = Math.max(...bins.map((bin) => bin.reduce((sum, sample) => sum + lengths[sample]!, 0)));
+  const longest = Math.max(...bins.map((bin) => bin.reduce((sum, sample) => sum + lengths[sample]!, 0)));
+  const width = roundUp(longest, widthStep);
   const inputIds = new BigInt64Array(bins.length * width);
   const positions = new BigInt64Array(bins.length * width);
   const mask = new Uint8Array(bins.length * width * width);
@@ -77,6 +88,11 @@ export function packShared(samples: readonly SharedPrefix[], rows: number): Pack
     for (; at < width; at++) see(at, at, at + 1);
   });
 
+  const units = targets.length;
+  while (targets.length % targetStep !== 0) {
+    supervised.push(0n);
+    targets.push(-100n);
+  }
   const long = (data: BigInt64Array, shape: readonly number[]) => fromTyped(data, { dtype: "int64", shape });
   return {
     inputIds: long(inputIds, [bins.length, width]),
@@ -84,6 +100,7 @@ export function packShared(samples: readonly SharedPrefix[], rows: number): Pack
     mask: fromTyped(mask, { dtype: "bool", shape: [bins.length, 1, width, width] }),
     supervised: long(BigInt64Array.from(supervised), [supervised.length]),
     targets: long(BigInt64Array.from(targets), [targets.length]),
+    units,
     order: bins.flat(),
     tokens: lengths.reduce((sum, length) => sum + length, 0),
   };

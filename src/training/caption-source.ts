@@ -86,20 +86,20 @@ export class CaptionBatcher {
         prefix: this.#prefix(question),
         continuations: captions.map(({ text }) => this.encode(text)),
       }));
-      const { order, tokens, ...packed } = packShared(samples, packedRows);
+      const { order, tokens, units, ...packed } = packShared(samples, packedRows);
       const ordered = order.map((sample) => usable[sample]!.row);
       const finished = tower.finish(stack(ordered).toDevice(device).to("float32"));
       const placed = Object.fromEntries(
         Object.entries(packed).map(([name, tensor]) => [name, tensor.toDevice(device)]),
       ) as typeof packed;
-      return { tokens, features: finished, ...placed };
+      return { tokens, units, features: finished, ...placed };
     });
     for (const row of rows) row?.dispose();
-    const { tokens, ...owned } = tensors;
+    const { tokens, units, ...owned } = tensors;
     return {
       ...owned,
       tokens,
-      units: owned.targets.elements,
+      units,
       samples: usable.flatMap(({ captions }) => captions.map(({ id }) => id)),
       [Symbol.dispose]: () => {
         for (const tensor of Object.values(owned) as Tensor[]) tensor.dispose();
