@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type AdamW, clipGradNorm, type Schedule } from "../optim/index.ts";
 import { scope } from "../torch/index.ts";
 import type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
@@ -59,6 +60,8 @@ export async function train<B extends Batch>(options: TrainerOptions<B>): Promis
   try {
     for (const callback of callbacks) await callback.begin?.(run);
     while (run.step < totalSteps && !signal?.aborted) {
+      // A turn of the event loop: without it a signal would wait for the end of the run.
+      await setImmediate();
       const started = performance.now();
       const batches = await source.next();
       try {
