@@ -2,7 +2,7 @@ import { arange, aten, scaledDotProductAttention, softmax, type Tensor } from ".
 
 /**
  * Which positions see which: causal, or a mask [B or 1, 1, Tq, Tk] (boolean, true = attend; or additive), or undefined =
- * every query sees every key.
+ * every query sees every key. A query that sees no key has no defined result.
  */
 export type AttentionMask = { readonly causal: true } | { readonly mask: Tensor | undefined };
 
@@ -36,14 +36,15 @@ export function attend(query: Tensor, key: Tensor, value: Tensor, attention: Att
 /** Up to this many keys, libtorch's blockwise CPU kernel and above all its backward pass lose to plain products. */
 const SHORT = 256;
 
-/** softmax(q·kᵀ/√d + mask)·v, with the scores in float32; the query heads of a group are rows of one product. */
+/** softmax(q·kᵀ/√d + mask)·v, with the scores in float32 or wider; the query heads of a group are rows of one product. */
 function attendExplicitly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor): Tensor {
   const [batch, heads, queries, headDim] = query.shape as [number, number, number, number];
   const [, keyHeads, keys] = key.shape as [number, number, number, number];
+  const precise = query.dtype === "float64" ? "float64" : "float32";
   const rows = [batch * keyHeads, (heads / keyHeads) * queries];
   const grouped = query.mul(1 / Math.sqrt(headDim)).reshape([...rows, headDim]);
   const products = grouped.matmul(key.reshape([batch * keyHeads, keys, headDim]).transpose(1, 2));
-  const scores = products.view([batch, heads, queries, keys]).to("float32");
+  const scores = products.view([batch, heads, queries, keys]).to(precise);
   const masked =
     mask.dtype === "bool" ? scores.maskedFill(aten.logicalNot(mask), -Infinity) : scores.add(mask);
   const weights = softmax(masked, -1)

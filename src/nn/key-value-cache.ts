@@ -1,3 +1,4 @@
+import { LlavaError } from "../errors.ts";
 import { type DType, empty, keep, type Tensor } from "../torch/index.ts";
 
 export interface KeyValueCacheOptions {
@@ -38,7 +39,10 @@ export class KeyValueCache implements Disposable {
    */
   update(layer: number, keys: Tensor, values: Tensor): [keys: Tensor, values: Tensor] {
     const end = this.#length + keys.size(2);
-    if (end > this.capacity) throw new RangeError(`${end} positions do not fit a cache of ${this.capacity}`);
+    if (end > this.capacity)
+      throw new LlavaError("prompt", `${end} positions do not fit a cache of ${this.capacity}`, {
+        hint: "Shorten the prompt, or ask for fewer new tokens.",
+      });
     const write = (buffer: Tensor, rows: Tensor): Tensor => {
       buffer.slice(2, this.#length, end).copy_(rows);
       return buffer.slice(2, 0, end);
@@ -52,8 +56,8 @@ export class KeyValueCache implements Disposable {
 
   /** Forgets all positions from `length` on. */
   truncate(length: number): void {
-    if (length < 0 || length > this.#length)
-      throw new RangeError(`cannot cut ${this.#length} positions to ${length}`);
+    if (!(length >= 0 && length <= this.#length))
+      throw new LlavaError("usage", `a cache of ${this.#length} positions cannot be cut to ${length}`);
     this.#length = length;
   }
 

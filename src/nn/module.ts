@@ -1,3 +1,4 @@
+import { LlavaError } from "../errors.ts";
 import { type DType, empty, isFloating, keep, Tensor } from "../torch/index.ts";
 
 /** "qProj" → "q_proj", "layerNorm1" → "layer_norm1": the names that Hugging Face checkpoints use. */
@@ -26,7 +27,7 @@ export abstract class Module implements Disposable {
 
   /** Puts a tensor in the place of a parameter, which is disposed of. The module owns it from now on. */
   setParameter(name: string, tensor: Tensor): void {
-    if (!this.#set(name, tensor)) throw new RangeError(`there is no parameter "${name}"`);
+    if (!this.#set(name, tensor)) throw new LlavaError("usage", `there is no parameter "${name}"`);
   }
 
   #set(name: string, tensor: Tensor): boolean {
