@@ -4,8 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectGarbage } from "../../test/support/garbage.ts";
 import { LlavaError } from "../errors.ts";
 import { MappedFile, scope, type Tensor } from "./index.ts";
 
@@ -19,11 +18,6 @@ function fileOf(name: string, content: Uint8Array): string {
 }
 
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-}
 
 test("a tensor lies over the file's bytes, and writing to it never reaches the file", () => {
   const path = fileOf("values", floats(1, 2, 3, 4));

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectGarbage } from "../../test/support/garbage.ts";
 import { keep, liveTensors, ones, scope, type Tensor, zeros } from "./index.ts";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 /** Runs `body` and checks how many more tensors are alive afterwards. */
 function leaves(count: number, body: () => void): void {
