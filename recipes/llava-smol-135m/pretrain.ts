@@ -7,10 +7,10 @@ import { recipe } from "../../src/training/index.ts";
 export default recipe({
   model: "llava-smol-135m",
   data: {
-    captionsPerImage: 5,
+    captionsPerImage: 2,
     flips: true,
     end: "<|im_end|>",
-    // A third of the images come with a question, so that the projector serves the chat template too.
+    // One image in ten comes with a question, so that the projector serves the chat template too.
     questions: [
       "What is in this photo?",
       "What is in this image?",
@@ -22,12 +22,13 @@ export default recipe({
       "Write a caption for this photo.",
       "What does the image show?",
     ],
-    questionRatio: 1 / 3,
+    questionRatio: 0.1,
   },
-  optimizer: { learningRate: 2e-3 },
+  optimizer: { learningRate: 1e-3 },
   schedule: { type: "cosine", warmupRatio: 0.03 },
-  batchSize: 40,
+  batchSize: 32,
   packedRows: 4,
-  epochs: 4,
+  maxSteps: 1900,
+  epochs: 3,
   maxGradientNorm: 1,
 });
