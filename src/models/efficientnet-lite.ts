@@ -59,14 +59,14 @@ class NormalizedConvolution extends Module {
 
   forward(input: Tensor): Tensor {
     const kernel = this.weight.size(-1);
-    const [before, after] = [input.size(2), input.size(3)].map((size) => {
+    const [rows, columns] = [input.size(2), input.size(3)].map((size) => {
       const total = Math.max((Math.ceil(size / this.#stride) - 1) * this.#stride + kernel - size, 0);
       return [Math.floor(total / 2), Math.ceil(total / 2)] as const;
     }) as [readonly [number, number], readonly [number, number]];
     const stride = [this.#stride, this.#stride];
-    const symmetric = before[0] === before[1] && after[0] === after[1];
-    const padded = symmetric ? input : aten.constantPad(input, [...after, ...before]);
-    const padding = symmetric ? [before[0], after[0]] : [0, 0];
+    const symmetric = rows[0] === rows[1] && columns[0] === columns[1];
+    const padded = symmetric ? input : aten.constantPad(input, [...columns, ...rows]);
+    const padding = symmetric ? [rows[0], columns[0]] : [0, 0];
     const output = aten.conv2d(padded, this.weight, undefined, stride, padding, [1, 1], this.#groups);
     return this.#norm.forward(output);
   }
