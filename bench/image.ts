@@ -6,15 +6,13 @@
  *
  * The Python (or $PYTHON) needs pillow, numpy and transformers; without it only this project is measured.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { clipImageConfig, decodeImage, preprocess } from "../src/processing/image/index.ts";
+import { median, Peer } from "./peer.ts";
 
 const SIDE = 336;
 
@@ -54,42 +52,15 @@ function ours(paths: readonly string[]): Contestant {
   };
 }
 
-/** Starts image_peer.py, which answers each line with its seconds; undefined where it cannot run. */
+/** image_peer.py, which answers each line with its seconds; undefined where it cannot run. */
 async function peer(
   python: string,
   backend: string,
   paths: readonly string[],
 ): Promise<Contestant | undefined> {
   const script = new URL("image_peer.py", import.meta.url).pathname;
-  const child = spawn(python, [script, backend, String(SIDE), ...paths], { stdio: ["pipe", "pipe", "pipe"] });
-  let complaint = "";
-  child.stderr.on("data", (chunk) => {
-    complaint += chunk;
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const failed = once(child, "error").then(([error]) => {
-    complaint += error.message;
-    return { done: true as const, value: undefined };
-  });
-  const first = await Promise.race([lines.next(), failed]);
-  if (first.done) {
-    console.error(`${backend} peer left out: ${complaint.trim().split("\n").at(-1)}`);
-    return undefined;
-  }
-  return {
-    name: first.value,
-    async run() {
-      child.stdin.write("run\n");
-      const answer = await lines.next();
-      if (answer.done) throw new Error(`the peer stopped: ${complaint}`);
-      return Number(answer.value);
-    },
-    close: () => stop(child),
-  };
-}
-
-function stop(child: ChildProcess): void {
-  child.stdin?.end();
+  const started = await Peer.start(python, [script, backend, String(SIDE), ...paths]);
+  return started && { name: started.name, run: () => started.ask("run"), close: () => started.close() };
 }
 
 const { values: flags } = parseArgs({
@@ -109,12 +80,9 @@ try {
   for (const [index, path] of paths.entries()) await writeFile(path, await photo(index));
 
   const contestants = [ours(paths)];
-  if (flags.python === "") console.error("peers left out: give --python PATH or set $PYTHON");
-  else {
-    for (const backend of ["pil", "torchvision"]) {
-      const found = await peer(flags.python, backend, paths);
-      if (found) contestants.push(found);
-    }
+  for (const backend of ["pil", "torchvision"]) {
+    const found = await peer(flags.python, backend, paths);
+    if (found) contestants.push(found);
   }
   const times = contestants.map((): number[] => []);
   for (const contestant of contestants) await contestant.run(); // warms up
@@ -123,7 +91,6 @@ try {
   }
   for (const contestant of contestants) contestant.close();
 
-  const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
   const own = median(times[0]!);
   const results = contestants.map(({ name }, index) => ({
     name,

@@ -1,11 +1,9 @@
 // Cost of one small operator call, beside Python's in the same minutes.
 //   node bench/operator-call.ts --python python3 [--repeats 15] [--calls 200000] [--json]
 // The repeats of all rows take turns, so that a busy machine slows every row alike; medians are compared.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { aten, liveTensors, ones, scope, setNumThreads, version } from "../src/torch/index.ts";
+import { median, Peer } from "./peer.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -55,45 +53,21 @@ for line in sys.stdin:
     print(run(int(line)), flush=True)
 `;
 
-async function startPython(program: string) {
-  const child = spawn(program, ["-c", PYTHON_LOOP], { stdio: ["pipe", "pipe", "inherit"] });
-  await once(child, "spawn");
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const answer = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${program} ended early`);
-    return value;
-  };
-  return {
-    version: await answer(),
-    async microseconds(): Promise<number> {
-      child.stdin.write(`${calls}\n`);
-      return Number(await answer());
-    },
-    end: () => child.stdin.end(),
-  };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
-}
-
 setNumThreads(1);
-const python = options.python === "" ? undefined : await startPython(options.python);
+const python = await Peer.start(options.python, ["-c", PYTHON_LOOP]);
 const rows = { scope: [] as number[], collected: [] as number[], python: [] as number[] };
 for (let repeat = -1; repeat < repeats; repeat++) {
   const measured = {
     scope: timed(inScopes),
     collected: timed(collected),
-    python: await python?.microseconds(),
+    python: await python?.ask(String(calls)),
   };
   if (repeat < 0) continue; // the first round warms up
   rows.scope.push(measured.scope);
   rows.collected.push(measured.collected);
   if (measured.python !== undefined) rows.python.push(measured.python);
 }
-python?.end();
+python?.close();
 
 const micros = (values: number[]) => Number(median(values).toFixed(3));
 const result = {
@@ -105,7 +79,7 @@ const result = {
     ...(python && { python: micros(rows.python) }),
   },
   ...(python && {
-    pythonTorch: python.version,
+    pythonTorch: python.name,
     ratio: {
       scope: Number((median(rows.scope) / median(rows.python)).toFixed(3)),
       collected: Number((median(rows.collected) / median(rows.python)).toFixed(3)),
