@@ -73,7 +73,7 @@ export interface LlavaConfig {
   /** "patch" drops the class token, "full" keeps it. */
   readonly selectStrategy: "patch" | "full";
   /** "pad" = mean-coloured square first; "crop" = resize and centre crop. */
-  readonly imageAspectRatio: "pad" | "crop" | "anyres";
+  readonly imageAspectRatio: "pad" | "crop";
   /** Feature rows of one image. */
   readonly imageSequenceLength: number;
   /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */

@@ -269,6 +269,26 @@ describe("original layout", () => {
     assert.equal(parse({ mm_vision_select_feature: "cls_patch" }).imageSequenceLength, 577);
   });
 
+  test("what was trained on tiles is refused", () => {
+    const tiles = (what: string) =>
+      config(new RegExp(`^c.json: ${what} is not supported yet: AnyRes tiling`));
+    for (const [field, value] of [
+      ["image_aspect_ratio", "anyres"],
+      ["image_aspect_ratio", "anyres_max_9"],
+      ["mm_patch_merge_type", "spatial_unpad"],
+    ] as const)
+      assert.throws(
+        () => parseLlavaConfig({ ...ORIGINAL, [field]: value }, "c.json"),
+        tiles(`${field} "${value}"`),
+      );
+    for (const type of ["llava_next", "llava_onevision"])
+      assert.throws(() => parseLlavaConfig({ model_type: type }, "c.json"), tiles(`model_type "${type}"`));
+    assert.equal(
+      parseLlavaConfig({ ...ORIGINAL, mm_patch_merge_type: "flat" }, "c.json").imageSequenceLength,
+      576,
+    );
+  });
+
   test("projectors", () => {
     const projector = (type?: string) =>
       parseLlavaConfig({ ...ORIGINAL, mm_projector_type: type }, "c.json").projector;
@@ -308,7 +328,7 @@ describe("original layout", () => {
   test("a folder without config.json", () => {
     assert.throws(() => readLlavaConfig(join(tmpdir(), "no-such-folder")), {
       code: "checkpoint",
-      message: /config\.json/,
+      message: /no-such-folder does not exist/,
     });
   });
 });

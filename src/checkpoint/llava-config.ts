@@ -22,9 +22,13 @@ const ORIGINAL_TEXT_TYPES: Readonly<Record<string, TextModelType>> = {
   llava_qwen: "qwen2",
 };
 
+/** Types of Hugging Face whose images are cut into tiles, always. */
+const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
+
 /** Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own. */
 export function readLlavaConfig(folder: string): LlavaConfig {
   const path = join(folder, "config.json");
+  requireCheckpoint(folder);
   const json = readJsonObject(path);
   const { mm_vision_tower: tower } = json;
   const towerFolder = typeof tower === "string" ? findTower(folder, tower) : undefined;
@@ -32,6 +36,23 @@ export function readLlavaConfig(folder: string): LlavaConfig {
   const towerPath = join(towerFolder, "config.json");
   const config = parseLlavaConfig(json, path, parseVisionConfig(readJsonObject(towerPath), towerPath));
   return config.visionTower === undefined ? config : { ...config, visionTower: towerFolder };
+}
+
+function requireCheckpoint(folder: string): void {
+  const adapter = join(folder, "adapter_config.json");
+  if (existsSync(adapter)) {
+    const { base_model_name_or_path: base } = readJsonObject(adapter);
+    throw new LlavaError(
+      "checkpoint",
+      `${folder} holds an adapter of ${base ?? "some model"} (adapter_config.json); adapters are not read yet`,
+      { hint: "Merge it into its base model and give the folder of the result." },
+    );
+  }
+  if (existsSync(join(folder, "config.json"))) return;
+  const found = existsSync(folder) ? "has no config.json" : "does not exist";
+  throw new LlavaError("checkpoint", `${folder} ${found}`, {
+    hint: "Give the folder of a LLaVA checkpoint, with config.json, tokenizer and weights.",
+  });
 }
 
 /** A tower given as a path: absolute, or relative to the checkpoint or the working directory. */
@@ -53,6 +74,7 @@ export function parseLlavaConfig(
   const isOriginal = typeof type === "string" && Object.hasOwn(ORIGINAL_TEXT_TYPES, type);
   if (isOriginal && (type !== "llava" || "mm_vision_tower" in json)) return parseOriginal(json, where, tower);
   if (type === "llava") return parseHuggingFace(json, where);
+  if (TILED_TYPES.has(type)) throw needsTiles(`${where}: model_type "${type}"`);
   const known = Object.keys(ORIGINAL_TEXT_TYPES).join(", ");
   throw new LlavaError("config", `${where}: model_type ${JSON.stringify(type)}; known are ${known}`, {
     hint: "The model is not a LLaVA that this version reads.",
@@ -102,6 +124,7 @@ const originalFields = z.object({
   mm_vision_select_layer: layers,
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
   image_aspect_ratio: z.string().nullish(),
+  mm_patch_merge_type: z.string().nullish(),
   unfreeze_mm_vision_tower: flag,
   mm_tunable_parts: z.string().nullish(),
 });
@@ -113,6 +136,7 @@ function parseOriginal(
 ): LlavaConfig {
   const { model_type: type } = json;
   const config = checked(originalFields, json, where);
+  refuseTiles(config, where);
   const vision = tower ?? PUBLISHED_TOWERS[config.mm_vision_tower];
   if (!vision) {
     const known = Object.keys(PUBLISHED_TOWERS).join(", ");
@@ -145,7 +169,7 @@ function parseOriginal(
     imageTokenId: ORIGINAL_IMAGE_TOKEN_ID,
     featureLayers,
     selectStrategy,
-    imageAspectRatio: aspectRatio(config.image_aspect_ratio),
+    imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
     imageSequenceLength: featureRows(vision, selectStrategy),
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
@@ -163,9 +187,18 @@ function originalProjector(type: string, where: string): ProjectorConfig {
   );
 }
 
-function aspectRatio(stored: string | null | undefined): LlavaConfig["imageAspectRatio"] {
-  return stored === "pad" || stored === "anyres" ? stored : "crop";
+/** Without its tiles, a model trained with them would answer, but badly. */
+function refuseTiles(config: z.infer<typeof originalFields>, where: string): void {
+  for (const field of ["image_aspect_ratio", "mm_patch_merge_type"] as const) {
+    const value = config[field] ?? "";
+    if (/^(anyres|highres|crop_split|spatial)/.test(value)) throw needsTiles(`${where}: ${field} "${value}"`);
+  }
 }
+
+const needsTiles = (found: string): LlavaError =>
+  new LlavaError("config", `${found} is not supported yet: AnyRes tiling`, {
+    hint: "Use a checkpoint of LLaVA or LLaVA-1.5, which look at an image as a whole.",
+  });
 
 /** Patches of one image, with the class token where it is kept. */
 function featureRows({ imageSize, patchSize }: ClipVisionConfig, strategy: "patch" | "full"): number {
@@ -184,6 +217,7 @@ function checkedLayers(
       throw new LlavaError(
         "config",
         `${where} is ${layer}; a tower of ${numLayers} layers has −${numLayers + 1} to ${numLayers}`,
+        { hint: "Compare config.json with the one that the checkpoint was published with." },
       );
     }
   }

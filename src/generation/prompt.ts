@@ -1,3 +1,4 @@
+import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../models/index.ts";
 import { imagesOf, rawPrompt, tokenizePrompt } from "../processing/conversation/index.ts";
 import { type LoadOptions as ImageLoadOptions, loadImage, preprocess } from "../processing/image/index.ts";
@@ -35,6 +36,7 @@ export async function preparePrompt(
     imageTokens: () => model.visionTower.tokens,
     imageTokenId: model.imageTokenId,
   });
+  requireEmbeddings(inputIds, pretrained);
   roomFor(inputIds.length, sources.length * model.visionTower.tokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
   const images = await Promise.all(
@@ -45,4 +47,16 @@ export async function preparePrompt(
   for (const [index, image] of images.entries()) values.set(image.data, index * data.length);
   const pixelValues = keep(fromTyped(values, { dtype: "float32", shape: [images.length, 3, height, width] }));
   return { inputIds, pixelValues, [Symbol.dispose]: () => pixelValues.dispose() };
+}
+
+/** A tokenizer may know special tokens that the embedding table has no row for. */
+function requireEmbeddings(inputIds: readonly number[], { model, tokenizer }: PretrainedLlava): void {
+  const { vocabSize } = model.languageModel.config;
+  const missing = inputIds.find((id) => id >= vocabSize && id !== model.imageTokenId);
+  if (missing === undefined) return;
+  throw new LlavaError(
+    "prompt",
+    `the prompt has the token ${JSON.stringify(tokenizer.idToToken(missing))} (${missing}); the model embeds ${vocabSize}`,
+    { hint: "Leave this token out of the prompt." },
+  );
 }

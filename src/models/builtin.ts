@@ -50,6 +50,12 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   using gguf = openGguf(parts.languageModel);
   using towerFile = openTorchFile(parts.visionTower);
 
+  const tokenizer = tokenizerFromGguf(gguf.header.metadata);
+  const template = gguf.header.metadata.get("tokenizer.chat_template");
+  const promptFormat =
+    options.template !== undefined
+      ? namedTemplate(options.template)
+      : chatTemplate(String(template), { tokenizer });
   const text = configFromGguf(gguf.header, parts.languageModel);
   const tower = new EfficientNetLite(config.visionTower);
   const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
@@ -75,16 +81,11 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
     loadProjector(parts, visionTower, projector, placement);
   }
 
-  const tokenizer = tokenizerFromGguf(gguf.header.metadata);
-  const template = gguf.header.metadata.get("tokenizer.chat_template");
   return {
     model: new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID }),
     tokenizer,
     imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
-    promptFormat:
-      options.template !== undefined
-        ? namedTemplate(options.template)
-        : chatTemplate(String(template), { tokenizer }),
+    promptFormat,
     stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
     contextLength: text.maxPositionEmbeddings,
     [Symbol.dispose]() {

@@ -5,6 +5,7 @@ import {
   type LlavaConfig,
   loadStrict,
   merged,
+  ORIGINAL_IMAGE_TOKEN_ID,
   openCheckpoint,
   RECOMPUTED_TENSORS,
   readLlavaConfig,
@@ -66,18 +67,9 @@ export function createLlava(config: LlavaConfig): Llava {
 const moduleName = (canonical: string): string =>
   canonical.startsWith("lm_head.") ? `language_model.${canonical}` : canonical.replace(/^model\./, "");
 
-/** Loads a checkpoint in Hugging Face's or the original LLaVA layout. */
+/** Loads a checkpoint in Hugging Face's or the original LLaVA layout. Its small files are read before its weights. */
 export async function loadCheckpoint(folder: string, options: LoadOptions = {}): Promise<PretrainedLlava> {
   const config = readLlavaConfig(folder);
-  const model = createLlava(config);
-  {
-    using source = renamed(weightsOf(folder, config), moduleName);
-    loadStrict(model, source, {
-      ...(options.dtype && { dtype: options.dtype }),
-      ...(options.device && { device: options.device }),
-      ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
-    });
-  }
   const [tokenizer, imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadTokenizer(folder),
     loadImageProcessor(folder, config),
@@ -85,16 +77,46 @@ export async function loadCheckpoint(folder: string, options: LoadOptions = {}):
     stopIdsOf(folder),
     modelTypesOf(folder),
   ]);
-  const stopIds = stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId];
+  requireMatchingTokenizer(folder, config, tokenizer);
+  const promptFormat = choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes });
+  const model = createLlava(config);
+  using source = renamed(weightsOf(folder, config), moduleName);
+  loadStrict(model, source, {
+    ...(options.dtype && { dtype: options.dtype }),
+    ...(options.device && { device: options.device }),
+    ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
+  });
   return {
     model,
     tokenizer,
     imageProcessor,
-    promptFormat: choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes }),
-    stopIds,
+    promptFormat,
+    stopIds: stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
     contextLength: config.text.maxPositionEmbeddings,
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
+}
+
+/** Tokens without an embedding are let pass where they are special: some checkpoints add a padding token so. */
+function requireMatchingTokenizer(
+  folder: string,
+  { text: { vocabSize }, imageTokenId }: LlavaConfig,
+  tokenizer: Tokenizer,
+): void {
+  const special = new Set(tokenizer.specialTokens.values());
+  for (let id = vocabSize; id < tokenizer.vocabSize; id++)
+    if (tokenizer.idToToken(id) !== undefined && !special.has(id))
+      throw new LlavaError(
+        "checkpoint",
+        `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocabulary (vocab_size) ${vocabSize}`,
+        { hint: "Tokenizer and weights are of different models; get the tokenizer files of this one." },
+      );
+  if (imageTokenId === ORIGINAL_IMAGE_TOKEN_ID || tokenizer.idToToken(imageTokenId) !== undefined) return;
+  throw new LlavaError(
+    "checkpoint",
+    `${join(folder, "config.json")}: image_token_index is ${imageTokenId}, which the tokenizer's ${tokenizer.vocabSize} tokens do not include`,
+    { hint: "Configuration and tokenizer are of different models; get both from the same checkpoint." },
+  );
 }
 
 function weightsOf(folder: string, config: LlavaConfig): TensorSource {
