@@ -32,3 +32,41 @@ export async function readJsonFile(path: string): Promise<JsonObject | undefined
   }
   return parseJsonObject(bytes, path);
 }
+
+/** The text of a data set's file. @throws LlavaError "data" for a file that cannot be read or is not UTF-8 */
+export async function readDataFile(path: string): Promise<string> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
+      hint: "Check the path, and that the file may be read.",
+      cause,
+    });
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new LlavaError("data", `${path}:${firstBadLine(bytes)}: not UTF-8`, {
+      hint: "Convert the file to UTF-8.",
+      cause,
+    });
+  }
+}
+
+/** Counted from 1. A newline is a character of its own in UTF-8, so that each line can be looked at alone. */
+function firstBadLine(bytes: Uint8Array): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 1;
+  for (let start = 0; start < bytes.length; line++) {
+    const found = bytes.indexOf(0x0a, start);
+    const end = found < 0 ? bytes.length : found;
+    try {
+      decoder.decode(bytes.subarray(start, end));
+    } catch {
+      return line;
+    }
+    start = end + 1;
+  }
+  return line;
+}

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import { readDataFile } from "../json.ts";
 
 /** A prompt of a batch, or why its line of the file is none. */
 export interface PromptRow {
@@ -22,12 +22,7 @@ const rowSchema = z.object({
  * the file's folder. A bad line becomes a row with an error, so that the others can go on.
  */
 export async function readPromptRows(path: string): Promise<PromptRow[]> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, { cause });
-  }
+  const text = await readDataFile(path);
   return text
     .split("\n")
     .flatMap((line, index) => (line.trim() === "" ? [] : [parseRow(line, index + 1, path)]));
@@ -38,7 +33,9 @@ function parseRow(line: string, lineNumber: number, path: string): PromptRow {
     id: lineNumber,
     prompt: "",
     images: [],
-    error: new LlavaError("data", `${path}:${lineNumber}: ${reason}`),
+    error: new LlavaError("data", `${path}:${lineNumber}: ${reason}`, {
+      hint: 'A row is {"id", "prompt", "images": ["path", …]}; id and images may be left out.',
+    }),
   });
   let json: unknown;
   try {

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import { readDataFile } from "../json.ts";
 
 const rowSchema = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
@@ -13,10 +13,7 @@ export type LlavaRow = z.infer<typeof rowSchema>;
 
 /** Reads a JSON array or JSON lines of LLaVA rows. Throws `data` naming the file and the row. */
 export async function readRows(path: string): Promise<LlavaRow[]> {
-  const text = await readFile(path, "utf8").catch((cause: Error) => {
-    throw new LlavaError("data", `${path}: cannot be read: ${cause.message}`, { cause });
-  });
-  return parseRows(text, path).map((value, index) => {
+  return parseRows(await readDataFile(path), path).map((value, index) => {
     const parsed = rowSchema.safeParse(value);
     if (parsed.success) return parsed.data;
     const id = (value as { id?: unknown } | null)?.id;
@@ -40,6 +37,9 @@ function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, { cause });
+    throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, {
+      hint: "The file is a JSON array of rows, or has one row a line.",
+      cause,
+    });
   }
 }

@@ -31,10 +31,14 @@ export function useDevice(device: Device): Device {
   try {
     count = cudaDevices();
   } catch (error) {
-    throw new LlavaError("setup", `libtorch's CUDA library does not load: ${(error as Error).message}`, {
-      hint: "Install PyTorch with its CUDA packages and point LIBTORCH at it; `llava doctor` shows what is in use.",
-      cause: error,
-    });
+    throw new LlavaError(
+      "setup",
+      `device "${device}": libtorch's CUDA library does not load: ${(error as Error).message}`,
+      {
+        hint: "Use cpu, or install PyTorch with its CUDA packages and point LIBTORCH at it; `llava doctor` shows what is in use.",
+        cause: error,
+      },
+    );
   }
   if (index >= count)
     throw new LlavaError("setup", `device "${device}" asked for, but ${count} CUDA devices are visible`, {

@@ -30,7 +30,9 @@ export async function decodeImage(
   const { maxPixels = 100_000_000, maxBytes = 256 * 1024 * 1024 } = options;
   const where = options.where ?? (typeof input === "string" ? input : "image");
   const bytes = typeof input === "string" ? await readImageFile(input, maxBytes, where) : input;
-  if (bytes.length === 0) throw new LlavaError("image", `${where}: the file is empty`);
+  if (bytes.length === 0) {
+    throw new LlavaError("image", `${where}: the file is empty`, { hint: "get the file again" });
+  }
   if (bytes.length > maxBytes) throw tooManyBytes(where, bytes.length, maxBytes);
   const header = await readHeader(bytes, where);
   const pixels = header.width * header.height;
@@ -54,7 +56,11 @@ export async function decodeImage(
 async function readImageFile(path: string, maxBytes: number, where: string): Promise<Uint8Array> {
   try {
     const info = await stat(path);
-    if (info.isDirectory()) throw new LlavaError("image", `${where}: is a directory, expected an image file`);
+    if (info.isDirectory()) {
+      throw new LlavaError("image", `${where}: is a directory, expected an image file`, {
+        hint: "give the path of one image; several take an option each",
+      });
+    }
     if (!info.isFile()) throw new LlavaError("image", `${where}: is not a regular file`);
     if (info.size > maxBytes) throw tooManyBytes(where, info.size, maxBytes);
     return await readFile(path);
@@ -64,7 +70,10 @@ async function readImageFile(path: string, maxBytes: number, where: string): Pro
     if (code === "ENOENT" || code === "ENOTDIR") {
       throw new LlavaError("image", `${where}: no such file`, { hint: "check the path", cause });
     }
-    throw new LlavaError("image", `${where}: cannot be read: ${reason(cause)}`, { cause });
+    throw new LlavaError("image", `${where}: cannot be read: ${reason(cause)}`, {
+      hint: "check that it may be read",
+      cause,
+    });
   }
 }
 
@@ -134,5 +143,5 @@ function tooManyBytes(where: string, bytes: number, maxBytes: number): LlavaErro
 
 /** The first line of what a library said. */
 function reason(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
+  return (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!.replace(/[:\s]+$/, "");
 }

@@ -16,6 +16,7 @@ export type DownloadOptions = {
 };
 
 const MAX_REDIRECTS = 3;
+const GET_IT_YOURSELF = "check the address, or download the image yourself and give its path";
 
 /**
  * Downloads an http or https address whose content is bounded in size and time.
@@ -51,9 +52,15 @@ export async function download(url: URL, options: DownloadOptions = {}): Promise
     if (options.signal?.aborted)
       throw new LlavaError("aborted", `${shown(url)}: download stopped`, { cause });
     if (deadline.aborted) {
-      throw new LlavaError("network", `${shown(url)}: not finished within ${timeout / 1000} s`, { cause });
+      throw new LlavaError("network", `${shown(url)}: not finished within ${timeout / 1000} s`, {
+        hint: GET_IT_YOURSELF,
+        cause,
+      });
     }
-    throw new LlavaError("network", `${shown(url)}: ${(cause as Error).message}`, { cause });
+    throw new LlavaError("network", `${shown(url)}: ${(cause as Error).message}`, {
+      hint: GET_IT_YOURSELF,
+      cause,
+    });
   }
 }
 
@@ -88,7 +95,13 @@ async function readBody(response: IncomingMessage, url: URL, maxBytes: number): 
   const status = response.statusCode ?? 0;
   if (status < 200 || status >= 300) {
     response.destroy();
-    throw new LlavaError("network", `${shown(url)}: the server answered ${status} ${response.statusMessage}`);
+    throw new LlavaError(
+      "network",
+      `${shown(url)}: the server answered ${status} ${response.statusMessage}`,
+      {
+        hint: GET_IT_YOURSELF,
+      },
+    );
   }
   const declared = Number(response.headers["content-length"] ?? 0);
   const chunks: Buffer[] = [];
@@ -111,7 +124,7 @@ async function readBody(response: IncomingMessage, url: URL, maxBytes: number): 
 function privateAddress(host: string, address: string): LlavaError {
   const resolved = host === address ? "" : ` resolves to ${address}, which`;
   return new LlavaError("network", `${host}${resolved} is not a public address, refused`, {
-    hint: "download the image yourself, or set allowPrivate if the address is your own",
+    hint: "download the image yourself, or allow private addresses (--allow-private, allowPrivate) if this one is your own",
   });
 }
 
