@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { LlavaError } from "../errors.ts";
 import type { ChatModel, ContentPart, Message, SamplingOptions } from "../protocol/index.ts";
 import { imageOf, parseChatLine } from "./chat-line.ts";
+import { printable } from "./printable.ts";
 
 export interface ChatSessionOptions {
   readonly model: ChatModel;
@@ -71,7 +72,7 @@ export async function chatSession(options: ChatSessionOptions): Promise<boolean>
       for await (const part of model.generate({ messages, sampling, signal: answering.signal })) {
         if (part.type === "text-delta") {
           said += part.text;
-          output.write(part.text);
+          output.write(terminal ? printable(part.text) : part.text);
         } else if (part.reason === "length") output.write(" …");
       }
       output.write("\n");

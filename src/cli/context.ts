@@ -19,15 +19,18 @@ export interface CommandModule {
   configure(command: Command, context: CommandContext): void;
 }
 
-export function createContext(progress: ProgressFactory, report: (line: string) => void): CommandContext {
+export function createContext(
+  progress: ProgressFactory,
+  report: (line: string) => void,
+): CommandContext & Disposable {
   let controller: AbortController | undefined;
+  const abort = (): void => controller?.abort();
   const signal = (): AbortSignal => {
     if (!controller) {
-      const created = new AbortController();
-      controller = created;
-      process.once("SIGINT", () => created.abort());
+      controller = new AbortController();
+      process.once("SIGINT", abort);
     }
     return controller.signal;
   };
-  return { progress, report, signal };
+  return { progress, report, signal, [Symbol.dispose]: () => void process.off("SIGINT", abort) };
 }

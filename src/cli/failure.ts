@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { LlavaError } from "../errors.ts";
+import { printable } from "./printable.ts";
 
 const interrupted = 130;
 
@@ -14,11 +15,14 @@ export function reportFailure(error: unknown, print: (line: string) => void, deb
     return interrupted;
   }
   const { message, hint } = describeFailure(error);
-  print(`llava: ${message}`);
-  if (hint) print(hint);
+  print(`llava: ${oneLine(message)}`);
+  if (hint) print(oneLine(hint));
   if (debug && error instanceof Error) print(error.stack ?? "");
   return error instanceof LlavaError && error.code === "usage" ? 2 : 1;
 }
+
+/** Libraries' reasons come in several lines, and names of files in any characters. */
+const oneLine = (text: string): string => printable(text.trim().replace(/\s*\n\s*/g, " "));
 
 function isAbort(error: unknown): boolean {
   return (

@@ -1,37 +1,21 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { llava as run } from "../../test/support/cli.ts";
 
-const script = fileURLToPath(new URL("../../bin/llava.js", import.meta.url));
 const home = mkdtempSync(join(tmpdir(), "llava-cli-"));
 after(() => rmSync(home, { recursive: true }));
 
-interface Outcome {
-  status: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-async function llava(args: string[], variables: Record<string, string> = {}): Promise<Outcome> {
-  const env = {
-    ...process.env,
-    LLAVA_HOME: home,
-    XDG_CACHE_HOME: home,
-    HF_HOME: home,
-    HF_ENDPOINT: "http://127.0.0.1:9",
-    ...variables,
-  };
-  const child = spawn(process.execPath, [script, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const outcome: Outcome = { status: null, stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk) => (outcome.stdout += chunk));
-  child.stderr.on("data", (chunk) => (outcome.stderr += chunk));
-  outcome.status = await new Promise((resolve) => child.once("close", resolve));
-  return outcome;
-}
+const nothingInstalled = {
+  LLAVA_HOME: home,
+  XDG_CACHE_HOME: home,
+  HF_HOME: home,
+  HF_ENDPOINT: "http://127.0.0.1:9",
+};
+const llava = (args: readonly string[], env: Record<string, string> = {}) =>
+  run(args, { env: { ...nothingInstalled, ...env } });
 
 describe("llava", () => {
   test("lists its commands, and shows an example for each", async () => {
@@ -54,7 +38,7 @@ describe("llava", () => {
       [["doctor", "--jsn"], /unknown option '--jsn'[\s\S]*--json/],
       [["model", "pull", "a", "b"], /too many arguments/],
     ] as const) {
-      const { status, stderr, stdout } = await llava([...args]);
+      const { status, stderr, stdout } = await llava(args);
       assert.deepEqual([status, stdout], [2, ""]);
       assert.match(stderr, expected);
     }

@@ -54,7 +54,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (!isQuiet()) process.stderr.write(`${line}\n`);
   };
   const { createProgress } = await import("./progress.ts");
-  const context = createContext((options) => (isQuiet() ? silentProgress : createProgress)(options), report);
+  using context = createContext((options) => (isQuiet() ? silentProgress : createProgress)(options), report);
   const wanted = new Set(args.filter((argument) => !argument.startsWith("-")).slice(0, 2));
   const { LLAVA_DEBUG } = process.env;
   try {
@@ -63,7 +63,7 @@ export async function main(args: readonly string[]): Promise<number> {
       if (wanted.has(name)) (await load()).configure(command, context);
     }
     await program.parseAsync(args, { from: "user" });
-    return Number(process.exitCode ?? 0);
+    return 0;
   } catch (error) {
     return reportFailure(error, (line) => process.stderr.write(`${line}\n`), LLAVA_DEBUG === "1");
   }

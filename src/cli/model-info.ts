@@ -87,8 +87,13 @@ export function renderModel(
   { name, folder, config, files, parameters }: ModelInfo,
   listTensors: boolean,
 ): string {
-  const lines = [name, `folder      ${folder}`, `parameters  ${(parameters / 1e6).toFixed(1)} million`];
-  for (const [key, value] of flatten(config)) lines.push(`${key}  ${value}`);
+  const facts: [string, string][] = [
+    ["folder", folder],
+    ["parameters", `${(parameters / 1e6).toFixed(1)} million`],
+    ...flatten(config),
+  ];
+  const column = Math.max(...facts.map(([key]) => key.length));
+  const lines = [name, ...facts.map(([key, value]) => `${key.padEnd(column)}  ${value}`)];
   const width = Math.max(...files.map((file) => file.name.length));
   lines.push("");
   for (const { name: file, bytes, tensors } of files) {

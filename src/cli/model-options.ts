@@ -8,6 +8,7 @@ export interface ModelFlags {
   readonly device?: string;
   readonly threads?: number;
   readonly template?: string;
+  readonly allowPrivate?: boolean;
 }
 
 /** What `addSamplingOptions` reads. */
@@ -19,25 +20,30 @@ export interface SamplingFlags {
   readonly minP?: number;
   readonly repetitionPenalty?: number;
   readonly seed: number;
-  readonly stop: string[];
+  readonly stop?: readonly string[];
   readonly ignoreEos?: boolean;
 }
 
 const dtypes = ["float32", "bfloat16", "float16"];
 
-export function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("Not a number.");
-  return value;
+/** A parser for option values that says what is right when they are not. */
+function numbers(isRight: (value: number) => boolean, range: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && isRight(value)) return value;
+    throw new InvalidArgumentError(`Expected ${range}.`);
+  };
 }
 
-export function wholeNumber(text: string): number {
-  const value = number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("Not a whole number.");
-  return value;
-}
+export const wholeNumber = numbers((n) => Number.isSafeInteger(n) && n >= 0, "a whole number, 0 or more");
+export const count = numbers((n) => Number.isSafeInteger(n) && n > 0, "a whole number above 0");
+const notNegative = numbers((value) => value >= 0, "a number, 0 or more");
+const share = numbers((value) => value >= 0 && value <= 1, "a number from 0 to 1");
+const positiveShare = numbers((value) => value > 0 && value <= 1, "a number above 0 and up to 1");
+const positive = numbers((value) => value > 0, "a number above 0");
 
-export const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value];
+/** For options that may be repeated. */
+export const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
 
 /** @param dtypeDefault what the help says is taken without --dtype */
 export function addModelOptions(command: Command, dtypeDefault: string): Command {
@@ -46,8 +52,9 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
       new Option("--dtype <type>", `element type of the weights (default: ${dtypeDefault})`).choices(dtypes),
     )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
-    .option("--threads <n>", "threads of libtorch's operators (default: all cores)", wholeNumber)
-    .option("--template <name>", "conversation template to use instead of the model's own");
+    .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
+    .option("--template <name>", "conversation template to use instead of the model's own")
+    .option("--allow-private", "fetch images from private addresses too");
 }
 
 export const fastestDtype =
@@ -55,21 +62,21 @@ export const fastestDtype =
 
 export function addSamplingOptions(command: Command): Command {
   return command
-    .option("--max-tokens <n>", "longest answer", wholeNumber, 512)
-    .option("--temperature <t>", "0 takes the likeliest token each time", number, 0)
+    .option("--max-tokens <n>", "longest answer", count, 512)
+    .option("--temperature <t>", "0 takes the likeliest token each time", notNegative, 0)
     .option("--top-k <k>", "draw from the k likeliest tokens", wholeNumber)
-    .option("--top-p <p>", "draw from the fewest tokens whose probabilities reach p", number)
-    .option("--min-p <p>", "draw from tokens at least p times as likely as the likeliest", number)
-    .option("--repetition-penalty <x>", "above 1 makes tokens already seen less likely", number)
+    .option("--top-p <p>", "draw from the fewest tokens whose probabilities reach p", positiveShare)
+    .option("--min-p <p>", "draw from tokens at least p times as likely as the likeliest", share)
+    .option("--repetition-penalty <x>", "above 1 makes tokens already seen less likely", positive)
     .option("--seed <n>", "of the draws; the same seed gives the same answer", wholeNumber, 0)
-    .option("--stop <text>", "end the answer before this text (may be repeated)", collect, [])
+    .option("--stop <text>", "end the answer before this text (may be repeated)", collect)
     .option("--ignore-eos", "do not stop at end tokens");
 }
 
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  { dtype, device, threads, template }: ModelFlags,
+  { dtype, device, threads, template, allowPrivate = false }: ModelFlags,
   { progress, report }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
@@ -82,8 +89,7 @@ export async function openModel(
     ...(device && { device }),
     ...(threads && { threads }),
     ...(template && { template }),
-    // Addresses on the command line are the user's own.
-    images: { allowPrivate: true },
+    images: { allowPrivate },
     progress,
     report,
     signal,
@@ -99,7 +105,7 @@ export const answerOptions = (
   maxTokens,
   temperature,
   seed,
-  stop,
+  ...(stop && { stop }),
   signal,
   ...(topK !== undefined && { topK }),
   ...(topP !== undefined && { topP }),

@@ -17,10 +17,11 @@ import {
   openModel,
   type SamplingFlags,
 } from "../model-options.ts";
+import { shownOn } from "../printable.ts";
 
 interface ChatFlags extends ModelFlags, SamplingFlags {
   readonly model?: string;
-  readonly image: string[];
+  readonly image?: readonly string[];
   readonly prompt?: string;
   readonly system?: string;
 }
@@ -30,7 +31,7 @@ export function configure(command: Command, context: CommandContext): void {
     .description("Ask about images: one question, or a conversation in the terminal when there is none.")
     .argument("[words...]", "a model, images (paths or URLs) and a question, in this order")
     .option("--model <name>", `built-in name, folder or hub name (default: ${defaultModel})`)
-    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect, [])
+    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect)
     .option("-p, --prompt <text>", "the question")
     .option("--system <text>", "system message");
   addSamplingOptions(command);
@@ -70,7 +71,7 @@ export function readWords(
   const [first] = rest;
   const isModel = first !== undefined && flags.model === undefined && isModelName(first);
   const name = isModel ? rest.shift() : flags.model;
-  const images = [...flags.image, ...rest.filter(isImageArgument)];
+  const images = [...(flags.image ?? []), ...rest.filter(isImageArgument)];
   const question = rest.filter((word) => !isImageArgument(word));
   if (flags.prompt !== undefined) question.push(flags.prompt);
   return { name, images, question: question.length === 0 ? undefined : question.join(" ") };
@@ -98,7 +99,7 @@ async function ask(
   let isFirst = true;
   for await (const part of model.answer(prompt, answerOptions(flags, signal))) {
     if (part.type === "text-delta") {
-      process.stdout.write(part.text);
+      process.stdout.write(shownOn(process.stdout, part.text));
       if (isFirst) debugTiming(report, "first words after", performance.now());
       isFirst = false;
       continue;

@@ -7,17 +7,18 @@ import {
   addSamplingOptions,
   answerOptions,
   collect,
+  count,
   fastestDtype,
   type ModelFlags,
   openModel,
   type SamplingFlags,
-  wholeNumber,
 } from "../model-options.ts";
+import { shownOn } from "../printable.ts";
 import { type PromptRow, readPromptRows } from "../prompt-rows.ts";
 
 interface GenerateFlags extends ModelFlags, SamplingFlags {
-  readonly image: string[];
-  readonly prompt: string[];
+  readonly image?: readonly string[];
+  readonly prompt?: readonly string[];
   readonly input?: string;
   readonly system?: string;
   readonly raw?: boolean;
@@ -29,13 +30,8 @@ export function configure(command: Command, context: CommandContext): void {
   command
     .description("Answer prompts about images, one by one or in batches.")
     .argument("<model>", "built-in name, folder or hub name")
-    .option(
-      "-i, --image <source>",
-      "path or URL of an image, for every --prompt (may be repeated)",
-      collect,
-      [],
-    )
-    .option("-p, --prompt <text>", "a question (may be repeated)", collect, [])
+    .option("-i, --image <source>", "path or URL of an image, for every --prompt (may be repeated)", collect)
+    .option("-p, --prompt <text>", "a question (may be repeated)", collect)
     .option(
       "--input <file>",
       'rows of {"id", "prompt", "images"} as JSONL; image paths count from its folder',
@@ -46,7 +42,7 @@ export function configure(command: Command, context: CommandContext): void {
       "prompts word for word: no template, <image> where an image goes, special tokens honoured",
     )
     .option("--json", "print an object for each prompt")
-    .option("--batch-size <n>", "prompts answered in step", wholeNumber, 8);
+    .option("--batch-size <n>", "prompts answered in step", count, 8);
   addSamplingOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
@@ -62,27 +58,33 @@ async function run(name: string, flags: GenerateFlags, context: CommandContext):
   const started = performance.now();
   using model = await openModel(name, flags, context, signal);
   const loadMs = performance.now() - started;
-  let failed = 0;
+  const failures: { row: PromptRow; error: LlavaError }[] = [];
   for (let start = 0; start < rows.length; start += flags.batchSize) {
     const batch = rows.slice(start, start + flags.batchSize);
     const answers = await answerRows(model, batch, flags, signal, rows.length === 1 && !flags.json);
     if (signal.aborted) throw new LlavaError("aborted", "stopped");
     for (const { row, output, error } of answers) {
       if (error !== undefined) {
-        failed++;
-        context.report(`prompt ${row.id}: ${error.message}`);
+        failures.push({ row, error });
+        if (rows.length > 1) context.report(`prompt ${row.id}: ${error.message}`);
       }
       if (flags.json) console.log(JSON.stringify(jsonOf(row, output, error, loadMs)));
-      else if (output !== undefined && rows.length > 1) console.log(output.text);
+      else if (output !== undefined && rows.length > 1) console.log(shownOn(process.stdout, output.text));
     }
   }
-  if (failed === 0) return;
-  process.exitCode = 1;
-  context.report(`${failed} of ${rows.length} prompts failed`);
+  const [first] = failures;
+  if (first === undefined) return;
+  const { row, error } = first;
+  if (rows.length === 1) throw error;
+  const { hint, message } = error;
+  throw new LlavaError(
+    error.code,
+    `${failures.length} of ${rows.length} prompts failed, the first is ${row.id}: ${message}`,
+    { ...(hint && { hint }), cause: error },
+  );
 }
 
-async function rowsOf({ prompt, image, input, batchSize }: GenerateFlags): Promise<PromptRow[]> {
-  if (batchSize < 1) throw new LlavaError("usage", "--batch-size must be at least 1");
+async function rowsOf({ prompt = [], image = [], input }: GenerateFlags): Promise<PromptRow[]> {
   const rows = prompt.map((text, index): PromptRow => ({ id: index + 1, prompt: text, images: image }));
   if (input !== undefined) rows.push(...(await readPromptRows(input)));
   if (rows.length > 0) return rows;
@@ -119,7 +121,7 @@ async function answerRows(
   }
   for await (const { row, part } of model.answerBatch(prepared, answerOptions(flags, signal))) {
     if (part.type === "finish") prepared[row]!.answer.output = part.output;
-    else if (streams) process.stdout.write(part.text);
+    else if (streams) process.stdout.write(shownOn(process.stdout, part.text));
   }
   if (streams && prepared.length > 0) process.stdout.write("\n");
   return answers;

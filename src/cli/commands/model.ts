@@ -4,7 +4,9 @@ import type { CommandContext } from "../context.ts";
 import { fileSize } from "../sizes.ts";
 
 export function configure(command: Command, { progress, report, signal }: CommandContext): void {
-  command.addHelpText("after", `\nExample:\n  llava model pull ${defaultModel}`);
+  command
+    .description("List, fetch and inspect models.")
+    .addHelpText("after", `\nExample:\n  llava model pull ${defaultModel}`);
 
   command
     .command("list")

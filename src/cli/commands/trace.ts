@@ -3,7 +3,7 @@ import type { CommandContext } from "../context.ts";
 import { addModelOptions, collect, type ModelFlags, openModel } from "../model-options.ts";
 
 interface TraceFlags extends ModelFlags {
-  readonly image: string[];
+  readonly image?: readonly string[];
   readonly prompt: string;
   readonly raw?: boolean;
   readonly out: string;
@@ -13,7 +13,7 @@ export function configure(command: Command, context: CommandContext): void {
   command
     .description("Write what flows between the stages of a model, to compare implementations.")
     .argument("<model>", "built-in name, folder or hub name")
-    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect, [])
+    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect)
     .requiredOption("-p, --prompt <text>", "the prompt")
     .option(
       "--raw",
@@ -32,7 +32,7 @@ export function configure(command: Command, context: CommandContext): void {
 }
 
 async function run(name: string, flags: TraceFlags, context: CommandContext): Promise<void> {
-  const { image, prompt, raw, out } = flags;
+  const { image = [], prompt, raw, out } = flags;
   const signal = context.signal();
   using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
   const content = [
