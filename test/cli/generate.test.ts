@@ -1,12 +1,12 @@
 // `llava generate`, `trace` and `chat` as child processes on tiny checkpoints: npm test -- test/cli/generate.test.ts
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openSafetensors, readSafetensorsHeader } from "../../src/checkpoint/index.ts";
+import { startLlava } from "../support/cli.ts";
 import { assertClose } from "../support/close.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -14,30 +14,9 @@ const fixtures = join(root, "test/fixtures/llava");
 const folder = mkdtempSync(join(tmpdir(), "llava-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(args: readonly string[], input?: string): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [join(root, "bin/llava.js"), "--quiet", ...args], {
-    cwd: folder,
-    env: { OMP_NUM_THREADS: "1", ...process.env },
-  });
-  const ended: Ended = { code: null, stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk) => {
-    ended.stdout += chunk;
-  });
-  child.stderr.on("data", (chunk) => {
-    ended.stderr += chunk;
-  });
-  child.stdin.end(input);
-  const closed = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ ...ended, code })));
-  return { child, ended: closed };
-}
-
-const llava = (args: readonly string[], input?: string): Promise<Ended> => start(args, input).ended;
+const start = (args: readonly string[], input?: string) =>
+  startLlava(["--quiet", ...args], { cwd: folder, input });
+const llava = (args: readonly string[], input?: string) => start(args, input).ended;
 
 function referenceOf(name: string) {
   const path = join(fixtures, name, "reference.safetensors");
@@ -58,7 +37,7 @@ describe("generate", () => {
 
   test("--raw --json gives the ids of transformers, with counts and timings", async () => {
     const sources = images[0]!.flatMap((image) => ["--image", image]);
-    const { code, stdout, stderr } = await llava([
+    const { status, stdout, stderr } = await llava([
       "generate",
       model,
       "--raw",
@@ -68,7 +47,7 @@ describe("generate", () => {
       ...sources,
       ...long,
     ]);
-    assert.equal(code, 0, stderr);
+    assert.equal(status, 0, stderr);
     const { timings, ...rest } = JSON.parse(stdout);
     const { text, ...counts } = rest;
     assert.deepEqual(counts, {
@@ -94,12 +73,12 @@ describe("generate", () => {
     ];
     const path = join(folder, "rows.jsonl");
     writeFileSync(path, `${rows.map((row) => JSON.stringify(row)).join("\n")}\n{cut`);
-    const { code, stdout } = await llava(["generate", model, "--raw", "--json", "--input", path, ...long]);
+    const { status, stdout } = await llava(["generate", model, "--raw", "--json", "--input", path, ...long]);
     const printed = stdout
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    assert.equal(code, 1);
+    assert.equal(status, 1);
     assert.deepEqual(
       printed.map(({ id, error, tokenIds }) => [id, error?.code ?? tokenIds]),
       [
@@ -118,7 +97,7 @@ describe("generate", () => {
   test("a single prompt streams plain text; a seed repeats it", async () => {
     const args = ["generate", model, "--prompt", "Hi", "--temperature", "1", "--seed", "3", ...long];
     const [first, second] = await Promise.all([llava(args), llava(args)]);
-    assert.equal(first.code, 0, first.stderr);
+    assert.equal(first.status, 0, first.stderr);
     assert.ok(first.stdout.length > 2);
     assert.equal(second.stdout, first.stdout);
   });
@@ -128,7 +107,7 @@ describe("generate", () => {
       llava(["generate", model]),
       llava(["generate", model, "-p", "x", "--top-p", "much"]),
     ]);
-    assert.deepEqual([none.code, wrong.code], [2, 2]);
+    assert.deepEqual([none.status, wrong.status], [2, 2]);
     assert.match(wrong.stderr, /--top-p/);
   });
 });
@@ -137,7 +116,7 @@ test("trace writes every stage as transformers computes it", async () => {
   const { prompts, images, source } = referenceOf("llama");
   const out = join(folder, "trace.safetensors");
   const image = images[0]![0]!;
-  const { code, stderr } = await llava([
+  const { status, stderr } = await llava([
     "trace",
     join(fixtures, "llama"),
     "--raw",
@@ -148,7 +127,7 @@ test("trace writes every stage as transformers computes it", async () => {
     "--out",
     out,
   ]);
-  assert.equal(code, 0, stderr);
+  assert.equal(status, 0, stderr);
   const trace = openSafetensors(out);
   const names = [
     "pixel_values",
@@ -170,8 +149,8 @@ test("trace writes every stage as transformers computes it", async () => {
 test("trace leaves no file behind where it cannot finish", async () => {
   const out = join(folder, "bad.safetensors");
   const args = ["trace", join(fixtures, "llama"), "--raw", "--prompt", "<image>", "--out", out];
-  const { code, stderr } = await llava(args);
-  assert.equal(code, 1);
+  const { status, stderr } = await llava(args);
+  assert.equal(status, 1);
   assert.match(stderr, /1 <image> placeholder but 0 images/);
   assert.deepEqual(
     readdirSync(folder).filter((file) => file.startsWith("bad")),
@@ -188,21 +167,21 @@ describe("chat", () => {
       llava(["chat", model, photo, "What", "is it?", ...long]),
       llava(["generate", model, "--image", photo, "--prompt", "What is it?", ...long]),
     ]);
-    assert.equal(chat.code, 0, chat.stderr);
+    assert.equal(chat.status, 0, chat.stderr);
     assert.ok(chat.stdout.trim().length > 0);
     assert.equal(chat.stdout, generate.stdout);
   });
 
   test("lines from a pipe are a conversation", async () => {
-    const { code, stdout, stderr } = await llava(["chat", model, ...long], `What is ${photo}\n/exit\n`);
-    assert.equal(code, 0, stderr);
+    const { status, stdout, stderr } = await llava(["chat", model, ...long], `What is ${photo}\n/exit\n`);
+    assert.equal(status, 0, stderr);
     const alone = await llava(["chat", model, photo, "What is", ...long]);
     assert.equal(stdout, `${alone.stdout.slice(0, -1)} …\n`);
   });
 
   test("a photo that is not there is an error that names it", async () => {
-    const { code, stderr } = await llava(["chat", model, "nowhere.jpg", "What is it?"]);
-    assert.equal(code, 1);
+    const { status, stderr } = await llava(["chat", model, "nowhere.jpg", "What is it?"]);
+    assert.equal(status, 1);
     assert.match(stderr, /nowhere\.jpg: no such file/);
   });
 });
@@ -223,8 +202,8 @@ test("Ctrl-C in the middle ends with status 130, and no row is half written", as
   ];
   const { child, ended } = start(args);
   child.stdout!.once("data", () => child.kill("SIGINT"));
-  const { code, stdout } = await ended;
-  assert.equal(code, 130);
+  const { status, stdout } = await ended;
+  assert.equal(status, 130);
   const lines = stdout.split("\n");
   assert.equal(lines.pop(), "");
   assert.ok(lines.length > 0 && lines.length < rows.length);
