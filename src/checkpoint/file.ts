@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, parseJsonObject } from "../json.ts";
 
@@ -31,30 +41,48 @@ function openToRead(path: string): number {
   }
 }
 
-/** Writes pieces one after another to a file that appears under `path` only when all of them are on disk. */
-export function writeAtomically(path: string, pieces: Iterable<Uint8Array>): void {
-  const temporary = `${path}.${process.pid}.partial`;
+/** Runs `write`; a file system that refuses (no folder, no permission, no room) is a LlavaError that names `path`. */
+export function writing<T>(path: string, write: () => T): T {
   try {
-    const descriptor = openSync(temporary, "w");
-    try {
-      for (const piece of pieces) {
-        for (let done = 0; done < piece.byteLength; ) {
-          done += writeSync(descriptor, piece, done, piece.byteLength - done);
-        }
-      }
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(temporary, path);
+    return write();
   } catch (cause) {
-    rmSync(temporary, { force: true });
     if (cause instanceof LlavaError) throw cause;
     throw new LlavaError("checkpoint", `${path}: cannot be written: ${(cause as Error).message}`, {
       hint: "Check that the folder exists, may be written, and has room.",
       cause,
     });
   }
+}
+
+/** Makes a folder and those above it. */
+export const makeFolder = (path: string): void => {
+  writing(path, () => mkdirSync(path, { recursive: true }));
+};
+
+/** Writes pieces one after another to a file that appears under `path` only when all of them are on disk. */
+export function writeAtomically(path: string, pieces: Iterable<string | Uint8Array>): void {
+  const temporary = `${path}.${process.pid}.partial`;
+  writing(path, () => {
+    try {
+      const descriptor = openSync(temporary, "w");
+      try {
+        for (const piece of pieces)
+          writeWhole(descriptor, typeof piece === "string" ? Buffer.from(piece) : piece);
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+}
+
+function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.byteLength; )
+    done += writeSync(descriptor, bytes, done, bytes.byteLength - done);
 }
 
 /** Parses JSON from a file; a file that is missing or no JSON object is a LlavaError. */

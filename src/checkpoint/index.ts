@@ -1,4 +1,5 @@
 export type * from "./config.ts";
+export { makeFolder, writeAtomically, writing } from "./file.ts";
 export { type GgufSource, openGguf } from "./gguf.ts";
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf-header.ts";
 export { configFromGguf, nameFromGguf } from "./gguf-llama.ts";

@@ -16,8 +16,17 @@ describe("reportFailure", () => {
 
   test("a wrong command line is 2, a stop by the user 130", () => {
     assert.equal(report(new LlavaError("usage", "no image given")).status, 2);
-    assert.equal(report(new LlavaError("aborted", "stopped")).status, 130);
-    assert.equal(report(AbortSignal.abort().reason).status, 130);
+    const stopped = new LlavaError("aborted", "stopped after step 3", { hint: "--resume goes on." });
+    assert.deepEqual(report(stopped), {
+      status: 130,
+      lines: ["llava: stopped after step 3", "--resume goes on."],
+    });
+    assert.deepEqual(report(AbortSignal.abort().reason), { status: 130, lines: ["llava: stopped"] });
+  });
+
+  test("a message is one line without control characters, whatever it quotes", () => {
+    const error = new LlavaError("image", "a\x1b[31m.jpg: damaged:\n  at byte 3\n", { hint: "one\ntwo" });
+    assert.deepEqual(report(error).lines, ["llava: a[31m.jpg: damaged: at byte 3", "one two"]);
   });
 
   test("the stack of what was not expected is shown only for debugging", () => {

@@ -10,13 +10,10 @@ const interrupted = 130;
  */
 export function reportFailure(error: unknown, print: (line: string) => void, debug: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (isAbort(error)) {
-    print("llava: stopped");
-    return interrupted;
-  }
   const { message, hint } = describeFailure(error);
   print(`llava: ${oneLine(message)}`);
   if (hint) print(oneLine(hint));
+  if (isAbort(error)) return interrupted;
   if (debug && error instanceof Error) print(error.stack ?? "");
   return error instanceof LlavaError && error.code === "usage" ? 2 : 1;
 }
@@ -33,6 +30,7 @@ function isAbort(error: unknown): boolean {
 
 function describeFailure(error: unknown): { message: string; hint: string | undefined } {
   if (error instanceof LlavaError) return { message: error.message, hint: error.hint };
+  if (isAbort(error)) return { message: "stopped", hint: undefined };
   const message = error instanceof Error ? error.message : String(error);
   return { message, hint: "This was not expected; LLAVA_DEBUG=1 shows where it comes from." };
 }

@@ -3,16 +3,20 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
+import {
+  makeFolder,
+  openSafetensors,
+  writeAtomically,
+  writeSafetensors,
+  writing,
+} from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { Tensor } from "../torch/index.ts";
 
@@ -42,26 +46,36 @@ export function writeCheckpoint(folder: string, state: RunState, keep: number): 
   const name = `step-${String(state.step).padStart(7, "0")}`;
   const target = join(folder, name);
   const partial = join(folder, `${name}.partial`);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const entry of readdirSync(folder))
     if (entry.endsWith(".partial")) rmSync(join(folder, entry), { recursive: true, force: true });
-  mkdirSync(partial);
-  writeSafetensors(join(partial, "weights.safetensors"), state.weights);
-  writeSafetensors(join(partial, "optimizer.safetensors"), state.optimizer);
-  const { step, source, recipe } = state;
-  const files = ["weights.safetensors", "optimizer.safetensors"].map((file) => [
-    file,
-    sha256(join(partial, file)),
-  ]);
-  const generator = Buffer.from(state.generator).toString("base64");
-  const json = { step, source, recipe, generator, sha256: Object.fromEntries(files) };
-  writeFileSync(join(partial, stateFile), `${JSON.stringify(json, null, 2)}\n`, { flush: true });
-  rmSync(target, { recursive: true, force: true });
-  renameSync(partial, target);
-  syncFolder(folder);
+  makeFolder(partial);
+  try {
+    writeParts(partial, state);
+    writing(target, () => {
+      rmSync(target, { recursive: true, force: true });
+      renameSync(partial, target);
+      syncFolder(folder);
+    });
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw error;
+  }
   for (const { path } of checkpointFolders(folder).slice(keep))
     rmSync(path, { recursive: true, force: true });
   return target;
+}
+
+function writeParts(folder: string, { weights, optimizer, step, source, recipe, ...state }: RunState): void {
+  const parts = { "weights.safetensors": weights, "optimizer.safetensors": optimizer };
+  const hashes: Record<string, string> = {};
+  for (const [file, tensors] of Object.entries(parts)) {
+    writeSafetensors(join(folder, file), tensors);
+    hashes[file] = sha256(join(folder, file));
+  }
+  const generator = Buffer.from(state.generator).toString("base64");
+  const json = { step, source, recipe, generator, sha256: hashes };
+  writeAtomically(join(folder, stateFile), [`${JSON.stringify(json, null, 2)}\n`]);
 }
 
 /** Reads one checkpoint. Throws `checkpoint` for a file that is missing or not the one that was written. */

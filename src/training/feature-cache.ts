@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "../checkpoint/index.ts";
+import { makeFolder, openSafetensors, readSafetensorsHeader, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { ProgressFactory } from "../setup/index.ts";
 import { aten, type DType, keep, scope, stack, type Tensor } from "../torch/index.ts";
@@ -47,7 +47,7 @@ export class FeatureCache implements FeatureSource {
   ): Promise<FeatureCache> {
     const { images, dtype } = options;
     const folder = join(options.cache, cacheKey(options));
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const live = new LiveFeatures(options);
     const parts = shardsOf(images, options.mirrored).map((part) => ({
       ...part,

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { writeSafetensors } from "../checkpoint/index.ts";
+import { makeFolder, writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
 import { aten, fromTyped, noGrad, scope, type Tensor } from "../torch/index.ts";
@@ -41,9 +41,9 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
       hint: "Go on with --resume, or choose another --output.",
     });
   if (saved) requireSameRecipe(saved.recipe as Recipe, recipe, output);
-  mkdirSync(output, { recursive: true });
 
   using stage = await prepareStageOne(recipe, options);
+  makeFolder(output); // not before: a recipe that cannot run leaves nothing behind
   const { source, objective, generator, trainable, measured } = stage;
   const { learningRate, weightDecay, betas, epsilon } = recipe.optimizer;
   using optimizer = new AdamW([{ parameters: trainable, learningRate, weightDecay }], { betas, epsilon });
@@ -59,7 +59,7 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     recipe,
   });
 
-  writeFileSync(join(output, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
   const log = new RunLog(join(output, "log.jsonl"), saved?.step ?? 0);
   report(
     `${count(trainable)} weights to train, ${source.groupsPerStep} images a step, ` +

@@ -1,4 +1,8 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Command } from "commander";
+import { LlavaError } from "../../errors.ts";
 import type { CommandContext } from "../context.ts";
 import { addModelOptions, collect, type ModelFlags, openModel } from "../model-options.ts";
 
@@ -33,6 +37,7 @@ export function configure(command: Command, context: CommandContext): void {
 
 async function run(name: string, flags: TraceFlags, context: CommandContext): Promise<void> {
   const { image = [], prompt, raw, out } = flags;
+  requireWritable(out);
   const signal = context.signal();
   using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
   const content = [
@@ -48,7 +53,27 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
     import("../../checkpoint/index.ts"),
     import("../../torch/index.ts"),
   ]);
+  await setImmediate();
   signal.throwIfAborted();
-  inference(() => scope(() => writeSafetensors(out, traceStages(model.pretrained.model, inputs))));
+  const stages = inference(() => scope(() => traceStages(model.pretrained.model, inputs)));
+  await setImmediate(); // lets a Ctrl-C during the computation through
+  signal.throwIfAborted();
+  writeSafetensors(out, stages);
+  for (const stage of stages.values()) stage.dispose();
   context.report(`${out}: ${inputs.inputIds.length} tokens`);
+}
+
+/** Before a model is loaded and run in vain. */
+function requireWritable(path: string): void {
+  const refuse = (reason: string): never => {
+    throw new LlavaError("usage", `--out ${path}: cannot be written: ${reason}`, {
+      hint: "Give a file in a folder that exists and may be written.",
+    });
+  };
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) refuse("it is a folder");
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    refuse((error as Error).message);
+  }
 }

@@ -30,13 +30,14 @@ Example:
         return;
       }
       const stop = new AbortController();
-      process.once("SIGTERM", () => stop.abort());
+      const abort = (): void => stop.abort();
+      process.once("SIGTERM", abort);
       const result = await runRecipe(recipe, {
         progress,
         report,
         signal: AbortSignal.any([signal(), stop.signal]),
         resume: options.resume ?? false,
-      });
+      }).finally(() => process.off("SIGTERM", abort));
       if (result.projector !== undefined) report(`trained projector: ${result.projector}`);
       else
         throw new LlavaError("aborted", `stopped after step ${result.step} of ${result.totalSteps}`, {
@@ -50,7 +51,10 @@ async function readRecipe(path: string): Promise<RecipeFields> {
     const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: RecipeFields };
     if (typeof module.default === "object") return module.default;
   } catch (cause) {
-    throw new LlavaError("config", `${path} cannot be loaded: ${(cause as Error).message}`, { cause });
+    throw new LlavaError("config", `${path} cannot be loaded: ${(cause as Error).message}`, {
+      hint: "Give the path of a TypeScript file that exports a recipe, such as those in recipes/.",
+      cause,
+    });
   }
   throw new LlavaError("config", `${path} exports no recipe`, {
     hint: "Write: export default recipe({ … })",

@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeFolder, writeAtomically, writing } from "../../checkpoint/index.ts";
 import type { Callback } from "../trainer.ts";
 
 /** A line of the log: what a step did, or an evaluation's result. */
@@ -12,15 +13,14 @@ export class RunLog {
   /** Lines of steps behind `step`, left by a run that went on after its last checkpoint, are dropped. */
   constructor(path: string, step: number) {
     this.#path = path;
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
     const kept = lines.filter((line) => line !== "" && stepOf(line) <= step);
-    writeFileSync(`${path}.partial`, kept.map((line) => `${line}\n`).join(""));
-    renameSync(`${path}.partial`, path);
+    writeAtomically(path, [kept.map((line) => `${line}\n`).join("")]);
   }
 
   write(entry: LogEntry): void {
-    appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
+    writing(this.#path, () => appendFileSync(this.#path, `${JSON.stringify(entry)}\n`));
   }
 }
 
