@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { z } from "zod";
 import { LlavaError } from "./errors.ts";
 
 export type JsonObject = Record<string, unknown>;
@@ -70,3 +71,7 @@ function firstBadLine(bytes: Uint8Array): number {
   }
   return line;
 }
+
+/** What does not fit a schema, in one line: "data.rows: is needed; seed: expected number". */
+export const describeIssues = ({ issues }: z.ZodError): string =>
+  issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message)).join("; ");

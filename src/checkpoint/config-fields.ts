@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import { describeIssues } from "../json.ts";
 
 export const count = z.int().positive().nullish();
 export const positive = z.number().positive().nullish();
@@ -13,10 +14,7 @@ export function checked<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    (issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`,
-  );
-  throw new LlavaError("config", `${where}: ${problems.join("; ")}`, {
+  throw new LlavaError("config", `${where}: ${describeIssues(result.error)}`, {
     hint: "Compare config.json with the one that the checkpoint was published with.",
   });
 }

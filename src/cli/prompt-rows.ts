@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { readDataFile } from "../json.ts";
+import { describeIssues, readDataFile } from "../json.ts";
 
 /** A prompt of a batch, or why its line of the file is none. */
 export interface PromptRow {
@@ -44,7 +44,7 @@ function parseRow(line: string, lineNumber: number, path: string): PromptRow {
     return bad("not valid JSON");
   }
   const parsed = rowSchema.safeParse(json);
-  if (!parsed.success) return bad(z.prettifyError(parsed.error).replaceAll("\n", " "));
+  if (!parsed.success) return bad(describeIssues(parsed.error));
   const { id = lineNumber, prompt, images } = parsed.data;
   return { id, prompt, images: images.map((image) => fromFolderOf(path, image)) };
 }

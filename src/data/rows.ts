@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { readDataFile } from "../json.ts";
+import { describeIssues, readDataFile } from "../json.ts";
 
 const rowSchema = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
@@ -19,7 +19,7 @@ export async function readRows(path: string): Promise<LlavaRow[]> {
     const id = (value as { id?: unknown } | null)?.id;
     throw new LlavaError(
       "data",
-      `${path}: row ${index + 1}${id === undefined ? "" : ` (id ${String(id)})`}: ${z.prettifyError(parsed.error)}`,
+      `${path}: row ${index + 1}${id === undefined ? "" : ` (id ${String(id)})`}: ${describeIssues(parsed.error)}`,
       { hint: 'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}.' },
     );
   });

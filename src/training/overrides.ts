@@ -44,6 +44,21 @@ export function applyOverrides(schema: z.ZodType, fields: object, overrides: rea
   return result;
 }
 
+/** @throws LlavaError "config" for fields of a recipe's file that its schema does not have */
+export function requireKnownFields(schema: z.ZodType, fields: object): void {
+  const known = [...fieldPaths(schema).keys()];
+  const look = (inside: object, prefix: string): void => {
+    for (const [name, value] of Object.entries(inside)) {
+      const path = prefix + name;
+      if (known.includes(path)) continue;
+      const isSection = known.some((field) => field.startsWith(`${path}.`));
+      if (!isSection) throw unknownField(path, known);
+      if (typeof value === "object" && value !== null) look(value, `${path}.`);
+    }
+  };
+  look(fields, "");
+}
+
 /** The leaf fields of nested objects, by dotted path. */
 function fieldPaths(schema: z.ZodType, prefix = ""): Map<string, z.ZodType> {
   const inner = unwrap(schema);
@@ -72,9 +87,14 @@ function readValue(field: z.ZodType, text: string): unknown {
 }
 
 function unknownField(path: string, known: readonly string[]): LlavaError {
-  const nearest = known.reduce((best, name) => (distance(name, path) < distance(best, path) ? name : best));
+  const names = known.flatMap((name) => [name, name.split(".")[0]!]).filter((name) => name !== path);
+  const nearest = names.reduce((best, name) => (distance(name, path) < distance(best, path) ? name : best));
+  const before = path.slice(0, path.lastIndexOf(".") + 1);
+  const section = known.some((name) => name.startsWith(before)) ? before : "";
+  const inside = known.filter((name) => name.startsWith(section)).map((name) => name.slice(section.length));
+  const listed = [...new Set(inside.map((name) => name.split(".")[0]))].join(", ");
   return new LlavaError("config", `the recipe has no field "${path}"; did you mean "${nearest}"?`, {
-    hint: `Fields: ${known.join(", ")}.`,
+    hint: `Known${section && ` in ${section.slice(0, -1)}`} are ${listed}.`,
   });
 }
 

@@ -30,6 +30,15 @@ describe("a recipe", () => {
     );
   });
 
+  test("with a misspelt field is refused, naming the nearest one", () => {
+    for (const [fields, expected] of [
+      [{ optimiser: {} }, /no field "optimiser"; did you mean "optimizer"/],
+      [{ data: { end: "x", flip: true } }, /no field "data.flip"; did you mean "data.flips"/],
+      [{ learningRate: 1 }, /no field "learningRate"; did you mean "optimizer.learningRate"/],
+    ] as const)
+      assert.throws(() => resolve({ ...small, ...fields } as RecipeFields, []), expected);
+  });
+
   test("survives being written as JSON", () => {
     const recipe = resolve(small, ["--evaluation.rows", "e.json", "--evaluation.images", "i"]);
     assert.deepEqual(resolveRecipe(JSON.parse(JSON.stringify(recipe))), recipe);
@@ -46,6 +55,7 @@ describe("an override", () => {
       "--seed",
       "7",
     ];
+    const { learningRate } = small.optimizer;
     const recipe = resolve(small, [
       ...words,
       "--data.end",
@@ -59,7 +69,7 @@ describe("an override", () => {
     assert.equal(recipe.data.flips, true);
     assert.equal(recipe.data.end, "\n");
     assert.deepEqual([recipe.seed, recipe.schedule.type, recipe.maxSteps], [7, "linear", 9]);
-    assert.equal(small.optimizer.learningRate, 2e-3, "the recipe itself is not changed");
+    assert.equal(small.optimizer.learningRate, learningRate, "the recipe itself is not changed");
   });
 
   test("of a path that looks like a number stays text", () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { applyOverrides, type Override } from "./overrides.ts";
+import { describeIssues } from "../json.ts";
+import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
 const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
@@ -112,9 +113,10 @@ export const recipe = (fields: RecipeFields): RecipeFields => fields;
  * @throws LlavaError "config" naming a field that is unknown (and the nearest known one), missing or wrong
  */
 export function resolveRecipe(fields: RecipeFields, overrides: readonly Override[] = []): Recipe {
+  requireKnownFields(recipeSchema, fields);
   const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
   if (parsed.success) return parsed.data;
-  throw new LlavaError("config", `the recipe does not hold together:\n${z.prettifyError(parsed.error)}`, {
+  throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {
     hint: "Any field can be given as --path.of.field value; --dry-run shows the whole recipe.",
   });
 }

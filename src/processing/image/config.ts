@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
+import { describeIssues } from "../../json.ts";
 import { RESAMPLE_CODES, type Resample } from "./resample.ts";
 
 /**
@@ -92,7 +93,7 @@ export function parseImageProcessorConfig(json: unknown, where: string): ImagePr
   if (!parsed.success) {
     throw new LlavaError(
       "config",
-      `${where}: not an image processor configuration\n${z.prettifyError(parsed.error)}`,
+      `${where}: not an image processor configuration: ${describeIssues(parsed.error)}`,
       {
         hint: "compare it with the preprocessor_config.json of a CLIP or LLaVA checkpoint",
       },
