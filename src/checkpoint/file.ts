@@ -63,8 +63,8 @@ export const makeFolder = (path: string): void => {
 export function writeAtomically(path: string, pieces: Iterable<string | Uint8Array>): void {
   const temporary = `${path}.${process.pid}.partial`;
   writing(path, () => {
+    const descriptor = openSync(temporary, "w");
     try {
-      const descriptor = openSync(temporary, "w");
       try {
         for (const piece of pieces)
           writeWhole(descriptor, typeof piece === "string" ? Buffer.from(piece) : piece);

@@ -25,7 +25,10 @@ export class EpochSampler {
   #order: Uint32Array;
 
   constructor(count: number, seed: number) {
-    if (count < 1) throw new LlavaError("data", "there is nothing to train on: no usable rows");
+    if (count < 1)
+      throw new LlavaError("data", "there is nothing to train on: no usable rows", {
+        hint: "Look at why rows are skipped.",
+      });
     this.count = count;
     this.seed = seed;
     this.#order = permutation(count, mixSeed(seed, 0));

@@ -129,6 +129,10 @@ async function readCaptions(
     );
   if (missing.length > 0)
     report(`skipping ${missing.length} images that do not exist, the first ${missing[0]!.image}`);
+  if (missing.length === images.length)
+    throw new LlavaError("data", `${path}: no rows to use`, {
+      hint: "Rows are LLaVA's own: id, image and conversations; their images lie in data.images.",
+    });
   const absent = new Set(missing);
   return images.filter((image) => !absent.has(image));
 }
@@ -218,7 +222,9 @@ async function dropBadRows(
 const refuse =
   ({ rows }: { rows: string }) =>
   ({ image, captions }: CaptionView): void => {
-    throw new LlavaError("data", `${rows}: row ${captions[0]!.id}: ${image} cannot be decoded`);
+    throw new LlavaError("data", `${rows}: row ${captions[0]!.id}: ${image} cannot be decoded`, {
+      hint: "Replace the image or take its rows out; --data.onBadRow skip leaves out those of training.",
+    });
   };
 
 function skipOnce(report: (line: string) => void): (view: CaptionView) => void {

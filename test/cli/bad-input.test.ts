@@ -1,95 +1,23 @@
-// What users get wrong, end to end: npm test -- test/cli/bad-input.test.ts
+// What users get wrong, through the command line: npm test -- test/cli/bad-input.test.ts
 import assert from "node:assert/strict";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { before, describe, test } from "node:test";
 import { crc32 } from "node:zlib";
-import { llavaHere } from "../support/cli.ts";
-
-const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "llava-bad-"));
-after(() => rmSync(folder, { recursive: true }));
-
-const inFolder = (name: string): string => join(folder, name);
-const good = join(fixtures, "llava/llama");
-const photo = join(fixtures, "llava/images/wide.png");
-
-/** A file of the test's own. */
-function file(name: string, content: string | Uint8Array): string {
-  writeFileSync(inFolder(name), content);
-  return inFolder(name);
-}
-
-/** A copy of one of the tiny checkpoints, to be spoilt. */
-function checkpoint(name: string, layout: string, spoil: (path: string) => void): string {
-  cpSync(join(fixtures, "llava", layout), inFolder(name), { recursive: true });
-  spoil(inFolder(name));
-  return inFolder(name);
-}
-
-type Json = Record<string, unknown>;
-
-function editJson(path: string, edit: (json: Json) => void): void {
-  const json = JSON.parse(readFileSync(path, "utf8")) as Json;
-  edit(json);
-  writeFileSync(path, JSON.stringify(json));
-}
-
-const withConfig = (name: string, layout: string, edit: (json: Json) => void): string =>
-  checkpoint(name, layout, (path) => editJson(join(path, "config.json"), edit));
-
-type Header = Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-
-function editHeader(path: string, edit: (header: Header) => void): void {
-  const bytes = readFileSync(path);
-  const end = 8 + Number(bytes.readBigUInt64LE());
-  const header = JSON.parse(bytes.toString("utf8", 8, end)) as Header;
-  edit(header);
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  writeFileSync(path, Buffer.concat([length, json, bytes.subarray(end)]));
-}
-
-const withHeader = (name: string, edit: (header: Header) => void): string =>
-  checkpoint(name, "llama", (path) => editHeader(join(path, "model.safetensors"), edit));
-
-/** Everything that lies under a folder. */
-const listing = (path: string): string[] => readdirSync(path, { recursive: true }).map(String).sort();
-
-/** Runs a command that must fail: shortly, with what to do, naming what it is about, and leaving no file behind. */
-async function refused(args: readonly string[], status: number, ...expected: RegExp[]): Promise<void> {
-  const before = listing(folder);
-  const outcome = await llavaHere(args);
-  const lines = outcome.stderr.trimEnd().split("\n");
-  assert.equal(outcome.status, status, outcome.stderr);
-  assert.ok(lines.length === 2 || lines.length === 3, `message and hint, got:\n${outcome.stderr}`);
-  assert.doesNotMatch(outcome.stderr, /^\s+at |LLAVA_DEBUG|not expected/m);
-  for (const pattern of expected) assert.match(outcome.stderr, pattern);
-  assert.deepEqual(listing(folder), before);
-}
-
-const ask = (model: string, ...rest: string[]): string[] => [
-  "generate",
-  model,
-  "--prompt",
-  "What?",
-  "--max-tokens",
-  "2",
-  ...rest,
-];
+import { llava, llavaHere } from "../support/cli.ts";
+import { drawSquares } from "../support/coloured-squares.ts";
+import {
+  ask,
+  assertTold,
+  file,
+  folder,
+  goodModel,
+  inFolder,
+  listing,
+  photo,
+  refused,
+} from "../support/refusals.ts";
 
 /** The photo, with other numbers in its header. */
 function resizedHeader(width: number, height: number): Buffer {
@@ -120,190 +48,20 @@ describe("an image", () => {
     ["at a private address in IPv6", () => "http://[::1]:9/a.png", /::1.*not a public address/],
   ];
   for (const [what, image, ...expected] of cases)
-    test(what, () => refused(ask(good, "--image", image()), 1, ...expected));
-});
-
-describe("a checkpoint", () => {
-  const cases: [what: string, model: () => string, ...expected: RegExp[]][] = [
-    [
-      "without one of its shards",
-      () =>
-        checkpoint("shards", "llama-gqa-full", (path) =>
-          rmSync(join(path, "model-00002-of-00003.safetensors")),
-        ),
-      /model-00002-of-00003\.safetensors/,
-    ],
-    [
-      "with a tensor of another shape",
-      () => withHeader("shape", (header) => header["multi_modal_projector.linear_1.weight"]!.shape.reverse()),
-      /linear_1\.weight is \[12, 16\], expected \[16, 12\]/,
-    ],
-    [
-      "whose tensors overlap",
-      () =>
-        withHeader("overlap", (header) => {
-          const [a, b] = Object.values(header).filter(({ shape }) => shape?.join() === "16");
-          b!.data_offsets = a!.data_offsets;
-        }),
-      /overlap.model\.safetensors/,
-    ],
-    [
-      "whose tensor ends behind the file",
-      () =>
-        withHeader("behind", (header) => {
-          const last = Object.values(header).findLast(({ shape }) => shape?.join() === "16")!;
-          last.data_offsets = last.data_offsets.map((offset) => offset + 1e9) as [number, number];
-        }),
-      /behind.model\.safetensors/,
-    ],
-    [
-      "whose header is longer than the file",
-      () => checkpoint("header", "llama", (path) => truncateSync(join(path, "model.safetensors"), 100)),
-      /header.model\.safetensors/,
-    ],
-    [
-      "of an unknown model type",
-      () => withConfig("unknown", "llama", (json) => Object.assign(json, { model_type: "blip_2" })),
-      /unknown.config\.json.*"blip_2"/,
-    ],
-    [
-      "of LLaVA-1.6 as Hugging Face writes it",
-      () => withConfig("next", "llama", (json) => Object.assign(json, { model_type: "llava_next" })),
-      /next.config\.json.*llava_next.*not supported yet: AnyRes tiling/,
-    ],
-    [
-      "of LLaVA-1.6 in the original layout",
-      () =>
-        withConfig("anyres", "original", (json) =>
-          Object.assign(json, { image_aspect_ratio: "anyres_max_9" }),
-        ),
-      /anyres.config\.json.*image_aspect_ratio.*anyres_max_9.*not supported yet: AnyRes tiling/,
-    ],
-    [
-      "that merges patches in space",
-      () =>
-        withConfig("unpad", "original", (json) =>
-          Object.assign(json, { mm_patch_merge_type: "spatial_unpad" }),
-        ),
-      /unpad.config\.json.*mm_patch_merge_type.*spatial_unpad.*not supported yet: AnyRes tiling/,
-    ],
-    [
-      "with a feature layer that its tower has not",
-      () => withConfig("layer", "llama", (json) => Object.assign(json, { vision_feature_layer: -9 })),
-      /layer.config\.json.*vision_feature_layer is -9.*3 layers/,
-    ],
-    [
-      "with a feature layer that its tower has not, original layout",
-      () => withConfig("layer2", "original", (json) => Object.assign(json, { mm_vision_select_layer: 7 })),
-      /layer2.config\.json.*mm_vision_select_layer is 7.*3 layers/,
-    ],
-    [
-      "with a larger vocabulary than its embedding",
-      () => withConfig("large", "llama", (json) => Object.assign(json["text_config"]!, { vocab_size: 300 })),
-      /embed_tokens\.weight is \[280, 16\], expected \[300, 16\]/,
-    ],
-    [
-      "with a smaller vocabulary than its embedding",
-      () => withConfig("small", "llama", (json) => Object.assign(json["text_config"]!, { vocab_size: 279 })),
-      /embed_tokens\.weight is \[280, 16\], expected \[279, 16\]/,
-    ],
-    [
-      "with the tokenizer of another model",
-      () =>
-        checkpoint("tokenizer", "llama", (path) =>
-          editJson(join(path, "tokenizer.json"), (json) => {
-            const { vocab } = json["model"] as { vocab: Record<string, number> };
-            for (let id = 280; id < 400; id++) vocab[`more${id}`] = id;
-          }),
-        ),
-      /tokenizer: .*400.*280/,
-    ],
-    [
-      "whose image token is not in the tokenizer",
-      () => withConfig("image", "llama", (json) => Object.assign(json, { image_token_index: 5000 })),
-      /image.config\.json.*image_token_index.* 5000/,
-    ],
-    [
-      "without tokenizer",
-      () => checkpoint("dumb", "llama", (path) => rmSync(join(path, "tokenizer.json"))),
-      /dumb.*tokenizer\.json/,
-    ],
-    [
-      "whose config.json is not JSON",
-      () => checkpoint("yaml", "llama", (path) => writeFileSync(join(path, "config.json"), "a: 1")),
-      /yaml.config\.json is not valid JSON/,
-    ],
-    [
-      "whose config.json is missing",
-      () => checkpoint("bare", "llama", (path) => rmSync(join(path, "config.json"))),
-      /bare has no config\.json/,
-    ],
-    [
-      "that is an empty folder",
-      () => {
-        mkdirSync(inFolder("empty"));
-        return inFolder("empty");
-      },
-      /empty has no config\.json/,
-    ],
-    ["that is a file", () => join(good, "model.safetensors"), /model\.safetensors/],
-    ["that does not exist", () => inFolder("nothing"), /nothing/],
-    [
-      "that is an adapter",
-      () =>
-        checkpoint("adapter", "llama", (path) => {
-          rmSync(join(path, "model.safetensors"));
-          writeFileSync(join(path, "adapter_config.json"), '{"base_model_name_or_path": "some/base"}');
-        }),
-      /adapter holds an adapter of some\/base.*not read yet/,
-    ],
-    [
-      "whose pickle wants to run something",
-      () =>
-        checkpoint("pickle", "llama", (path) => {
-          rmSync(join(path, "model.safetensors"));
-          cpSync(join(fixtures, "checkpoint/malicious.pt"), join(path, "pytorch_model.bin"));
-        }),
-      /pytorch_model\.bin: the pickle asks for/,
-    ],
-    [
-      "whose GGUF is cut short",
-      () =>
-        checkpoint("gguf", "llama", (path) => {
-          rmSync(join(path, "model.safetensors"));
-          const bytes = readFileSync(join(fixtures, "checkpoint/quantised.gguf"));
-          writeFileSync(join(path, "model.gguf"), bytes.subarray(0, bytes.length - 100));
-        }),
-      /model\.gguf: cut short/,
-    ],
-    [
-      "that is a loop of links",
-      () =>
-        checkpoint("loop", "llama", (path) => {
-          rmSync(join(path, "model.safetensors"));
-          symlinkSync("model.safetensors", join(path, "model.safetensors"));
-        }),
-      /loop/,
-    ],
-  ];
-  for (const [what, model, ...expected] of cases)
-    test(what, async () => {
-      const path = model();
-      await refused(ask(path), 1, ...expected);
-    });
+    test(what, () => refused(ask(goodModel, "--image", image()), 1, ...expected));
 });
 
 describe("a prompt", () => {
   test("with more placeholders than images", () =>
     refused(
-      ["generate", good, "--raw", "--prompt", "<image><image>", "--image", photo],
+      ["generate", goodModel, "--raw", "--prompt", "<image><image>", "--image", photo],
       1,
       /2 <image> placeholders but 1 image/,
     ));
   test("with fewer", () =>
-    refused(["generate", good, "--raw", "--prompt", "Hi", "--image", photo], 1, /0 <image>.* 1 image/));
+    refused(["generate", goodModel, "--raw", "--prompt", "Hi", "--image", photo], 1, /0 <image>.* 1 image/));
   test("that is longer than the context", () =>
-    refused(["generate", good, "--prompt", "x ".repeat(300)], 1, /prompt has \d+ tokens.*256/));
+    refused(["generate", goodModel, "--prompt", "x ".repeat(300)], 1, /prompt has \d+ tokens.*256/));
 });
 
 describe("an option", () => {
@@ -323,5 +81,169 @@ describe("an option", () => {
     [["--input", "nowhere.jsonl"], 1, /nowhere\.jsonl/],
   ];
   for (const [args, status, ...expected] of cases)
-    test(args.join(" "), () => refused([...ask(good), ...args], status, ...expected));
+    test(args.join(" "), () => refused([...ask(goodModel), ...args], status, ...expected));
+});
+
+describe("a file of prompts", () => {
+  test("that is not UTF-8", () => {
+    const rows = Buffer.from('{"prompt": "tea"}\n{"prompt": "café"}\n', "latin1");
+    return refused(
+      ["generate", goodModel, "--input", file("latin.jsonl", rows)],
+      1,
+      /latin\.jsonl:2: not UTF-8/,
+    );
+  });
+
+  test("one of whose rows is bad: the others are answered, the bad one is told", async () => {
+    const rows = ['{"id": "a", "prompt": "Hi"}', '{"id": "b", "prompt": 3}', '{"id": "c", "prompt": "Ho"}'];
+    const path = file("rows.jsonl", rows.join("\n"));
+    const args = ["--quiet", "generate", goodModel, "--input", path, "--json", "--max-tokens", "2"];
+    const outcome = await llava(args);
+    const printed = outcome.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      printed.map(({ id }) => id),
+      ["a", 2, "c"],
+    );
+    assert.deepEqual(
+      printed.map(({ error }) => error?.code),
+      [undefined, "data", undefined],
+    );
+    assertTold(outcome, 1);
+    assert.match(outcome.stderr, /1 of 3 prompts failed, the first is 2: .*rows\.jsonl:2: prompt: /);
+  });
+});
+
+const trace = (out: string): string[] => ["trace", goodModel, "--prompt", "Hi", "--out", out];
+
+describe("an output", () => {
+  test("in a folder that does not exist", () =>
+    refused(
+      trace(inFolder("nowhere/trace.safetensors")),
+      2,
+      /nowhere.trace\.safetensors: cannot be written: there is no folder/,
+    ));
+  test("that is a folder", () => refused(trace(folder), 2, /is a folder/));
+  test("in a file", () => refused(trace(join(photo, "x")), 2, /wide\.png.x: cannot be written/));
+});
+
+describe("training", () => {
+  let rows: string;
+  const recipe = (name: string, fields: object): string =>
+    file(
+      `${name}.mjs`,
+      `export default ${JSON.stringify({
+        model: goodModel,
+        data: { end: "</s>" },
+        optimizer: { learningRate: 1e-2 },
+        dtype: "float32",
+        batchSize: 8,
+        maxSteps: 12,
+        epochs: 1000,
+        ...fields,
+      })}`,
+    );
+  const train = (path: string, ...rest: string[]): string[] => [
+    ...["--quiet", "train", path, "--data.rows", rows, "--data.images", folder],
+    ...["--output", inFolder("run"), ...rest],
+  ];
+
+  before(async () => {
+    rows = await drawSquares(folder, "train", 4);
+  });
+
+  test("by a recipe with a misspelt field", () =>
+    refused(train(recipe("misspelt", { batchsize: 8 })), 1, /"batchsize"; did you mean "batchSize"/));
+  test("with an unknown option", () =>
+    refused(train(recipe("plain", {}), "--optimizer.lr", "1"), 1, /"optimizer.lr"/));
+  test("by a recipe that is none", () => refused(train(file("no.mjs", "export const a = 1")), 1, /no\.mjs/));
+  test("by a recipe that does not parse", () =>
+    refused(train(file("syntax.mjs", "export {")), 1, /syntax\.mjs/));
+  test("with a value out of its range", () =>
+    refused(train(recipe("range", {}), "--batchSize", "0"), 1, /batchSize/));
+
+  const turns = [
+    { from: "human", value: "<image>" },
+    { from: "gpt", value: "red" },
+  ];
+  const data: [what: string, content: string | Buffer, ...expected: RegExp[]][] = [
+    [
+      "an image that is not there",
+      JSON.stringify([{ id: 7, image: "gone.png", conversations: turns }]),
+      /row 7: .*gone\.png/,
+    ],
+    ["no image", JSON.stringify([{ id: 7, conversations: turns }]), /row 7: captioning needs an image/],
+    ["other characters", Buffer.from('[{"id": "é"}]', "latin1"), /other characters\.json:1: not UTF-8/],
+    ["nothing of a row", '[{"id": 7}]', /row 1 \(id 7\): conversations/],
+    ["no JSON", '{"id": 7', /no JSON\.json:1: not valid JSON/],
+    ["no rows", "[]", /no rows\.json: no rows to use/],
+  ];
+  for (const [what, content, ...expected] of data)
+    test(`on rows with ${what}`, () => {
+      const path = file(`${what}.json`, content);
+      return refused(train(recipe("good", {}), "--data.rows", path), 1, ...expected);
+    });
+
+  test("into a file", () =>
+    refused(train(recipe("good", {}), "--output", join(photo, "run")), 1, /wide\.png.run/));
+
+  /** A run that has begun leaves its recipe and its log. */
+  const begunAndRefused = async (args: readonly string[], expected: RegExp): Promise<void> => {
+    const outcome = await llavaHere(args);
+    assertTold(outcome, 1);
+    assert.match(outcome.stderr, expected);
+    const halves = listing(inFolder("begun")).filter((name) => /partial|projector/.test(name));
+    assert.deepEqual(halves, []);
+    rmSync(inFolder("begun"), { recursive: true });
+  };
+  const begun = ["--output", inFolder("begun")];
+
+  test("whose loss is not a number", () =>
+    begunAndRefused(
+      train(recipe("diverging", { optimizer: { learningRate: 1e30 } }), ...begun),
+      /step \d+: loss NaN.*rows train-\w+-\d\.png/,
+    ));
+  test("on an image that is cut short", () => {
+    file("cut.png", readFileSync(photo).subarray(0, 200));
+    const path = file("cut.json", JSON.stringify([{ id: 7, image: "cut.png", conversations: turns }]));
+    return begunAndRefused(
+      train(recipe("good", {}), "--data.rows", path, ...begun),
+      /cut\.json: row 7: cut\.png cannot be decoded/,
+    );
+  });
+
+  test("and tracing on a full disk leave no halves", async (context) => {
+    const full = inFolder("full");
+    mkdirSync(full);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", full], { stdio: "ignore" });
+    } catch {
+      return context.skip("mounting a small file system takes root");
+    }
+    try {
+      const traced = await llavaHere([
+        "trace",
+        goodModel,
+        "--prompt",
+        "Hi ".repeat(60),
+        "--out",
+        join(full, "a"),
+      ]);
+      assertTold(traced, 1);
+      assert.match(traced.stderr, /full.a: cannot be written: ENOSPC/);
+      assert.deepEqual(listing(full), []);
+      const run = join(full, "run");
+      const trained = await llavaHere(train(recipe("good", {}), "--output", run, "--checkpoint.every", "1"));
+      assertTold(trained, 1);
+      assert.match(trained.stderr, /full.run.*cannot be written: ENOSPC/);
+      assert.deepEqual(
+        listing(full).filter((name) => name.includes("partial")),
+        [],
+      );
+    } finally {
+      execFileSync("umount", [full]);
+    }
+  });
 });

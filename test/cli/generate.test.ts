@@ -185,27 +185,3 @@ describe("chat", () => {
     assert.match(stderr, /nowhere\.jpg: no such file/);
   });
 });
-
-test("Ctrl-C in the middle ends with status 130, and no row is half written", async () => {
-  const rows = Array.from({ length: 400 }, (_, id) => JSON.stringify({ id, prompt: "Hello there" }));
-  const path = join(folder, "many.jsonl");
-  writeFileSync(path, rows.join("\n"));
-  const args = [
-    "generate",
-    join(fixtures, "llama"),
-    "--json",
-    "--input",
-    path,
-    "--ignore-eos",
-    "--batch-size",
-    "2",
-  ];
-  const { child, ended } = start(args);
-  child.stdout!.once("data", () => child.kill("SIGINT"));
-  const { status, stdout } = await ended;
-  assert.equal(status, 130);
-  const lines = stdout.split("\n");
-  assert.equal(lines.pop(), "");
-  assert.ok(lines.length > 0 && lines.length < rows.length);
-  for (const line of lines) assert.equal(JSON.parse(line).finishReason, "length");
-});

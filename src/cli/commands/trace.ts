@@ -70,7 +70,9 @@ function requireWritable(path: string): void {
       hint: "Give a file in a folder that exists and may be written.",
     });
   };
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) refuse("it is a folder");
+  const isFolder = (place: string) => statSync(place, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isFolder(path)) refuse("it is a folder");
+  if (!isFolder(dirname(path))) refuse(`there is no folder ${dirname(path)}`);
   try {
     accessSync(dirname(path), constants.W_OK);
   } catch (error) {
