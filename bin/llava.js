@@ -4,13 +4,17 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import module from "node:module";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const needed = 24;
 if (Number.parseInt(process.versions.node, 10) >= needed) {
   module.enableCompileCache();
   const { main } = await import("../src/cli/index.ts");
-  process.stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  process.stdout.on("error", ({ code, message }) => {
+    if (code !== "EPIPE") console.error(`llava: standard output: ${message}`);
+    process.exit(code === "EPIPE" ? 0 : 1);
+  });
   process.exitCode = await main(process.argv.slice(2));
 } else {
   const local = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url));
@@ -26,5 +30,5 @@ if (Number.parseInt(process.versions.node, 10) >= needed) {
   // A terminal sends Ctrl-C to the child as well: twice would mean "at once".
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
