@@ -142,7 +142,7 @@ test("trace writes every stage as transformers computes it", async () => {
   for (const name of names) {
     const expected = source.read(name);
     const actual = trace.read(name);
-    assertClose(actual.reshape(expected.shape), expected, 1e-4, name); // measured: at most 2e-6
+    assertClose(actual.reshape(expected.shape), expected, 1e-4, name); // measured: at most 6e-6, of logits
   }
 });
 
