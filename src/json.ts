@@ -19,7 +19,9 @@ export function parseJsonObject(json: string | Uint8Array, where: string): JsonO
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   const found = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value;
-  throw new LlavaError("checkpoint", `${where}: holds ${found}; expected a JSON object`);
+  throw new LlavaError("checkpoint", `${where}: holds ${found}; expected a JSON object`, {
+    hint: "The file is damaged, or another one under its name; download it again.",
+  });
 }
 
 /** The JSON object in a file of a model; `undefined` where there is no such file. */
@@ -29,7 +31,10 @@ export async function readJsonFile(path: string): Promise<JsonObject | undefined
     bytes = await readFile(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new LlavaError("checkpoint", `${path} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new LlavaError("checkpoint", `${path} cannot be read: ${(cause as Error).message}`, {
+      hint: "Check that it is a file that may be read.",
+      cause,
+    });
   }
   return parseJsonObject(bytes, path);
 }

@@ -2,7 +2,17 @@ import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { describeIssues } from "../json.ts";
 
-export const count = z.int().positive().nullish();
+/** Bounded, so that no product of sizes overflows and no file makes a model without end. */
+export const count = z
+  .int()
+  .positive()
+  .max(2 ** 24)
+  .nullish();
+export const smallCount = z
+  .int()
+  .positive()
+  .max(2 ** 12)
+  .nullish();
 export const positive = z.number().positive().nullish();
 export const flag = z.boolean().nullish();
 

@@ -25,6 +25,8 @@ export function readPrefix(path: string, length: number, start = 0): { bytes: Bu
       done += count;
     }
     return { bytes: bytes.subarray(0, done), fileLength };
+  } catch (cause) {
+    throw unreadable(path, "read", cause);
   } finally {
     closeSync(descriptor);
   }
@@ -34,12 +36,15 @@ function openToRead(path: string): number {
   try {
     return openSync(path, "r");
   } catch (cause) {
-    throw new LlavaError("checkpoint", `${path}: cannot be opened: ${(cause as Error).message}`, {
-      hint: "Check the path and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, "opened", cause);
   }
 }
+
+const unreadable = (path: string, what: string, cause: unknown): LlavaError =>
+  new LlavaError("checkpoint", `${path}: cannot be ${what}: ${(cause as Error).message}`, {
+    hint: "Check the path and that the file may be read.",
+    cause,
+  });
 
 /** Runs `write`; a file system that refuses (no folder, no permission, no room) is a LlavaError that names `path`. */
 export function writing<T>(path: string, write: () => T): T {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import type { LlamaConfig, RopeScaling } from "./config.ts";
-import { activation, checked, count, flag, positive } from "./config-fields.ts";
+import { activation, checked, count, flag, positive, smallCount } from "./config-fields.ts";
 
 /** Transformers' rotary fields: `rope_parameters` since version 5, `rope_scaling` and `rope_theta` before. */
 const rope = z
@@ -20,10 +20,10 @@ const fields = z.object({
   vocab_size: count,
   hidden_size: count,
   intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_key_value_heads: count,
-  head_dim: count,
+  num_hidden_layers: smallCount,
+  num_attention_heads: smallCount,
+  num_key_value_heads: smallCount,
+  head_dim: smallCount,
   hidden_act: z.string().nullish(),
   rms_norm_eps: positive,
   rope_theta: positive,
@@ -67,6 +67,7 @@ export function parseTextConfig(json: unknown, where: string, type: string = mod
     throw new LlavaError(
       "config",
       `${where}: language model type "${type}"; known are ${TEXT_MODEL_TYPES.join(", ")}`,
+      { hint: "Checkpoints around other language models are not read yet." },
     );
   }
   const config = checked(fields, json, where);

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import type { ClipVisionConfig } from "./config.ts";
-import { activation, checked, count, positive } from "./config-fields.ts";
+import { activation, checked, count, positive, smallCount } from "./config-fields.ts";
 
 const fields = z.object({
   hidden_size: count,
   intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_channels: count,
-  image_size: count,
-  patch_size: count,
+  num_hidden_layers: smallCount,
+  num_attention_heads: smallCount,
+  num_channels: z.literal(3).nullish(), // images come as RGB
+  image_size: smallCount,
+  patch_size: smallCount,
   hidden_act: z.string().nullish(),
   layer_norm_eps: positive,
 });
@@ -59,6 +59,7 @@ export function parseVisionConfig(json: unknown, where: string): ClipVisionConfi
     throw new LlavaError(
       "config",
       `${where}: vision model type "${String(type)}"; known are clip_vision_model, clip`,
+      { hint: "Checkpoints with other vision towers are not read yet." },
     );
   }
   const config = checked(fields, json ?? {}, where);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openGguf, openSafetensors, openTorchFile, type TensorSource } from "../checkpoint/index.ts";
-import { LlavaError } from "../errors.ts";
+import { parseJsonObject } from "../json.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { fileSize } from "./sizes.ts";
 
@@ -76,11 +76,7 @@ function readConfig(path: string): Record<string, unknown> {
         return telling.test(key) ? [[key, value]] : [];
       }),
     );
-  try {
-    return pick(JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>);
-  } catch (error) {
-    throw new LlavaError("config", `${path} is not JSON: ${(error as Error).message}`, { cause: error });
-  }
+  return pick(parseJsonObject(readFileSync(path), path));
 }
 
 export function renderModel(

@@ -78,6 +78,7 @@ export async function loadCheckpoint(folder: string, options: LoadOptions = {}):
     modelTypesOf(folder),
   ]);
   requireMatchingTokenizer(folder, config, tokenizer);
+  requireMatchingImages(folder, config, imageProcessor);
   const promptFormat = choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes });
   const model = createLlava(config);
   using source = renamed(weightsOf(folder, config), moduleName);
@@ -116,6 +117,23 @@ function requireMatchingTokenizer(
     "checkpoint",
     `${join(folder, "config.json")}: image_token_index is ${imageTokenId}, which the tokenizer's ${tokenizer.vocabSize} tokens do not include`,
     { hint: "Configuration and tokenizer are of different models; get both from the same checkpoint." },
+  );
+}
+
+function requireMatchingImages(
+  folder: string,
+  { vision }: LlavaConfig,
+  processor: ImageProcessorConfig,
+): void {
+  const { imageSize: side } = vision;
+  const size = processor.crop ?? processor.resize;
+  if (size !== null && "width" in size && size.width === side && size.height === side) return;
+  const made =
+    size !== null && "width" in size ? `images of ${size.width}×${size.height}` : "images of any size";
+  throw new LlavaError(
+    "config",
+    `${folder}: the image processor makes ${made}; the vision tower takes ${side}×${side}`,
+    { hint: "preprocessor_config.json and config.json are of different models; get both from the same one." },
   );
 }
 

@@ -3,6 +3,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { parseJsonObject } from "../json.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
 import { downloadFile } from "./download.ts";
 import { withLock } from "./lock.ts";
@@ -60,7 +61,8 @@ function isComplete(folder: string): boolean {
   const names = readdirSync(folder);
   const index = names.find((name) => /^(model\.safetensors|pytorch_model\.bin)\.index\.json$/.test(name));
   if (!index) return names.some(isWeightFile);
-  const { weight_map: shards = {} } = JSON.parse(readFileSync(join(folder, index), "utf8")) as {
+  const path = join(folder, index);
+  const { weight_map: shards = {} } = parseJsonObject(readFileSync(path), path) as {
     weight_map?: Record<string, string>;
   };
   return Object.values(shards).every((shard) => names.includes(shard));
@@ -142,7 +144,7 @@ async function listFiles(
   }
   if (!response.ok)
     throw new LlavaError("network", `the model hub answered status ${response.status} for ${url}`);
-  const { sha, siblings = [] } = (await response.json()) as {
+  const { sha, siblings = [] } = parseJsonObject(await response.text(), url) as {
     sha?: string;
     siblings?: { rfilename: string; size?: number; lfs?: { sha256?: string; size?: number } }[];
   };

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { downloadHubModel, findHubModel, parseHubId } from "./hub.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
@@ -39,9 +39,12 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
     if (missing.length > 0) await fetchBuiltin(builtin, folder, options);
     return locateBuiltin(nameOrPath, builtin, folder);
   }
-  if (statSync(nameOrPath, { throwIfNoEntry: false })?.isDirectory()) {
-    return { kind: "folder", path: resolve(nameOrPath) };
-  }
+  const found = statSync(nameOrPath, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return { kind: "folder", path: resolve(nameOrPath) };
+  if (found)
+    throw new LlavaError("config", `${nameOrPath} is a file; a model is a folder`, {
+      hint: `Give the folder that holds config.json, tokenizer and weights, such as ${dirname(resolve(nameOrPath))}.`,
+    });
   const id = parseHubId(nameOrPath);
   if (!id) {
     throw new LlavaError(
@@ -52,9 +55,9 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
       },
     );
   }
-  const found = findHubModel(id, env);
-  if (!found && offline) throw notHere(nameOrPath, "it is in no cache");
-  return { kind: "folder", path: found ?? (await downloadHubModel(id, options)) };
+  const cached = findHubModel(id, env);
+  if (!cached && offline) throw notHere(nameOrPath, "it is in no cache");
+  return { kind: "folder", path: cached ?? (await downloadHubModel(id, options)) };
 }
 
 function locateBuiltin(

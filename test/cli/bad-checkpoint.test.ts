@@ -192,6 +192,41 @@ describe("a checkpoint", () => {
       /model\.gguf: cut short/,
     ],
     [
+      "whose configuration is a folder",
+      () =>
+        checkpoint("configs", "llama", (path) => {
+          rmSync(join(path, "config.json"));
+          mkdirSync(join(path, "config.json"));
+        }),
+      /configs.config\.json: cannot be read: EISDIR/,
+    ],
+    [
+      "of absurd size",
+      () =>
+        withConfig("absurd", "llama", (json) => Object.assign(json["text_config"]!, { hidden_size: 1e9 })),
+      /absurd.config\.json, text_config: hidden_size: /,
+    ],
+    [
+      "whose images are of another size than its tower's",
+      () =>
+        checkpoint("sizes", "llama", (path) =>
+          editJson(join(path, "processor_config.json"), (json) =>
+            Object.assign(json["image_processor"]!, { crop_size: { height: 56, width: 56 } }),
+          ),
+        ),
+      /sizes: the image processor makes images of 56×56; the vision tower takes 28×28/,
+    ],
+    [
+      "whose tokenizer uses what is unknown",
+      () =>
+        checkpoint("words", "llama", (path) =>
+          editJson(join(path, "tokenizer.json"), (json) => {
+            json["pre_tokenizer"] = { type: "Nope" };
+          }),
+        ),
+      /words.tokenizer\.json: cannot be used: .*Nope/,
+    ],
+    [
       "that is a loop of links",
       () =>
         checkpoint("loop", "llama", (path) => {

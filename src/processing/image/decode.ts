@@ -61,7 +61,9 @@ async function readImageFile(path: string, maxBytes: number, where: string): Pro
         hint: "give the path of one image; several take an option each",
       });
     }
-    if (!info.isFile()) throw new LlavaError("image", `${where}: is not a regular file`);
+    if (!info.isFile()) {
+      throw new LlavaError("image", `${where}: is not a regular file`, { hint: "give a file's path" });
+    }
     if (info.size > maxBytes) throw tooManyBytes(where, info.size, maxBytes);
     return await readFile(path);
   } catch (cause) {

@@ -55,7 +55,15 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   };
   if (json) {
     const file = join(folder, "tokenizer.json");
-    return tokenizerFromJson(json as unknown as TokenizerJson, config, file);
+    try {
+      return tokenizerFromJson(json as unknown as TokenizerJson, config, file);
+    } catch (cause) {
+      if (cause instanceof LlavaError) throw cause;
+      throw new LlavaError("checkpoint", `${file}: cannot be used: ${(cause as Error).message}`, {
+        hint: "The file is damaged, or uses what this version does not know; download it again.",
+        cause,
+      });
+    }
   }
   const file = join(folder, "tokenizer.model");
   const model = await readFile(file).catch(() => undefined);
@@ -70,17 +78,26 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   return sentencePieceTokenizer(pieces, { addedTokens: added, ...roleIds(config, idLookup(added, ids)) });
 }
 
+function isVocabulary(vocab: unknown): boolean {
+  if (typeof vocab !== "object" || vocab === null) return false;
+  for (const token in vocab) if (!isId((vocab as Readonly<Record<string, unknown>>)[token])) return false;
+  return true;
+}
+
+const isId = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 24;
+const isMergeList = (merges: unknown): boolean =>
+  Array.isArray(merges) && merges.every((merge) => typeof merge === "string" || Array.isArray(merge));
+
 /** Builds a tokenizer from the parsed `tokenizer.json`; `file` names it in errors. */
 export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: string): Tokenizer {
   const { model, pre_tokenizer = null, decoder = null, normalizer = null } = json;
-  if (!model?.vocab || !model.merges || (model.type ?? "BPE") !== "BPE") {
-    throw new LlavaError(
-      "checkpoint",
-      `${file}: the tokenizer model is ${model?.type ?? "missing"}, expected BPE`,
-      {
-        hint: "The language models of the LLaVA family use byte-pair encoding; check that the file is the right one.",
-      },
-    );
+  const isBpe = (model?.type ?? "BPE") === "BPE";
+  if (!isBpe || !isVocabulary(model?.vocab) || !isMergeList(model.merges)) {
+    const found = isBpe ? "has no usable vocabulary and merges" : `is ${model.type}`;
+    throw new LlavaError("checkpoint", `${file}: the tokenizer model ${found}, expected BPE`, {
+      hint: "The language models of the LLaVA family use byte-pair encoding; check that the file is the right one.",
+    });
   }
   const ids = new Map<string, number>();
   const tokens: string[] = [];
