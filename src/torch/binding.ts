@@ -66,8 +66,6 @@ function load(): { native: Native; cudaLibrary: string | undefined } {
   // OpenMP library's own milliseconds make everything ten times slower on a machine that also does something else, and
   // sleeping at once nearly halves the speed of one that does not. Read as the library loads.
   if (process.env["OMP_WAIT_POLICY"] === undefined) process.env["GOMP_SPINCOUNT"] ??= "30000";
-  // Huge pages for large tensors, where the kernel gives them on request: decoding reads every weight once a token.
-  process.env["THP_MEM_ALLOC_ENABLE"] ??= "1";
   const native = createRequire(import.meta.url)(found.addonPath) as Native;
   return { native, cudaLibrary: found.libtorch.cudaLibrary };
 }
