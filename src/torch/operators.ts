@@ -29,7 +29,6 @@ export const schemas = {
   sigmoid: "sigmoid(Tensor self) -> Tensor",
   powScalar: "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
   clamp: "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-  isfinite: "isfinite(Tensor self) -> Tensor",
   maximum: "maximum(Tensor self, Tensor other) -> Tensor",
   where: "where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
   maskedFill: "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
@@ -61,7 +60,6 @@ export const schemas = {
   contiguous: "contiguous(Tensor self, int memory_format=contiguous_format) -> Tensor",
   slice: "slice.Tensor(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
   select: "select.int(Tensor self, int dim, int index) -> Tensor",
-  narrow: "narrow(Tensor self, int dim, int start, int length) -> Tensor",
   splitSizes: "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]",
   chunk: "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]",
   cat: "cat(Tensor[] tensors, int dim=0) -> Tensor",
@@ -77,19 +75,13 @@ export const schemas = {
   // indexing
   indexSelect: "index_select(Tensor self, int dim, Tensor index) -> Tensor",
   index: "index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
-  indexPut_: "index_put_(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor!",
   indexCopy: "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-  indexCopy_: "index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor!",
   gather: "gather(Tensor self, int dim, Tensor index, bool sparse_grad=False) -> Tensor",
-  scatter: "scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
   embedding:
     "embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
   nonzero: "nonzero(Tensor self) -> Tensor",
   topk: "topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor, Tensor)",
-  sort: "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor, Tensor)",
   argmax: "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
-  multinomial:
-    "multinomial(Tensor self, int num_samples, bool replacement=False, Generator? generator=None) -> Tensor",
 
   // reductions
   sum: "sum(Tensor self, DType? dtype=None) -> Tensor",
@@ -98,10 +90,7 @@ export const schemas = {
   meanDims: "mean.dim(Tensor self, int[]? dim, bool keepdim=False, DType? dtype=None) -> Tensor",
   amax: "amax(Tensor self, int[] dim=[], bool keepdim=False) -> Tensor",
   amin: "amin(Tensor self, int[] dim=[], bool keepdim=False) -> Tensor",
-  all: "all(Tensor self) -> Tensor",
-  any: "any(Tensor self) -> Tensor",
   cumsum: "cumsum(Tensor self, int dim, DType? dtype=None) -> Tensor",
-  varDims: "var.dim(Tensor self, int[]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
 
   // linear algebra and layers
   matmul: "matmul(Tensor self, Tensor other) -> Tensor",
@@ -120,14 +109,11 @@ export const schemas = {
   silu: "silu(Tensor self) -> Tensor",
   gelu: "gelu(Tensor self, str approximate='none') -> Tensor",
   hardtanh: "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
-  avgPool2d:
-    "avg_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
   adaptiveAvgPool2d: "adaptive_avg_pool2d(Tensor self, int[] output_size) -> Tensor",
   scaledDotProductAttention:
     "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor",
   crossEntropy:
     "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=Mean, int ignore_index=-100, float label_smoothing=0.0) -> Tensor",
-  weightInt8Pack: "_weight_int8pack_mm(Tensor self, Tensor mat2, Tensor scales) -> Tensor",
 
   // making and moving
   empty:
@@ -137,9 +123,6 @@ export const schemas = {
     "arange.start_step(Scalar start, Scalar end, Scalar step=1, DType? dtype=None, int? layout=None, Device? device=None) -> Tensor",
   randn:
     "randn.generator(int[] size, Generator? generator, DType? dtype=None, int? layout=None, Device? device=None) -> Tensor",
-  rand: "rand.generator(int[] size, Generator? generator, DType? dtype=None, int? layout=None, Device? device=None) -> Tensor",
-  randperm:
-    "randperm.generator(int n, Generator? generator, DType? dtype=int64, int? layout=None, Device? device=None) -> Tensor",
   toDtype: "to.dtype(Tensor self, DType dtype, bool non_blocking=False, bool copy=False) -> Tensor",
   toDevice:
     "to.device(Tensor self, Device device, DType dtype, bool non_blocking=False, bool copy=False) -> Tensor",
@@ -148,7 +131,6 @@ export const schemas = {
   copy_: "copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor!",
   fill_: "fill_.Scalar(Tensor self, Scalar value) -> Tensor!",
   zero_: "zero_(Tensor self) -> Tensor!",
-  normal_: "normal_(Tensor self, float mean=0, float std=1, Generator? generator=None) -> Tensor!",
   uniform_: "uniform_(Tensor self, float from=0, float to=1, Generator? generator=None) -> Tensor!",
 
   // optimisation, over lists of tensors at once
@@ -156,7 +138,6 @@ export const schemas = {
     "_fused_adamw_(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()",
   foreachNorm: "_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, DType? dtype=None) -> Tensor[]",
   foreachMulTensor_: "_foreach_mul_.Tensor(Tensor[] self, Tensor other) -> ()",
-  foreachMulScalar_: "_foreach_mul_.Scalar(Tensor[] self, Scalar scalar) -> ()",
   foreachAdd_: "_foreach_add_.Scalar(Tensor[] self, Scalar scalar) -> ()",
 } as const;
 
