@@ -36,12 +36,20 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: ["setup", "torch", "checkpoint", "nn", ...processing],
   },
   generation: { holds: "sampling, stopping, streaming answers", imports: [...layers, "models"] },
-  data: { holds: "rows, samplers, packing", imports: ["torch"] },
+  data: {
+    holds: "rows, mixtures, their ids and labels, samplers, packing",
+    imports: ["protocol", "torch", ...processing],
+  },
   training: { holds: "recipes, the training loop, its callbacks", imports: [...layers, "models", "data"] },
-  evaluation: { holds: "caption metrics", imports: ["protocol"] },
+  client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
+  charts: { holds: "charts as SVG and PNG", imports: [] },
+  evaluation: {
+    holds: "benchmarks, their runner, judges, results and reports",
+    imports: ["protocol", "client", "charts"],
+  },
   cli: {
     holds: "one file a command",
-    imports: [...layers, "models", "generation", "data", "training", "evaluation"],
+    imports: [...layers, "models", "generation", "data", "training", "client", "charts", "evaluation"],
   },
 };
 

@@ -1,0 +1,113 @@
+import type { Message, SamplingOptions } from "../protocol/index.ts";
+
+/** One question of a benchmark, with what its scorer needs; a benchmark adds fields of its own. Plain JSON. */
+export interface BenchmarkItem {
+  /** Unique in the benchmark, and equal to the id in the original answer files wherever they have one. */
+  readonly id: string;
+  /** What tables are split by: { split: "adversarial" }, { subject: "NAT", grade: "G1-6" }. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** What the scorer made of one answer. Plain JSON. */
+export interface Outcome {
+  readonly id: string;
+  /** Share of full marks, from 0 to 1: what paired comparison and "worst examples" go by. */
+  readonly credit: number;
+  /** What the parser read from the answer; undefined where it could read nothing, which counts as wrong. */
+  readonly parsed?: string | undefined;
+  /** Questions that are resampled together: rotations of one, two about one image. Its own id when left out. */
+  readonly group?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Further numbers that `aggregate` needs. */
+  readonly values?: Readonly<Record<string, number>>;
+}
+
+/** A number of a result's table. */
+export interface Metric {
+  /** "accuracy", "f1", "accuracy/adversarial": the part after a slash names the slice. */
+  readonly name: string;
+  readonly value: number;
+  /** Questions behind it. */
+  readonly count: number;
+  /** Digits after the point that the original prints. */
+  readonly digits: number;
+}
+
+export interface Answer {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Foreign prediction files hold answers, and sometimes what a benchmark's original files lack. */
+export interface LoadOptions {
+  /** Folder of the dataset's original files. */
+  readonly data: string;
+  /** "val", "test", "adversarial"; the benchmark's first split when left out. */
+  readonly split?: string | undefined;
+  /** Reproduces a bug of the original that published scores depend on. */
+  readonly compat?: boolean | undefined;
+}
+
+/** The judge's reading of one answer: numbers by name, such as { score: 0.7 } or { reference: 8, model: 7 }. */
+export type Verdict = Readonly<Record<string, number | string>>;
+
+/** How a model judges answers that no rule can. */
+export interface JudgeProtocol<Item extends BenchmarkItem> {
+  /** The judge that published scores used. */
+  readonly model: string;
+  readonly sampling: SamplingOptions;
+  /** False where a rule settles the answer without the judge; all are judged when left out. */
+  needed?(item: Item, answer: string): boolean;
+  /** `answers` holds those of all items, for judgements that compare two. */
+  prompt(item: Item, answer: string, answers: ReadonlyMap<string, string>): readonly Message[];
+  /** undefined for a reply that cannot be read: the judge is asked again, and then it is reported. */
+  parse(reply: string, item: Item): Verdict | undefined;
+}
+
+export interface Published {
+  /** "LLaVA-1.5 13B" */
+  readonly model: string;
+  /** Name of the metric. */
+  readonly metric: string;
+  readonly value: number;
+  /** Where it is printed. */
+  readonly source: string;
+}
+
+/** A folder of src/evaluation/benchmarks, whose index.ts exports one of these (or a list of variants) as its default. */
+export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
+  /** What the command line calls it: "pope", "mmbench-cn". */
+  readonly name: string;
+  readonly title: string;
+  /** The paper, and where the dataset's original files come from. */
+  readonly source: string;
+  /** The files that `load` looks for in the data folder, a line each, for help and errors. */
+  readonly files: readonly string[];
+  readonly splits: readonly string[];
+  /** Name of the metric that stands for the benchmark. */
+  readonly headline: string;
+  readonly published: readonly Published[];
+  /** Items in the order of the original file. Errors are LlavaError "data" naming file and line. */
+  load(options: LoadOptions): AsyncIterable<Item>;
+  /** The exact prompt; images are absolute paths. */
+  prompt(item: Item): readonly Message[];
+  readonly sampling: SamplingOptions;
+  /** Scores one answer; `verdict` is there if the benchmark has a judge that was asked. */
+  outcome(item: Item, answer: string, verdict?: Verdict): Outcome;
+  /** Metrics over outcomes, the headline first. Called on resampled outcomes too, so it must not assume unique ids. */
+  aggregate(outcomes: readonly Outcome[]): readonly Metric[];
+  readonly judge?: JudgeProtocol<Item>;
+  /** Answers from a prediction file of the benchmark's own format; undefined if this is not one. LLaVA's JSONL is tried otherwise. */
+  readPredictions?(path: string): Promise<AsyncIterable<Answer> | undefined>;
+  /** Files as the benchmark's server takes them. */
+  readonly submission?: {
+    /** "answers.json" */
+    readonly file: string;
+    /** The bytes of the file. */
+    write(items: readonly Item[], answers: ReadonlyMap<string, string>): Promise<Uint8Array>;
+  };
+}
+
+/** States a benchmark, for the type checker; the registry holds them with their item type forgotten. */
+export const benchmark = <Item extends BenchmarkItem>(definition: Benchmark<Item>): Benchmark =>
+  definition as unknown as Benchmark;
