@@ -39,6 +39,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "train a model as a recipe says",
     load: () => import("./commands/train.ts"),
   },
+  eval: {
+    summary: "score answers to benchmarks, compare and report",
+    load: () => import("./commands/eval.ts"),
+  },
 };
 
 /** Runs the command line `args` (without node and script) and returns the exit status. */

@@ -51,6 +51,11 @@ export interface LoadOptions {
 /** The judge's reading of one answer: numbers by name, such as { score: 0.7 } or { reference: 8, model: 7 }. */
 export type Verdict = Readonly<Record<string, number | string>>;
 
+export interface JudgedAnswer {
+  readonly id: string;
+  readonly verdict: Verdict;
+}
+
 /** How a model judges answers that no rule can. */
 export interface JudgeProtocol<Item extends BenchmarkItem> {
   /** The judge that published scores used. */
@@ -99,6 +104,8 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   readonly judge?: JudgeProtocol<Item>;
   /** Answers from a prediction file of the benchmark's own format; undefined if this is not one. LLaVA's JSONL is tried otherwise. */
   readPredictions?(path: string): Promise<AsyncIterable<Answer> | undefined>;
+  /** Verdicts from a judge's file of the benchmark's own format (reviews, grades); undefined if this is not one. */
+  readVerdicts?(path: string): Promise<AsyncIterable<JudgedAnswer> | undefined>;
   /** Files as the benchmark's server takes them. */
   readonly submission?: {
     /** "answers.json" */

@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+import type { CommandContext, CommandModule } from "../context.ts";
+import * as compare from "../eval/compare.ts";
+import * as list from "../eval/list.ts";
+import * as score from "../eval/score.ts";
+
+/** In the order in which the help lists them; each loads what it needs when it runs. */
+const verbs: Readonly<Record<string, CommandModule>> = { list, score, compare };
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description("Score answers to the benchmarks of the LLaVA papers.")
+    .addHelpText("after", "\nExample:\n  llava eval list");
+  for (const [name, verb] of Object.entries(verbs)) verb.configure(command.command(name), context);
+}

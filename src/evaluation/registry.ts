@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { LlavaError } from "../errors.ts";
+import type { Benchmark } from "./benchmark.ts";
+
+/** What the index.ts of a folder of benchmarks/ exports. */
+interface BenchmarkModule {
+  readonly default: Benchmark | readonly Benchmark[];
+}
+
+const folder = new URL("./benchmarks/", import.meta.url);
+
+/** All benchmarks, by name: one folder of benchmarks/ each, or a folder with several variants. */
+export async function listBenchmarks(): Promise<readonly Benchmark[]> {
+  const entries = await readdir(folder);
+  const loaded = await Promise.all(entries.filter(hasIndex).map(loadFolder));
+  return loaded.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** @throws LlavaError "usage" for a name that no benchmark has, with the nearest and all known ones */
+export async function findBenchmark(name: string): Promise<Benchmark> {
+  const own = /^[a-z0-9-]+$/.test(name) && hasIndex(name) ? await loadFolder(name) : [];
+  const found = own.find((candidate) => candidate.name === name);
+  if (found) return found;
+  const all = await listBenchmarks();
+  return all.find((candidate) => candidate.name === name) ?? refuse(name, all);
+}
+
+const hasIndex = (name: string): boolean => existsSync(new URL(`${name}/index.ts`, folder));
+
+async function loadFolder(name: string): Promise<readonly Benchmark[]> {
+  const { default: exported } = (await import(`./benchmarks/${name}/index.ts`)) as BenchmarkModule;
+  return Array.isArray(exported) ? exported : [exported as Benchmark];
+}
+
+function refuse(name: string, all: readonly Benchmark[]): never {
+  const names = all.map((benchmark) => benchmark.name);
+  const near = nearest(name, names);
+  throw new LlavaError("usage", `there is no benchmark "${name}"`, {
+    hint: `${near === undefined ? "" : `Did you mean ${near}? `}Known: ${names.join(", ")}.`,
+  });
+}
+
+/** The name that shares most letter pairs with `wanted`; undefined where none shares any. */
+export function nearest(wanted: string, names: readonly string[]): string | undefined {
+  const pairs = (text: string): string[] => {
+    const letters = ` ${text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")} `;
+    return Array.from({ length: letters.length - 1 }, (_, index) => letters.slice(index, index + 2));
+  };
+  const own = pairs(wanted);
+  let best: { name: string; share: number } | undefined;
+  for (const name of names) {
+    const others = pairs(name);
+    const shared = own.filter((pair) => others.includes(pair)).length;
+    const share = (2 * shared) / (own.length + others.length);
+    if (share > (best?.share ?? 0)) best = { name, share };
+  }
+  return best?.name;
+}
