@@ -54,6 +54,10 @@ export type Verdict = Readonly<Record<string, number | string>>;
 export interface JudgedAnswer {
   readonly id: string;
   readonly verdict: Verdict;
+  /** What the judge wrote, if the file has it: `parse` should read the same verdict from it. */
+  readonly reply?: string | undefined;
+  /** The judge's id, if the file has it. */
+  readonly judge?: string | undefined;
 }
 
 /** How a model judges answers that no rule can. */
