@@ -1,1 +1,3 @@
-export {};
+export { imageUrl, sniffImageType } from "./data-url.ts";
+export { EndpointError, type EndpointFailure } from "./endpoint-error.ts";
+export { EndpointModel, type EndpointModelOptions } from "./endpoint-model.ts";

@@ -1,0 +1,66 @@
+import { readFile, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { LlavaError } from "../errors.ts";
+import type { ImageSource } from "../protocol/index.ts";
+
+/** Largest image that is sent: what the usual endpoints take. */
+export const defaultMaxImageBytes = 20 * 2 ** 20;
+
+/**
+ * An image as endpoints take it: files and bytes become `data:` URLs, `http:`, `https:` and `data:` URLs stay.
+ * @throws LlavaError "image", naming the file, for one that cannot be read, is too large, or of no known format
+ */
+export async function imageUrl(image: ImageSource, maxBytes = defaultMaxImageBytes): Promise<string> {
+  if (typeof image !== "string" && !(image instanceof URL)) return dataUrl(image, "an image", maxBytes);
+  const text = String(image);
+  if (/^(https?|data):/i.test(text)) return text;
+  const path = /^file:/i.test(text) ? fileURLToPath(text) : text;
+  return dataUrl(await readImage(path, maxBytes), path, maxBytes);
+}
+
+async function readImage(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path);
+    if (size > maxBytes) throw tooLarge(path, size, maxBytes);
+    return await readFile(path);
+  } catch (cause) {
+    if (cause instanceof LlavaError) throw cause;
+    throw new LlavaError("image", `${path}: cannot be read: ${(cause as Error).message}`, {
+      hint: "Check the path, and that the file may be read.",
+      cause,
+    });
+  }
+}
+
+function dataUrl(bytes: Uint8Array, what: string, maxBytes: number): string {
+  if (bytes.length > maxBytes) throw tooLarge(what, bytes.length, maxBytes);
+  const type = sniffImageType(bytes);
+  if (type === undefined)
+    throw new LlavaError("image", `${what}: not an image of a known format (${bytes.length} bytes)`, {
+      hint: "Endpoints take PNG, JPEG, WebP, GIF, BMP, TIFF and AVIF.",
+    });
+  const { buffer, byteOffset, length } = bytes;
+  return `data:${type};base64,${Buffer.from(buffer, byteOffset, length).toString("base64")}`;
+}
+
+const tooLarge = (what: string, size: number, maxBytes: number): LlavaError =>
+  new LlavaError("image", `${what}: has ${size} bytes; at most ${maxBytes} are sent`, {
+    hint: "Make the image smaller, or raise the limit if the endpoint takes larger ones.",
+  });
+
+/** Signatures at the beginning of encoded images, as Latin-1; "." is any byte. */
+const signatures: readonly (readonly [RegExp, string])[] = [
+  [/^\x89PNG\r\n/, "image/png"],
+  [/^\xff\xd8\xff/, "image/jpeg"],
+  [/^RIFF.{4}WEBP/s, "image/webp"],
+  [/^GIF8[79]a/, "image/gif"],
+  [/^BM/, "image/bmp"],
+  [/^(II\*\0|MM\0\*)/, "image/tiff"],
+  [/^.{4}ftypavi[fs]/s, "image/avif"],
+];
+
+/** The MIME type that the first bytes tell, whatever the file is called. */
+export function sniffImageType(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 16));
+  return signatures.find(([signature]) => signature.test(start))?.[1];
+}

@@ -1,0 +1,81 @@
+import { LlavaError } from "../errors.ts";
+
+export interface EndpointFailure {
+  /** Status of the HTTP response, where there was one. */
+  readonly status?: number | undefined;
+  /** How long the endpoint asks to be left alone. */
+  readonly retryAfterMs?: number | undefined;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** Whether every other request will fail alike: a wrong key, an unknown model. */
+  readonly fatal?: boolean;
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** A request that an endpoint did not answer, with what a caller needs to decide whether to ask again. */
+export class EndpointError extends LlavaError {
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly retryable: boolean;
+  readonly fatal: boolean;
+
+  constructor(message: string, { status, retryAfterMs, retryable, fatal, hint, cause }: EndpointFailure) {
+    super("network", message, { ...(hint && { hint }), cause });
+    this.name = "EndpointError";
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    this.retryable = retryable;
+    this.fatal = fatal ?? false;
+  }
+}
+
+/** What an HTTP response other than 2xx means. @param body its text, as far as it could be read */
+export function statusError(where: string, response: Response, body: string, now: number): EndpointError {
+  const { status, headers } = response;
+  const said = messageOf(body);
+  // Servers of metered accounts say "too many requests" for an empty account too, which waiting does not fill.
+  const isBroke = status === 402 || (status === 429 && /insufficient_quota|billing/i.test(body));
+  return new EndpointError(`${where} answered ${status}${said === "" ? "" : `: ${said}`}`, {
+    status,
+    retryAfterMs: retryAfter(headers, now),
+    retryable: !isBroke && (status === 408 || status === 409 || status === 429 || status >= 500),
+    fatal: isBroke || [401, 403, 404, 405].includes(status),
+    hint: isBroke ? "The account has no credit left." : hints[status],
+  });
+}
+
+const hints: Readonly<Record<number, string>> = {
+  401: "Check the key: the environment variable that holds it, and that it belongs to this endpoint.",
+  403: "The key may not use this model.",
+  404: "Check the address and the model's name; the endpoint's /v1/models lists those it has.",
+  405: "Check the address: it is that of a server that speaks the OpenAI protocol, such as http://localhost:8000/v1.",
+};
+
+/** The reason inside an error body, of either shape in use, or its beginning. */
+function messageOf(body: string): string {
+  try {
+    const { error, message, detail } = JSON.parse(body);
+    const said = error?.message ?? error ?? message ?? detail;
+    if (typeof said === "string") return shortened(said);
+  } catch {
+    // Proxies answer with HTML.
+  }
+  return shortened(body.replace(/<[^>]*>/g, " "));
+}
+
+/** One line, at most 300 characters. */
+export function shortened(text: string): string {
+  const line = text.trim().replace(/\s+/g, " ");
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
+/** Milliseconds from `retry-after-ms` or `retry-after`, which holds seconds or a date. */
+function retryAfter(headers: Headers, now: number): number | undefined {
+  const exact = headers.get("retry-after-ms");
+  if (exact !== null && Number.isFinite(Number(exact))) return Math.max(0, Number(exact));
+  const text = headers.get("retry-after");
+  if (text === null) return undefined;
+  const wait = Number.isFinite(Number(text)) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
+}

@@ -1,0 +1,182 @@
+import { LlavaError } from "../errors.ts";
+import type { ChatModel, FinishReason, GenerationRequest, StreamPart, Usage } from "../protocol/index.ts";
+import { noUsage, readChunk, readCompletion } from "./completion.ts";
+import { EndpointError, statusError } from "./endpoint-error.ts";
+import { eventData } from "./event-stream.ts";
+import { endpointMessages, endpointSampling } from "./request-body.ts";
+
+export interface EndpointModelOptions {
+  /** "http://localhost:8000", ".../v1" or the whole address of the chat completions. */
+  readonly url: string;
+  /** The model's name at the endpoint. */
+  readonly model: string;
+  /** Sent as a bearer token. Without it, the value of the environment variable is. */
+  readonly apiKey?: string | undefined;
+  /** "OPENAI_API_KEY" if left out. */
+  readonly apiKeyVariable?: string | undefined;
+  /** Whether answers come as server-sent events, token by token. */
+  readonly stream?: boolean;
+  /**
+   * Milliseconds for the whole answer; in a stream, for each event. 290,000 if left out: without streaming, fetch itself
+   * gives up after 300,000.
+   */
+  readonly timeoutMs?: number;
+  /** Largest image in bytes; 20 MiB. */
+  readonly maxImageBytes?: number;
+  /** Newer models of OpenAI want "max_completion_tokens". */
+  readonly tokenLimitField?: "max_tokens" | "max_completion_tokens";
+  /** Further fields of the request's body, such as `response_format`. */
+  readonly extraBody?: Readonly<Record<string, unknown>>;
+}
+
+/** The longest body of an answer that is read. */
+const maxBodyBytes = 64 * 2 ** 20;
+
+/** A model behind an endpoint that speaks OpenAI's chat completions: SGLang, vLLM, llama.cpp, OpenAI. */
+export class EndpointModel implements ChatModel {
+  readonly id: string;
+  /** The address that is asked. */
+  readonly url: string;
+  readonly #options: EndpointModelOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** @throws LlavaError "usage" for an address that is none */
+  constructor(options: EndpointModelOptions) {
+    this.id = options.model;
+    this.url = completionsUrl(options.url);
+    this.#options = options;
+    const key = options.apiKey ?? process.env[options.apiKeyVariable ?? "OPENAI_API_KEY"];
+    this.#headers = { "content-type": "application/json", ...(key && { authorization: `Bearer ${key}` }) };
+  }
+
+  /** @throws EndpointError "network" for a request without an answer; LlavaError "image" before anything is sent */
+  async *generate({ messages, sampling = {}, signal }: GenerationRequest): AsyncGenerator<StreamPart> {
+    const { stream = false, maxImageBytes, extraBody, timeoutMs = 290_000 } = this.#options;
+    const tokenLimitField = this.#options.tokenLimitField ?? "max_tokens";
+    const body = JSON.stringify({
+      model: this.id,
+      messages: await endpointMessages(messages, maxImageBytes),
+      ...endpointSampling(sampling, tokenLimitField),
+      ...(stream && { stream, stream_options: { include_usage: true } }),
+      ...extraBody,
+    });
+    using deadline = new Deadline(timeoutMs, signal);
+    let reason: FinishReason | undefined;
+    let usage: Usage | undefined;
+    try {
+      deadline.signal.throwIfAborted();
+      const { headers, signal: cut } = { headers: this.#headers, signal: deadline.signal };
+      const response = await fetch(this.url, { method: "POST", headers, body, signal: cut });
+      if (!response.ok) {
+        const text = await readText(response).catch(() => "");
+        throw statusError(this.url, response, text, Date.now());
+      }
+      // Endpoints that cannot stream answer in one piece.
+      const streams = stream && /event-stream/.test(response.headers.get("content-type") ?? "");
+      for await (const part of streams ? this.#events(response, deadline) : this.#whole(response)) {
+        if (part.text !== "") yield { type: "text-delta", text: part.text };
+        reason = part.reason ?? reason;
+        usage = part.usage ?? usage;
+      }
+      if (reason === undefined) throw this.#cut(undefined);
+    } catch (error) {
+      if (signal?.aborted) reason = "aborted";
+      else if (error instanceof LlavaError) throw error;
+      else if (deadline.signal.aborted)
+        throw new EndpointError(`${this.url} did not answer within ${timeoutMs / 1000} s`, {
+          retryable: true,
+          cause: error,
+        });
+      else throw this.#cut(error);
+    }
+    yield { type: "finish", reason, usage: usage ?? noUsage };
+  }
+
+  async *#whole(response: Response) {
+    yield readCompletion(await readText(response), this.url);
+  }
+
+  async *#events(response: Response, deadline: Deadline) {
+    for await (const data of eventData(response.body ?? emptyBody())) {
+      if (data.trim() === "[DONE]") return;
+      deadline.restart();
+      yield readChunk(data, this.url);
+    }
+  }
+
+  /** For an answer that broke off, or a connection that never was. */
+  #cut(cause: unknown): EndpointError {
+    const inner = (cause as Error | undefined)?.cause ?? cause;
+    const { code, message = "the stream ended before the answer did" } = (inner ??
+      {}) as NodeJS.ErrnoException;
+    return new EndpointError(`${this.url}: connection failed: ${code ?? message}`, {
+      retryable: true,
+      hint: code === "ECONNREFUSED" ? "Check that the server is running at this address." : undefined,
+      cause,
+    });
+  }
+}
+
+/** @throws LlavaError "usage" */
+function completionsUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "")
+    throw new LlavaError("usage", `${JSON.stringify(text)} is not the address of an endpoint`, {
+      hint: "Give one such as http://localhost:8000/v1; keys go into an environment variable.",
+    });
+  const path = url.pathname.replace(/\/+$/, "");
+  const rest = path.endsWith("/chat/completions")
+    ? ""
+    : path === ""
+      ? "/v1/chat/completions"
+      : "/chat/completions";
+  url.pathname = path + rest;
+  return url.href;
+}
+
+/** Aborts when the caller does, or when time has run out. */
+class Deadline implements Disposable {
+  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #milliseconds: number;
+  readonly #caller: AbortSignal | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(milliseconds: number, caller: AbortSignal | undefined) {
+    this.signal = this.#controller.signal;
+    this.#milliseconds = milliseconds;
+    this.#caller = caller;
+    caller?.addEventListener("abort", this.#abort);
+    if (caller?.aborted) this.#abort();
+    this.restart();
+  }
+
+  readonly #abort = (): void => this.#controller.abort();
+
+  restart(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#abort, this.#milliseconds);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener("abort", this.#abort);
+    this.#abort(); // lets go of a response that was not read to its end
+  }
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? emptyBody()) {
+    length += chunk.length;
+    if (length > maxBodyBytes)
+      throw new EndpointError(`${response.url} answered with more than ${maxBodyBytes} bytes`, {
+        retryable: false,
+      });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

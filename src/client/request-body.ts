@@ -1,0 +1,38 @@
+import type { ContentPart, Message, SamplingOptions } from "../protocol/index.ts";
+import { imageUrl } from "./data-url.ts";
+
+/** Messages in the shape of the OpenAI protocol. */
+export const endpointMessages = (messages: readonly Message[], maxImageBytes?: number): Promise<unknown[]> =>
+  Promise.all(
+    messages.map(async ({ role, content }) => ({
+      role,
+      content:
+        typeof content === "string"
+          ? content
+          : await Promise.all(content.map((part) => endpointPart(part, maxImageBytes))),
+    })),
+  );
+
+const endpointPart = async (part: ContentPart, maxImageBytes?: number) =>
+  part.type === "text"
+    ? { type: "text", text: part.text }
+    : { type: "image_url", image_url: { url: await imageUrl(part.image, maxImageBytes) } };
+
+/** Sampling under the names of the protocol; `top_k` and those after it are what SGLang and vLLM add to it. */
+export function endpointSampling(
+  sampling: SamplingOptions,
+  tokenLimitField: "max_tokens" | "max_completion_tokens",
+): Record<string, unknown> {
+  const { maxTokens, temperature, topP, seed, stop, topK, minP, repetitionPenalty } = sampling;
+  const fields = {
+    [tokenLimitField]: maxTokens,
+    temperature,
+    top_p: topP,
+    seed,
+    stop: stop?.length ? stop : undefined,
+    top_k: topK,
+    min_p: minP,
+    repetition_penalty: repetitionPenalty,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
