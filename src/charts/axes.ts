@@ -64,24 +64,31 @@ export interface CartesianPlot {
   readonly y: Axis;
 }
 
-/** Two axes within `area` with grid and labels; `draw` fills the inside, clipped to it. */
+/** Two axes within `area` with labels, and a grid at the ticks of the one that is read; `draw` fills the inside. */
 export function cartesian(
   area: Area,
   labels: { readonly x: string; readonly y: string },
   makeX: (range: readonly [number, number]) => Axis,
   makeY: (range: readonly [number, number]) => Axis,
   draw: (plot: CartesianPlot) => Markup,
+  read: "x" | "y" = "y",
 ): Markup {
   const [top, bottom] = [area.top + 6, area.bottom - below];
   const y = makeY([bottom, top]);
-  const left = area.left + 24 + Math.max(...y.ticks.map(({ text }) => textWidth(text, tickSize)), 10);
+  const gap = labels.y === "" ? 10 : 24;
+  const left = area.left + gap + Math.max(...y.ticks.map(({ text }) => textWidth(text, tickSize)), 10);
   const right = area.right - 6;
   const x = makeX([left, right]);
   const middle = (top + bottom) / 2;
-  return markup`<g stroke-width="1">
-${y.ticks.map(({ at }) => markup`<line class="grid" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/>`)}
-<line class="axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>
-</g>
+  const grid =
+    read === "y"
+      ? y.ticks.map(({ at }) => ruler("grid", [left, at], [right, at]))
+      : x.ticks.map(({ at }) => ruler("grid", [at, top], [at, bottom]));
+  const base =
+    read === "y"
+      ? ruler("axis", [left, bottom], [right, bottom])
+      : ruler("axis", [left, top], [left, bottom]);
+  return markup`<g stroke-width="1">${grid}${base}</g>
 <g font-size="${tickSize}">
 ${y.ticks.map(({ at, text }) => markup`<text class="quiet" text-anchor="end" x="${left - 8}" y="${at + 4}">${text}</text>`)}
 ${apart(x.ticks).map(({ at, text }) => markup`<text class="quiet" text-anchor="middle" x="${at}" y="${bottom + 17}">${text}</text>`)}
@@ -92,6 +99,9 @@ ${apart(x.ticks).map(({ at, text }) => markup`<text class="quiet" text-anchor="m
 </g>
 ${draw({ area: { left, top, right, bottom }, x, y })}`;
 }
+
+const ruler = (kind: string, from: readonly [number, number], to: readonly [number, number]): Markup =>
+  markup`<line class="${kind}" x1="${from[0]}" y1="${from[1]}" x2="${to[0]}" y2="${to[1]}"/>`;
 
 /** Without the ticks whose text would run into the one before. */
 function apart(ticks: readonly Tick[]): readonly Tick[] {

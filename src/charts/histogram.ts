@@ -18,14 +18,18 @@ export interface HistogramOptions extends ChartOptions {
 
 /** How often values fall into ranges of equal, round width, as SVG. Values that are not finite are left out. */
 export function histogram(values: Iterable<number>, options: HistogramOptions): string {
-  const { x, y = { label: "count" }, bins: wanted = 40, marks = [] } = options;
+  const { x, y = { label: "count" }, marks = [] } = options;
   const finite = Array.from(Float64Array.from(values).filter(Number.isFinite).sort());
-  const ends = scaleLinear([finite[0] ?? 0, finite.at(-1) ?? 1]).nice(wanted);
-  const [low, high] = ends.domain() as [number, number];
+  const [first = 0, last = 1] = [finite[0], finite.at(-1)];
+  const isWhole = finite.every(Number.isInteger);
+  const wanted = Math.min(options.bins ?? 40, isWhole ? Math.max(1, last - first) : Infinity);
+  const ends = scaleLinear()
+    .domain(last > first ? [first, last] : [first, first + 1])
+    .nice(wanted);
+  const [low = 0, high = 1] = ends.domain();
   const bins = bin<number, number>()
-    .domain([low, high === low ? low + 1 : high])
-    .thresholds(ends.ticks(wanted))(finite)
-    .filter(({ x0, x1 }) => x1! > x0!);
+    .domain([low, high])
+    .thresholds(ends.ticks(wanted).filter((edge) => edge > low && edge < high))(finite);
   const median = quantileSorted(finite, 0.5);
   const shown = [...(median === undefined ? [] : [{ value: median, label: "median" }]), ...marks];
   const floor = y.scale === "log" ? 0.8 : 0;

@@ -1,8 +1,12 @@
 export type { AxisOptions } from "./axes.ts";
+export { type Bar, type BarChartOptions, type BarSeries, barChart } from "./bar-chart.ts";
 export { saveChart } from "./file.ts";
 export type { ChartOptions } from "./frame.ts";
 export { type HistogramOptions, histogram } from "./histogram.ts";
 export { type LineChartOptions, type LineSeries, lineChart } from "./line-chart.ts";
 export { Markup, markup, type Piece } from "./markup.ts";
+export { type RadarAxis, type RadarSeries, radarChart } from "./radar-chart.ts";
+export { linearRegression, type Regression } from "./regression.ts";
+export { type Dot, type ScatterChartOptions, scatterChart } from "./scatter-chart.ts";
 export type { Point } from "./series.ts";
 export type { Theme } from "./theme.ts";

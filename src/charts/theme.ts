@@ -56,6 +56,8 @@ const rulesOf = (within: string, { ground, text, quiet, grid, axis, series }: Co
     `.quiet{fill:${quiet}}`,
     `.grid{stroke:${grid}}`,
     `.axis{stroke:${axis}}`,
+    `.trend{stroke:${quiet}}`,
+    `.whisker{stroke:${text};stroke-opacity:.7}`,
     ...series.map((colour, index) => `.line.s${index}{stroke:${colour}}`),
     ...series.map((colour, index) => `.fill.s${index}{fill:${colour}}`),
   ]
