@@ -15,6 +15,8 @@ export interface Outcome {
   readonly credit: number;
   /** What the parser read from the answer; undefined where it could read nothing, which counts as wrong. */
   readonly parsed?: string | undefined;
+  /** The right answer in words, for those who read reports: "no", "B. Mars", "red | dark red". */
+  readonly truth?: string | undefined;
   /** Questions that are resampled together: rotations of one, two about one image. Its own id when left out. */
   readonly group?: string;
   readonly labels?: Readonly<Record<string, string>>;
