@@ -1,0 +1,49 @@
+import type { Metric, Outcome } from "../benchmark.ts";
+
+export interface AccuracyOptions {
+  /** "accuracy" when left out. */
+  readonly name?: string;
+  /** Digits after the point; 2 when left out. */
+  readonly digits?: number;
+  /** The labels to split by; all when left out. */
+  readonly labels?: readonly string[];
+}
+
+interface Sum {
+  credit: number;
+  count: number;
+}
+
+const add = (sum: Sum, credit: number): void => {
+  sum.credit += credit;
+  sum.count++;
+};
+
+/**
+ * Mean credit in percent, of all outcomes and then of each value of each label: "accuracy", "accuracy/adversarial".
+ * Different labels have different values.
+ */
+export function accuracyByLabel(outcomes: readonly Outcome[], options: AccuracyOptions = {}): Metric[] {
+  const { name = "accuracy", digits = 2 } = options;
+  const total: Sum = { credit: 0, count: 0 };
+  const slices = new Map<string, Sum>();
+  for (const { credit, labels = {} } of outcomes) {
+    add(total, credit);
+    for (const label of options.labels ?? Object.keys(labels)) {
+      const value = labels[label];
+      if (value === undefined) continue;
+      const sum = slices.get(value) ?? { credit: 0, count: 0 };
+      slices.set(value, sum);
+      add(sum, credit);
+    }
+  }
+  const metric = (slice: string, { credit, count }: Sum): Metric => ({
+    name: slice,
+    value: count === 0 ? 0 : (100 * credit) / count,
+    count,
+    digits,
+  });
+  // Sorted, so that resampled outcomes give the same order.
+  const values = [...slices.keys()].sort();
+  return [metric(name, total), ...values.map((value) => metric(`${name}/${value}`, slices.get(value)!))];
+}

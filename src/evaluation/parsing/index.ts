@@ -1,0 +1,16 @@
+export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
+export { leadingLetter, statedLetter } from "./letter.ts";
+export { pythonFloat } from "./python-number.ts";
+export { question } from "./question.ts";
+export { remember } from "./remember.ts";
+export {
+  chineseLetterSuffix,
+  letteredOptions,
+  letterSuffix,
+  letters,
+  shortAnswerSuffix,
+  unanswerableSuffix,
+} from "./response-format.ts";
+export { roundHalfEven } from "./round.ts";
+export { textVqaCredit, vqaCredit } from "./vqa-accuracy.ts";
+export { normalizeEvalAiAnswer, normalizeVqaAnswer } from "./vqa-normalizer.ts";
