@@ -1,6 +1,6 @@
 export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
 export { leadingLetter, statedLetter } from "./letter.ts";
-export { pythonFloat } from "./python-number.ts";
+export { pythonFloat, pythonFloatText } from "./python-number.ts";
 export { question } from "./question.ts";
 export { remember } from "./remember.ts";
 export {
