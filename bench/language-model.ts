@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeSafetensors } from "../src/checkpoint/index.ts";
-import { packShared } from "../src/data/index.ts";
+import { packSamples } from "../src/data/index.ts";
 import { loadBuiltin } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
@@ -91,11 +91,11 @@ const captions = Array.from({ length: BATCH }, (_, row) =>
   Array.from({ length: 8 + ((row * 5) % 13) }, (_, i) => 200 + ((row * 131 + i * 7919) % 40_000)),
 );
 const features = keep(randn([BATCH, visionTower.tokens, visionTower.hiddenSize], generator));
-const packed = packShared(
-  captions.map((ids) => ({
-    prefix: Array<number>(visionTower.tokens).fill(imageTokenId),
-    continuations: [ids],
-  })),
+const packed = packSamples(
+  captions.map((ids) => {
+    const image = Array<number>(visionTower.tokens).fill(imageTokenId);
+    return { inputIds: [...image, ...ids], labels: [...image.map(() => -100), ...ids], branches: [] };
+  }),
   BATCH / 2,
 );
 using optimizer = new AdamW([{ parameters: projector.namedParameters(), learningRate: 0, weightDecay: 0 }]);

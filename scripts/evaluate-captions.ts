@@ -11,7 +11,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createProgress } from "../src/cli/index.ts";
-import { type CaptionedImage, captionedImages, readRows } from "../src/data/index.ts";
+import { imagesOfRow, readRows } from "../src/data/index.ts";
 import { evaluateCaptions } from "../src/evaluation/index.ts";
 import { generateBatch } from "../src/generation/index.ts";
 import { loadPretrained, type PretrainedLlava } from "../src/models/index.ts";
@@ -49,13 +49,21 @@ const { rows, images: folder } = options;
 if (rows === undefined || folder === undefined) throw new Error("--rows and --images are needed");
 
 using pretrained = await loadPretrained(await resolveModel(options.model), { dtype: options.dtype as DType });
-const images = captionedImages(await readRows(rows));
+interface CaptionedImage {
+  readonly image: string;
+  readonly captions: readonly string[];
+}
+const byImage = Map.groupBy(await readRows(rows), (row) => imagesOfRow(row)[0]!);
+const images: CaptionedImage[] = [...byImage].map(([image, of]) => ({
+  image,
+  captions: of.map(({ conversations }) => conversations[1]!.value),
+}));
 const prompt = promptIds(pretrained);
 
 const lossImages = images.slice(0, Number(options["loss-images"]));
 const loss = await meanLosses(lossImages);
 const predictions = await captions(images);
-const references = new Map(images.map(({ image, captions }) => [image, captions.map(({ text }) => text)]));
+const references = new Map(images.map(({ image, captions }) => [image, captions]));
 const { scores } = evaluateCaptions(predictions, references);
 if (options.out !== undefined)
   writeFileSync(options.out, `${JSON.stringify(Object.fromEntries(predictions), null, 1)}\n`);
@@ -117,7 +125,7 @@ async function meanLosses(chosen: readonly CaptionedImage[]): Promise<{ own: num
   using projected = inference(() => cat(parts));
   const sums = { own: 0, other: 0, tokens: 0 };
   for (const [i, { captions }] of chosen.entries()) {
-    const text = captions[0]!.text;
+    const text = captions[0]!;
     const target =
       end === undefined ? tokenizer.encode(text + options.end) : [...tokenizer.encode(text), end];
     const ids = [...prompt, ...target];

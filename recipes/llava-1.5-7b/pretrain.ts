@@ -3,7 +3,7 @@ import { recipe } from "../../src/training/index.ts";
 /** Stage 1 of LLaVA-1.5 (arXiv 2310.03744, table 9): the two-layer projector alone, one pass over LCS-558K. */
 export default recipe({
   model: "llava-hf/llava-1.5-7b-hf",
-  data: { end: "\n", maxCaptionTokens: 1472, onBadRow: "skip" },
+  data: { template: "plain", maxTokens: 2048, onBadRow: "skip", onLongRow: "truncate" },
   optimizer: { learningRate: 1e-3, weightDecay: 0 },
   schedule: { type: "cosine", warmupRatio: 0.03 },
   batchSize: 256,

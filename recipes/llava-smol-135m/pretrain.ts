@@ -7,22 +7,10 @@ import { recipe } from "../../src/training/index.ts";
 export default recipe({
   model: "llava-smol-135m",
   data: {
-    captionsPerImage: 2,
+    template: "plain",
+    answerEnd: "<|im_end|>",
+    rowsPerImage: 2,
     flips: true,
-    end: "<|im_end|>",
-    // One image in ten comes with a question, so that the projector serves the chat template too.
-    questions: [
-      "What is in this photo?",
-      "What is in this image?",
-      "Describe this image.",
-      "Describe the photo in one sentence.",
-      "What do you see in the picture?",
-      "What is happening in this picture?",
-      "Give a short caption of this image.",
-      "Write a caption for this photo.",
-      "What does the image show?",
-    ],
-    questionRatio: 0.1,
   },
   optimizer: { learningRate: 1e-3 },
   schedule: { type: "cosine", warmupRatio: 0.03 },

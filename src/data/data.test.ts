@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import fc from "fast-check";
-import { CaptionGroups, captionedImages } from "./captioned-images.ts";
 import { flickrRows } from "./flickr8k.ts";
+import { ImageGroups } from "./image-groups.ts";
 import { permutation } from "./random.ts";
 import { readRows } from "./rows.ts";
 import { EpochSampler } from "./sampler.ts";
@@ -49,11 +49,6 @@ describe("rows", () => {
     await assert.rejects(readRows(write("cut.jsonl", '{"id": 1}\n{"id"')), /cut\.jsonl:2: not valid JSON/);
     await assert.rejects(readRows(join(folder, "none.json")), /none\.json: cannot be read/);
   });
-
-  test("with several turns are no captions", () => {
-    const long = { ...row("x", "x.jpg", "y"), conversations: [...row("", "", "").conversations].reverse() };
-    assert.throws(() => captionedImages([long]), /row x: captioning needs/);
-  });
 });
 
 describe("Flickr8k's text files", () => {
@@ -81,33 +76,35 @@ describe("Flickr8k's text files", () => {
   });
 });
 
-describe("groups of captions", () => {
-  const images = captionedImages(
-    [1, 5, 2].flatMap((count, image) =>
-      Array.from({ length: count }, (_, i) => row(`${image}#${i}`, `${image}.jpg`, `caption ${i}`)),
-    ),
-  );
+describe("groups of rows about an image", () => {
+  // Images with 1, 5 and 2 rows, mixed up, and two rows without one.
+  const images = ["b", "a", undefined, "b", "c", "b", undefined, "b", "c", "b"];
+  const imageOf = (row: number) => images[row];
 
-  test("hold every caption once an epoch, whatever their size", () => {
+  test("hold every row once an epoch, whatever their size", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.nat(1000), fc.nat(50), (size, seed, epoch) => {
-        const groups = new CaptionGroups(images, size);
+        const groups = new ImageGroups(images.length, imageOf, size);
         const drawn = Array.from({ length: groups.count }, (_, i) => groups.at(i, epoch, seed));
-        assert.ok(drawn.every(({ captions }) => captions.length >= 1 && captions.length <= size));
-        assert.ok(drawn.every(({ image, captions }) => captions.every(({ id }) => image.startsWith(id[0]!))));
-        const ids = drawn.flatMap(({ captions }) => captions.map(({ id }) => id));
-        assert.deepEqual(ids.sort(), images.flatMap(({ captions }) => captions.map(({ id }) => id)).sort());
+        for (const rows of drawn) {
+          assert.ok(rows.length >= 1 && rows.length <= size);
+          assert.ok(rows.every((row) => imageOf(row) === imageOf(rows[0]!)));
+          assert.ok(
+            rows.length === 1 || imageOf(rows[0]!) !== undefined,
+            "rows without an image stand alone",
+          );
+        }
+        assert.deepEqual(
+          drawn.flat().sort((a, b) => a - b),
+          [...images.keys()],
+        );
       }),
     );
   });
 
-  test("meet other captions in another epoch", () => {
-    const groups = new CaptionGroups(images, 2);
-    const first = (epoch: number) =>
-      groups
-        .at(1, epoch, 0)
-        .captions.map(({ id }) => id)
-        .join();
+  test("meet other rows in another epoch", () => {
+    const groups = new ImageGroups(images.length, imageOf, 2);
+    const first = (epoch: number) => groups.at(0, epoch, 0).join();
     assert.ok(new Set(Array.from({ length: 20 }, (_, epoch) => first(epoch))).size > 5);
   });
 });

@@ -4,11 +4,11 @@ import { describeIssues, readDataFile } from "../json.ts";
 
 const rowSchema = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
-  image: z.string().optional(),
+  image: z.union([z.string(), z.array(z.string())]).optional(),
   conversations: z.array(z.object({ from: z.enum(["human", "gpt"]), value: z.string() })).min(1),
 });
 
-/** One sample in LLaVA's own form: turns alternate, `<image>` in the text marks where the image stands. */
+/** One sample in LLaVA's own form: turns alternate, `<image>` in the text marks where an image stands. */
 export type LlavaRow = z.infer<typeof rowSchema>;
 
 /** Reads a JSON array or JSON lines of LLaVA rows. Throws `data` naming the file and the row. */

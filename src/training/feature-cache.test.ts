@@ -7,12 +7,13 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
+import type { LlavaError } from "../errors.ts";
 import { loadCheckpoint } from "../models/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { stack, type Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { frozenTower, LiveFeatures } from "./features.ts";
-import { prepareStageOne } from "./stage-one.ts";
+import { prepareStage } from "./stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-features-"));
 const cache = join(folder, "cache");
@@ -35,7 +36,7 @@ async function options(names: readonly string[], mirrored = false) {
   return { ...common, cache, towerId: "tiny", dtype: "float32" as const, images: names, mirrored };
 }
 
-const whole = (rows: readonly (Tensor | undefined)[]): Tensor => stack(rows.map((row) => row!));
+const whole = (rows: readonly (Tensor | LlavaError)[]): Tensor => stack(rows as Tensor[]);
 
 describe("the feature cache", () => {
   test("holds what the tower gives, mirrored images too", async () => {
@@ -104,13 +105,22 @@ describe("an image that cannot be decoded", () => {
     writeFileSync(path, JSON.stringify([...images, "broken.png", "missing.png"].map(row)));
     return path;
   };
-  const data = (onBadRow: "error" | "skip") => ({ rows: rows(), images: folder, end: "</s>", onBadRow });
+  const data = (onBadRow: "error" | "skip") => ({
+    rows: rows(),
+    images: folder,
+    template: "plain",
+    answerEnd: "</s>",
+    onBadRow,
+  });
 
   test("is an error that names its row", async () => {
     const recipe = squaresRecipe(folder, { data: data("error") });
-    await assert.rejects(prepareStageOne(recipe, quiet), /row of missing\.png: .*does not exist \(1 such/);
+    await assert.rejects(prepareStage(recipe, quiet), /row of missing\.png: .*does not exist \(1 unusable/);
     writeFileSync(join(folder, "missing.png"), "there, but damaged");
-    await assert.rejects(prepareStageOne(recipe, quiet), /2 unusable rows, the first row of broken\.png/);
+    await assert.rejects(
+      prepareStage(recipe, quiet),
+      /row of broken\.png: .*cannot be decoded \(2 unusable rows/,
+    );
     rmSync(join(folder, "missing.png"));
   });
 
@@ -120,7 +130,7 @@ describe("an image that cannot be decoded", () => {
       const features = { cache: store, dtype: "float32" as const };
       const recipe = squaresRecipe(folder, { data: data("skip"), features, batchSize: images.length + 1 });
       const report = (line: string) => void lines.push(line);
-      using stage = await prepareStageOne(recipe, { ...quiet, report });
+      using stage = await prepareStage(recipe, { ...quiet, report });
       const [batch] = await stage.source.next();
       assert.ok(batch!.samples.every((id) => !id.includes("broken") && !id.includes("missing")));
       assert.ok(batch!.samples.length >= images.length);
@@ -142,10 +152,7 @@ describe("an image that cannot be decoded", () => {
       features,
       batchSize: images.length + 1,
     });
-    using stage = await prepareStageOne(recipe, quiet);
-    await assert.rejects(
-      stage.source.next(),
-      /found\.json: row row of broken\.png: broken\.png cannot be decoded/,
-    );
+    using stage = await prepareStage(recipe, quiet);
+    await assert.rejects(stage.source.next(), /found\.json: row row of broken\.png: .*broken\.png/);
   });
 });

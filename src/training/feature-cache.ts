@@ -76,8 +76,12 @@ export class FeatureCache implements FeatureSource {
     return new FeatureCache(images, shards, unusable);
   }
 
-  load(views: readonly ImageView[]): Promise<(Tensor | undefined)[]> {
-    return Promise.resolve(views.map((view) => this.#row(view)));
+  load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
+    const rows = views.map((view) => {
+      const row = this.#row(view);
+      return row ?? new LlavaError("image", `${view.image} cannot be decoded`);
+    });
+    return Promise.resolve(rows);
   }
 
   isUnusable(image: string): boolean {
@@ -155,7 +159,7 @@ async function writeShard(
     if (signal?.aborted) throw new LlavaError("aborted", "stopped while computing features");
     const views = images.slice(start, start + batchSize).map((image) => ({ image, mirrored }));
     const features = await live.load(views);
-    rows.push(...features.map((row) => row?.to(dtype)));
+    rows.push(...features.map((row) => (row instanceof LlavaError ? undefined : row.to(dtype))));
     bar.increment(views.length);
   }
   scope(() => {

@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { PooledTower, type VisionTower } from "../models/index.ts";
-import { decodeImage, type ImageProcessorConfig, preprocess } from "../processing/image/index.ts";
+import { type Llava, PooledTower, type VisionTower } from "../models/index.ts";
+import {
+  decodeImage,
+  type ImageProcessorConfig,
+  type PixelValues,
+  preprocess,
+} from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
 
 /** An image of the data as a step sees it. */
@@ -10,11 +15,38 @@ export interface ImageView {
   readonly mirrored: boolean;
 }
 
-/** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
-export interface FeatureSource {
-  /** [tokens, C] for each view; undefined for an image that cannot be decoded. */
-  load(views: readonly ImageView[]): Promise<(Tensor | undefined)[]>;
+/** What a batch holds of its images, and what becomes of it in the loss. */
+export interface ImageInputs {
+  /** Feature rows of an image. */
+  readonly tokens: number;
+  /** A tensor for each view, the caller's to dispose of; an error for an image that cannot be decoded. */
+  load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]>;
+  /** N loaded tensors, stacked → features of the tower [N, tokens, C] */
+  encode(images: Tensor): Tensor;
 }
+
+/** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
+export type FeatureSource = Pick<ImageInputs, "load">;
+
+/** A frozen tower: batches hold its features. */
+export const frozenInputs = (source: FeatureSource, tower: FrozenTower): ImageInputs => ({
+  tokens: tower.tokens,
+  load: (views) => source.load(views),
+  encode: (images) => tower.finish(images.to("float32")),
+});
+
+/** A tower that learns: batches hold pixel values [3, H, W]. */
+export const pixelInputs = (model: Llava, processor: ImageProcessorConfig, folder: string): ImageInputs => ({
+  tokens: model.visionTower.tokens,
+  load: (views) =>
+    Promise.all(
+      views.map(async ({ image, mirrored }) => {
+        const pixels = await decodePixels(join(folder, image), processor);
+        return pixels instanceof LlavaError ? pixels : pixelTensor(pixels, mirrored);
+      }),
+    ),
+  encode: (images) => model.encodeImages(images),
+});
 
 /** A frozen tower in two parts: what is worth keeping, and the standardisation that may change with the data. */
 export interface FrozenTower {
@@ -57,38 +89,49 @@ export class LiveFeatures implements FeatureSource {
     this.#options = options;
   }
 
-  async load(views: readonly ImageView[]): Promise<(Tensor | undefined)[]> {
+  async load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
     const { tower, processor, folder, batchSize } = this.#options;
-    const loaded: (Tensor | undefined)[] = [];
+    const loaded: (Tensor | LlavaError)[] = [];
     for (let start = 0; start < views.length; start += batchSize) {
       const chunk = views.slice(start, start + batchSize);
       const pixels = await Promise.all(
         chunk.map(({ image }) => decodePixels(join(folder, image), processor)),
       );
-      const good = chunk.flatMap((view, i) => (pixels[i] ? [{ view, pixels: pixels[i] }] : []));
+      const good = chunk.flatMap(({ mirrored }, i) => {
+        const decoded = pixels[i]!;
+        return decoded instanceof LlavaError ? [] : [{ decoded, mirrored }];
+      });
       const features = scope(() =>
         noGrad(() => {
           if (good.length === 0) return [];
-          const values = good.map(({ pixels: { data, height, width }, view }) => {
-            const value = fromTyped(data, { dtype: "float32", shape: [3, height, width] });
-            return view.mirrored ? aten.flip(value, [2]) : value;
-          });
-          const rows = tower.extract(stack(values));
+          const rows = tower.extract(
+            stack(good.map(({ decoded, mirrored }) => pixelTensor(decoded, mirrored))),
+          );
           return good.map((_, i) => rows.select(0, i).clone());
         }),
       );
       let next = 0;
-      loaded.push(...pixels.map((each) => (each ? features[next++] : undefined)));
+      loaded.push(...pixels.map((each) => (each instanceof LlavaError ? each : features[next++]!)));
     }
     return loaded;
   }
 }
 
-async function decodePixels(path: string, processor: ImageProcessorConfig) {
+async function decodePixels(
+  path: string,
+  processor: ImageProcessorConfig,
+): Promise<PixelValues | LlavaError> {
   try {
     return preprocess(await decodeImage(path), processor);
   } catch (error) {
-    if (error instanceof LlavaError && error.code === "image") return undefined;
+    if (error instanceof LlavaError && error.code === "image") return error;
     throw error;
   }
+}
+
+function pixelTensor({ data, height, width }: PixelValues, mirrored: boolean): Tensor {
+  return scope(() => {
+    const values = fromTyped(data, { dtype: "float32", shape: [3, height, width] });
+    return mirrored ? aten.flip(values, [2]) : values;
+  });
 }

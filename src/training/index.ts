@@ -1,6 +1,6 @@
 export { latestCheckpoint, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-export { type CaptionBatch, CaptionObjective } from "./objectives/caption.ts";
 export type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
+export { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 export { type Override, parseOverrides } from "./overrides.ts";
 export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
 export { type RunOptions, type RunResult, runRecipe } from "./run.ts";

@@ -19,7 +19,7 @@ describe("a recipe", () => {
       { rate: optimizer.learningRate, decay: optimizer.weightDecay, schedule, batchSize, epochs },
       { rate: 1e-3, decay: 0, schedule: { type: "cosine", warmupRatio: 0.03 }, batchSize: 256, epochs: 1 },
     );
-    assert.equal(resolve(small, []).data.end, "<|im_end|>");
+    assert.equal(resolve(small, []).data.answerEnd, "<|im_end|>");
   });
 
   test("says which fields are missing, by their paths", () => {
@@ -33,7 +33,7 @@ describe("a recipe", () => {
   test("with a misspelt field is refused, naming the nearest one", () => {
     for (const [fields, expected] of [
       [{ optimiser: {} }, /no field "optimiser"; did you mean "optimizer"/],
-      [{ data: { end: "x", flip: true } }, /no field "data.flip"; did you mean "data.flips"/],
+      [{ data: { template: "plain", flip: true } }, /no field "data.flip"; did you mean "data.flips"/],
       [{ learningRate: 1 }, /no field "learningRate"; did you mean "optimizer.learningRate"/],
     ] as const)
       assert.throws(() => resolve({ ...small, ...fields } as RecipeFields, []), expected);
@@ -58,7 +58,7 @@ describe("an override", () => {
     const { learningRate } = small.optimizer;
     const recipe = resolve(small, [
       ...words,
-      "--data.end",
+      "--data.answerEnd",
       "\n",
       "--schedule.type",
       "linear",
@@ -67,7 +67,7 @@ describe("an override", () => {
     assert.equal(recipe.optimizer.learningRate, 1e-4);
     assert.deepEqual(recipe.optimizer.betas, [0.8, 0.9]);
     assert.equal(recipe.data.flips, true);
-    assert.equal(recipe.data.end, "\n");
+    assert.equal(recipe.data.answerEnd, "\n");
     assert.deepEqual([recipe.seed, recipe.schedule.type, recipe.maxSteps], [7, "linear", 9]);
     assert.equal(small.optimizer.learningRate, learningRate, "the recipe itself is not changed");
   });

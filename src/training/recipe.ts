@@ -4,6 +4,8 @@ import { describeIssues } from "../json.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
+/** In the order of the figure. */
+export const trainableParts = ["visionTower", "projector", "languageModel"] as const;
 const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
 
 const recipeSchema = z.strictObject({
@@ -11,33 +13,42 @@ const recipeSchema = z.strictObject({
   model: z.string(),
   /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
   tokensPerSide: count.optional(),
-  /** Whether the projector starts from random weights, or from the model's own. */
-  projector: z.enum(["fresh", "loaded"]).default("fresh"),
-  /** Stage 1: the answer is the image's caption, in the plain template. */
-  objective: z.literal("caption").default("caption"),
+  /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file that a run wrote. */
+  projector: z.string().min(1).default("fresh"),
   /** The parts that learn; all others are frozen. */
-  train: z
-    .array(z.enum(["projector"]))
-    .min(1)
-    .default(["projector"]),
+  train: z.array(z.enum(trainableParts)).min(1).default(["projector"]),
+  /** Adapters that learn in place of the language model's own weights (arXiv 2106.09685). */
+  lora: z
+    .strictObject({
+      rank: count,
+      alpha: z.number().positive(),
+      dropout: z.number().min(0).lt(1).default(0),
+      /** Names of the linear layers that get one. */
+      targets: z
+        .array(z.string())
+        .min(1)
+        .default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+    })
+    .optional(),
   data: z.strictObject({
     /** JSON or JSON lines of LLaVA rows. */
     rows: filled,
     /** Folder that the rows' image names are relative to. */
     images: filled,
-    /** Captions of one image that share its tokens in a step; the number of samples stays `batchSize`. */
-    captionsPerImage: count.default(1),
+    /** Name of a conversation template; the model's own when left out. "plain": the bare image, then the answer. */
+    template: z.string().optional(),
+    /** What ends an answer in place of the template's own ending: a special token of the model, or text such as a newline. */
+    answerEnd: z.string().min(1).optional(),
+    /** Rows about one image that share its tokens in a step; the number of rows in it stays `batchSize`. */
+    rowsPerImage: count.default(1),
     /** Whether half of the images, drawn anew each epoch, are seen mirrored. */
     flips: z.boolean().default(false),
-    /** Questions that ask for the caption, in the model's chat template; the other captions follow the bare image. */
-    questions: z.array(z.string().min(1)).default([]),
-    /** Share of the images that come with a question. */
-    questionRatio: z.number().min(0).max(1).default(0),
-    /** What ends a caption: a special token of the model, or plain text such as a newline. */
-    end: z.string().min(1),
-    /** Longest caption, tokens; longer rows are an error or skipped as `onBadRow` says. */
-    maxCaptionTokens: count.default(256),
+    /** Longest row, tokens with those of its images. */
+    maxTokens: count.default(2048),
+    /** What becomes of a row that cannot be used. */
     onBadRow: z.enum(["error", "skip"]).default("error"),
+    /** What becomes of a row that is too long: "truncate" takes turns off its end. */
+    onLongRow: z.enum(["error", "skip", "truncate"]).default("error"),
   }),
   evaluation: z
     .strictObject({
@@ -45,7 +56,8 @@ const recipeSchema = z.strictObject({
       images: filled,
       /** The first so many images of the rows. */
       count: count.default(100),
-      captionsPerImage: count.default(1),
+      /** Rows of each. */
+      rowsPerImage: count.default(1),
       /** Steps between evaluations; there is one at the start and one at the end as well. */
       every: count.default(100),
     })
@@ -61,6 +73,10 @@ const recipeSchema = z.strictObject({
     .prefault({}),
   optimizer: z.strictObject({
     learningRate: z.number().positive(),
+    /** Of the projector, where it differs. */
+    projectorLearningRate: z.number().positive().optional(),
+    /** Of the vision tower, where it differs. */
+    visionTowerLearningRate: z.number().positive().optional(),
     betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
     epsilon: z.number().positive().default(1e-8),
     weightDecay: z.number().min(0).default(0),
@@ -72,7 +88,7 @@ const recipeSchema = z.strictObject({
       warmupRatio: z.number().min(0).max(1).default(0.03),
     })
     .prefault({}),
-  /** Captions in a step, over all its micro-batches. */
+  /** Rows in a step, over all its micro-batches. */
   batchSize: count,
   /** Micro-batches that a step is computed in. */
   accumulation: count.default(1),
@@ -82,7 +98,7 @@ const recipeSchema = z.strictObject({
   /** Ends the run, and the schedule, earlier than `epochs` would. */
   maxSteps: count.optional(),
   maxGradientNorm: z.number().positive().default(1),
-  /** Of the frozen language model; what is trained stays in float32. */
+  /** What is computed in, and what frozen weights are kept in; what is trained stays in float32. */
   dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
   device: z.string().default("cpu"),
   seed: z.int().min(0).default(0),

@@ -10,9 +10,9 @@ import { RunLog, stepLog } from "./callbacks/log.ts";
 import { lossGuard } from "./callbacks/loss-guard.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
 import { latestCheckpoint, type RunState } from "./checkpoint.ts";
-import type { CaptionBatch } from "./objectives/caption.ts";
+import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
-import { prepareStageOne, type StageOne, type Surroundings } from "./stage-one.ts";
+import { prepareStage, type Stage, type Surroundings } from "./stage.ts";
 import { train } from "./trainer.ts";
 
 const schedules = { cosine: cosineSchedule, linear: linearSchedule, constant: constantSchedule };
@@ -26,11 +26,11 @@ export interface RunResult {
   /** Steps done, and of how many. */
   readonly step: number;
   readonly totalSteps: number;
-  /** The trained projector; absent when the run was stopped before its end. */
-  readonly projector: string | undefined;
+  /** What was trained; absent when the run was stopped before its end. */
+  readonly result: string | undefined;
 }
 
-/** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, checkpoints/ and projector.safetensors. */
+/** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, checkpoints/ and the result. */
 export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<RunResult> {
   const { report, progress, signal } = options;
   const { output } = recipe;
@@ -42,11 +42,12 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     });
   if (saved) requireSameRecipe(saved.recipe as Recipe, recipe, output);
 
-  using stage = await prepareStageOne(recipe, options);
+  using stage = await prepareStage(recipe, options);
   makeFolder(output); // not before: a recipe that cannot run leaves nothing behind
-  const { source, objective, generator, trainable, measured } = stage;
-  const { learningRate, weightDecay, betas, epsilon } = recipe.optimizer;
-  using optimizer = new AdamW([{ parameters: trainable, learningRate, weightDecay }], { betas, epsilon });
+  const { source, objective, generator, groups, measured } = stage;
+  const { learningRate, betas, epsilon } = recipe.optimizer;
+  using optimizer = new AdamW(groups, { betas, epsilon });
+  const trainable = new Map(groups.flatMap(({ parameters }) => [...parameters]));
   const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
   if (saved) restore(saved, stage, optimizer);
   const weights = new Map([...trainable, ...measured]);
@@ -62,7 +63,7 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
   writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
   const log = new RunLog(join(output, "log.jsonl"), saved?.step ?? 0);
   report(
-    `${count(trainable)} weights to train, ${source.groupsPerStep} images a step, ` +
+    `${count(trainable)} weights to train, ${recipe.batchSize} rows a step, ` +
       `${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
   );
   const heldOut = (step: number): void => {
@@ -93,38 +94,37 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     ],
     ...(signal && { signal }),
   });
-  if (step < totalSteps) return { step, totalSteps, projector: undefined };
-  const projector = join(output, "projector.safetensors");
-  writeSafetensors(projector, weights, { format: "pt", recipe: JSON.stringify(recipe), step: String(step) });
-  return { step, totalSteps, projector };
+  if (step < totalSteps) return { step, totalSteps, result: undefined };
+  const result = join(
+    output,
+    recipe.train.join() === "projector" ? "projector.safetensors" : "trained.safetensors",
+  );
+  writeSafetensors(result, weights, { format: "pt", recipe: JSON.stringify(recipe), step: String(step) });
+  return { step, totalSteps, result };
 }
 
-function restore(
-  saved: RunState,
-  { trainable, measured, source, generator }: StageOne,
-  optimizer: AdamW,
-): void {
+function restore(saved: RunState, { groups, measured, source, generator }: Stage, optimizer: AdamW): void {
   noGrad(() => {
-    for (const [name, tensor] of [...trainable, ...measured]) {
+    for (const [name, tensor] of [...groups.flatMap(({ parameters }) => [...parameters]), ...measured]) {
       const stored = saved.weights.get(name);
       if (!stored) throw new LlavaError("checkpoint", `the checkpoint of step ${saved.step} lacks ${name}`);
       tensor.copy_(stored);
     }
   });
   optimizer.load(saved.optimizer);
-  source.state = saved.source as StageOne["source"]["state"];
+  source.state = saved.source as Stage["source"]["state"];
   scope(() => generator.setState(fromTyped(saved.generator, { dtype: "uint8" })));
 }
 
 /** How much the loss rises when every image's features are exchanged for its neighbour's: 0 if they are not looked at. */
-function evaluateMismatched({ objective, heldOut }: StageOne): number {
+function evaluateMismatched({ objective, heldOut }: Stage): number {
   const exchanged = heldOut.map(
-    (batch): CaptionBatch => ({ ...batch, features: aten.roll(batch.features, [1], [0]) }),
+    (batch): SupervisedBatch => ({ ...batch, images: batch.images && aten.roll(batch.images, [1], [0]) }),
   );
   try {
     return evaluate(objective, exchanged);
   } finally {
-    for (const { features } of exchanged) features.dispose();
+    for (const { images } of exchanged) images?.dispose();
   }
 }
 

@@ -24,7 +24,7 @@ import { aten, liveTensors } from "../torch/index.ts";
 import { evaluate } from "./callbacks/evaluation.ts";
 import type { RecipeFields } from "./recipe.ts";
 import { runRecipe } from "./run.ts";
-import { prepareStageOne } from "./stage-one.ts";
+import { prepareStage } from "./stage.ts";
 import { type StepMetrics, train } from "./trainer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-training-"));
@@ -52,7 +52,7 @@ const resultOf = (run: string): Buffer => {
 describe("learning", () => {
   test("brings the loss below what is possible without looking at the image", async () => {
     const evaluation = { rows: testRows, images: folder };
-    using stage = await prepareStageOne(recipeFor("colours", { evaluation }), quiet);
+    using stage = await prepareStage(recipeFor("colours", { evaluation }), quiet);
     const { objective, source, heldOut } = stage;
     const { projector, languageModel } = stage.pretrained.model;
     // The tiny language model is random: with the projector alone it could not even learn the words.
@@ -71,7 +71,7 @@ describe("learning", () => {
     const tokens = heldOut.reduce((sum, { units }) => sum + units, 0);
     const blind = (images * Math.log(4)) / tokens;
     const loss = evaluate(objective, heldOut);
-    const exchanged = heldOut.map((batch) => ({ ...batch, features: aten.roll(batch.features, [2], [0]) }));
+    const exchanged = heldOut.map((batch) => ({ ...batch, images: aten.roll(batch.images!, [2], [0]) }));
     const mismatched = evaluate(objective, exchanged);
     assert.ok(loss < 0.3 * blind, `${loss}; without the images ${blind}`);
     assert.ok(mismatched > 2 * blind, `${mismatched} with other images; without images ${blind}`);
@@ -81,13 +81,13 @@ describe("learning", () => {
     const gradients: number[][] = [];
     const parts: number[] = [];
     for (const accumulation of [1, 3]) {
-      using stage = await prepareStageOne(recipeFor("parts", { accumulation, batchSize: 7 }), quiet);
-      const { objective, source, trainable } = stage;
-      using optimizer = new AdamW([{ parameters: trainable, learningRate: 1e-2, weightDecay: 0 }]);
+      using stage = await prepareStage(recipeFor("parts", { accumulation, batchSize: 7 }), quiet);
+      const { objective, source, groups } = stage;
+      using optimizer = new AdamW(groups);
       const collect = {
         beforeUpdate: (_: unknown, { units }: StepMetrics) => {
           parts.push(units);
-          gradients.push([...trainable.values()].flatMap((weight) => weight.grad!.toNumbers()));
+          gradients.push(optimizer.parameters().flatMap((weight) => weight.grad!.toNumbers()));
         },
       };
       const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 1 };
@@ -101,14 +101,14 @@ describe("learning", () => {
   });
 
   test("changes the projector alone, and keeps no tensors from step to step", async () => {
-    using stage = await prepareStageOne(recipeFor("frozen"), quiet);
-    const { objective, source, trainable, pretrained } = stage;
+    using stage = await prepareStage(recipeFor("frozen"), quiet);
+    const { objective, source, groups, pretrained } = stage;
     const frozen = [pretrained.model.visionTower, pretrained.model.languageModel].flatMap((part) =>
       part.parameters(),
     );
     const bytesOf = () => frozen.map((weight) => Buffer.from(weight.toBytes()).toString("base64"));
     const before = bytesOf();
-    using optimizer = new AdamW([{ parameters: trainable, learningRate: 1e-2, weightDecay: 0 }]);
+    using optimizer = new AdamW(groups);
     const live: number[] = [];
     const count = { afterStep: () => void live.push(liveTensors()) };
     const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 4 };
@@ -145,7 +145,7 @@ describe("a run", () => {
     });
     const recipe = recipeFor("stopped", { checkpoint: { every: 100 } });
     const stopped = await runRecipe(recipe, { ...quiet, progress, signal: stop.signal });
-    assert.deepEqual(stopped, { step: 5, totalSteps: 12, projector: undefined });
+    assert.deepEqual(stopped, { step: 5, totalSteps: 12, result: undefined });
     await runRecipe(recipe, { ...quiet, resume: true });
     await runRecipe(recipeFor("unstopped"), quiet);
     assert.deepEqual(resultOf("stopped"), resultOf("unstopped"));

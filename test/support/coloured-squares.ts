@@ -37,7 +37,7 @@ export async function drawSquares(folder: string, name: string, perColour: numbe
 export function squaresRecipe(folder: string, fields: Partial<RecipeFields> = {}): Recipe {
   return resolveRecipe({
     model: fileURLToPath(new URL("../fixtures/llava/llama", import.meta.url)),
-    data: { rows: join(folder, "train.json"), images: folder, end: "</s>" },
+    data: { rows: join(folder, "train.json"), images: folder, template: "plain", answerEnd: "</s>" },
     features: { cache: join(folder, "features"), dtype: "float32" },
     optimizer: { learningRate: 1e-2 },
     batchSize: 8,

@@ -38,7 +38,7 @@ Example:
         signal: AbortSignal.any([signal(), stop.signal]),
         resume: options.resume ?? false,
       }).finally(() => process.off("SIGTERM", abort));
-      if (result.projector !== undefined) report(`trained projector: ${result.projector}`);
+      if (result.result !== undefined) report(`trained: ${result.result}`);
       else
         throw new LlavaError("aborted", `stopped after step ${result.step} of ${result.totalSteps}`, {
           hint: "--resume goes on from there.",

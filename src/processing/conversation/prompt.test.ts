@@ -157,7 +157,7 @@ describe("whatever people write, in every format", () => {
     .array(fragment, { minLength: 1, maxLength: 5 })
     .map((parts) => parts.join("").toWellFormed());
   const formats = [
-    ...templateNames.map(namedTemplate),
+    ...templateNames.map((name) => namedTemplate(name)),
     { ...chatTemplate(chatMl, { tokenizer: smollm }), name: "ChatML as Jinja" },
     { ...chatTemplate(trimming, { tokenizer: smollm }), name: "trimming Jinja" },
   ];

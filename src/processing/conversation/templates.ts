@@ -20,14 +20,18 @@ export interface PromptFormat {
 
 export const templateNames = Object.keys(templateData) as TemplateName[];
 
-/** The template of this name. Throws `prompt`, listing the names, if there is none. */
-export function namedTemplate(name: string): PromptFormat {
+/**
+ * The template of this name, its answers ended by `answerEnd` if that is given. Throws `prompt`, listing the names, if
+ * there is none.
+ */
+export function namedTemplate(name: string, answerEnd?: string): PromptFormat {
   if (!Object.hasOwn(templateData, name)) {
     throw new LlavaError("prompt", `Unknown conversation template "${name}"`, {
       hint: `Known are ${templateNames.join(", ")}.`,
     });
   }
-  const data: TemplateData = templateData[name as TemplateName];
+  const named: TemplateData = templateData[name as TemplateName];
+  const data = answerEnd === undefined ? named : { ...named, answerEnd };
   return {
     name,
     stop: data.style === "plain" ? [] : [data.answerEnd ?? data.separator],
@@ -138,7 +142,7 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
         const images = turn.parts.filter((part) => "image" in part);
         return said(images.length > 0 ? images : turn.parts);
       },
-      (turn) => answer(turn, "", data.separator),
+      (turn) => answer(turn, "", data.answerEnd ?? data.separator),
     ),
   ],
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../../test/support/close.ts";
-import { packShared, type SharedPrefix } from "../../data/index.ts";
+import { type PackingSample, packSamples } from "../../data/index.ts";
 import { loadCheckpoint, type PretrainedLlava } from "../../models/index.ts";
 import {
   cat,
@@ -15,7 +15,7 @@ import {
   scope,
   type Tensor,
 } from "../../torch/index.ts";
-import { CaptionObjective } from "./caption.ts";
+import { SupervisedObjective } from "./supervised.ts";
 
 const folder = fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url));
 const captions = [
@@ -41,6 +41,23 @@ async function prepare() {
   const prefix = [1, ...Array<number>(tokens).fill(model.imageTokenId)];
   return { pretrained, features, prefix };
 }
+
+/** An untrained prefix, and what goes on from it. */
+const sampleOf = (
+  prefix: readonly number[],
+  continuations: readonly (readonly number[])[],
+): PackingSample => ({
+  inputIds: prefix,
+  labels: prefix.map(() => -100),
+  branches: continuations.map((ids) => ({ inputIds: ids, labels: ids })),
+});
+
+/** The same as one sequence. */
+const lineOf = (prefix: readonly number[], ids: readonly number[]): PackingSample => ({
+  inputIds: [...prefix, ...ids],
+  labels: [...prefix.map(() => -100), ...ids],
+  branches: [],
+});
 
 type Measured = { loss: Tensor; gradients: Map<string, Tensor> };
 
@@ -79,14 +96,14 @@ function oneByOne(pretrained: PretrainedLlava, features: Tensor, prefix: readonl
 describe("packed captions", () => {
   const layouts: Record<
     string,
-    (prefix: readonly number[]) => { samples: SharedPrefix[]; images: number[] }
+    (prefix: readonly number[]) => { samples: PackingSample[]; images: number[] }
   > = {
     "sharing their image": (prefix) => ({
-      samples: captions.map((continuations) => ({ prefix, continuations })),
+      samples: captions.map((continuations) => sampleOf(prefix, continuations)),
       images: [0, 1, 2],
     }),
     "each behind its image": (prefix) => ({
-      samples: captions.flat().map((ids) => ({ prefix, continuations: [ids] })),
+      samples: captions.flat().map((ids) => lineOf(prefix, ids)),
       images: captions.flatMap((of, image) => of.map(() => image)),
     }),
   };
@@ -97,13 +114,13 @@ describe("packed captions", () => {
         using _ = pretrained;
         const expected = oneByOne(pretrained, features, prefix);
         const { samples, images } = layout(prefix);
-        const packed = packShared(samples, rows);
+        const packed = packSamples(samples, rows);
         assert.equal(packed.inputIds.size(0), Math.min(rows, samples.length));
         const order = longTensor(packed.order.map((sample) => images[sample]!));
         const actual = measure(pretrained, () =>
-          new CaptionObjective(pretrained.model).loss({
+          new SupervisedObjective(pretrained.model, (images) => images).loss({
             ...packed,
-            features: features.indexSelect(0, order),
+            images: features.indexSelect(0, order),
             samples: [],
             [Symbol.dispose]() {},
           }),
@@ -125,7 +142,7 @@ describe("packed captions", () => {
           [5, 6, 2],
           [other, other, 2],
         ];
-        const packed = packShared([{ prefix, continuations }], 1);
+        const packed = packSamples([sampleOf(prefix, continuations)], 1);
         const projected = pretrained.model.project(features.slice(0, 0, 1));
         const inputs = pretrained.model.spliceImages(packed.inputIds, projected);
         const { positions, mask } = packed;
