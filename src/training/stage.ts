@@ -261,7 +261,8 @@ async function openImages(
   const options = { tower, processor: imageProcessor, folder, batchSize: features.batchSize };
   const frozen = (source: FeatureSource): ImageInputs => frozenInputs(source, tower);
   if (features.cache === "") return { inputs: frozen(new LiveFeatures(options)), cache: undefined };
-  const images = [...new Set(rows.flatMap(imagesOfRow))];
+  // Sorted, so that other rows about the same images find the same cache.
+  const images = [...new Set(rows.flatMap(imagesOfRow))].sort();
   const { cache: parent, dtype } = features;
   const towerId = `${weightsHash(model.visionTower)} ${tower.tokens}`;
   const cache = await FeatureCache.open(
