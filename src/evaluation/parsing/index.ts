@@ -1,6 +1,7 @@
 export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
 export { leadingLetter, statedLetter } from "./letter.ts";
-export { pythonFloat, pythonFloatText } from "./python-number.ts";
+export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
+export { pythonStrings } from "./python-strings.ts";
 export { question } from "./question.ts";
 export { remember } from "./remember.ts";
 export {
