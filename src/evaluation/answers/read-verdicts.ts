@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { LlavaError } from "../../errors.ts";
+import type { Benchmark, JudgedAnswer, Verdict } from "../benchmark.ts";
+import { check, readJsonLines } from "../files/index.ts";
+
+export interface Verdicts {
+  readonly path: string;
+  readonly byId: ReadonlyMap<string, Verdict>;
+  /** The judge that the file names. */
+  readonly judge: string | undefined;
+}
+
+const rowSchema = z.object({
+  id: z.string(),
+  verdict: z.record(z.string(), z.union([z.number(), z.string()])).optional(),
+  reply: z.string().optional(),
+  judge: z.string().optional(),
+});
+
+/**
+ * A judge's verdicts: in the benchmark's own format (reviews, grades), or JSONL of {id, verdict, reply, judge}. Rows
+ * without a verdict are replies that could not be read.
+ * @throws LlavaError "data" naming file and line: an id twice, two judges, a row of another shape
+ */
+export async function readVerdicts(
+  benchmark: Pick<Benchmark, "readVerdicts">,
+  path: string,
+): Promise<Verdicts> {
+  const byId = new Map<string, Verdict>();
+  const judges = new Set<string>();
+  const refuse = (problem: string): never => {
+    throw new LlavaError("data", `${path}: ${problem}`, { hint: "Verdicts of one judge, one a question." });
+  };
+  for await (const { id, verdict, judge } of (await benchmark.readVerdicts?.(path)) ?? readRows(path)) {
+    if (byId.has(id)) refuse(`a second verdict on question "${id}"`);
+    byId.set(id, verdict);
+    if (judge !== undefined) judges.add(judge);
+  }
+  if (judges.size > 1) refuse(`verdicts of several judges: ${[...judges].join(", ")}`);
+  if (byId.size === 0) refuse("holds no verdicts");
+  return { path, byId, judge: [...judges][0] };
+}
+
+async function* readRows(path: string): AsyncGenerator<JudgedAnswer> {
+  for await (const { value, line } of readJsonLines(path)) {
+    const { id, verdict, reply, judge } = check(rowSchema, value, `${path}:${line}`);
+    if (verdict) yield { id, verdict, reply, judge };
+  }
+}

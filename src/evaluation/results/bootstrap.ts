@@ -1,0 +1,66 @@
+import type { Metric, Outcome } from "../benchmark.ts";
+import { drawGroups, groupsOf } from "./groups.ts";
+import { seededRandom } from "./random.ts";
+
+export interface BootstrapOptions {
+  readonly resamples?: number;
+  readonly seed?: number;
+  /** Most groups that one resample draws. */
+  readonly most?: number;
+}
+
+export interface Bootstrapped {
+  /** 95 % intervals by the metric's name; absent where no resample gave the metric a value. */
+  readonly intervals: ReadonlyMap<string, readonly [low: number, high: number]>;
+  readonly resamples: number;
+  readonly seed: number;
+  readonly drawn: number;
+  readonly groups: number;
+}
+
+export const defaultResamples = 1000;
+export const mostDrawn = 4000;
+
+/**
+ * Percentile bootstrap over groups of questions. Above `most` groups it is the m-out-of-n bootstrap (Bickel, Götze and
+ * van Zwet 1997): m groups are drawn and deviations shrunk by √(m/n), so that the work stays bounded.
+ */
+export function bootstrap(
+  outcomes: readonly Outcome[],
+  metrics: readonly Metric[],
+  aggregate: (outcomes: readonly Outcome[]) => readonly Metric[],
+  { resamples = defaultResamples, seed = 0, most = mostDrawn }: BootstrapOptions = {},
+): Bootstrapped {
+  const groups = groupsOf(outcomes);
+  const drawn = Math.min(groups.count, most);
+  const deviations = new Map(metrics.map(({ name }) => [name, [] as number[]]));
+  const centre = new Map(metrics.map(({ name, value }) => [name, value]));
+  const random = seededRandom(seed);
+  const sample: Outcome[] = [];
+  for (let resample = 0; resample < resamples; resample++) {
+    sample.length = 0;
+    drawGroups(groups, drawn, random, (index) => sample.push(outcomes[index]!));
+    for (const { name, value } of aggregate(sample))
+      if (Number.isFinite(value)) deviations.get(name)?.push(value - centre.get(name)!);
+  }
+  const shrink = Math.sqrt(drawn / groups.count);
+  const intervals = new Map<string, [number, number]>();
+  for (const [name, found] of deviations) {
+    if (found.length === 0) continue;
+    const value = centre.get(name)!;
+    const [low, high] = middle95(Float64Array.from(found));
+    intervals.set(name, [value + low * shrink, value + high * shrink]);
+  }
+  return { intervals, resamples, seed, drawn, groups: groups.count };
+}
+
+/** The 2.5 % and 97.5 % quantiles, interpolated; sorts `values`. */
+export function middle95(values: Float64Array): [number, number] {
+  values.sort();
+  const quantile = (share: number): number => {
+    const place = share * (values.length - 1);
+    const [below, above] = [values[Math.floor(place)]!, values[Math.ceil(place)]!];
+    return below + (above - below) * (place - Math.floor(place));
+  };
+  return [quantile(0.025), quantile(0.975)];
+}

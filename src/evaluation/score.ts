@@ -1,0 +1,213 @@
+import { LlavaError } from "../errors.ts";
+import type { SamplingOptions } from "../protocol/index.ts";
+import type { Answers, Verdicts } from "./answers/index.ts";
+import type { Benchmark, BenchmarkItem, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
+import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
+import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
+import type { Counts, OutcomeRow, Result } from "./results/result.ts";
+import { LabelTables } from "./results/tables.ts";
+import { readVersions } from "./versions.ts";
+
+export interface ScoreOptions extends BootstrapOptions {
+  readonly benchmark: Benchmark;
+  readonly load: LoadOptions;
+  readonly answers: Pick<Answers, "texts" | "failures" | "where">;
+  readonly verdicts?: Pick<Verdicts, "byId"> | undefined;
+  /** Model and judge of the result; the judge is left out where it had no say. */
+  readonly model: string;
+  readonly judge?: string | undefined;
+  /** What the answers were generated with, if that is known. */
+  readonly sampling?: SamplingOptions | undefined;
+  /** Scores what is answered and judged, whatever else is missing or unknown; the counts say what it covers. */
+  readonly partial?: boolean | undefined;
+  /** Scores answers that need a judge without one: what no rule reads counts as wrong. */
+  readonly withoutJudge?: boolean | undefined;
+  /** Gets the outcomes in the order of the items. */
+  readonly onOutcome?: ((row: OutcomeRow) => Promise<void> | undefined) | undefined;
+  /** Called now and then with the number of items that are done. */
+  readonly onProgress?: ((items: number) => void) | undefined;
+}
+
+/** A result whose outcomes are not in a file yet. */
+export interface Scored {
+  readonly result: Omit<Result, "outcomes">;
+  readonly outcomes: readonly Outcome[];
+}
+
+const listed = 1000;
+
+/**
+ * Scores answers: joins them to the benchmark's questions by id, and gives every metric a bootstrap interval.
+ * @throws LlavaError "data" if questions have no answer, answers no question, or verdicts are missing, unless `partial`
+ */
+export async function score(options: ScoreOptions): Promise<Scored> {
+  const { benchmark, load, judge, sampling, model } = options;
+  const join = new Join(options);
+  for await (const item of benchmark.load(load)) {
+    const written = join.add(item);
+    if (written) await written;
+    if (join.counts.items % 10_000 === 0) options.onProgress?.(join.counts.items);
+  }
+  options.onProgress?.(join.counts.items);
+  const { counts, outcomes } = join;
+  join.check();
+  const metrics = benchmark.aggregate(outcomes);
+  const { intervals, ...how } = bootstrap(outcomes, metrics, benchmark.aggregate, options);
+  const scores = metrics.map(({ name, value, count, digits }) => {
+    const [low, high] = intervals.get(name) ?? [value, value];
+    return { name, value, low, high, count, digits };
+  });
+  return {
+    outcomes,
+    result: {
+      format: "llava-result-1",
+      benchmark: benchmark.name,
+      title: benchmark.title,
+      split: load.split ?? benchmark.splits[0] ?? "",
+      compat: load.compat ?? false,
+      model,
+      judge: counts.judged > 0 ? (judge ?? "unknown") : null,
+      headline: benchmark.headline,
+      scores,
+      tables: join.tables.finish(),
+      counts,
+      failures: join.failures,
+      missing: join.missing,
+      unjudged: join.unjudged,
+      prompts: join.prompts.digest(),
+      sampling: sampling === undefined ? null : { ...sampling },
+      intervals: how,
+      versions: await readVersions(),
+      created: new Date().toISOString(),
+    },
+  };
+}
+
+class Join {
+  readonly counts: Counts = {
+    items: 0,
+    answered: 0,
+    failed: 0,
+    missing: 0,
+    unknown: 0,
+    judgeable: 0,
+    judged: 0,
+    scored: 0,
+    unparsed: 0,
+  };
+  readonly outcomes: Outcome[] = [];
+  readonly failures: { id: string; reason: string }[] = [];
+  readonly missing: string[] = [];
+  readonly unjudged: string[] = [];
+  readonly prompts = new PromptHash();
+  readonly tables = new LabelTables();
+  readonly #options: ScoreOptions;
+  readonly #seen = new Set<string>();
+  readonly #keepsRows: boolean;
+
+  constructor(options: ScoreOptions) {
+    this.#options = options;
+    this.#keepsRows = options.onOutcome !== undefined;
+  }
+
+  add(item: BenchmarkItem): Promise<void> | undefined {
+    const { benchmark, answers, verdicts, withoutJudge, onOutcome } = this.#options;
+    const { id } = item;
+    if (this.#seen.has(id))
+      throw new LlavaError("data", `${this.#place()}: has two questions with the id "${id}"`, {
+        hint: "Check that the data folder holds the original files, each once.",
+      });
+    this.#seen.add(id);
+    this.counts.items++;
+    const prompt = benchmark.prompt(item);
+    this.prompts.add(id, prompt);
+    const answer = answers.texts.get(id);
+    if (answer === undefined) return void this.#noteUnanswered(id);
+    this.counts.answered++;
+    let verdict: Verdict | undefined;
+    if (benchmark.judge && (benchmark.judge.needed?.(item, answer) ?? true)) {
+      this.counts.judgeable++;
+      verdict = verdicts?.byId.get(id);
+      if (verdict !== undefined) this.counts.judged++;
+      else if (!withoutJudge) {
+        if (this.unjudged.length < listed) this.unjudged.push(id);
+        return;
+      }
+    }
+    const outcome = this.#outcome(item, answer, verdict);
+    this.outcomes.push(outcome);
+    this.tables.add(outcome);
+    this.counts.scored++;
+    if (outcome.parsed === undefined) this.counts.unparsed++;
+    if (!this.#keepsRows) return;
+    const { text, images } = flattenPrompt(prompt);
+    return onOutcome?.({ ...outcome, answer, prompt: text, images });
+  }
+
+  #outcome(item: BenchmarkItem, answer: string, verdict: Verdict | undefined): Outcome {
+    const outcome = this.#options.benchmark.outcome(item, answer, verdict);
+    // A scorer that forgets the labels still gets tables.
+    return outcome.labels === undefined && item.labels !== undefined
+      ? { ...outcome, labels: item.labels }
+      : outcome;
+  }
+
+  #noteUnanswered(id: string): void {
+    const reason = this.#options.answers.failures.get(id);
+    if (reason !== undefined) {
+      this.counts.failed++;
+      this.failures.push({ id, reason });
+    } else {
+      this.counts.missing++;
+      if (this.missing.length < listed) this.missing.push(id);
+    }
+  }
+
+  /** Refuses what the scores would not cover. */
+  check(): void {
+    const { counts, unjudged, missing, failures } = this;
+    const { answers, benchmark, partial } = this.#options;
+    const given = answers.texts.size;
+    counts.unknown = given - counts.answered;
+    if (counts.items === 0) throw new LlavaError("data", `${this.#place()}: has no questions`);
+    if (counts.unknown > 0 && (!partial || counts.answered === 0)) {
+      const unknown = [...answers.texts.keys()].find((id) => !this.#seen.has(id)) ?? "";
+      const most = counts.unknown > 0.9 * given;
+      throw new LlavaError(
+        "data",
+        `${answers.where(unknown)}: ${counts.unknown} of ${given} answers are to questions that ${this.#place()} does not have, the first to "${unknown}"`,
+        {
+          hint: most
+            ? `These look like predictions for another split or benchmark; splits of ${benchmark.name}: ${benchmark.splits.join(", ")}.`
+            : "Check the split; --partial leaves them out.",
+        },
+      );
+    }
+    const unanswered = counts.missing + counts.failed;
+    if (unanswered > 0 && !partial)
+      throw new LlavaError(
+        "data",
+        `${answers.where("")}: ${unanswered} of ${counts.items} questions of ${this.#place()} have no answer, the first is "${missing[0] ?? failures[0]?.id}"`,
+        { hint: "--partial scores the others and prints the coverage." },
+      );
+    const lacking = counts.judgeable - counts.judged;
+    if (unjudged.length > 0 && (!partial || counts.scored === 0))
+      throw new LlavaError(
+        "data",
+        `${lacking} of ${counts.answered} answers need a verdict of a judge and have none, the first is that to "${unjudged[0]}"`,
+        {
+          hint: `Run llava eval judge ${benchmark.name}, or give --verdicts FILE${counts.scored > 0 ? "; --no-judge counts them as wrong" : ""}.`,
+        },
+      );
+    if (counts.scored === 0)
+      throw new LlavaError("data", `${answers.where("")}: holds no answer to score`, {
+        hint: "The failures of the run say why.",
+      });
+  }
+
+  #place(): string {
+    const { benchmark, load } = this.#options;
+    const split = load.split ?? benchmark.splits[0];
+    return split === undefined ? benchmark.name : `${benchmark.name} (${split})`;
+  }
+}
