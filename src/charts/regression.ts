@@ -7,7 +7,7 @@ export interface Regression {
   readonly count: number;
   readonly slope: number;
   readonly intercept: number;
-  /** Pearson's correlation; undefined where all y are equal. */
+  /** Pearson's correlation; undefined where all y are equal, and for two points, of which it says nothing. */
   readonly r: number | undefined;
   /** 95 % interval of the slope; undefined for two points. */
   readonly slopeInterval: readonly [low: number, high: number] | undefined;
@@ -25,7 +25,7 @@ export function linearRegression(points: readonly Point[]): Regression | undefin
   const together = sum(points, ([x, y]) => (x - meanX) * (y - meanY));
   const slope = together / spreadX;
   const intercept = meanY - slope * meanX;
-  const r = spreadY === 0 ? undefined : together / Math.sqrt(spreadX * spreadY);
+  const r = spreadY === 0 || count < 3 ? undefined : together / Math.sqrt(spreadX * spreadY);
   if (count === 2) return { count, slope, intercept, r, slopeInterval: undefined, band: () => undefined };
   const residual = Math.sqrt(sum(points, ([x, y]) => (y - intercept - slope * x) ** 2) / (count - 2));
   const reach = twoSidedStudentT(0.95, count - 2) * residual;
