@@ -1,0 +1,46 @@
+import { coverage, formatMetric, type Published, type Result } from "../../evaluation/index.ts";
+import { table } from "./table.ts";
+
+/** A result as a table with intervals, coverage and the published scores beside it. */
+export function showResult(result: Omit<Result, "outcomes">, published: readonly Published[]): string {
+  const { title, split, model, judge, scores, counts, compat } = result;
+  const known = (metric: string): string =>
+    published
+      .filter((other) => other.metric === metric)
+      .map(({ model, value }) => `${model} ${value}`)
+      .join(", ");
+  const rows = scores.map(({ name, value, low, high, digits, count }) => [
+    name,
+    formatMetric(value, digits),
+    `[${formatMetric(low, digits)}, ${formatMetric(high, digits)}]`,
+    String(count),
+    known(name),
+  ]);
+  const hasPublished = rows.some((row) => row[4] !== "");
+  const head = ["metric", "score", "95 % interval", "n", ...(hasPublished ? ["published"] : [])];
+  const about = [split, compat ? "compat" : "", judge === null ? "" : `judged by ${judge}`].filter(Boolean);
+  return [
+    `${title} (${about.join(", ")}): ${model}`,
+    table(
+      head,
+      rows.map((row) => row.slice(0, head.length)),
+    ),
+    describeCounts(counts),
+  ].join("\n");
+}
+
+/** One line; "coverage" first where the scores leave something out. */
+export function describeCounts(counts: Result["counts"]): string {
+  const { items, answered, failed, missing, unknown, judgeable, judged, unparsed } = counts;
+  const share = coverage(counts);
+  const notes = [
+    share < 1 && `coverage ${formatMetric(Math.floor(share * 1000) / 10, 1)} %`,
+    `${answered} of ${items} questions answered`,
+    failed > 0 && `${failed} failed`,
+    missing > 0 && `${missing} missing`,
+    unknown > 0 && `${unknown} answers to unknown questions left out`,
+    judgeable > 0 && `${judged} of ${judgeable} judged`,
+    unparsed > 0 && `${unparsed} answers not readable, counted as wrong`,
+  ];
+  return notes.filter(Boolean).join("; ");
+}
