@@ -81,8 +81,10 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
     loadProjector(parts, visionTower, projector, placement);
   }
 
+  const model = new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID });
+  if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
   return {
-    model: new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID }),
+    model,
     tokenizer,
     imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
     promptFormat,

@@ -15,7 +15,8 @@ class PatchEmbedding extends Module {
   }
 
   forward(pixelValues: Tensor): Tensor {
-    const grid = aten.conv2d(pixelValues, this.weight, undefined, [this.#patch, this.#patch]); // [N, D, h, w]
+    const weight = this.weight.to(pixelValues.dtype);
+    const grid = aten.conv2d(pixelValues, weight, undefined, [this.#patch, this.#patch]); // [N, D, h, w]
     return grid.flatten(2).transpose(1, 2); // [N, h·w, D]
   }
 }
@@ -36,8 +37,8 @@ class ClipEmbeddings extends Module {
   forward(pixelValues: Tensor): Tensor {
     const patches = this.patchEmbedding.forward(pixelValues);
     const [images, , width] = patches.shape as [number, number, number];
-    const first = this.classEmbedding.expand([images, 1, width]);
-    return cat([first, patches], 1).add(this.positionEmbedding.weight); // [N, 1 + h·w, D]
+    const first = this.classEmbedding.to(patches.dtype).expand([images, 1, width]);
+    return cat([first, patches], 1).add(this.positionEmbedding.weight.to(patches.dtype)); // [N, 1 + h·w, D]
   }
 }
 

@@ -67,7 +67,15 @@ class NormalizedConvolution extends Module {
     const symmetric = rows[0] === rows[1] && columns[0] === columns[1];
     const padded = symmetric ? input : aten.constantPad(input, [...columns, ...rows]);
     const padding = symmetric ? [rows[0], columns[0]] : [0, 0];
-    const output = aten.conv2d(padded, this.weight, undefined, stride, padding, [1, 1], this.#groups);
+    const output = aten.conv2d(
+      padded,
+      this.weight.to(input.dtype),
+      undefined,
+      stride,
+      padding,
+      [1, 1],
+      this.#groups,
+    );
     return this.#norm.forward(output);
   }
 }

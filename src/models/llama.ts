@@ -13,7 +13,7 @@ import {
   RotaryEmbedding,
   rotate,
 } from "../nn/index.ts";
-import { arange, linear, type Tensor } from "../torch/index.ts";
+import { arange, type DType, linear, type Tensor } from "../torch/index.ts";
 
 /** What all layers of one forward pass share. */
 interface LayerContext {
@@ -109,6 +109,7 @@ export class Llama extends Module {
   readonly lmHead?: Linear;
   readonly #config: LlamaConfig;
   readonly #rotary: RotaryEmbedding;
+  #computeDtype: DType | undefined;
 
   constructor(config: LlamaConfig) {
     super();
@@ -125,9 +126,17 @@ export class Llama extends Module {
     return this.#config;
   }
 
+  /** Element type of activations: that of the embedding's weights, unless another was chosen. */
+  get computeDtype(): DType {
+    return this.#computeDtype ?? this.embedTokens.weight.dtype;
+  }
+  set computeDtype(dtype: DType) {
+    this.#computeDtype = dtype;
+  }
+
   /** ids int64 [B, T] → [B, T, D] */
   embed(inputIds: Tensor): Tensor {
-    return this.embedTokens.forward(inputIds);
+    return this.embedTokens.forward(inputIds).to(this.computeDtype);
   }
 
   /** [B, T, D] → hidden states after the final norm [B, T, D]; `logits` turns (some of) them into scores. */
@@ -150,17 +159,18 @@ export class Llama extends Module {
 
   /** hidden [..., D] → [..., vocab] */
   logits(hidden: Tensor): Tensor {
-    return this.lmHead === undefined ? linear(hidden, this.embedTokens.weight) : this.lmHead.forward(hidden);
+    if (this.lmHead !== undefined) return this.lmHead.forward(hidden);
+    return linear(hidden, this.embedTokens.weight.to(hidden.dtype));
   }
 
   newCache(options: { batch: number; capacity: number }): KeyValueCache {
     const { numLayers, numKeyValueHeads, headDim } = this.#config;
-    const { dtype, device } = this.embedTokens.weight;
+    const { device } = this.embedTokens.weight;
     return new KeyValueCache({
       layers: numLayers,
       heads: numKeyValueHeads,
       headDim,
-      dtype,
+      dtype: this.computeDtype,
       device,
       ...options,
     });

@@ -179,3 +179,42 @@ test("gradients of the pixels through the whole model", () => {
   const ids = longTensor([1, ...image, 2, 3], [1, 7]);
   checkGradients([pixels(1).to("float64")], ([x]) => wide.forward(ids, x!));
 });
+
+test("float32 weights under bfloat16 activations compute what bfloat16 weights do, and learn in float32", () => {
+  const inputIds = longTensor([1, ...image, 2, 3], [1, 3 + TOKENS]);
+  const targets = longTensor([...image.map(() => -100), 2, 3, 1].slice(-7));
+  const measure = (chosen: typeof model) =>
+    scope(() => {
+      chosen.requiresGrad_();
+      const logits = chosen.forward(inputIds, images);
+      crossEntropy(logits.flatten(0, 1).to("float32"), targets).backward();
+      const gradients = [...chosen.namedParameters()].map(
+        ([name, { grad }]) => [name, grad!.clone()] as const,
+      );
+      return { logits: logits.detach(), gradients: new Map(gradients) };
+    });
+  const images = pixels(1);
+  const narrow = measure(tinyLlava(5).to({ dtype: "bfloat16" }));
+  const masters = tinyLlava(5).to({ dtype: "bfloat16" }).to({ dtype: "float32" }); // the same values
+  masters.computeDtype = "bfloat16";
+  const wide = measure(masters);
+  assert.deepEqual([narrow.logits.dtype, wide.logits.dtype], ["bfloat16", "bfloat16"]);
+  assertClose(wide.logits, narrow.logits, 0, "logits");
+  for (const [name, gradient] of narrow.gradients) {
+    assert.equal(wide.gradients.get(name)!.dtype, "float32", name);
+    const scale = gradient.to("float32").abs().amax().item();
+    assertClose(wide.gradients.get(name)!, gradient.to("float32"), 2 ** -7 * scale, `gradient of ${name}`);
+  }
+});
+
+test("a frozen tower computes in its weights' type, the cache and embeddings in the chosen one", () => {
+  const masters = tinyLlava(5);
+  masters.computeDtype = "bfloat16";
+  const features = noGrad(() => masters.encodeImages(pixels(1)));
+  assert.deepEqual([features.dtype, noGrad(() => masters.project(features)).dtype], ["float32", "bfloat16"]);
+  using cache = masters.languageModel.newCache({ batch: 1, capacity: 2 });
+  const rows = noGrad(() =>
+    masters.languageModel.forward(masters.embed(longTensor([1, 2], [1, 2])), { cache }),
+  );
+  assert.equal(rows.dtype, "bfloat16");
+});

@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import { Module } from "../nn/index.ts";
-import { aten, type Tensor } from "../torch/index.ts";
+import { aten, type DType, type Tensor } from "../torch/index.ts";
 import type { Llama } from "./llama.ts";
 import type { Projector } from "./projector.ts";
 import type { VisionTower } from "./vision-tower.ts";
@@ -20,6 +20,7 @@ export class Llava extends Module {
   readonly projector: Projector;
   readonly languageModel: Llama;
   readonly #imageTokenId: number;
+  #computeDtype: DType | undefined;
 
   constructor(parts: LlavaParts) {
     super();
@@ -31,6 +32,18 @@ export class Llava extends Module {
 
   get imageTokenId(): number {
     return this.#imageTokenId;
+  }
+
+  /**
+   * Element type of activations in the language model, the projector and a tower that learns, whatever that of their
+   * weights; by default, and in a frozen tower, each part computes in the type of its weights.
+   */
+  set computeDtype(dtype: DType) {
+    this.#computeDtype = dtype;
+    this.languageModel.computeDtype = dtype;
+  }
+  get computeDtype(): DType {
+    return this.languageModel.computeDtype;
   }
 
   /** input ids int64 [B, T], pixel values [N, 3, H, W] for N images in order of appearance → logits [B, T, vocab]. */
@@ -46,14 +59,15 @@ export class Llava extends Module {
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
   encodeImages(pixelValues: Tensor): Tensor {
-    const { dtype, device } = this.visionTower.parameters()[0]!;
-    return this.visionTower.forward(pixelValues.toDevice(device).to(dtype));
+    const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
+    const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
+    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype));
   }
 
   /** [N, tokens, C] → [N, tokens, D] in the language model's dtype. */
   project(features: Tensor): Tensor {
-    const dtype = this.projector.parameters()[0]?.dtype ?? features.dtype;
-    return this.projector.forward(features.to(dtype)).to(this.languageModel.embedTokens.weight.dtype);
+    const dtype = this.#computeDtype ?? this.projector.parameters()[0]?.dtype ?? features.dtype;
+    return this.projector.forward(features.to(dtype)).to(this.languageModel.computeDtype);
   }
 
   /** Token embeddings [B, T, D] with the rows of image placeholders replaced by projected features [N, tokens, D]. */

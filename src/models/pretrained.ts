@@ -31,6 +31,8 @@ import { Projector } from "./projector.ts";
 export interface LoadOptions {
   /** Element type of the weights; as stored without it. */
   readonly dtype?: DType;
+  /** Element type of activations, where it is not that of the weights (see `Llava.computeDtype`). */
+  readonly computeDtype?: DType;
   readonly device?: string;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
@@ -87,6 +89,7 @@ export async function loadCheckpoint(folder: string, options: LoadOptions = {}):
     ...(options.device && { device: options.device }),
     ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
   });
+  if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
   return {
     model,
     tokenizer,

@@ -3,5 +3,6 @@ export { type AttentionMask, attend, causalMask } from "./attention.ts";
 export { initializeLinear } from "./init.ts";
 export { KeyValueCache, type KeyValueCacheOptions } from "./key-value-cache.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";
+export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
 export { type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";

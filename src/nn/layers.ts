@@ -1,10 +1,15 @@
 import { aten, embedding, linear, type Tensor } from "../torch/index.ts";
+import type { LowRankAdapter } from "./low-rank-adapter.ts";
 import { Module, placeholder } from "./module.ts";
 
-/** y = x·Wᵀ + b; x [..., in] → [..., out]. */
+// Activations keep their element type through every layer: weights of another one (float32 masters of weights that learn,
+// under bfloat16 activations) are converted where they are used, and their gradients arrive in their own type.
+
+/** y = x·Wᵀ + b, plus what an adapter adds; x [..., in] → [..., out]. */
 export class Linear extends Module {
   readonly weight: Tensor; // [out, in]
   readonly bias?: Tensor; // [out]
+  adapter: LowRankAdapter | undefined = undefined;
 
   constructor(inFeatures: number, outFeatures: number, options: { bias: boolean }) {
     super();
@@ -13,11 +18,13 @@ export class Linear extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    return linear(input, this.weight, this.bias);
+    const { dtype } = input;
+    const output = linear(input, this.weight.to(dtype), this.bias?.to(dtype));
+    return this.adapter === undefined ? output : output.add(this.adapter.forward(input));
   }
 }
 
-/** Rows of a table by id; ids [...] → [..., width]. */
+/** Rows of a table by id, in the table's element type; ids [...] → [..., width]. */
 export class Embedding extends Module {
   readonly weight: Tensor; // [count, width]
 
@@ -43,7 +50,7 @@ export class RmsNorm extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    return aten.rmsNorm(input, this.weight.shape, this.weight, this.#epsilon);
+    return aten.rmsNorm(input, this.weight.shape, this.weight.to(input.dtype), this.#epsilon);
   }
 }
 
@@ -61,6 +68,8 @@ export class LayerNorm extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    return aten.layerNorm(input, this.weight.shape, this.weight, this.bias, this.#epsilon);
+    const { dtype } = input;
+    const { weight, bias } = this;
+    return aten.layerNorm(input, weight.shape, weight.to(dtype), bias.to(dtype), this.#epsilon);
   }
 }

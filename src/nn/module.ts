@@ -21,6 +21,13 @@ export abstract class Module implements Disposable {
     return found;
   }
 
+  /** This module under the name "" and all inside it, by their paths. */
+  *namedModules(name = ""): Iterable<[name: string, module: Module]> {
+    yield [name, this];
+    for (const { key, value } of this.#fields(name === "" ? "" : `${name}.`))
+      if (value instanceof Module) yield* value.namedModules(key);
+  }
+
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }

@@ -53,6 +53,13 @@ export function noGrad<R>(body: () => R): R {
   }
 }
 
+/** Whether operators on this thread record gradients now. */
+export function isRecording(): boolean {
+  const recording = native.setGradMode(false);
+  native.setGradMode(recording);
+  return recording;
+}
+
 /** As `noGrad`, with less bookkeeping: tensors made inside can never take part in autograd later. */
 export function inference<R>(body: () => R): R {
   native.enterInference();

@@ -5,10 +5,12 @@ import type { Tensor } from "./tensor.ts";
 
 /** A source of random numbers with a state of its own; every random operator takes one. */
 export class Generator implements Disposable {
+  readonly device: string;
   #index: number;
 
   /** `seed`: a whole number up to 2^53. */
   constructor(seed: number, device = "cpu") {
+    this.device = device;
     this.#index = attempt("Generator", [seed, device], () => native.createGenerator(seed, device));
   }
 

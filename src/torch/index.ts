@@ -1,4 +1,4 @@
-export { backward, grad, inference, noGrad } from "./autograd.ts";
+export { backward, grad, inference, isRecording, noGrad } from "./autograd.ts";
 export { byteWidth, type DType, isFloating } from "./dtype.ts";
 export { TorchError } from "./errors.ts";
 export * from "./functions.ts";

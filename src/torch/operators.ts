@@ -132,6 +132,7 @@ export const schemas = {
   fill_: "fill_.Scalar(Tensor self, Scalar value) -> Tensor!",
   zero_: "zero_(Tensor self) -> Tensor!",
   uniform_: "uniform_(Tensor self, float from=0, float to=1, Generator? generator=None) -> Tensor!",
+  bernoulli_: "bernoulli_.float(Tensor self, float p=0.5, Generator? generator=None) -> Tensor!",
 
   // optimisation, over lists of tensors at once
   fusedAdamW_:
