@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { toPng } from "./png.ts";
 
 /** Writes a chart as the ending of `path` says, .svg or .png; the folder is made. @throws LlavaError "usage" */
 export async function saveChart(path: string, svg: string): Promise<void> {
@@ -10,7 +11,7 @@ export async function saveChart(path: string, svg: string): Promise<void> {
     throw new LlavaError("usage", `${path}: charts are written as .svg or .png`, {
       hint: "Give the file one of these endings.",
     });
-  const bytes = ending === ".svg" ? svg : (await import("./png.ts")).toPng(svg);
+  const bytes = ending === ".svg" ? svg : await toPng(svg);
   const partial = `${path}.${randomUUID()}.partial`;
   try {
     await mkdir(dirname(path), { recursive: true });

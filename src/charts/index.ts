@@ -5,6 +5,7 @@ export type { ChartOptions } from "./frame.ts";
 export { type HistogramOptions, histogram } from "./histogram.ts";
 export { type LineChartOptions, type LineSeries, lineChart } from "./line-chart.ts";
 export { Markup, markup, type Piece } from "./markup.ts";
+export { toPng } from "./png.ts";
 export { type RadarAxis, type RadarSeries, radarChart } from "./radar-chart.ts";
 export { linearRegression, type Regression } from "./regression.ts";
 export { type Dot, type ScatterChartOptions, scatterChart } from "./scatter-chart.ts";

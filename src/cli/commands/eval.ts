@@ -2,10 +2,12 @@ import type { Command } from "commander";
 import type { CommandContext, CommandModule } from "../context.ts";
 import * as compare from "../eval/compare.ts";
 import * as list from "../eval/list.ts";
+import * as report from "../eval/report.ts";
 import * as score from "../eval/score.ts";
+import * as study from "../eval/study.ts";
 
 /** In the order in which the help lists them; each loads what it needs when it runs. */
-const verbs: Readonly<Record<string, CommandModule>> = { list, score, compare };
+const verbs: Readonly<Record<string, CommandModule>> = { list, score, compare, report, study };
 
 export function configure(command: Command, context: CommandContext): void {
   command

@@ -1,0 +1,3 @@
+export { loadSources } from "./load-source.ts";
+export { buildReport, type ReportOptions, writeReport } from "./report.ts";
+export type { ReportSource } from "./source.ts";
