@@ -4,7 +4,6 @@ import { LlavaError } from "../../errors.ts";
 import type { Result } from "../../evaluation/index.ts";
 import type { CommandContext } from "../context.ts";
 import { collect } from "../model-options.ts";
-import { showResult } from "./show-result.ts";
 
 interface ScoreFlags {
   readonly predictions?: readonly string[];
@@ -71,6 +70,7 @@ async function run(name: string | undefined, flags: ScoreFlags, context: Command
     );
   const results: Omit<Result, "outcomes">[] = [];
   const { findBenchmark } = await import("../../evaluation/index.ts");
+  const { showResult } = await import("./show-result.ts");
   const benchmark = await findBenchmark(name);
   for (const path of predictions) {
     const out =
