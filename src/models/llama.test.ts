@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { assertClose } from "../../test/support/close.ts";
 import { checkModuleGradients, randomize, tinyText } from "../../test/support/random-model.ts";
-import { arange, aten, cat, Generator, longTensor, noGrad, randn, type Tensor } from "../torch/index.ts";
+import { ActivationCheckpoints } from "../nn/index.ts";
+import {
+  arange,
+  aten,
+  cat,
+  Generator,
+  longTensor,
+  noGrad,
+  randn,
+  scope,
+  type Tensor,
+} from "../torch/index.ts";
 import { Llama } from "./index.ts";
 
 const variants = {
@@ -92,4 +103,23 @@ test("gradients of the embeddings and of every parameter", () => {
   // Angles are computed in float32, and the same on both sides of a difference.
   checkModuleGradients(model.layers[0]!, [embeddings], ([x]) => model.forward(x!));
   checkModuleGradients(model.norm, [embeddings], ([x]) => model.logits(model.forward(x!)));
+});
+
+test("layers whose activations are computed again give the same loss and gradients, bit for bit", () => {
+  const measure = (checkpoints?: ActivationCheckpoints) =>
+    scope(() => {
+      const model = randomize(new Llama(tinyText), 4).requiresGrad_();
+      const { embedTokens } = model;
+      const hidden = model.forward(embedTokens.forward(ids(first, first)), { runLayer: checkpoints?.run });
+      const loss = model.logits(hidden).pow(2).sum();
+      if (checkpoints) checkpoints.backward(loss);
+      else loss.backward();
+      const gradients = [...model.namedParameters()].map(([name, { grad }]) => [name, grad!] as const);
+      return { loss: loss.item(), gradients: new Map(gradients) };
+    });
+  const kept = measure();
+  const recomputed = measure(new ActivationCheckpoints());
+  assert.equal(recomputed.loss, kept.loss);
+  for (const [name, gradient] of kept.gradients)
+    assertClose(recomputed.gradients.get(name)!, gradient, 0, `gradient of ${name}`);
 });

@@ -12,6 +12,7 @@ import {
   type RotaryAngles,
   RotaryEmbedding,
   rotate,
+  type SegmentRunner,
 } from "../nn/index.ts";
 import { arange, type DType, linear, type Tensor } from "../torch/index.ts";
 
@@ -98,6 +99,8 @@ export interface LlamaOptions {
   /** By default causal, over the cache's positions too. */
   readonly attention?: AttentionMask;
   readonly cache?: KeyValueCache | undefined;
+  /** Calls the layers, each a segment (see `ActivationCheckpoints`). */
+  readonly runLayer?: SegmentRunner | undefined;
 }
 
 /** A decoder of the Llama family (arXiv 2302.13971), which by its configuration is also Vicuna, Mistral, Yi or Qwen2. */
@@ -151,8 +154,10 @@ export class Llama extends Module {
       attention: options.attention ?? causalMask(length, past, device),
       cache,
     };
+    const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
     let hidden = embeddings;
-    for (const [i, layer] of this.layers.entries()) hidden = layer.forward(hidden, i, context);
+    for (const [i, layer] of this.layers.entries())
+      hidden = run((input) => layer.forward(input, i, context), hidden);
     cache?.advance(length);
     return this.norm.forward(hidden);
   }

@@ -1,3 +1,4 @@
+export { ActivationCheckpoints, type Segment, type SegmentRunner } from "./activation-checkpoints.ts";
 export { type Activation, activations } from "./activations.ts";
 export { type AttentionMask, attend, causalMask } from "./attention.ts";
 export { initializeLinear } from "./init.ts";

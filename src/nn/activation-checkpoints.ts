@@ -1,0 +1,63 @@
+import { backward, type Generator, isRecording, scope, type Tensor } from "../torch/index.ts";
+
+/** A part of a forward pass. Run again on the same input it gives the same output. */
+export type Segment = (hidden: Tensor) => Tensor;
+
+/** Runs the segments of a forward pass, each on the output of the one before. */
+export type SegmentRunner = (segment: Segment, hidden: Tensor) => Tensor;
+
+interface Recorded {
+  readonly segment: Segment;
+  readonly input: Tensor;
+  readonly output: Tensor;
+  /** Of the generators, before the segment drew from them. */
+  readonly states: readonly Tensor[];
+}
+
+/**
+ * Activation checkpointing (arXiv 1604.06174): of a segment only input and output stay in memory; what lies between is
+ * computed again in the backward pass. `run` is what a model's forward pass takes, and `backward` stands in for that of
+ * the loss, in the same scope. Gradients are the same to the last bit.
+ */
+export class ActivationCheckpoints {
+  readonly #generators: readonly Generator[];
+  #recorded: Recorded[] = [];
+
+  /** `generators`: those that segments draw from (dropout); they give the same numbers again. */
+  constructor(generators: readonly Generator[] = []) {
+    this.#generators = generators;
+  }
+
+  readonly run: SegmentRunner = (segment, input) => {
+    if (!isRecording()) return segment(input);
+    const states = this.#generators.map((generator) => generator.state());
+    // Recorded and dropped: segments may behave otherwise without recording, as dropout does.
+    const output = scope(() => {
+      const computed = segment(input);
+      return computed.detach().requiresGrad_(computed.requiresGrad);
+    });
+    if (output.requiresGrad) this.#recorded.push({ segment, input, output, states });
+    return output;
+  };
+
+  /** Adds the gradient of `loss`, a scalar, to every leaf's, through all segments run since the last call. */
+  backward(loss: Tensor): void {
+    const recorded = this.#recorded;
+    this.#recorded = [];
+    backward([loss]);
+    const drawn = this.#generators.map((generator) => generator.state());
+    for (const { segment, input, output, states } of recorded.reverse())
+      scope(() => {
+        const gradient = output.grad;
+        if (gradient === undefined) return; // nothing that counts came after it
+        this.#rewind(states);
+        backward([segment(input)], { gradients: [gradient] });
+        output.dispose();
+      });
+    this.#rewind(drawn);
+  }
+
+  #rewind(states: readonly Tensor[]): void {
+    for (const [i, generator] of this.#generators.entries()) generator.setState(states[i]!);
+  }
+}
