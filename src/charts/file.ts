@@ -18,7 +18,7 @@ export async function saveChart(path: string, svg: string): Promise<void> {
     await writeFile(partial, bytes);
     await rename(partial, path);
   } catch (cause) {
-    await rm(partial, { force: true });
+    await rm(partial, { force: true }).catch(() => {});
     throw new LlavaError("usage", `${path} cannot be written: ${(cause as Error).message}`, {
       hint: "Check that the folder may be written, and that the disk is not full.",
       cause,

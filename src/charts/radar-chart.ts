@@ -28,7 +28,7 @@ export function radarChart(
   const names = series.map(({ name }) => name);
   return frame({ height: 520, ...options }, names, ({ left, top, right, bottom }) => {
     const radius = Math.max(10, Math.min((right - left) / 2 - 110, (bottom - top) / 2 - 34));
-    const angle = (index: number): number => (2 * Math.PI * index) / axes.length;
+    const angle = (index: number): number => (2 * Math.PI * index) / Math.max(1, axes.length);
     const share = (index: number, value: number): number => {
       const { low = 0, high } = axes[index]!;
       return high === low ? 1 : Math.min(1, Math.max(0, (value - low) / (high - low)));
