@@ -36,7 +36,7 @@ interface Found extends Omit<Seen, "faults"> {
 }
 
 /** Runs in the page. */
-const look = `(() => {
+const look = `(async () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
   const charts = [...document.querySelectorAll("svg.chart")];
   const images = [...document.querySelectorAll("img")];
@@ -44,7 +44,9 @@ const look = `(() => {
     const { width, height } = element.getBoundingClientRect();
     return width > 0 && height > 0;
   };
-  const isWhole = (image) => image.complete && image.naturalWidth > 0;
+  const whole = new Set();
+  for (const image of images) await image.decode().then(() => whole.add(image), () => {});
+  const isWhole = (image) => whole.has(image);
   return {
     charts: charts.filter(isShown).length,
     images: images.filter((image) => isShown(image) && isWhole(image)).length,

@@ -17,13 +17,14 @@ tr:last-child>*{border-bottom:0}thead th{font-weight:600;font-size:13px;color:va
 .partial{color:var(--bad);font-weight:600}.note{background:var(--mark);border-radius:6px;padding:8px 12px;margin:10px 0}
 .charts{display:grid;gap:14px}.charts svg{max-width:100%;height:auto;border:1px solid var(--line);border-radius:8px;display:block}
 details{margin:10px 0}summary{cursor:pointer;font-weight:600}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(310px,1fr));gap:14px;margin-top:10px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(310px,1fr));gap:14px;margin-top:10px;align-items:start}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-wrap:anywhere;min-width:0}
 .card img{max-width:100%;height:auto;max-height:260px;object-fit:contain;display:block;margin:0 auto 8px;border-radius:4px}
 .card dl{margin:8px 0 0;display:grid;grid-template-columns:fit-content(35%) minmax(0,1fr);gap:3px 10px}.card dt,.facts dt{color:var(--quiet);font-size:13px}
 dd{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;min-width:0}.question{white-space:pre-wrap;margin:0}
 .absent{color:var(--quiet);font-size:13px;border:1px dashed var(--line);border-radius:4px;padding:6px 8px}
 .good{color:var(--good)}.bad{color:var(--bad)}
+dd.good,dd.bad{color:inherit;border-left:3px solid var(--good);padding-left:7px}dd.bad{border-color:var(--bad)}
 .facts{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:3px 16px;margin:8px 0}.facts dd{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:13px}
 @media print{.card{break-inside:avoid}}
 `);

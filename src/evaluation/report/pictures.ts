@@ -40,7 +40,7 @@ export class Pictures {
         .resize({ width: side, height: side, fit: "inside", withoutEnlargement: true })
         .webp({ quality: 78 })
         .toBuffer({ resolveWithObject: true });
-      return markup`<img src="data:image/webp;base64,${data.toString("base64")}" alt="${name}" width="${info.width}" height="${info.height}" decoding="async">`;
+      return markup`<img src="data:image/webp;base64,${data.toString("base64")}" alt="${name}" width="${info.width}" height="${info.height}">`;
     } catch (error) {
       return markup`<p class="absent">${name}: ${(error as Error).message.split("\n")[0]}</p>`;
     }
