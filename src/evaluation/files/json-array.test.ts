@@ -41,6 +41,18 @@ describe("streamed JSON arrays", () => {
     assert.deepEqual(await read(text, "rows"), rows);
   });
 
+  test("elements that hold others which begin alike, and strings that look like the next element", async () => {
+    const rows = Array.from({ length: 30_000 }, (_, id) => ({
+      id,
+      same: [{ id: 1 }, { id: 2 }],
+      text: `,{"id":${id}},{"id":`,
+    }));
+    const text = JSON.stringify({ rows, more: [{ id: -1 }, { id: -2 }] });
+    assert.ok(Buffer.byteLength(text) > 2 << 20);
+    assert.deepEqual(await read(text, "rows"), rows);
+    assert.deepEqual(await read(text, "more"), [{ id: -1 }, { id: -2 }]);
+  });
+
   test("what is wrong is named with its line", async () => {
     const refuses = (content: string | Buffer, message: RegExp, key?: string) =>
       assert.rejects(read(content, key), (error: Error) => message.test(error.message));

@@ -1,6 +1,9 @@
 import { createReadStream } from "node:fs";
 import { LlavaError } from "../../errors.ts";
 
+const isSpace = (byte: number | undefined): boolean =>
+  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
 const pieceSize = 1 << 21;
 const code = (character: string): number => character.charCodeAt(0);
 const [quote, backslash, comma, colon] = [code('"'), code("\\"), code(","), code(":")];
@@ -24,6 +27,9 @@ export async function* streamJsonBatches(path: string, key?: string): AsyncGener
       if (batch.length > 0) yield batch;
       if (reader.isDone) return;
     }
+    const rest = reader.finish();
+    if (rest.length > 0) yield rest;
+    if (reader.isDone) return;
     const wanted = reader.isInside ? "ends inside its list" : `holds no list${key ? ` "${key}"` : ""}`;
     throw new Misplaced(wanted, Number.POSITIVE_INFINITY);
   } catch (error) {
@@ -60,6 +66,8 @@ class ArrayReader {
   #isInString = false;
   #stringStart = 0;
   #name: string | undefined;
+  /** How the first element begins: its bracket and first key; "" if it is no object. */
+  #start: string | undefined;
 
   constructor(key: string | undefined) {
     this.#key = key;
@@ -69,11 +77,37 @@ class ArrayReader {
   take(piece: Buffer): readonly unknown[] {
     this.#bytes = this.#bytes.length > 0 ? Buffer.concat([this.#bytes, piece]) : piece;
     if (!this.isInside && !this.#findList()) return [];
+    return this.#guess() ?? this.finish();
+  }
+
+  /** Elements that a scan of all that is left finds complete. */
+  finish(): readonly unknown[] {
+    if (!this.isInside) return [];
     const end = this.#lastBoundary();
     if (end === 0) return [];
     const elements = this.#parse(this.#bytes.subarray(0, this.isDone ? end : end - 1));
     this.#drop(end);
     return elements;
+  }
+
+  /**
+   * Cuts before the last text that begins like the first element, which takes no scan. A cut within an element or a string
+   * leaves text that does not parse; then, and where nothing begins so, undefined.
+   */
+  #guess(): readonly unknown[] | undefined {
+    this.#start ??= /^\s*(\{\s*"[^"\\]*"\s*:)/.exec(this.#bytes.toString("latin1", 0, 4096))?.[1] ?? "";
+    const place = this.#start === "" ? -1 : this.#bytes.lastIndexOf(this.#start, undefined, "latin1");
+    let end = place;
+    while (isSpace(this.#bytes[end - 1])) end--;
+    if (this.#bytes[end - 1] !== comma) return undefined;
+    try {
+      const elements = JSON.parse(`[${decoder.decode(this.#bytes.subarray(0, end - 1))}]`) as unknown[];
+      this.#drop(place);
+      [this.#place, this.#depth, this.#isInString] = [0, 0, false];
+      return elements;
+    } catch {
+      return undefined;
+    }
   }
 
   #drop(length: number): void {
