@@ -39,6 +39,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "train a model as a recipe says",
     load: () => import("./commands/train.ts"),
   },
+  runs: {
+    summary: "list training runs and draw their curves",
+    load: () => import("./commands/runs.ts"),
+  },
   eval: {
     summary: "score answers to benchmarks, compare and report",
     load: () => import("./commands/eval.ts"),
