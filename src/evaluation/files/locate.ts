@@ -1,10 +1,24 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { extname, resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 
-/** Absolute path of the first candidate, relative to the data folder, that exists; undefined if none does. */
-export const findFile = (data: string, candidates: readonly string[]): string | undefined =>
-  candidates.map((candidate) => resolve(data, candidate)).find(existsSync);
+/**
+ * Absolute path of the first candidate, relative to the data folder, that exists; undefined if none does. `data` may
+ * also be a file of a candidate's kind, and is then that file.
+ */
+export function findFile(data: string, candidates: readonly string[]): string | undefined {
+  const kind = extname(data);
+  if (kind !== "" && candidates.some((candidate) => extname(candidate) === kind) && isFile(data))
+    return resolve(data);
+  return candidates.map((candidate) => resolve(data, candidate)).find((path) => existsSync(path));
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
+/** The first folder of images among the candidates; the first of them where none exists, as for scoring alone. */
+export const imageFolder = (data: string, candidates: readonly string[]): string =>
+  candidates.map((candidate) => resolve(data, candidate)).find((path) => existsSync(path)) ??
+  resolve(data, candidates[0]!);
 
 /** The same. @throws LlavaError "data" naming all candidates */
 export function locateFile(data: string, candidates: readonly string[]): string {

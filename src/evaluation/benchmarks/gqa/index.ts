@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import {
+  check,
+  imageFolder,
+  jsonBytes,
+  locateFile,
+  readJsonDocument,
+  readLlavaQuestions,
+} from "../../files/index.ts";
+import { accuracyByLabel, known, question, shortAnswerSuffix } from "../../parsing/index.ts";
+
+interface GqaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly answer?: string;
+}
+
+const schema = z.record(
+  z.string(),
+  z.object({
+    question: z.string(),
+    imageId: z.string(),
+    answer: z.string(),
+    types: z.object({ structural: z.string(), semantic: z.string() }),
+  }),
+);
+
+const files = ["testdev_balanced_questions.json", "llava_gqa_testdev_balanced.jsonl"];
+const folders = ["", "questions/", "data/", "data/questions1.2/", "gqa/", "llava15_eval/gqa/"];
+const candidates = files.flatMap((file) => folders.map((folder) => `${folder}${file}`));
+
+async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
+  const path = locateFile(data, candidates);
+  const folder = imageFolder(data, ["images", "data/images", "gqa/images"]);
+  if (path.endsWith(".jsonl")) {
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix))
+      yield { id, question: text, image: join(folder, image) };
+    return;
+  }
+  for (const [id, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
+    const { structural, semantic } = row.types;
+    const labels = { structural, semantic, form: structural === "query" ? "open" : "binary" };
+    yield {
+      id,
+      labels,
+      question: row.question,
+      image: join(folder, `${row.imageId}.jpg`),
+      answer: row.answer,
+    };
+  }
+}
+
+/** LLaVA's conversion before the official comparison. */
+const parse = (answer: string): string => answer.replace(/\.+$/, "").toLowerCase();
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<GqaItem>({
+  name: "gqa",
+  title: "GQA (test-dev, balanced)",
+  source:
+    'Hudson and Manning 2019, "GQA: A New Dataset for Real-World Visual Reasoning and Compositional Question Answering"',
+  files: [`${files[0]} (or ${files[1]}, to run only)`],
+  splits: ["testdev"],
+  headline: "accuracy",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 62.0, source },
+    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 63.3, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 63.0, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 63.3, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 64.2, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 65.4, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 64.8, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 67.1, source },
+  ],
+  load,
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, answer: truth, labels = {} }, answer) {
+    const parsed = parse(answer);
+    return { id, labels, parsed, truth, credit: parsed === known(truth, id) ? 1 : 0 };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  submission: {
+    file: "testdev_balanced_predictions.json",
+    async write(items, answers) {
+      return jsonBytes(items.map(({ id }) => ({ questionId: id, prediction: parse(answers.get(id) ?? "") })));
+    },
+  },
+});

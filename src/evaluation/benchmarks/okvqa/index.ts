@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { findFile, imageFolder, locateFile, readVqaQuestions } from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  known,
+  normalizeEvalAiAnswer,
+  question,
+  shortAnswerSuffix,
+  vqaCredit,
+} from "../../parsing/index.ts";
+
+interface OkVqaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly answers?: readonly string[] | undefined;
+}
+
+const questionFile = "OpenEnded_mscoco_val2014_questions.json";
+const annotationFile = "mscoco_val2014_annotations.json";
+const inside = (name: string): string[] => [name, `okvqa/${name}`];
+
+async function* load({ data }: LoadOptions): AsyncGenerator<OkVqaItem> {
+  const folder = imageFolder(data, ["val2014", "coco/val2014", "okvqa/val2014"]);
+  const annotations = findFile(data, inside(annotationFile));
+  for await (const row of readVqaQuestions(locateFile(data, inside(questionFile)), annotations)) {
+    const image = join(folder, `COCO_val2014_${String(row.imageId).padStart(12, "0")}.jpg`);
+    yield { id: row.id, question: row.question, image, answers: row.answers };
+  }
+}
+
+export default benchmark<OkVqaItem>({
+  name: "okvqa",
+  title: "OK-VQA",
+  source:
+    'Marino et al. 2019, "OK-VQA: A Visual Question Answering Benchmark Requiring External Knowledge"; okvqa.allenai.org',
+  files: [questionFile, annotationFile],
+  splits: ["val"],
+  headline: "accuracy",
+  published: [],
+  load,
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  sampling: { maxTokens: 16, temperature: 0 },
+  outcome({ id, answers }, answer) {
+    const people = known(answers, id);
+    const parsed = normalizeEvalAiAnswer(answer);
+    return { id, parsed, truth: [...new Set(people)].join(" | "), credit: vqaCredit(parsed, people) };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+});

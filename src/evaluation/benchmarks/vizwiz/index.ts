@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import {
+  check,
+  imageFolder,
+  jsonBytes,
+  locateFile,
+  readJsonDocument,
+  readLlavaQuestions,
+} from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  known,
+  normalizeEvalAiAnswer,
+  question,
+  shortAnswerSuffix,
+  unanswerableSuffix,
+  vqaCredit,
+} from "../../parsing/index.ts";
+
+interface VizWizItem extends BenchmarkItem {
+  readonly question: string;
+  /** The file's name, by which the server knows the question. */
+  readonly name: string;
+  readonly image: string;
+  readonly answers?: readonly string[] | undefined;
+}
+
+const suffix = unanswerableSuffix + shortAnswerSuffix;
+const schema = z.array(
+  z.object({
+    image: z.string(),
+    question: z.string(),
+    answers: z.array(z.object({ answer: z.string() })).optional(),
+    answer_type: z.string().optional(),
+  }),
+);
+
+async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWizItem> {
+  const folder = imageFolder(data, [split, `vizwiz/${split}`, "images"]);
+  const names = [`${split}.json`, `Annotations/${split}.json`, `vizwiz/${split}.json`];
+  const lines = split === "test" ? ["llava_test.jsonl", "llava15_eval/vizwiz/llava_test.jsonl"] : [];
+  const path = locateFile(data, [...names, ...lines]);
+  if (path.endsWith(".jsonl")) {
+    for await (const { id, image, text } of readLlavaQuestions(path, suffix))
+      yield { id, question: text, name: image, image: join(folder, image) };
+    return;
+  }
+  // The original has no ids; LLaVA numbers the rows.
+  for (const [id, row] of check(schema, await readJsonDocument(path), path).entries()) {
+    const { answer_type: answerType, image: name } = row;
+    yield {
+      id: String(id),
+      question: row.question,
+      name,
+      image: join(folder, name),
+      answers: row.answers?.map(({ answer }) => answer),
+      ...(answerType === undefined ? {} : { labels: { answerType } }),
+    };
+  }
+}
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<VizWizItem>({
+  name: "vizwiz",
+  title: "VizWiz VQA",
+  source:
+    'Gurari et al. 2018, "VizWiz Grand Challenge: Answering Visual Questions from Blind People"; vizwiz.org',
+  files: ["val.json", "test.json or llava_test.jsonl"],
+  splits: ["val", "test"],
+  headline: "accuracy",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 50.0, source },
+    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 53.6, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 47.8, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 58.9, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 57.6, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 60.5, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 60.0, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 63.8, source },
+  ],
+  load,
+  prompt: (item) => question(item.question + suffix, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, answers, labels = {} }, answer) {
+    const people = known(answers, id);
+    const parsed = normalizeEvalAiAnswer(answer);
+    return { id, labels, parsed, truth: [...new Set(people)].join(" | "), credit: vqaCredit(parsed, people) };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  submission: {
+    file: "vizwiz-answers.json",
+    async write(items, answers) {
+      return jsonBytes(
+        items.map(({ id, name }) => ({ image: name, answer: normalizeEvalAiAnswer(answers.get(id) ?? "") })),
+      );
+    },
+  },
+});

@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import {
+  findFile,
+  imageFolder,
+  jsonBytes,
+  locateFile,
+  readLlavaQuestions,
+  readVqaQuestions,
+} from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  known,
+  normalizeEvalAiAnswer,
+  question,
+  shortAnswerSuffix,
+  vqaCredit,
+} from "../../parsing/index.ts";
+
+interface VqaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  /** What ten people answered, where it was published. */
+  readonly answers?: readonly string[] | undefined;
+}
+
+/** COCO's name of a split's images, and the names of its files. */
+const splits: Readonly<Record<string, { images: string; questions: string[]; annotations: string[] }>> = {
+  val: {
+    images: "val2014",
+    questions: ["v2_OpenEnded_mscoco_val2014_questions.json", "vqa_v2_small/vqa_questions_valid.gzip"],
+    annotations: ["v2_mscoco_val2014_annotations.json", "vqa_v2_small/vqa_annotatons_valid.gzip"],
+  },
+  "test-dev": {
+    images: "test2015",
+    questions: ["v2_OpenEnded_mscoco_test-dev2015_questions.json", "llava_vqav2_mscoco_test-dev2015.jsonl"],
+    annotations: [],
+  },
+  test: {
+    images: "test2015",
+    questions: ["v2_OpenEnded_mscoco_test2015_questions.json", "llava_vqav2_mscoco_test2015.jsonl"],
+    annotations: [],
+  },
+};
+
+const inside = (names: readonly string[]): string[] => [
+  ...names,
+  ...names.map((name) => name.replace(/^vqa_v2_small\//, "")),
+  ...names.map((name) => `vqav2/${name}`),
+];
+
+async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaItem> {
+  const { images, questions, annotations } = splits[split] ?? splits["val"]!;
+  const path = locateFile(data, inside(questions));
+  const folder = imageFolder(data, [images, `coco/${images}`, `vqav2/${images}`]);
+  if (path.endsWith(".jsonl")) {
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix))
+      yield { id, question: text, image: join(folder, image) };
+    return;
+  }
+  for await (const row of readVqaQuestions(path, findFile(data, inside(annotations)))) {
+    const image = join(folder, `COCO_${images}_${String(row.imageId).padStart(12, "0")}.jpg`);
+    const { id, question, answers, answerType } = row;
+    yield { id, question, image, answers, ...(answerType === undefined ? {} : { labels: { answerType } }) };
+  }
+}
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<VqaItem>({
+  name: "vqav2",
+  title: "VQA v2",
+  source:
+    'Goyal et al. 2017, "Making the V in VQA Matter: Elevating the Role of Image Understanding in Visual Question Answering"; visualqa.org',
+  files: Object.values(splits).flatMap(({ questions, annotations }) => [
+    questions.join(" or "),
+    ...annotations.slice(0, 1),
+  ]),
+  splits: Object.keys(splits),
+  headline: "accuracy",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 78.5, source },
+    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 80.0, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 79.1, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 80.0, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 81.8, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 82.8, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 82.2, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 83.7, source },
+  ],
+  load,
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, answers, labels = {} }, answer) {
+    const people = known(answers, id);
+    // Normalised once before it is sent, as LLaVA does, and again by the server.
+    const parsed = normalizeEvalAiAnswer(answer);
+    return { id, labels, parsed, truth: [...new Set(people)].join(" | "), credit: vqaCredit(parsed, people) };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  submission: {
+    file: "vqav2-answers.json",
+    async write(items, answers) {
+      return jsonBytes(
+        items.map(({ id }) => ({
+          question_id: Number(id),
+          answer: normalizeEvalAiAnswer(answers.get(id) ?? ""),
+        })),
+      );
+    },
+  },
+});
