@@ -49,6 +49,9 @@ function warnings(sources: readonly ReportSource[]): Markup[] {
   return notes.filter((note) => note !== false).map((note) => markup`<p class="note">${note}</p>`);
 }
 
+/** A table with more metrics starts with a few; all can be unfolded. */
+const [mostRows, fewRows] = [16, 5];
+
 function scoreTable(sources: readonly ReportSource[], names: readonly string[]): Markup {
   const metrics = [...new Set(sources.flatMap(({ result }) => result.scores.map(({ name }) => name)))];
   const columns = [
@@ -66,11 +69,11 @@ function scoreTable(sources: readonly ReportSource[], names: readonly string[]):
     ...sources.map(of),
     "",
   ];
-  return table(columns, [
-    ...rows,
-    about("questions covered", ({ result }) => coverageCell(result)),
-    about("judge", ({ result }) => markup`<bdi>${result.judge ?? "none"}</bdi>`),
-  ]);
+  const coverage = about("questions covered", ({ result }) => coverageCell(result));
+  const judges = about("judge", ({ result }) => markup`<bdi>${result.judge ?? "none"}</bdi>`);
+  if (rows.length <= mostRows) return table(columns, [...rows, coverage, judges]);
+  return markup`${table(columns, [...rows.slice(0, fewRows), coverage, judges])}
+<details><summary>All ${String(rows.length)} metrics</summary>${table(columns, rows)}</details>`;
 }
 
 /** Metrics that are the headline's in a slice: "accuracy/adversarial" of "accuracy". */
