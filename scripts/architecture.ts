@@ -47,9 +47,23 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "benchmarks, their runner, judges, results and reports",
     imports: ["protocol", "client", "charts"],
   },
+  curation: {
+    holds: "captions → training rows: questions by rule, concept filter",
+    imports: [],
+  },
   cli: {
     holds: "one file a command",
-    imports: [...layers, "models", "generation", "data", "training", "client", "charts", "evaluation"],
+    imports: [
+      ...layers,
+      "models",
+      "generation",
+      "data",
+      "training",
+      "client",
+      "charts",
+      "evaluation",
+      "curation",
+    ],
   },
 };
 

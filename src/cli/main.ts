@@ -35,6 +35,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "list, fetch and inspect models",
     load: () => import("./commands/model.ts"),
   },
+  data: {
+    summary: "make and look at training data",
+    load: () => import("./commands/data.ts"),
+  },
   train: {
     summary: "train a model as a recipe says",
     load: () => import("./commands/train.ts"),

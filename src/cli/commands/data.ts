@@ -1,0 +1,16 @@
+import type { Command } from "commander";
+import type { CommandContext } from "../context.ts";
+import { configure as questions } from "../data-commands/questions.ts";
+
+/** One file of ../data-commands a subcommand; what it needs is imported when it runs. */
+const subcommands = [questions];
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description("Make and look at training data.")
+    .addHelpText(
+      "after",
+      "\nExample:\n  llava data questions --captions Flickr8k.token.txt --out train.json --evaluation test.jsonl",
+    );
+  for (const subcommand of subcommands) subcommand(command, context);
+}

@@ -1,0 +1,14 @@
+export { linesOf, readCaptions } from "./captions.ts";
+export {
+  type Curation,
+  type CurationOptions,
+  curate,
+  type EvaluationQuestion,
+  evaluationQuestions,
+  trainingRows,
+} from "./curate.ts";
+export { englishReader, type Reader } from "./language.ts";
+export { type QuestionType, questionTypes } from "./questions/question.ts";
+export type { ConversationRow } from "./rows.ts";
+export type { CaptionedPhoto } from "./scene.ts";
+export { writeRows } from "./write.ts";
