@@ -1,6 +1,6 @@
 import { LlavaError } from "../../errors.ts";
 import type { Benchmark } from "../benchmark.ts";
-import { readJsonDocument, readJsonLines, streamJsonArray } from "../files/index.ts";
+import { readJsonDocument, readJsonLineBatches, streamJsonArray } from "../files/index.ts";
 import { Answers } from "./answers.ts";
 import { sniff } from "./sniff.ts";
 
@@ -21,8 +21,8 @@ export async function readAnswers(
     const own = form === "empty" ? undefined : await benchmark.readPredictions?.(path);
     if (own) for await (const answer of own) answers.add(answer);
     else if (form === "lines")
-      for await (const { value, line } of readJsonLines(path))
-        addRow(answers, value, `${path}:${line}`, line);
+      for await (const batch of readJsonLineBatches(path))
+        for (const { value, line } of batch) addRow(answers, value, path, line);
     else if (form === "list") {
       let row = 0;
       for await (const value of streamJsonArray(path)) addRow(answers, value, `${path}: row ${++row}`);
@@ -45,18 +45,19 @@ interface Row {
   readonly model?: unknown;
 }
 
-function addRow(answers: Answers, value: unknown, where: string, line?: number): void {
+function addRow(answers: Answers, value: unknown, place: string, line?: number): void {
+  const misfit = (field: string): LlavaError => unfit(line === undefined ? place : `${place}:${line}`, field);
   const row = (typeof value === "object" && value !== null ? value : {}) as Row;
   const id = row.question_id ?? row.id;
   const text = row.text ?? row.answer;
-  if (typeof id !== "string" && typeof id !== "number") throw unfit(where, "question_id");
+  if (typeof id !== "string" && typeof id !== "number") throw misfit("question_id");
   if (typeof text === "string") {
     answers.add({ id: String(id), text }, line);
     const model = row.model_id ?? row.model;
     if (answers.model === undefined && typeof model === "string") answers.model = model;
   } else if (typeof row.error === "string") {
     if (!answers.texts.has(String(id))) answers.failures.set(String(id), row.error);
-  } else throw unfit(where, "text");
+  } else throw misfit("text");
 }
 
 function addTexts(answers: Answers, value: unknown, path: string): void {

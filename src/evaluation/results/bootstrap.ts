@@ -5,8 +5,6 @@ import { seededRandom } from "./random.ts";
 export interface BootstrapOptions {
   readonly resamples?: number;
   readonly seed?: number;
-  /** Most groups that one resample draws. */
-  readonly most?: number;
 }
 
 export interface Bootstrapped {
@@ -19,20 +17,22 @@ export interface Bootstrapped {
 }
 
 export const defaultResamples = 1000;
-export const mostDrawn = 4000;
+
+/** Groups that a resample draws: all, or 2,000 of more than 5,000. */
+export const drawnOf = (groups: number): number => (groups > 5000 ? 2000 : groups);
 
 /**
- * Percentile bootstrap over groups of questions. Above `most` groups it is the m-out-of-n bootstrap (Bickel, Götze and
+ * Percentile bootstrap over groups of questions. For large benchmarks it is the m-out-of-n bootstrap (Bickel, Götze and
  * van Zwet 1997): m groups are drawn and deviations shrunk by √(m/n), so that the work stays bounded.
  */
 export function bootstrap(
   outcomes: readonly Outcome[],
   metrics: readonly Metric[],
   aggregate: (outcomes: readonly Outcome[]) => readonly Metric[],
-  { resamples = defaultResamples, seed = 0, most = mostDrawn }: BootstrapOptions = {},
+  { resamples = defaultResamples, seed = 0 }: BootstrapOptions = {},
 ): Bootstrapped {
   const groups = groupsOf(outcomes);
-  const drawn = Math.min(groups.count, most);
+  const drawn = drawnOf(groups.count);
   const deviations = new Map(metrics.map(({ name }) => [name, [] as number[]]));
   const centre = new Map(metrics.map(({ name, value }) => [name, value]));
   const random = seededRandom(seed);

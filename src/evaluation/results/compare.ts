@@ -1,6 +1,6 @@
 import { LlavaError } from "../../errors.ts";
 import type { Benchmark, Metric, Outcome } from "../benchmark.ts";
-import { defaultResamples, middle95, mostDrawn } from "./bootstrap.ts";
+import { defaultResamples, drawnOf, middle95 } from "./bootstrap.ts";
 import { drawGroups, groupsOf } from "./groups.ts";
 import { seededRandom } from "./random.ts";
 import type { Result } from "./result.ts";
@@ -155,7 +155,7 @@ class PairedTest {
   /** Both sides are resampled alike; bounded like `bootstrap`. */
   interval(resamples: number, seed: number): [number, number] {
     const { first, second } = this.#pairs;
-    const drawn = Math.min(this.#groups.count, mostDrawn);
+    const drawn = drawnOf(this.#groups.count);
     const random = seededRandom(seed);
     const found = new Float64Array(resamples);
     for (let resample = 0; resample < resamples; resample++) {
