@@ -12,6 +12,8 @@ export interface LoadModelOptions {
   readonly dtype?: DType;
   /** "cpu" (the default), "cuda" or "cuda:N". */
   readonly device?: string;
+  /** Base model of an adapter, by name or folder, instead of the one that the adapter names. */
+  readonly base?: string;
   /** Name of a conversation template to use instead of the model's own. */
   readonly template?: string;
   /** Threads of libtorch's operators; all cores without it. */
@@ -32,7 +34,7 @@ export interface LoadModelOptions {
  * @throws LlavaError "setup" without libtorch and its addon; "config", "network" or "checkpoint" for the model
  */
 export async function loadModel(nameOrPath?: string, options: LoadModelOptions = {}): Promise<LocalModel> {
-  const { dtype, device, template, threads, images, ...fetching } = options;
+  const { dtype, device, base, template, threads, images, ...fetching } = options;
   const torch = await import("./torch/index.ts");
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
@@ -47,6 +49,8 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     ...(chosen && { dtype: chosen }),
     ...(device && { device: torch.useDevice(device) }),
     ...(template && { template }),
+    ...(base && { base }),
+    resolve: (other) => resolveModel(other, fetching),
   });
   return new LocalModel(pretrained, { id: name, ...(images && { images }) });
 }

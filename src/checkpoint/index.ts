@@ -1,3 +1,11 @@
+export {
+  type AdapterConfig,
+  type AdapterFiles,
+  isAdapter,
+  openAdapter,
+  readAdapterConfig,
+  writeAdapterConfig,
+} from "./adapter.ts";
 export type * from "./config.ts";
 export { makeFolder, writeAtomically, writing } from "./file.ts";
 export { type GgufSource, openGguf } from "./gguf.ts";

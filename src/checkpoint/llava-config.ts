@@ -25,39 +25,31 @@ const ORIGINAL_TEXT_TYPES: Readonly<Record<string, TextModelType>> = {
 /** Types of Hugging Face whose images are cut into tiles, always. */
 const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
 
-/** Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own. */
-export function readLlavaConfig(folder: string): LlavaConfig {
+/**
+ * Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own; it may
+ * also be inside `base`.
+ */
+export function readLlavaConfig(folder: string, base = folder): LlavaConfig {
   const path = join(folder, "config.json");
-  requireCheckpoint(folder);
+  if (!existsSync(path)) {
+    const found = existsSync(folder) ? "has no config.json" : "does not exist";
+    throw new LlavaError("checkpoint", `${folder} ${found}`, {
+      hint: "Give the folder of a LLaVA checkpoint, with config.json, tokenizer and weights.",
+    });
+  }
   const json = readJsonObject(path);
   const { mm_vision_tower: tower } = json;
-  const towerFolder = typeof tower === "string" ? findTower(folder, tower) : undefined;
+  const towerFolder = typeof tower === "string" ? findTower([folder, base], tower) : undefined;
   if (towerFolder === undefined) return parseLlavaConfig(json, path);
   const towerPath = join(towerFolder, "config.json");
   const config = parseLlavaConfig(json, path, parseVisionConfig(readJsonObject(towerPath), towerPath));
   return config.visionTower === undefined ? config : { ...config, visionTower: towerFolder };
 }
 
-function requireCheckpoint(folder: string): void {
-  const adapter = join(folder, "adapter_config.json");
-  if (existsSync(adapter)) {
-    const { base_model_name_or_path: base } = readJsonObject(adapter);
-    throw new LlavaError(
-      "checkpoint",
-      `${folder} holds an adapter of ${base ?? "some model"} (adapter_config.json); adapters are not read yet`,
-      { hint: "Merge it into its base model and give the folder of the result." },
-    );
-  }
-  if (existsSync(join(folder, "config.json"))) return;
-  const found = existsSync(folder) ? "has no config.json" : "does not exist";
-  throw new LlavaError("checkpoint", `${folder} ${found}`, {
-    hint: "Give the folder of a LLaVA checkpoint, with config.json, tokenizer and weights.",
-  });
-}
-
-/** A tower given as a path: absolute, or relative to the checkpoint or the working directory. */
-function findTower(folder: string, tower: string): string | undefined {
-  const candidates = isAbsolute(tower) ? [tower] : [join(folder, tower), resolve(tower)];
+/** A tower given as a path: absolute, or relative to the checkpoint's folders or the working directory. */
+function findTower(folders: readonly string[], tower: string): string | undefined {
+  const relative = folders.map((folder) => join(folder, tower));
+  const candidates = isAbsolute(tower) ? [tower] : [...relative, resolve(tower)];
   return candidates.find((candidate) => existsSync(join(candidate, "config.json")));
 }
 

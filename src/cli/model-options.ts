@@ -7,6 +7,7 @@ export interface ModelFlags {
   readonly dtype?: "float32" | "bfloat16" | "float16";
   readonly device?: string;
   readonly threads?: number;
+  readonly base?: string;
   readonly template?: string;
   readonly allowPrivate?: boolean;
 }
@@ -54,6 +55,7 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
     )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
+    .option("--base <model>", "base model of an adapter, instead of the one that it names")
     .option("--template <name>", "conversation template to use instead of the model's own")
     .option("--allow-private", "fetch images from private addresses too");
 }
@@ -77,7 +79,7 @@ export function addSamplingOptions(command: Command): Command {
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  { dtype, device, threads, template, allowPrivate = false }: ModelFlags,
+  { dtype, device, threads, base, template, allowPrivate = false }: ModelFlags,
   { progress, report }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
@@ -89,6 +91,7 @@ export async function openModel(
     ...(dtype && { dtype }),
     ...(device && { device }),
     ...(threads && { threads }),
+    ...(base && { base }),
     ...(template && { template }),
     images: { allowPrivate },
     progress,

@@ -19,7 +19,7 @@ import { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-l
 import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
 import { PooledTower } from "./pooled-tower.ts";
-import { type LoadOptions, loadCheckpoint, type PretrainedLlava } from "./pretrained.ts";
+import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
 import { Projector } from "./projector.ts";
 
 /** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */
@@ -110,14 +110,4 @@ function loadProjector(
   loadStrict(projector, subtree(trained, "model.multi_modal_projector."), placement);
   for (const name of ["feature_mean", "feature_std"])
     visionTower.setParameter(name, trained.read(`model.vision_tower.${name}`, "float32"));
-}
-
-/** Loads whatever `resolveModel` found. */
-export async function loadPretrained(
-  resolved: ResolvedModel,
-  options: LoadOptions = {},
-): Promise<PretrainedLlava> {
-  return resolved.kind === "builtin"
-    ? loadBuiltin(resolved, options)
-    : loadCheckpoint(resolved.path, options);
 }

@@ -1,8 +1,10 @@
-export { type BuiltinOptions, loadBuiltin, loadPretrained } from "./builtin.ts";
+export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdapter } from "./adapter.ts";
+export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
 export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
 export { Llama, type LlamaOptions } from "./llama.ts";
 export { Llava, type LlavaParts } from "./llava.ts";
+export { loadPretrained, type PretrainedOptions } from "./load.ts";
 export {
   adaptedLinears,
   adapterParameters,

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   CLIP_TEXT_TENSORS,
+  isAdapter,
   type LlavaConfig,
   loadStrict,
   merged,
@@ -65,25 +66,46 @@ export function createLlava(config: LlavaConfig): Llava {
   });
 }
 
-/** The name of a module's parameter in checkpoints (see `canonicalName`), and back. */
-const moduleName = (canonical: string): string =>
+/** The name of a tensor of a checkpoint (see `canonicalName`) in LLaVA's module. */
+export const moduleName = (canonical: string): string =>
   canonical.startsWith("lm_head.") ? `language_model.${canonical}` : canonical.replace(/^model\./, "");
 
 /** Loads a checkpoint in Hugging Face's or the original LLaVA layout. Its small files are read before its weights. */
 export async function loadCheckpoint(folder: string, options: LoadOptions = {}): Promise<PretrainedLlava> {
-  const config = readLlavaConfig(folder);
+  if (isAdapter(folder))
+    throw new LlavaError("checkpoint", `${folder} holds an adapter, no model (adapter_config.json)`, {
+      hint: "loadPretrained finds its base model and loads both.",
+    });
+  return loadFolders({ config: folder, files: folder, open: (config) => weightsOf(folder, config) }, options);
+}
+
+/** Where the parts of a checkpoint are: a LLaVA trained as an adapter has a configuration, but its base's tokenizer. */
+export interface CheckpointFolders {
+  /** Holds config.json. */
+  readonly config: string;
+  /** Holds tokenizer, image processor and generation settings. */
+  readonly files: string;
+  /** Opens the weights, under canonical names. */
+  readonly open: (config: LlavaConfig) => TensorSource;
+}
+
+export async function loadFolders(
+  { config: configFolder, files: folder, open }: CheckpointFolders,
+  options: LoadOptions,
+): Promise<PretrainedLlava> {
+  const config = readLlavaConfig(configFolder, folder);
   const [tokenizer, imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadTokenizer(folder),
     loadImageProcessor(folder, config),
     readChatTemplate(folder),
     stopIdsOf(folder),
-    modelTypesOf(folder),
+    modelTypesOf(configFolder),
   ]);
   requireMatchingTokenizer(folder, config, tokenizer);
   requireMatchingImages(folder, config, imageProcessor);
   const promptFormat = choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes });
   const model = createLlava(config);
-  using source = renamed(weightsOf(folder, config), moduleName);
+  using source = renamed(open(config), moduleName);
   loadStrict(model, source, {
     ...(options.dtype && { dtype: options.dtype }),
     ...(options.device && { device: options.device }),
@@ -140,7 +162,8 @@ function requireMatchingImages(
   );
 }
 
-function weightsOf(folder: string, config: LlavaConfig): TensorSource {
+/** The weights of a checkpoint's folder with those of its vision tower. */
+export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
   const own = openCheckpoint(folder);
   if (config.visionTower === undefined) return own;
   if (!existsSync(config.visionTower)) {

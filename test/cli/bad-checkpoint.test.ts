@@ -164,13 +164,19 @@ describe("a checkpoint", () => {
     ["that is a file", () => join(goodModel, "model.safetensors"), /model\.safetensors/],
     ["that does not exist", () => inFolder("nothing"), /nothing/],
     [
-      "that is an adapter",
+      "that is an adapter whose base is not here",
       () =>
         checkpoint("adapter", "llama", (path) => {
           rmSync(join(path, "model.safetensors"));
-          writeFileSync(join(path, "adapter_config.json"), '{"base_model_name_or_path": "some/base"}');
+          const config = {
+            peft_type: "LORA",
+            r: 4,
+            lora_alpha: 8,
+            base_model_name_or_path: "no base at all",
+          };
+          writeFileSync(join(path, "adapter_config.json"), JSON.stringify(config));
         }),
-      /adapter holds an adapter of some\/base.*not read yet/,
+      /adapter holds an adapter of no base at all.*--base/s,
     ],
     [
       "whose pickle wants to run something",

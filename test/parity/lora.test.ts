@@ -1,0 +1,252 @@
+// Adapters written by PEFT, on the tiny checkpoints, against PEFT: npm test -- test/parity/lora.test.ts
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  loadStrict,
+  openCheckpoint,
+  openSafetensors,
+  readAdapterConfig,
+  renamed,
+  type TensorSource,
+  writeSafetensors,
+} from "../../src/checkpoint/index.ts";
+import {
+  adapterParameters,
+  Llama,
+  type Llava,
+  loadAdapter,
+  loadCheckpoint,
+  loadPretrained,
+  mergeLora,
+  saveAdapter,
+} from "../../src/models/index.ts";
+import { crossEntropy, inference, noGrad, scope, type Tensor } from "../../src/torch/index.ts";
+import { assertClose, largestDifference } from "../support/close.ts";
+
+const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
+const adapter = (name: string): string => join(fixtures, "lora", name);
+const checkpoint = (name: string): string => join(fixtures, "llava", name);
+const reference = (folder: string): TensorSource => openSafetensors(join(folder, "reference.safetensors"));
+const scratch = mkdtempSync(join(tmpdir(), "llava-lora-"));
+after(() => rmSync(scratch, { recursive: true }));
+
+const TOLERANCE = 1e-4; // measured: at most 4e-6
+
+function logitsOf(model: Llava): Tensor {
+  using inputs = reference(checkpoint("llama"));
+  return inference(() => model.forward(inputs.read("input_ids").to("int64"), inputs.read("pixel_values")));
+}
+
+describe("an adapter of transformers' LLaVA, with its projector", () => {
+  test("beside its base and merged gives PEFT's logits", async () => {
+    using stored = reference(adapter("llava"));
+    const expected = stored.read("logits");
+    using base = await loadCheckpoint(checkpoint("llama"));
+    assert.ok(largestDifference(logitsOf(base.model), expected) > 0.1);
+    const config = loadAdapter(base.model, adapter("llava"));
+    assert.deepEqual([config.rank, config.alpha, config.wholeModules], [4, 6, ["multi_modal_projector"]]);
+    const unmerged = logitsOf(base.model);
+    assertClose(unmerged, expected, TOLERANCE, "unmerged");
+    mergeLora(base.model);
+    const largest = unmerged.abs().amax().item();
+    assertClose(logitsOf(base.model), unmerged, 1e-5 * largest, "merged"); // measured: 2e-6
+  });
+
+  test("is found its base by itself", async () => {
+    using stored = reference(adapter("llava"));
+    using loaded = await loadPretrained({ kind: "folder", path: adapter("llava") });
+    assertClose(logitsOf(loaded.model), stored.read("logits"), TOLERANCE, "logits");
+    assert.deepEqual([...adapterParameters(loaded.model)], []);
+  });
+
+  test("has PEFT's loss and gradients", async () => {
+    using stored = reference(adapter("llava"));
+    using batch = openSafetensors(join(checkpoint("llama"), "training.safetensors"));
+    using base = await loadCheckpoint(checkpoint("llama"));
+    const { model } = base;
+    loadAdapter(model, adapter("llava"));
+    model.projector.requiresGrad_();
+    const named = new Map(adapterParameters(model));
+    for (const [name, parameter] of model.projector.namedParameters("multi_modal_projector."))
+      named.set(`base_model.model.model.${name}`, parameter);
+    const loss = scope(() => {
+      const logits = model.forward(
+        batch.read("batch.input_ids").to("int64"),
+        batch.read("batch.pixel_values"),
+      );
+      const labels = batch.read("batch.labels").to("int64").slice(1, 1).flatten();
+      return crossEntropy(logits.slice(1, 0, -1).flatten(0, 1), labels);
+    });
+    loss.backward();
+    assert.ok(Math.abs(loss.item() - stored.read("loss").item()) < 1e-5);
+    const gradients = [...stored.names()].filter((name) => name.startsWith("gradient."));
+    assert.equal(gradients.length, named.size);
+    for (const name of gradients) {
+      const expected = stored.read(name);
+      const actual = named.get(name.slice("gradient.".length))?.grad;
+      assert.ok(actual, name);
+      const scale = Math.max(expected.abs().amax().item(), 1e-3);
+      const difference = largestDifference(actual, expected) / scale;
+      assert.ok(difference < 1e-4, `${name}: ${difference}`);
+    }
+  });
+
+  test("is written again with the same tensors, names and options", async () => {
+    using base = await loadCheckpoint(checkpoint("llama"));
+    const config = loadAdapter(base.model, adapter("llava"));
+    const folder = join(scratch, "again");
+    const { wholeModules } = config;
+    saveAdapter(base.model, folder, { baseModel: config.baseModel!, wholeModules });
+    assert.deepEqual(readAdapterConfig(folder), config);
+    const file = "adapter_model.safetensors";
+    using written = openSafetensors(join(folder, file));
+    using original = openSafetensors(join(adapter("llava"), file));
+    assert.deepEqual([...written.names()].sort(), [...original.names()].sort());
+    for (const name of original.names()) assertClose(written.read(name), original.read(name), 0, name);
+  });
+});
+
+test("a rank-stabilised adapter of a language model alone gives PEFT's logits, and is written by ends of paths", async () => {
+  using base = await loadCheckpoint(checkpoint("llama"));
+  using model = new Llama(base.model.languageModel.config);
+  const weights = renamed(openCheckpoint(checkpoint("llama")), (name) =>
+    /^(model\.language_model|lm_head)\./.test(name) ? name.replace("model.language_model.", "") : undefined,
+  );
+  loadStrict(model, weights);
+  weights[Symbol.dispose]();
+  using stored = reference(adapter("language-model"));
+  const config = loadAdapter(model, adapter("language-model"));
+  assert.equal(config.rankStabilized, true);
+  const ids = stored.read("input_ids").to("int64");
+  const logits = noGrad(() => model.logits(model.forward(model.embed(ids))));
+  assertClose(logits, stored.read("logits"), TOLERANCE, "logits");
+  const folder = join(scratch, "language-model");
+  saveAdapter(model, folder, { baseModel: "some/base" });
+  assert.deepEqual(readAdapterConfig(folder), {
+    ...config,
+    targets: ["q_proj", "down_proj"],
+    baseModel: "some/base",
+  });
+});
+
+describe("the original code's files", () => {
+  test("lay projector and adapter over a base, which may be a language model alone", async () => {
+    const alone = join(scratch, "language-model-alone");
+    cpSync(checkpoint("original"), alone, {
+      recursive: true,
+      filter: (path) => !/pytorch_model|config\.json$/.test(path) || /clip|tokenizer/.test(path),
+    });
+    using all = openCheckpoint(checkpoint("original"));
+    const textOnly = [...all.names()].filter((name) => !/projector|tower/.test(name));
+    writeSafetensors(
+      join(alone, "model.safetensors"),
+      new Map(textOnly.map((name) => [name, all.read(name)])),
+    );
+    using stored = reference(adapter("original"));
+    using inputs = reference(checkpoint("original"));
+    for (const base of [checkpoint("original"), alone]) {
+      using loaded = await loadPretrained({ kind: "folder", path: adapter("original") }, { base });
+      const { model } = loaded;
+      inference(() => {
+        const projected = model.project(inputs.read("vision_features"));
+        assertClose(projected, stored.read("projected_features"), TOLERANCE, "projected features");
+        const hidden = model.languageModel.forward(inputs.read("inputs_embeds"));
+        assertClose(model.languageModel.logits(hidden), stored.read("logits"), TOLERANCE, "logits");
+      });
+    }
+  });
+});
+
+describe("an adapter that cannot be used is refused by", () => {
+  type Json = Record<string, unknown>;
+  const spoilt = (name: string, edit: (config: Json, tensors: Map<string, Tensor>) => void): string => {
+    const folder = join(scratch, name);
+    cpSync(adapter("llava"), folder, { recursive: true });
+    const config = JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8")) as Json;
+    config["base_model_name_or_path"] = checkpoint("llama");
+    using source = openSafetensors(join(adapter("llava"), "adapter_model.safetensors"));
+    const tensors = new Map([...source.names()].map((each) => [each, source.read(each)]));
+    edit(config, tensors);
+    writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+    writeSafetensors(join(folder, "adapter_model.safetensors"), tensors);
+    return folder;
+  };
+  const layer = "base_model.model.model.language_model.layers.1.self_attn.q_proj";
+  const cases: Record<string, [(config: Json, tensors: Map<string, Tensor>) => void, string, RegExp]> = {
+    "the base that is not there": [
+      (config) => {
+        config["base_model_name_or_path"] = "/nowhere/base";
+      },
+      "config",
+      /holds an adapter of \/nowhere\/base/,
+    ],
+    "the base that it does not name": [
+      (config) => void delete config["base_model_name_or_path"],
+      "checkpoint",
+      /names no base model/,
+    ],
+    "its rank": [
+      (config) => {
+        config["r"] = 8;
+      },
+      "checkpoint",
+      /lora_A\.weight has rank 4; .* says 8/,
+    ],
+    "a layer that the base lacks": [
+      (_, tensors) =>
+        void tensors.set(`${layer.replace("1", "7")}.lora_A.weight`, tensors.values().next().value!),
+      "checkpoint",
+      /adapts language_model\.layers\.7\.self_attn\.q_proj, which the model lacks/,
+    ],
+    "a shape": [
+      (_, tensors) =>
+        void tensors.set(`${layer}.lora_A.weight`, tensors.get(`${layer}.lora_A.weight`)!.slice(1, 0, 8)),
+      "checkpoint",
+      /q_proj\.lora_A\.weight is \[4, 8\], expected \[4, 16\]/,
+    ],
+    "a missing half": [
+      (_, tensors) => void tensors.delete(`${layer}.lora_B.weight`),
+      "checkpoint",
+      /1 missing: .*layers\.1\.self_attn\.q_proj\.lora_B\.weight/,
+    ],
+    "a tensor of no module": [
+      (_, tensors) =>
+        void tensors.set("base_model.model.model.resampler.weight", tensors.values().next().value!),
+      "checkpoint",
+      /1 not expected: resampler\.weight/,
+    ],
+    "its method": [
+      (config) => {
+        config["peft_type"] = "LOHA";
+      },
+      "config",
+      /peft_type "LOHA"/,
+    ],
+    "an option": [
+      (config) => {
+        config["use_dora"] = true;
+      },
+      "config",
+      /use_dora is true/,
+    ],
+  };
+  for (const [name, [edit, code, message]] of Object.entries(cases))
+    test(name, async () => {
+      const folder = spoilt(name, edit);
+      await assert.rejects(loadPretrained({ kind: "folder", path: folder }), {
+        name: "LlavaError",
+        code,
+        message,
+      });
+    });
+
+  test("loadCheckpoint, which takes whole models", () =>
+    assert.rejects(loadCheckpoint(adapter("llava")), {
+      code: "checkpoint",
+      message: /holds an adapter, no model/,
+    }));
+});
