@@ -4,29 +4,37 @@ import { table } from "./table.ts";
 /** A result as a table with intervals, coverage and the published scores beside it. */
 export function showResult(result: Omit<Result, "outcomes">, published: readonly Published[]): string {
   const { title, split, model, judge, scores, counts, compat } = result;
-  const known = (metric: string): string =>
-    published
-      .filter((other) => other.metric === metric)
-      .map(({ model, value }) => `${model} ${value}`)
-      .join(", ");
   const rows = scores.map(({ name, value, low, high, digits, count }) => [
     name,
     formatMetric(value, digits),
     `[${formatMetric(low, digits)}, ${formatMetric(high, digits)}]`,
     String(count),
-    known(name),
   ]);
-  const hasPublished = rows.some((row) => row[4] !== "");
-  const head = ["metric", "score", "95 % interval", "n", ...(hasPublished ? ["published"] : [])];
   const about = [split, compat ? "compat" : "", judge === null ? "" : `judged by ${judge}`].filter(Boolean);
   return [
     `${title} (${about.join(", ")}): ${model}`,
-    table(
-      head,
-      rows.map((row) => row.slice(0, head.length)),
-    ),
+    table(["metric", "score", "95 % interval", "n"], rows),
     describeCounts(counts),
+    ...showPublished(
+      published,
+      scores.map(({ name }) => name),
+    ),
   ].join("\n");
+}
+
+/** A row a model, a column a metric. */
+function showPublished(published: readonly Published[], names: readonly string[]): string[] {
+  const metrics = names.filter((name) => published.some(({ metric }) => metric === name));
+  if (metrics.length === 0) return [];
+  const models = [...new Set(published.map(({ model }) => model))];
+  const value = (model: string, metric: string): string =>
+    String(published.find((other) => other.model === model && other.metric === metric)?.value ?? "");
+  return [
+    table(
+      ["published", ...metrics],
+      models.map((model) => [model, ...metrics.map((metric) => value(model, metric))]),
+    ),
+  ];
 }
 
 /** One line; "coverage" first where the scores leave something out. */
