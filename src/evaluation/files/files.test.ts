@@ -30,7 +30,11 @@ async function put(name: string, content: string | Uint8Array): Promise<string> 
   return path;
 }
 
-const collect = <Row>(rows: AsyncIterable<Row>): Promise<Row[]> => Array.fromAsync(rows);
+async function collect<Row>(source: AsyncIterable<Row>): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const row of source) rows.push(row);
+  return rows;
+}
 
 const refused = (work: Promise<unknown>, message: RegExp): Promise<void> =>
   assert.rejects(

@@ -2,7 +2,7 @@ export { check } from "./check.ts";
 export { imageDataUrl } from "./data-url.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export { readJsonDocument } from "./json-document.ts";
-export { type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
+export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
 export { jsonBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
 export { findFile, imageFolder, locateFile } from "./locate.ts";

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import type { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 
 export interface JsonLine {
@@ -50,6 +51,19 @@ function parseLine(text: string, where: string): unknown {
       cause,
     });
   }
+}
+
+/** Whether the file's first line is JSON of that shape: what tells a benchmark's own format from others. */
+export async function firstLineFits(path: string, schema: z.ZodType): Promise<boolean> {
+  for await (const { text } of readLines(path)) {
+    if (text.trim() === "") continue;
+    try {
+      return schema.safeParse(JSON.parse(text.replace(/,\s*$/, ""))).success;
+    } catch {
+      return false;
+    }
+  }
+  return false;
 }
 
 /** The lines of a UTF-8 file, without their ends, holding a piece of the file at a time. */

@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  type Benchmark,
+  type BenchmarkItem,
+  benchmark,
+  type LoadOptions,
+  type Outcome,
+} from "../../benchmark.ts";
+import { check, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  known,
+  leadingLetter,
+  letteredOptions,
+  letterSuffix,
+  letters,
+  question,
+  shortAnswerSuffix,
+  statedLetter,
+} from "../../parsing/index.ts";
+
+interface AokVqaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly choices: readonly string[];
+  readonly correct?: number | undefined;
+  readonly answers?: readonly string[] | undefined;
+}
+
+const schema = z.array(
+  z.object({
+    question_id: z.string(),
+    image_id: z.number(),
+    question: z.string(),
+    choices: z.array(z.string()),
+    correct_choice_idx: z.int().optional(),
+    direct_answers: z.array(z.string()).optional(),
+    difficult_direct_answer: z.boolean().default(false),
+  }),
+);
+
+async function* load({ data, split = "val" }: LoadOptions, direct: boolean): AsyncGenerator<AokVqaItem> {
+  const name = `aokvqa_v1p0_${split}.json`;
+  const path = locateFile(data, [name, `aokvqa/${name}`]);
+  const folder = imageFolder(data, [`${split}2017`, `coco/${split}2017`]);
+  for (const row of check(schema, await readJsonDocument(path), path)) {
+    // The direct-answer task leaves out questions that people answered too differently.
+    if (direct && row.difficult_direct_answer) continue;
+    yield {
+      id: row.question_id,
+      question: row.question,
+      image: join(folder, `${String(row.image_id).padStart(12, "0")}.jpg`),
+      choices: row.choices,
+      correct: row.correct_choice_idx,
+      answers: row.direct_answers,
+    };
+  }
+}
+
+function chosen({ choices }: AokVqaItem, answer: string): number | undefined {
+  const text = answer.trim();
+  const letter = statedLetter(text, "D") ?? leadingLetter(text);
+  const byLetter = letter === undefined ? -1 : letters.indexOf(letter);
+  const index =
+    byLetter >= 0 ? byLetter : choices.findIndex((choice) => choice.toLowerCase() === text.toLowerCase());
+  return index >= 0 && index < choices.length ? index : undefined;
+}
+
+const normalize = (answer: string): string => answer.trim().toLowerCase().replace(/\.$/, "");
+
+const common = {
+  source: 'Schwenk et al. 2022, "A-OKVQA: A Benchmark for Visual Question Answering using World Knowledge"',
+  files: ["aokvqa_v1p0_val.json"],
+  splits: ["val", "test"],
+  headline: "accuracy",
+  published: [],
+  aggregate: (outcomes: readonly Outcome[]) => accuracyByLabel(outcomes),
+} satisfies Partial<Benchmark>;
+
+const submission = (field: string, write: (item: AokVqaItem, answer: string) => string) => ({
+  file: "predictions.json",
+  async write(items: readonly AokVqaItem[], answers: ReadonlyMap<string, string>) {
+    const entries = items.map((item) => [item.id, { [field]: write(item, answers.get(item.id) ?? "") }]);
+    return jsonBytes(Object.fromEntries(entries));
+  },
+});
+
+export default [
+  benchmark<AokVqaItem>({
+    ...common,
+    name: "aokvqa",
+    title: "A-OKVQA (multiple choice)",
+    load: (options) => load(options, false),
+    prompt: ({ question: asked, choices, image }) =>
+      question(`${asked}\n${letteredOptions(choices)}${letterSuffix}`, image),
+    sampling: { maxTokens: 16, temperature: 0 },
+    outcome(item, answer) {
+      const correct = known(item.correct, item.id);
+      const index = chosen(item, answer);
+      const named = (choice: number): string => `${letters[choice]}. ${item.choices[choice]}`;
+      const parsed = index === undefined ? undefined : named(index);
+      return { id: item.id, parsed, truth: named(correct), credit: index === correct ? 1 : 0 };
+    },
+    submission: submission(
+      "multiple_choice",
+      (item, answer) => item.choices[chosen(item, answer) ?? -1] ?? "",
+    ),
+  }),
+  benchmark<AokVqaItem>({
+    ...common,
+    name: "aokvqa-da",
+    title: "A-OKVQA (direct answer)",
+    load: (options) => load(options, true),
+    prompt: ({ question: asked, image }) => question(asked + shortAnswerSuffix, image),
+    sampling: { maxTokens: 16, temperature: 0 },
+    outcome({ id, answers }, answer) {
+      const people = known(answers, id);
+      const parsed = normalize(answer);
+      const matches = people.filter((person) => person === parsed).length;
+      return { id, parsed, truth: [...new Set(people)].join(" | "), credit: Math.min(1, matches / 3) };
+    },
+    submission: submission("direct_answer", (_, answer) => normalize(answer)),
+  }),
+];

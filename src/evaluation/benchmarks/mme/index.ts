@@ -1,0 +1,216 @@
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { LlavaError } from "../../../errors.ts";
+import {
+  type Answer,
+  type BenchmarkItem,
+  benchmark,
+  type LoadOptions,
+  type Metric,
+  type Outcome,
+} from "../../benchmark.ts";
+import { check, findFile, firstLineFits, locateFile, readJsonLines, readLines } from "../../files/index.ts";
+import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+
+interface MmeItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly answer: string;
+}
+
+const perception = "existence count position color posters celebrity scene landmark artwork OCR".split(" ");
+const cognition = "commonsense_reasoning numerical_calculation text_translation code_reasoning".split(" ");
+const categories = [...perception, ...cognition];
+
+/** What the questions of the original end with; LLaVA asks for a short answer instead. */
+const ending = /\s*Please answer yes or no\.$/;
+
+/** An image has two questions: the id is the image without its folder, and the question. */
+const idOf = (category: string, image: string, asked: string): string =>
+  `${category}/${basename(image)} ${asked.replace(ending, "").trim()}`;
+
+async function* load({ data }: LoadOptions): AsyncGenerator<MmeItem> {
+  const folders = ["ground_truth", "mme/ground_truth", "eval_tool/LaVIN", "LaVIN"];
+  const tables = findFile(
+    data,
+    folders.flatMap((folder) => `${folder}/existence.txt`),
+  );
+  for (const category of categories) {
+    const rows =
+      tables === undefined ? releasedRows(data, category) : tableRows(join(tables, "..", `${category}.txt`));
+    for await (const { image, asked, answer } of rows) {
+      const id = idOf(category, image, asked);
+      yield {
+        id,
+        labels: { category },
+        question: asked.replace(ending, "").trim(),
+        image: imageOf(data, category, image),
+        answer,
+      };
+    }
+  }
+}
+
+interface Row {
+  readonly image: string;
+  readonly asked: string;
+  readonly answer: string;
+}
+
+/** The evaluation tool's tables, one a category: image, question, answer, and in its own examples a model's reply. */
+async function* tableRows(path: string): AsyncGenerator<Row> {
+  for await (const { text, line } of readLines(path)) {
+    if (text.trim() === "") continue;
+    const [image, asked, answer] = text.split("\t");
+    if (image === undefined || asked === undefined || answer === undefined)
+      throw new LlavaError("data", `${path}:${line}: expected image, question and answer, parted by tabs`, {
+        hint: "Check that this is the dataset's original file.",
+      });
+    yield { image, asked, answer };
+  }
+}
+
+/** The release: two lines beside each image, question and answer, in the category's folder or two folders of it. */
+async function* releasedRows(data: string, category: string): AsyncGenerator<Row> {
+  const within = ["", "MME_Benchmark_release_version/"].map((folder) => `${folder}${category}`);
+  const root = locateFile(data, within);
+  const texts = findFile(root, ["questions_answers_YN"]) ?? root;
+  for (const name of readdirSync(texts)
+    .filter((file) => file.endsWith(".txt"))
+    .sort()) {
+    const path = join(texts, name);
+    for await (const { text, line } of readLines(path)) {
+      if (text.trim() === "") continue;
+      const [asked, answer] = text.split("\t");
+      if (asked === undefined || answer === undefined)
+        throw new LlavaError("data", `${path}:${line}: expected question and answer, parted by a tab`, {
+          hint: "Check that this is the dataset's original file.",
+        });
+      yield { image: basename(name, ".txt"), asked, answer };
+    }
+  }
+}
+
+function imageOf(data: string, category: string, image: string): string {
+  const folders = ["", "MME_Benchmark_release_version/", "mme/"].flatMap((folder) =>
+    ["images/", ""].map((inner) => `${folder}${category}/${inner}`),
+  );
+  const names = /\.\w+$/.test(image) ? [image] : [`${image}.jpg`, `${image}.png`];
+  const candidates = folders.flatMap((folder) => names.map((name) => `${folder}${name}`));
+  return findFile(data, candidates) ?? join(data, category, names[0]!);
+}
+
+const answerSchema = z.object({ question_id: z.string(), prompt: z.string(), text: z.string() });
+
+/** LLaVA's answers, whose prompt tells the two questions about an image apart; undefined for a file without prompts. */
+const readPredictions = async (path: string): Promise<AsyncIterable<Answer> | undefined> =>
+  (await firstLineFits(path, answerSchema)) ? answersByPrompt(path) : undefined;
+
+async function* answersByPrompt(path: string): AsyncGenerator<Answer> {
+  for await (const { value, line } of readJsonLines(path)) {
+    const { question_id: id, prompt, text } = check(answerSchema, value, `${path}:${line}`);
+    const isOwn = id.includes(" ");
+    const asked = prompt.replace(shortAnswerSuffix.trim(), "").trim();
+    yield { id: isOwn ? id : idOf(id.split("/", 1)[0]!, id, asked), text };
+  }
+}
+
+/** Exactly yes or no, one letter, or one of them among the first four characters. */
+function parse(answer: string): "yes" | "no" | undefined {
+  const text = answer.toLowerCase().trim().replaceAll(".", "");
+  if (text === "y") return "yes";
+  if (text === "n") return "no";
+  const start = text.slice(0, 4);
+  return start.includes("yes") ? "yes" : start.includes("no") ? "no" : undefined;
+}
+
+interface Tally {
+  right: number;
+  questions: number;
+  /** By image: right answers and all. */
+  images: Map<string, { right: number; count: number }>;
+}
+
+function aggregate(outcomes: readonly Outcome[]): Metric[] {
+  const tallies = new Map<string, Tally>();
+  for (const { id, credit, group = id, labels } of outcomes) {
+    const category = labels!["category"]!;
+    const tally = tallies.get(category) ?? { right: 0, questions: 0, images: new Map() };
+    tallies.set(category, tally);
+    tally.right += credit;
+    tally.questions++;
+    const image = tally.images.get(group) ?? { right: 0, count: 0 };
+    tally.images.set(group, image);
+    image.right += credit;
+    image.count++;
+  }
+  const metric = (name: string, value: number, count: number): Metric => ({ name, value, count, digits: 1 });
+  const scores = new Map(
+    [...tallies].map(([category, { right, questions, images }]) => {
+      // An image that was drawn several times has its questions as often.
+      let both = 0;
+      for (const image of images.values()) if (image.right === image.count) both += image.count;
+      const accuracy = (100 * right) / questions;
+      return [
+        category,
+        { score: accuracy + (100 * both) / questions, accuracy, plus: (100 * both) / questions, questions },
+      ];
+    }),
+  );
+  const sum = (names: readonly string[]) =>
+    names.reduce((total, name) => total + (scores.get(name)?.score ?? 0), 0);
+  const count = (names: readonly string[]) =>
+    names.reduce((total, name) => total + (scores.get(name)?.questions ?? 0), 0);
+  return [
+    metric("perception", sum(perception), count(perception)),
+    metric("cognition", sum(cognition), count(cognition)),
+    metric("total", sum(categories), count(categories)),
+    ...categories.flatMap((category) => {
+      const found = scores.get(category);
+      if (found === undefined) return [];
+      return [
+        metric(`score/${category}`, found.score, found.questions),
+        metric(`accuracy/${category}`, found.accuracy, found.questions),
+        metric(`accuracy-plus/${category}`, found.plus, found.questions),
+      ];
+    }),
+  ];
+}
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<MmeItem>({
+  name: "mme",
+  title: "MME",
+  source: 'Fu et al. 2023, "MME: A Comprehensive Evaluation Benchmark for Multimodal Large Language Models"',
+  files: [
+    "ground_truth/<category>.txt or eval_tool/LaVIN/<category>.txt for each of 14 categories",
+    "or the release: <category>/*.txt, or <category>/questions_answers_YN/*.txt",
+  ],
+  splits: ["test"],
+  headline: "perception",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "perception", value: 1510.7, source },
+    { model: "LLaVA-1.5 13B", metric: "perception", value: 1531.3, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "perception", value: 1476.9, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "perception", value: 1541.7, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "perception", value: 1519, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "cognition", value: 332, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "perception", value: 1575, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "cognition", value: 326, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "perception", value: 1498, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "cognition", value: 321, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "perception", value: 1631, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "cognition", value: 397, source },
+  ],
+  load,
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, labels = {}, image, answer: truth }, answer) {
+    const parsed = parse(answer);
+    return { id, labels, parsed, truth, group: image, credit: parsed === truth.trim().toLowerCase() ? 1 : 0 };
+  },
+  aggregate,
+  readPredictions,
+});

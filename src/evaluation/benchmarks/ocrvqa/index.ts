@@ -1,0 +1,69 @@
+import { extname, join } from "node:path";
+import { z } from "zod";
+import { LlavaError } from "../../../errors.ts";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, imageFolder, locateFile, readJsonDocument } from "../../files/index.ts";
+import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
+
+interface OcrVqaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly answer: string;
+}
+
+const schema = z.record(
+  z.string(),
+  z.object({
+    imageURL: z.string(),
+    questions: z.array(z.string()),
+    answers: z.array(z.string()),
+    split: z.int().min(1).max(3),
+  }),
+);
+/** As the dataset numbers them. */
+const splits = ["train", "val", "test"];
+
+async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrVqaItem> {
+  const path = locateFile(data, ["dataset.json", "ocr_vqa/dataset.json", "ocrvqa/dataset.json"]);
+  const folder = imageFolder(data, ["images", "ocr_vqa/images", "ocrvqa/images"]);
+  for (const [book, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
+    if (splits[row.split - 1] !== split) continue;
+    if (row.questions.length !== row.answers.length)
+      throw new LlavaError(
+        "data",
+        `${path}: "${book}" has ${row.questions.length} questions, ${row.answers.length} answers`,
+        {
+          hint: "Fetch the original file again.",
+        },
+      );
+    const image = join(folder, book + extname(new URL(row.imageURL).pathname));
+    for (const [index, asked] of row.questions.entries())
+      yield { id: `${book}/${index}`, question: asked, image, answer: row.answers[index]! };
+  }
+}
+
+const normalize = (answer: string): string => answer.trim().toLowerCase().replace(/\.$/, "");
+
+export default benchmark<OcrVqaItem>({
+  name: "ocrvqa",
+  title: "OCR-VQA",
+  source: 'Mishra et al. 2019, "OCR-VQA: Visual Question Answering by Reading Text in Images"',
+  files: ["dataset.json"],
+  splits: ["test", "val"],
+  headline: "accuracy",
+  published: [],
+  load,
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, answer: truth }, answer) {
+    const parsed = normalize(answer);
+    return {
+      id,
+      parsed,
+      truth,
+      group: id.slice(0, id.lastIndexOf("/")),
+      credit: parsed === normalize(truth) ? 1 : 0,
+    };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+});

@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  type BenchmarkItem,
+  benchmark,
+  type LoadOptions,
+  type Metric,
+  type Outcome,
+} from "../../benchmark.ts";
+import { check, imageFolder, locateFile, readJsonLines } from "../../files/index.ts";
+import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+
+interface PopeItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly label: "yes" | "no";
+}
+
+const rowSchema = z.object({ image: z.string(), text: z.string(), label: z.enum(["yes", "no"]) });
+
+/** LLaVA numbers the questions of a category from here, in the order of its file. */
+const offsets: Readonly<Record<string, number>> = { adversarial: 0, popular: 20_000_000, random: 10_000_000 };
+const categories = Object.keys(offsets);
+
+async function* load({ data, split = "all" }: LoadOptions): AsyncGenerator<PopeItem> {
+  const folder = imageFolder(data, ["val2014", "coco/val2014", "pope/val2014"]);
+  for (const category of split === "all" ? categories : [split]) {
+    const name = `coco_pope_${category}.json`;
+    const folders = ["", "coco/", "output/coco/", "pope_coco/", "pope/coco/", "pope/"];
+    const path = locateFile(
+      data,
+      folders.map((parent) => `${parent}${name}`),
+    );
+    let place = offsets[category]!;
+    for await (const { value, line } of readJsonLines(path)) {
+      const { image, text, label } = check(rowSchema, value, `${path}:${line}`);
+      const id = String(++place);
+      yield { id, labels: { category }, question: text, image: join(folder, image), label };
+    }
+  }
+}
+
+/** The first sentence says no if one of its words is No, no or not; anything else is a yes. */
+function parse(answer: string): "yes" | "no" {
+  const words = answer.split(".", 1)[0]!.replaceAll(",", "").split(" ");
+  return words.some((word) => word === "No" || word === "not" || word === "no") ? "no" : "yes";
+}
+
+interface Confusion {
+  truePositives: number;
+  falsePositives: number;
+  trueNegatives: number;
+  falseNegatives: number;
+}
+
+function measure({ truePositives, falsePositives, trueNegatives, falseNegatives }: Confusion) {
+  const count = truePositives + falsePositives + trueNegatives + falseNegatives;
+  const share = (part: number, whole: number): number => (whole === 0 ? 0 : (100 * part) / whole);
+  const precision = share(truePositives, truePositives + falsePositives);
+  const recall = share(truePositives, truePositives + falseNegatives);
+  return {
+    count,
+    f1: share(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives),
+    accuracy: share(truePositives + trueNegatives, count),
+    precision,
+    recall,
+    "yes-ratio": share(truePositives + falsePositives, count),
+  };
+}
+
+const names = ["f1", "accuracy", "precision", "recall", "yes-ratio"] as const;
+
+/** Of each category, and the mean of the categories, which is what LLaVA's tables print for F1. */
+function aggregate(outcomes: readonly Outcome[]): Metric[] {
+  const confusions = new Map<string, Confusion>();
+  for (const { labels, parsed, credit } of outcomes) {
+    const category = labels?.["category"] ?? "all";
+    const confusion = confusions.get(category) ?? {
+      truePositives: 0,
+      falsePositives: 0,
+      trueNegatives: 0,
+      falseNegatives: 0,
+    };
+    confusions.set(category, confusion);
+    if (parsed === "yes") confusion[credit === 1 ? "truePositives" : "falsePositives"]++;
+    else confusion[credit === 1 ? "trueNegatives" : "falseNegatives"]++;
+  }
+  const measured = [...confusions]
+    .sort()
+    .map(([category, confusion]) => ({ category, ...measure(confusion) }));
+  return names.flatMap((name) => [
+    {
+      name,
+      value: measured.reduce((sum, row) => sum + row[name], 0) / Math.max(1, measured.length),
+      count: outcomes.length,
+      digits: 2,
+    },
+    ...measured.map((row) => ({
+      name: `${name}/${row.category}`,
+      value: row[name],
+      count: row.count,
+      digits: 2,
+    })),
+  ]);
+}
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<PopeItem>({
+  name: "pope",
+  title: "POPE (objects of COCO)",
+  source:
+    'Li et al. 2023, "Evaluating Object Hallucination in Large Vision-Language Models"; output/coco of its repository',
+  files: categories.map((category) => `coco_pope_${category}.json`),
+  splits: ["all", ...categories],
+  headline: "f1",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "f1", value: 85.9, source },
+    { model: "LLaVA-1.5 13B", metric: "f1", value: 85.9, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "f1", value: 86.4, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "f1", value: 86.7, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "f1", value: 86.5, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "f1", value: 86.2, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "f1", value: 86.7, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "f1", value: 87.7, source },
+  ],
+  load,
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, label, labels = {}, image }, answer) {
+    const parsed = parse(answer);
+    return { id, parsed, truth: label, labels, group: image, credit: parsed === label ? 1 : 0 };
+  },
+  aggregate,
+});

@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, firstLineFits, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
+import { accuracyByLabel, letteredOptions, letterSuffix, question } from "../../parsing/index.ts";
+
+interface SeedItem extends BenchmarkItem {
+  readonly question?: string;
+  readonly options?: readonly string[];
+  readonly image?: string;
+  readonly answer: string;
+}
+
+const id = z.union([z.string(), z.number()]).transform(String);
+const datasetSchema = z.object({
+  question_type: z.record(z.string(), z.int()),
+  questions: z.array(
+    z.object({
+      question_id: id,
+      question_type_id: z.int(),
+      data_type: z.enum(["image", "video"]),
+      data_id: z.string(),
+      question: z.string(),
+      choice_a: z.string(),
+      choice_b: z.string(),
+      choice_c: z.string(),
+      choice_d: z.string(),
+      answer: z.string(),
+    }),
+  ),
+});
+const answerSchema = z.object({ question_id: id, gt_answer: z.string() });
+const predictionSchema = z.object({ question_id: id, prediction: z.string() });
+
+const datasetFiles = ["SEED-Bench.json", "seed_bench/SEED-Bench.json"];
+const answerFiles = ["GPT-4V.json", "SEED-Bench-1/GPT-4V.json", "seedbench/SEED-Bench-1/GPT-4V.json"];
+
+async function* load({ data, split = "all" }: LoadOptions): AsyncGenerator<SeedItem> {
+  const path = locateFile(data, [...datasetFiles, ...answerFiles]);
+  const seen = new Set<string>();
+  for await (const item of /SEED-Bench\.json$/.test(path) ? questions(path) : answers(path)) {
+    // The dataset and the leaderboard's files repeat some questions.
+    if (seen.has(item.id) || (split !== "all" && split !== item.labels?.["modality"])) continue;
+    seen.add(item.id);
+    yield item;
+  }
+}
+
+async function* questions(path: string): AsyncGenerator<SeedItem> {
+  const { question_type, questions: rows } = check(datasetSchema, await readJsonDocument(path), path);
+  const types = new Map(Object.entries(question_type).map(([name, number]) => [number, name]));
+  for (const row of rows) {
+    // Of a video, the frame in its middle, as a file of its own.
+    const file =
+      row.data_type === "image"
+        ? `SEED-Bench-image/${row.data_id}`
+        : `SEED-Bench-video-image/${row.question_type_id}_${row.question_id}.png`;
+    yield {
+      id: row.question_id,
+      labels: {
+        modality: row.data_type,
+        type: types.get(row.question_type_id) ?? String(row.question_type_id),
+      },
+      question: row.question,
+      options: [row.choice_a, row.choice_b, row.choice_c, row.choice_d],
+      image: join(path, "..", file),
+      answer: row.answer,
+    };
+  }
+}
+
+/** The leaderboard's files: predictions beside right answers, a line each, some with a comma at its end. */
+async function* answers(path: string): AsyncGenerator<SeedItem> {
+  for await (const { value, where } of looseLines(path)) {
+    const row = check(answerSchema, value, where);
+    const modality = row.question_id.startsWith("v") ? "video" : "image";
+    yield { id: row.question_id, labels: { modality }, answer: row.gt_answer };
+  }
+}
+
+async function* looseLines(path: string): AsyncGenerator<{ value: unknown; where: string }> {
+  for await (const { text, line } of readLines(path)) {
+    const row = text.trim().replace(/,$/, "");
+    if (row === "") continue;
+    let value: unknown;
+    try {
+      value = JSON.parse(row);
+    } catch {
+      value = undefined;
+    }
+    yield { value, where: `${path}:${line}` };
+  }
+}
+
+/** Files for the leaderboard: question_id and prediction, a line each. */
+const readPredictions = async (path: string): Promise<AsyncIterable<Answer> | undefined> =>
+  (await firstLineFits(path, predictionSchema)) ? predictions(path) : undefined;
+
+/** Of the questions that a file answers twice, the later answer counts. */
+async function* predictions(path: string): AsyncGenerator<Answer> {
+  const given = new Map<string, string>();
+  for await (const { value, where } of looseLines(path)) {
+    const row = check(predictionSchema, value, where);
+    given.set(row.question_id, row.prediction);
+  }
+  for (const [question, text] of given) yield { id: question, text };
+}
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<SeedItem>({
+  name: "seed",
+  title: "SEED-Bench",
+  source: 'Li et al. 2023, "SEED-Bench: Benchmarking Multimodal LLMs with Generative Comprehension"',
+  files: ["SEED-Bench.json (or, to score only, a leaderboard file with gt_answer)"],
+  splits: ["all", "image", "video"],
+  headline: "accuracy",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 58.6, source },
+    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 61.6, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 60.1, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 61.3, source },
+    {
+      model: "LLaVA-1.5 13B",
+      metric: "accuracy/image",
+      value: 68.2,
+      source: "LLaVA-NeXT blog, January 2024",
+    },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy/image", value: 70.2, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy/image", value: 71.9, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy/image", value: 72.2, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy/image", value: 75.9, source },
+  ],
+  load,
+  prompt: (item) =>
+    item.question === undefined || item.image === undefined
+      ? []
+      : question(`${item.question}\n${letteredOptions(item.options ?? [])}${letterSuffix}`, item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id: itemId, labels = {}, answer: truth }, answer) {
+    const parsed = /^[A-D]$/.test(answer) ? answer : undefined;
+    return { id: itemId, labels, parsed, truth, credit: answer === truth ? 1 : 0 };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  readPredictions,
+  submission: {
+    file: "seed-bench.jsonl",
+    async write(items, given) {
+      const rows = items.map((item) =>
+        JSON.stringify({ question_id: item.id, prediction: given.get(item.id) ?? "" }),
+      );
+      return new TextEncoder().encode(rows.map((row) => `${row}\n`).join(""));
+    },
+  },
+});

@@ -1,0 +1,133 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import {
+  check,
+  findFile,
+  firstLineFits,
+  imageFolder,
+  locateFile,
+  readJsonDocument,
+  readJsonLines,
+  readLlavaQuestions,
+} from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  known,
+  normalizeEvalAiAnswer,
+  question,
+  shortAnswerSuffix,
+  textVqaCredit,
+} from "../../parsing/index.ts";
+
+interface TextVqaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  /** What Rosetta read in the image; LLaVA shows it to the model. */
+  readonly tokens?: readonly string[];
+  readonly answers?: readonly string[];
+}
+
+const annotationSchema = z.object({
+  data: z.array(
+    z.object({ image_id: z.string(), question: z.string(), answers: z.array(z.string()).length(10) }),
+  ),
+});
+const tokenSchema = z.object({
+  data: z.array(z.object({ image_id: z.string(), ocr_tokens: z.array(z.string()) })),
+});
+const answerSchema = z.object({ question_id: z.string(), prompt: z.string(), text: z.string() });
+
+const annotationFile = "TextVQA_0.5.1_val.json";
+const tokenFile = "TextVQA_Rosetta_OCR_v0.2_val.json";
+const questionFile = "llava_textvqa_val_v051_ocr.jsonl";
+const inside = (name: string): string[] => [name, `textvqa/${name}`, `llava15_eval/textvqa/${name}`];
+const tokenLine = "\nReference OCR token: ";
+
+/** LLaVA's answers carry the image and the prompt: several questions are about one image. */
+const idOf = (image: string, text: string): string => `${image} ${text.toLowerCase()}`;
+
+async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
+  const folder = imageFolder(data, ["train_images", "textvqa/train_images", "images"]);
+  const annotations = findFile(data, inside(annotationFile));
+  if (annotations === undefined) {
+    const path = locateFile(data, [...inside(annotationFile), ...inside(questionFile)]);
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix)) {
+      const [asked = "", tokens] = text.split(tokenLine);
+      const known = tokens === undefined ? {} : { tokens: [tokens] };
+      yield { id: idOf(id, asked), question: asked, image: join(folder, image), ...known };
+    }
+    return;
+  }
+  const read = await readTokens(locateFile(data, inside(tokenFile)));
+  const { data: rows } = check(annotationSchema, await readJsonDocument(annotations), annotations);
+  for (const { image_id: image, question: asked, answers } of rows) {
+    // LLaVA's questions have a capital at the start and nowhere else.
+    const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
+    yield {
+      id: idOf(image, text),
+      question: text,
+      image: join(folder, `${image}.jpg`),
+      tokens: read.get(image) ?? [],
+      answers,
+    };
+  }
+}
+
+async function readTokens(path: string): Promise<Map<string, string[]>> {
+  const { data } = check(tokenSchema, await readJsonDocument(path), path);
+  return new Map(data.map(({ image_id: image, ocr_tokens: tokens }) => [image, tokens]));
+}
+
+const textOf = ({ question: asked, tokens }: TextVqaItem): string =>
+  asked + (tokens === undefined ? "" : tokenLine + tokens.join(", ")) + shortAnswerSuffix;
+
+/** LLaVA's answers, whose prompt tells the questions about an image apart; undefined for a file without prompts. */
+const readPredictions = async (path: string): Promise<AsyncIterable<Answer> | undefined> =>
+  (await firstLineFits(path, answerSchema)) ? answersByPrompt(path) : undefined;
+
+async function* answersByPrompt(path: string): AsyncGenerator<Answer> {
+  for await (const { value, line } of readJsonLines(path)) {
+    const row = check(answerSchema, value, `${path}:${line}`);
+    // Our own answers have the whole id already.
+    const id = row.question_id.includes(" ") ? row.question_id : idOf(row.question_id, askedIn(row.prompt));
+    yield { id, text: row.text };
+  }
+}
+
+/** The question among the lines of a prompt, which may start with the tokens. */
+function askedIn(prompt: string): string {
+  const [first = "", second = ""] = prompt.split("\n");
+  return first.startsWith(tokenLine.trim()) ? second : first;
+}
+
+const source = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<TextVqaItem>({
+  name: "textvqa",
+  title: "TextVQA (validation, with OCR tokens)",
+  source: 'Singh et al. 2019, "Towards VQA Models That Can Read"; textvqa.org, version 0.5.1',
+  files: [`${annotationFile} and ${tokenFile} (or ${questionFile}, to run only)`],
+  splits: ["val"],
+  headline: "accuracy",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 58.2, source },
+    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 61.3, source },
+    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 58.2, source },
+    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 60.2, source },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 64.9, source },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 67.1, source },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 65.7, source },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 69.5, source },
+  ],
+  load,
+  prompt: (item) => question(textOf(item), item.image),
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome({ id, answers }, answer) {
+    const people = known(answers, id);
+    const truth = [...new Set(people)].join(" | ");
+    return { id, parsed: normalizeEvalAiAnswer(answer), truth, credit: textVqaCredit(answer, people) };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  readPredictions,
+});
