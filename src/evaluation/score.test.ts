@@ -176,6 +176,20 @@ describe("scoring answers", () => {
     assert.equal(result.missing.length, 10);
   });
 
+  test("refuses a data folder with a question twice", async () => {
+    const twice: Benchmark = {
+      ...sums,
+      async *load(options) {
+        yield* sums.load(options);
+        yield* sums.load(options);
+      },
+    };
+    await refused(
+      scored(write(right()), { benchmark: twice }),
+      /sums \(even\): has two questions with the id "0\+0"/,
+    );
+  });
+
   test("failures are counted and listed, never averaged in", async () => {
     const rows = right().slice(1);
     const path = write([{ id: "9+9", error: "timed out" }, ...rows]);

@@ -113,11 +113,10 @@ class Join {
   add(item: BenchmarkItem): Promise<void> | undefined {
     const { benchmark, answers, verdicts, withoutJudge, onOutcome } = this.#options;
     const { id } = item;
-    if (this.#seen.has(id))
+    if (this.#seen.add(id).size === this.counts.items)
       throw new LlavaError("data", `${this.#place()}: has two questions with the id "${id}"`, {
         hint: "Check that the data folder holds the original files, each once.",
       });
-    this.#seen.add(id);
     this.counts.items++;
     const prompt = benchmark.prompt(item);
     this.prompts.add(id, prompt);
