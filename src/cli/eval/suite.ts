@@ -121,14 +121,19 @@ const partly = ({ counts: { scored, items } }: Omit<Result, "outcomes">): string
 async function scoreEntry(entry: Entry, roots: readonly string[]): Promise<Omit<Result, "outcomes">> {
   const benchmark = await findBenchmark(entry.benchmark);
   const patterns = typeof entry.predictions === "string" ? [entry.predictions] : entry.predictions;
-  const answers = await readAnswers(benchmark, ...patterns.flatMap((pattern) => locate(roots, pattern)));
+  // A root may also be the folder above the benchmarks'.
+  const folders = (roots.length > 0 ? roots : ["."]).flatMap((root) => [root, join(root, "benchmarks")]);
+  const files = patterns.map((pattern) => locate(folders, pattern));
+  const answers = await readAnswers(benchmark, ...files.flatMap(({ found }) => found));
+  // The folder of the predictions first, so that "." means it.
+  const nearby = [...files.map(({ folder }) => folder), ...folders];
   const verdicts = entry.verdicts
-    ? await readVerdicts(benchmark, locate(roots, entry.verdicts)[0]!)
+    ? await readVerdicts(benchmark, locate(nearby, entry.verdicts).found[0]!)
     : undefined;
   const { compat, partial, withoutJudge } = entry.options ?? {};
   const { result } = await score({
     benchmark,
-    load: { data: locate(roots, entry.data)[0]!, split: entry.split, compat },
+    load: { data: locate(nearby, entry.data).found[0]!, split: entry.split, compat },
     answers,
     verdicts,
     model: answers.model ?? entry.title,
@@ -140,13 +145,12 @@ async function scoreEntry(entry: Entry, roots: readonly string[]): Promise<Omit<
   return result;
 }
 
-/** Files that `pattern` matches in the first folder that has any: a root, or its "benchmarks". */
-function locate(roots: readonly string[], pattern: string): string[] {
-  const folders = (roots.length > 0 ? roots : ["."]).flatMap((root) => [root, join(root, "benchmarks")]);
+/** Files that `pattern` matches in the first of the folders that has any. */
+function locate(folders: readonly string[], pattern: string): { folder: string; found: string[] } {
   for (const folder of folders) {
     const path = join(folder, pattern);
     const found = existsSync(path) ? [path] : globSync(path).sort();
-    if (found.length > 0) return found;
+    if (found.length > 0) return { folder, found };
   }
   throw new LlavaError("data", `${pattern} is in none of ${folders.join(", ")}`, {
     hint: "Give the folder with --data; it may be repeated.",
