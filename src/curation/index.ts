@@ -1,4 +1,4 @@
-export { linesOf, readCaptions } from "./captions.ts";
+export { readCaptions } from "./captions.ts";
 export {
   type Curation,
   type CurationOptions,
@@ -7,6 +7,9 @@ export {
   evaluationQuestions,
   trainingRows,
 } from "./curate.ts";
+export { ConceptFilter, type ConceptFilterOptions, type Selection } from "./filter/concept-filter.ts";
+export { captionRow, chosenRecords, coverage, metaEntry, selectCaptions } from "./filter/filter-captions.ts";
+export { type CaptionRecord, captionRecords } from "./filter/records.ts";
 export { englishReader, type Reader } from "./language.ts";
 export { type QuestionType, questionTypes } from "./questions/question.ts";
 export type { ConversationRow } from "./rows.ts";

@@ -14,7 +14,7 @@ export interface ConversationRow {
 export const shortAnswerPrompt = "\nAnswer the question using a single word or phrase.";
 
 /** The first is LLaVA-1.5's for captions. */
-const briefInstructions = [
+export const briefInstructions = [
   "Provide a one-sentence caption for the provided image.",
   "Describe the image in one sentence.",
   "What does this picture show, in one sentence?",

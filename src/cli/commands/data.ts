@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
+import { configure as filter } from "../data-commands/filter.ts";
 import { configure as questions } from "../data-commands/questions.ts";
 
 /** One file of ../data-commands a subcommand; what it needs is imported when it runs. */
-const subcommands = [questions];
+const subcommands = [questions, filter];
 
 export function configure(command: Command, context: CommandContext): void {
   command

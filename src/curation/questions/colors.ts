@@ -18,7 +18,9 @@ const colorless = new Set(
 /** What color is the dog, the ball, the man's shirt? Asked about what the captions name once. */
 export function askColors(scene: Scene, { captions }: Agreement): Question[] {
   return coloredThings(scene).flatMap(({ thing, is, votes }) => {
-    const full = votes.map((vote) => votes.find((other) => other !== vote && covers(other, vote)) ?? vote);
+    // "brown" does not deny "brown and white" where two captions say so.
+    const often = votes.filter((vote, i) => votes.indexOf(vote) !== i);
+    const full = votes.map((vote) => often.find((other) => other !== vote && covers(other, vote)) ?? vote);
     const answer = agreed(full, captions);
     if (answer === undefined || answer.split(" and ").length > 2) return [];
     return [

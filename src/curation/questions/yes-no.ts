@@ -53,6 +53,8 @@ const mayBeThere = (concept: string, named: string): boolean =>
 
 /** Those that captions leave out although they are there, and those that mean too much. */
 const unasked = new Set("toy vehicle board animal hair food drink race tube board wall sign rail".split(" "));
+/** One caption's girl is another's woman: neither is asked about where both are named. */
+const takenFor = new Map(Object.entries({ man: "boy", boy: "man", woman: "girl", girl: "woman" }));
 /** Asked about by their kinds as well: a dog is an animal. */
 const kindsAsked = new Set(["person", "water", "ball", "child"]);
 
@@ -77,7 +79,11 @@ export function askPresence(
   );
   const positives = new Map<string, number[]>();
   for (const [concept, photos] of photosWith) {
-    const sure = photos.filter((photo) => namedIn(scenes[photo]!, concept) >= captions);
+    const doubted = takenFor.get(concept);
+    const sure = photos.filter((photo) => {
+      const scene = scenes[photo]!;
+      return namedIn(scene, concept) >= captions && !(doubted !== undefined && scene.named.has(doubted));
+    });
     const named = photos.reduce((sum, photo) => sum + namedIn(scenes[photo]!, concept), 0);
     const told = photos.reduce((sum, photo) => sum + scenes[photo]!.captions.length, 0);
     // What fewer than two in five captions mention is not known to be absent where nobody mentions it.
@@ -167,6 +173,10 @@ export const askAffirmation = (scene: Scene, agreement: Agreement, random: () =>
   ...affirmColors(scene, agreement, random),
 ];
 
+/** Captions that tell these apart are about the same moment. */
+const contradicts = (one: string, other: string): boolean =>
+  !compatible(one, other) || (one === "walk" && other === "run") || (one === "run" && other === "walk");
+
 const deniable =
   "run walk jump stand sit lie swim climb play dance swing slide surf ski snowboard eat drink sleep fight crawl skateboard read kayak fly".split(
     " ",
@@ -176,7 +186,10 @@ function affirmActions(scene: Scene, { captions }: Agreement, random: () => numb
   const all = new Set(scene.facts.flatMap(({ actions }) => actions.map(({ verb }) => verb)));
   return agentsOf(scene).flatMap(({ name, is, actions }) => {
     const verbs = actions.flatMap((ofCaption) => [...new Set(ofCaption.map(({ verb }) => verb))]);
-    const sure = new Set(verbs.filter((verb) => verbs.filter((other) => other === verb).length >= captions));
+    const votes = (verb: string): number => verbs.filter((other) => other === verb).length;
+    const denied = (verb: string): boolean =>
+      [...all].some((other) => contradicts(verb, other) && votes(other) >= votes(verb));
+    const sure = new Set(verbs.filter((verb) => votes(verb) >= captions && !denied(verb)));
     if (sure.size === 0) return [];
     const absent = deniable.filter((verb) => ![...all].some((other) => compatible(verb, other)));
     const subject = `the ${name}`;

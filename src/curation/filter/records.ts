@@ -1,0 +1,125 @@
+import { createReadStream } from "node:fs";
+import { z } from "zod";
+import { LlavaError } from "../../errors.ts";
+import { describeIssues } from "../../json.ts";
+import { linesOf } from "../captions.ts";
+
+/** A caption of the web with its image. */
+export interface CaptionRecord {
+  readonly id: string;
+  readonly image: string;
+  readonly caption: string;
+  readonly blipCaption?: string | undefined;
+  readonly url?: string | undefined;
+}
+
+const hint =
+  'Takes lines of "caption<tab>url" (.tsv), lines of {"id", "image", "caption"}, or LLaVA rows with one caption each.';
+
+const identifier = z.union([z.string(), z.number()]).transform(String);
+const plain = z.object({
+  id: identifier,
+  image: z.string(),
+  caption: z.string(),
+  blip_caption: z.string().optional(),
+  url: z.string().optional(),
+});
+const row = z.object({
+  id: identifier,
+  image: z.string(),
+  conversations: z.array(z.object({ from: z.string(), value: z.string() })).length(2),
+});
+
+/**
+ * Captions one by one, whatever the file's length: CC3M's TSV, JSON lines, or a JSON array of LLaVA rows.
+ * @throws LlavaError "data" naming file and line or row
+ */
+export async function* captionRecords(path: string): AsyncGenerator<CaptionRecord> {
+  if (!/\.jsonl?$/.test(path)) {
+    yield* tabbedRecords(path);
+    return;
+  }
+  let number = 0;
+  for await (const text of jsonObjects(path)) {
+    number++;
+    const where = `${path}: row ${number}`;
+    const value = parse(text, where);
+    if (typeof value === "object" && value !== null && "conversations" in value) {
+      const { id, image, conversations } = checked(row, value, where);
+      yield { id, image, caption: conversations[1]!.value };
+    } else {
+      const { id, image, caption, blip_caption, url } = checked(plain, value, where);
+      yield { id, image, caption, blipCaption: blip_caption, url };
+    }
+  }
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new LlavaError("data", `${where}: ${describeIssues(parsed.error)}`, { hint });
+}
+
+async function* tabbedRecords(path: string): AsyncGenerator<CaptionRecord> {
+  let number = 0;
+  for await (const line of linesOf(path)) {
+    number++;
+    if (line.trim() === "") continue;
+    const [caption = "", url, more] = line.split("\t");
+    if (caption === "" || more !== undefined)
+      throw new LlavaError("data", `${path}:${number}: expected "caption<tab>url", got "${line}"`, { hint });
+    const id = String(number - 1).padStart(9, "0");
+    yield { id, image: `${id}.jpg`, caption, url };
+  }
+}
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, { hint, cause });
+  }
+}
+
+/** The text of each object of a JSON array or of JSON lines, without holding the others. */
+async function* jsonObjects(path: string): AsyncGenerator<string> {
+  let text = "";
+  let [depth, start, position] = [0, 0, 0];
+  let [inString, escaped] = [false, false];
+  for await (const chunk of textOf(path)) {
+    text = text.slice(start) + chunk;
+    position -= start;
+    start = 0;
+    for (; position < text.length; position++) {
+      const code = text.charCodeAt(position);
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (code === 0x5c) escaped = true;
+        else if (code === 0x22) inString = false;
+      } else if (code === 0x22) inString = true;
+      else if (code === 0x7b && depth++ === 0) start = position;
+      else if (code === 0x7d && --depth === 0) {
+        yield text.slice(start, position + 1);
+        start = position + 1;
+      }
+    }
+    if (depth === 0) start = position;
+  }
+  if (depth > 0)
+    throw new LlavaError("data", `${path}: ends within a row`, {
+      hint: "The file is cut short; fetch it again.",
+    });
+}
+
+async function* textOf(path: string): AsyncGenerator<string> {
+  try {
+    for await (const chunk of createReadStream(path, { encoding: "utf8", highWaterMark: 1 << 20 }))
+      yield chunk;
+  } catch (cause) {
+    if (cause instanceof LlavaError) throw cause;
+    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
+      hint: "Check the path, and that the file may be read.",
+      cause,
+    });
+  }
+}
