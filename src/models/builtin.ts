@@ -21,6 +21,7 @@ import { Llava } from "./llava.ts";
 import { PooledTower } from "./pooled-tower.ts";
 import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
 import { Projector } from "./projector.ts";
+import { quantizing } from "./quantizing.ts";
 
 /** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */
 const IMAGE_TOKEN_ID = -200;
@@ -73,7 +74,8 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   // The tower runs in float32: it is small, and training cached its features so.
   const device = options.device && { device: options.device };
   loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
-  loadStrict(languageModel, subtree(gguf, "model."), placement);
+  const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
+  loadStrict(target, subtree(gguf, "model."), placement);
   if (options.untrained) {
     visionTower.setParameter("feature_mean", keep(zeros([tower.hiddenSize])));
     visionTower.setParameter("feature_std", keep(ones([tower.hiddenSize])));

@@ -5,12 +5,13 @@ import { Llama } from "./llama.ts";
 
 export interface LoraOptions extends LowRankOptions {
   /**
-   * Linear layers to adapt: ends of their paths ("q_proj"), or a pattern over whole paths. By default all of the
-   * language model but its output layer.
+   * Linear layers to adapt: ends of paths in the language model ("q_proj"), whole paths, or a pattern over whole paths.
+   * By default all of the language model but its output layer.
    */
   readonly targets?: readonly string[] | RegExp;
 }
 
+const OUTSIDE = /^(?:vision_tower|multi_modal_projector)\./;
 /** All but the vision tower, the projector and the vocabulary's scores. */
 const DEFAULT_TARGETS = /^(?!vision_tower\.|multi_modal_projector\.)(?!(?:.*\.)?lm_head$)/;
 
@@ -52,7 +53,8 @@ function chosenLinears(model: Module, targets: readonly string[] | RegExp): [str
     if (chosen.length === 0) throw unknownTarget(String(targets), all);
     return chosen;
   }
-  const isTarget = (name: string, target: string) => name === target || name.endsWith(`.${target}`);
+  const isTarget = (name: string, target: string) =>
+    name === target || (name.endsWith(`.${target}`) && !OUTSIDE.test(name));
   const missing = targets.find((target) => !all.some(([name]) => isTarget(name, target)));
   if (missing !== undefined || targets.length === 0) throw unknownTarget(`"${missing ?? ""}"`, all);
   return all.filter(([name]) => targets.some((target) => isTarget(name, target)));
@@ -95,8 +97,20 @@ export function transformersName(model: Module, name: string): string {
   return head?.[1] ?? `model.${name}`;
 }
 
-/** Adds the adapters to the weights they stand beside, in float32 rounded once, and disposes of them. */
+/**
+ * Adds the adapters to the weights they stand beside, in float32 rounded once, and disposes of them.
+ * @throws LlavaError "usage" where weights are in 8 bits
+ */
 export function mergeLora(model: Module): void {
+  for (const [name, { weightScale }] of adaptedLinears(model))
+    if (weightScale !== undefined)
+      throw new LlavaError(
+        "usage",
+        `${name} has its weight in 8 bits, which an adapter cannot be merged into`,
+        {
+          hint: "Save the adapter, and merge it into the model loaded with whole weights.",
+        },
+      );
   scope(() => {
     for (const [, linear] of adaptedLinears(model))
       linear.setParameter("weight", linear.adapter.mergedInto(linear.weight));

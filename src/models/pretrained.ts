@@ -28,6 +28,7 @@ import { ClipVisionTower } from "./clip.ts";
 import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
 import { Projector } from "./projector.ts";
+import { quantizing } from "./quantizing.ts";
 
 export interface LoadOptions {
   /** Element type of the weights; as stored without it. */
@@ -35,6 +36,8 @@ export interface LoadOptions {
   /** Element type of activations, where it is not that of the weights (see `Llava.computeDtype`). */
   readonly computeDtype?: DType;
   readonly device?: string;
+  /** "int8": the language model's layers keep their weights in 8 bits, to train adapters beside them in little memory. */
+  readonly frozenWeights?: "int8";
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
 }
@@ -106,7 +109,7 @@ export async function loadFolders(
   const promptFormat = choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes });
   const model = createLlava(config);
   using source = renamed(open(config), moduleName);
-  loadStrict(model, source, {
+  loadStrict(options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model, source, {
     ...(options.dtype && { dtype: options.dtype }),
     ...(options.device && { device: options.device }),
     ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { assertClose } from "../../test/support/close.ts";
 import { checkGradients } from "../../test/support/gradients.ts";
-import { Generator, longTensor, randn, type Tensor, tensor } from "../torch/index.ts";
+import { byteWidth, Generator, longTensor, randn, type Tensor, tensor } from "../torch/index.ts";
 import {
   activations,
   Embedding,
@@ -65,6 +65,64 @@ test("Linear is x·Wᵀ + b, Embedding picks rows", () => {
   table.setParameter("weight", tensor([0, 1, 10, 11, 20, 21], { shape: [3, 2] }));
   assert.deepEqual(table.forward(longTensor([2, 0], [1, 2])).toNumbers(), [20, 21, 0, 1]);
   assert.throws(() => table.forward(longTensor([3])), /out of range/);
+});
+
+describe("a weight in 8 bits", () => {
+  const quantized = (bias: boolean) => {
+    const layer = filled(new Linear(64, 32, { bias }));
+    const whole = layer.weight.clone();
+    layer.quantize();
+    return { layer, whole };
+  };
+
+  test("is off by at most half a step of its row, 1/254 of the row's largest value; zeros stay zeros", () => {
+    const { layer, whole } = quantized(false);
+    assert.deepEqual([layer.weight.dtype, layer.weightScale?.dtype], ["int8", "float32"]);
+    const steps = whole.abs().amax([1], true).div(127);
+    const error = layer.weight.to("float64").mul(layer.weightScale!.to("float64").unsqueeze(1)).sub(whole);
+    assert.ok(error.abs().div(steps).amax().item() <= 0.5 + 1e-5);
+    const empty = new Linear(2, 2, { bias: false });
+    empty.setParameter("weight", tensor([0, 0, 3, -1], { shape: [2, 2] }));
+    empty.quantize();
+    assert.deepEqual(empty.weight.toNumbers(), [0, 0, 127, -42]);
+    assert.deepEqual(empty.forward(tensor([1, 1], { shape: [1, 2] })).toNumbers()[0], 0);
+  });
+
+  for (const dtype of ["float32", "bfloat16"] as const)
+    test(`gives outputs within what its errors add up to, ${dtype}`, () => {
+      const { layer, whole } = quantized(true);
+      const x = normal(5, 64).to(dtype);
+      const wide = x.to("float64");
+      const expected = wide.matmul(whole.transpose(0, 1)).add(layer.bias!);
+      const output = layer.forward(x);
+      assert.equal(output.dtype, dtype);
+      const steps = whole.abs().amax([1]).div(127);
+      const bound = wide.abs().sum([1], true).mul(steps.mul(0.5)); // [5, 32]
+      const rounding =
+        dtype === "bfloat16"
+          ? wide
+              .abs()
+              .matmul(whole.abs().transpose(0, 1))
+              .mul(2 ** -7)
+          : 1e-4;
+      const excess = output.to("float64").sub(expected).abs().sub(bound.add(rounding));
+      assert.ok(excess.amax().item() <= 0, `${excess.amax().item()}`);
+    });
+
+  test("passes gradients to the input as the values it stands for would, and takes a quarter of the bytes", () => {
+    const { layer } = quantized(false);
+    const dense = layer.weight.to("float64").mul(layer.weightScale!.to("float64").unsqueeze(1));
+    checkGradients([normal(3, 64)], ([x]) => layer.forward(x!));
+    const x = normal(3, 64).requiresGrad_();
+    layer.forward(x).sum().backward();
+    assertClose(x.grad!, dense.sum([0]).unsqueeze(0).expand([3, 64]), 1e-5, "gradient");
+    const bytes = (parameters: Tensor[]) =>
+      parameters.reduce((sum, { elements, dtype }) => sum + elements * byteWidth[dtype], 0);
+    assert.equal(bytes(layer.parameters()), 64 * 32 + 32 * 4);
+    layer.quantize(); // again: nothing
+    assert.equal(layer.weight.dtype, "int8");
+    assert.throws(() => layer.requiresGrad_(), /floating point/);
+  });
 });
 
 test("activations have their textbook values", () => {

@@ -9,6 +9,23 @@ export interface ParameterGroup {
   readonly weightDecay: number;
 }
 
+/** Vectors next to matrices: biases and the scales of norms, which weight decay would only pull away from their use. */
+const isUndecayed = (name: string): boolean => /(?:^|[._])bias$|norm\w*\.weight$/.test(name);
+
+/** Parameters of one learning rate as groups: biases and norms, which are not decayed, apart from all others. */
+export function decayGroups(
+  parameters: ReadonlyMap<string, Tensor>,
+  { learningRate, weightDecay }: { learningRate: number; weightDecay: number },
+): ParameterGroup[] {
+  if (weightDecay === 0) return [{ parameters, learningRate, weightDecay }];
+  const part = (undecayed: boolean) =>
+    new Map([...parameters].filter(([name]) => isUndecayed(name) === undecayed));
+  return [
+    { parameters: part(false), learningRate, weightDecay },
+    { parameters: part(true), learningRate, weightDecay: 0 },
+  ].filter((group) => group.parameters.size > 0);
+}
+
 export interface AdamWOptions {
   /** Decay rates of the two moments, (0.9, 0.999). */
   readonly betas?: readonly [number, number];

@@ -1,4 +1,4 @@
-export { AdamW, type AdamWOptions, type ParameterGroup } from "./adamw.ts";
+export { AdamW, type AdamWOptions, decayGroups, type ParameterGroup } from "./adamw.ts";
 export { clipGradNorm } from "./clip.ts";
 export {
   constantSchedule,

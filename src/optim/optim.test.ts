@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { largestDifference } from "../../test/support/close.ts";
 import { openSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { Generator, liveTensors, randn, scope, type Tensor, tensor } from "../torch/index.ts";
-import { AdamW } from "./adamw.ts";
+import { Generator, liveTensors, ones, randn, scope, type Tensor, tensor } from "../torch/index.ts";
+import { AdamW, decayGroups } from "./adamw.ts";
 import { clipGradNorm } from "./clip.ts";
 import { constantSchedule, cosineSchedule, linearSchedule } from "./schedule.ts";
 
@@ -45,6 +45,35 @@ describe("AdamW", () => {
         assert.ok(largestDifference(parameter, reference.read(`loop.${step}.${name}`)) <= 5e-7);
       }
     }
+  });
+
+  test("leaves biases and norms undecayed by groups", () => {
+    const of = (...keys: string[]) => new Map(keys.map((key) => [key, ones([2])] as const));
+    const matrices = [
+      "embed_tokens.weight",
+      "layers.0.q_proj.weight",
+      "base.lora_A.weight",
+      "class_embedding",
+    ];
+    const vectors = [
+      "q_proj.bias",
+      "input_layernorm.weight",
+      "norm.weight",
+      "layer_norm1.bias",
+      "pre_layrnorm.weight",
+    ];
+    const named = (weightDecay: number) =>
+      decayGroups(of(...matrices, ...vectors), { learningRate: 0.1, weightDecay }).map((group) => [
+        [...group.parameters.keys()],
+        group.learningRate,
+        group.weightDecay,
+      ]);
+    assert.deepEqual(named(0.2), [
+      [matrices, 0.1, 0.2],
+      [vectors, 0.1, 0],
+    ]);
+    assert.deepEqual(named(0), [[[...matrices, ...vectors], 0.1, 0]]);
+    assert.equal(decayGroups(of("a.weight"), { learningRate: 1, weightDecay: 1 }).length, 1);
   });
 
   test("goes on from a saved state as if it had not stopped", () => {

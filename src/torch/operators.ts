@@ -23,6 +23,7 @@ export const schemas = {
   sqrt: "sqrt(Tensor self) -> Tensor",
   rsqrt: "rsqrt(Tensor self) -> Tensor",
   abs: "abs(Tensor self) -> Tensor",
+  round: "round(Tensor self) -> Tensor",
   sin: "sin(Tensor self) -> Tensor",
   cos: "cos(Tensor self) -> Tensor",
   tanh: "tanh(Tensor self) -> Tensor",
