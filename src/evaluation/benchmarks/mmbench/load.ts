@@ -1,0 +1,88 @@
+import { z } from "zod";
+import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import { type Cell, check, imageDataUrl, locateFile, readTable, readWorkbook } from "../../files/index.ts";
+import { type Options, toOptions } from "./choice.ts";
+
+export interface MmBenchItem extends BenchmarkItem {
+  /** The original question that this is a rotation of. */
+  readonly group: string;
+  readonly hint?: string | undefined;
+  readonly question: string;
+  readonly options: Options;
+  /** A data URL; workbooks of predictions have none. */
+  readonly image?: string | undefined;
+  readonly answer?: string | undefined;
+  readonly split: string;
+}
+
+const optional = z.union([z.string(), z.number(), z.boolean(), z.null()]).optional();
+const rowSchema = z.object({
+  index: z.coerce.number().int(),
+  question: z.coerce.string(),
+  ...Object.fromEntries(
+    ["hint", "A", "B", "C", "D", "answer", "category", "l2-category", "image", "split"].map((name) => [
+      name,
+      optional,
+    ]),
+  ),
+}) as unknown as z.ZodType<{ index: number; question: string } & Readonly<Record<string, Cell | undefined>>>;
+
+/** What pandas, which the original reads tables with, takes for an empty cell, and LLaVA does besides. */
+const emptyCells = new Set(
+  "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null|none".split(
+    "|",
+  ),
+);
+
+function textOf(cell: Cell | undefined): string | undefined {
+  if (cell === undefined || cell === null) return undefined;
+  const text = String(cell);
+  return emptyCells.has(text) || ["nan", "none"].includes(text.toLowerCase()) ? undefined : text;
+}
+
+/** Rotations of a question have its index and a multiple of this. */
+const rotation = 1_000_000;
+
+/** Rows of MMBench's TSV file, or of a workbook of predictions, which lacks hints, categories and images. */
+export async function* loadMmBench(
+  { data, split = "dev" }: LoadOptions,
+  files: readonly string[],
+): AsyncGenerator<MmBenchItem> {
+  const path = locateFile(
+    data,
+    files.flatMap((file) => ["", "mmbench/", "mmbench_cn/"].map((folder) => `${folder}${file}`)),
+  );
+  for await (const { value, where } of path.endsWith(".xlsx") ? workbookRows(path) : tableRows(path)) {
+    const row = check(rowSchema, value, where);
+    const ownSplit = textOf(row["split"]);
+    const image = textOf(row["image"]);
+    const labels = { category: textOf(row["category"]), l2: textOf(row["l2-category"]) };
+    yield {
+      id: String(row.index),
+      group: String(row.index % rotation),
+      labels: Object.fromEntries(
+        Object.entries(labels).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      ),
+      hint: textOf(row["hint"]),
+      question: row.question,
+      options: toOptions(["A", "B", "C", "D"].map((letter) => textOf(row[letter]))),
+      image: image === undefined ? undefined : imageDataUrl(image),
+      answer: textOf(row["answer"]),
+      split: ownSplit ?? split,
+    };
+  }
+}
+
+interface Located {
+  readonly value: unknown;
+  readonly where: string;
+}
+
+async function* tableRows(path: string): AsyncGenerator<Located> {
+  for await (const { values, line } of readTable(path)) yield { value: values, where: `${path}:${line}` };
+}
+
+async function* workbookRows(path: string): AsyncGenerator<Located> {
+  for (const [row, value] of (await readWorkbook(path)).entries())
+    yield { value, where: `${path}: row ${row + 2}` };
+}

@@ -1,0 +1,152 @@
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  type Benchmark,
+  type BenchmarkItem,
+  benchmark,
+  type LoadOptions,
+  type Published,
+} from "../../benchmark.ts";
+import { check, findFile, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import { accuracyByLabel, letterSuffix, letters, question, statedLetter } from "../../parsing/index.ts";
+import { readPredictions } from "./predictions.ts";
+import { problemLabels, readProblems } from "./problems.ts";
+import { plainQuestion } from "./prompt-forms.ts";
+
+interface ScienceQaItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image?: string;
+  /** How many options there are. */
+  readonly choices: number;
+  /** Letter of the right option. */
+  readonly answer: string;
+}
+
+const turn = z.object({ value: z.string() });
+const conversationSchema = z.array(
+  z.object({
+    id: z.string(),
+    image: z.string().optional(),
+    conversations: z.tuple([turn, turn]),
+  }),
+);
+
+const folders = ["", "data/scienceqa/", "scienceqa/", "llava15_eval/scienceqa/"];
+const inside = (name: string): string[] => folders.map((folder) => folder + name);
+
+async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<ScienceQaItem> {
+  const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);
+  const problems = findFile(data, inside("problems.json"));
+  if (problems === undefined) return yield* conversations(data, split, folder);
+  for (const problem of await readProblems(problems, locateFile(data, inside("pid_splits.json")), split)) {
+    const { id, image, choices, answer } = problem;
+    yield {
+      id,
+      labels: problemLabels(problem),
+      question: plainQuestion(problem),
+      ...(image === null ? {} : { image: join(folder, id, image) }),
+      choices: choices.length,
+      answer: letters[answer]!,
+    };
+  }
+}
+
+/** LLaVA's questions, which do not tell subjects, grades and text contexts. */
+async function* conversations(data: string, split: string, folder: string): AsyncGenerator<ScienceQaItem> {
+  const path = locateFile(data, [...inside("problems.json"), ...inside(`llava_${split}_CQM-A.json`)]);
+  for (const { id, image, conversations: turns } of check(
+    conversationSchema,
+    await readJsonDocument(path),
+    path,
+  )) {
+    const text = turns[0].value.replace("<image>", "").trim();
+    yield {
+      id,
+      ...(image === undefined ? {} : { image: join(folder, image), labels: { image: "IMG" } }),
+      question: text,
+      choices: text.split("\n").filter((line) => /^[A-E]\. /.test(line)).length,
+      answer: turns[1].value,
+    };
+  }
+}
+
+function parse({ choices }: ScienceQaItem, answer: string): string | undefined {
+  const letter = statedLetter(answer);
+  return letter !== undefined && letters.indexOf(letter) < choices ? letter : undefined;
+}
+
+function variant(
+  name: string,
+  title: string,
+  published: readonly Published[],
+  includes: (item: ScienceQaItem) => boolean,
+): Benchmark {
+  return benchmark<ScienceQaItem>({
+    name,
+    title,
+    source:
+      'Lu et al. 2022, "Learn to Explain: Multimodal Reasoning via Thought Chains for Science Question Answering"',
+    files: ["problems.json and pid_splits.json (or llava_test_CQM-A.json, without subjects and grades)"],
+    splits: ["test", "val"],
+    headline: "accuracy",
+    published,
+    async *load(options) {
+      for await (const item of load(options)) if (includes(item)) yield item;
+    },
+    prompt: (item) =>
+      question(item.question + letterSuffix, ...(item.image === undefined ? [] : [item.image])),
+    sampling: { maxTokens: 1024, temperature: 0 },
+    outcome(item, answer) {
+      const { id, labels = {}, answer: truth } = item;
+      const parsed = parse(item, answer);
+      return { id, labels, parsed, truth, credit: parsed === truth ? 1 : 0 };
+    },
+    aggregate: (outcomes) => accuracyByLabel(outcomes),
+    readPredictions,
+    submission: {
+      file: "scienceqa-result.json",
+      async write(items, answers) {
+        const outputs = items.map((item) => [item.id, answers.get(item.id) ?? ""] as const);
+        const chosen = items.map((item) => parse(item, answers.get(item.id) ?? ""));
+        const correct = items.filter((item, index) => chosen[index] === item.answer).length;
+        return jsonBytes({
+          acc: (100 * correct) / Math.max(1, items.length),
+          correct,
+          count: items.length,
+          // -1 where no option could be read.
+          results: Object.fromEntries(
+            items.map(({ id }, index) => [
+              id,
+              chosen[index] === undefined ? -1 : letters.indexOf(chosen[index]),
+            ]),
+          ),
+          outputs: Object.fromEntries(outputs),
+        });
+      },
+    },
+  });
+}
+
+const zoo = "LLaVA repository, docs/MODEL_ZOO.md";
+const images: Readonly<Record<string, number>> = {
+  "LLaVA-1.5 7B": 66.8,
+  "LLaVA-1.5 13B": 71.6,
+  "LLaVA-1.5 7B LoRA": 68.4,
+  "LLaVA-1.5 13B LoRA": 71.2,
+  "LLaVA-1.6 Vicuna-7B": 70.1,
+  "LLaVA-1.6 Vicuna-13B": 73.6,
+  "LLaVA-1.6 Mistral-7B": 72.8,
+  "LLaVA-1.6 Hermes-Yi-34B": 81.8,
+};
+const publishedImages = (metric: string): Published[] =>
+  Object.entries(images).map(([model, value]) => ({ model, metric, value, source: zoo }));
+
+export default [
+  variant("scienceqa", "ScienceQA", publishedImages("accuracy/IMG"), () => true),
+  variant(
+    "scienceqa-img",
+    "ScienceQA (questions with an image)",
+    publishedImages("accuracy"),
+    ({ image }) => image !== undefined,
+  ),
+];
