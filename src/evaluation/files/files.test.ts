@@ -90,12 +90,12 @@ test("workbooks come back as they were written", async () => {
   const bytes = await writeWorkbook(
     ["index", "A"],
     [
-      [241, " x & <y>\n"],
+      [241, " x & <y>\n😱"],
       [1_000_241, undefined],
     ],
   );
   assert.deepEqual(await readWorkbook(await put("rows.xlsx", bytes)), [
-    { index: 241, A: " x & <y>\n" },
+    { index: 241, A: " x & <y>\n😱" },
     { index: 1_000_241, A: null },
   ]);
   await refused(readWorkbook(await put("bad.xlsx", "no zip")), /bad\.xlsx: cannot be read as xlsx/);

@@ -1,5 +1,5 @@
-import { readSheet } from "read-excel-file/node";
-import writeWorkbookFile from "write-excel-file/node";
+import { readFile } from "node:fs/promises";
+import { readXlsx, writeXlsx } from "hucre/xlsx";
 import { LlavaError } from "../../errors.ts";
 
 export type Cell = string | number | boolean | null;
@@ -8,7 +8,7 @@ export type Cell = string | number | boolean | null;
 export async function readWorkbook(path: string): Promise<Readonly<Record<string, Cell>>[]> {
   let cells: readonly (readonly unknown[])[];
   try {
-    cells = await readSheet(path, { trim: false });
+    cells = (await readXlsx(await readFile(path))).sheets[0]?.rows ?? [];
   } catch (cause) {
     throw new LlavaError("data", `${path}: cannot be read as xlsx: ${(cause as Error).message}`, {
       hint: "Check the path, and that the file is a complete Excel workbook.",
@@ -20,18 +20,16 @@ export async function readWorkbook(path: string): Promise<Readonly<Record<string
   return rows.map((row) => Object.fromEntries(names.map((name, column) => [name, asCell(row[column])])));
 }
 
-const asCell = (value: unknown): Cell =>
-  value === undefined || value === null
-    ? null
-    : typeof value === "number" || typeof value === "boolean"
-      ? value
-      : String(value);
+function asCell(value: unknown): Cell {
+  if (value === undefined || value === null || value === "") return null;
+  return typeof value === "number" || typeof value === "boolean" ? value : String(value);
+}
 
 /** The bytes of an xlsx file with one sheet. */
-export function writeWorkbook(
+export const writeWorkbook = (
   header: readonly string[],
-  rows: Iterable<readonly (Cell | undefined)[]>,
-): Promise<Uint8Array> {
-  const sheet = [[...header], ...[...rows].map((row) => row.map((cell) => cell ?? null))];
-  return writeWorkbookFile(sheet).toBuffer();
-}
+  rows: readonly (readonly (Cell | undefined)[])[],
+): Promise<Uint8Array> =>
+  writeXlsx({
+    sheets: [{ name: "Sheet1", rows: [header, ...rows].map((row) => row.map((cell) => cell ?? null)) }],
+  });
