@@ -18,6 +18,8 @@ test("halves go to the even digit, all else to the nearest, as in Python", () =>
     [2.5, 0, 2],
     [7, 1, 7],
     [9.96, 1, 10],
+    [Infinity, 2, Infinity],
+    [Number.NaN, 2, Number.NaN],
   ];
   for (const [value, digits, expected] of cases)
     assert.equal(roundHalfEven(value, digits) + 0, expected, `${value} to ${digits} places`);

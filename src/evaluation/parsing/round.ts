@@ -3,6 +3,7 @@
  * the one with an even last digit. Published tables were rounded that way.
  */
 export function roundHalfEven(value: number, digits: number): number {
+  if (!Number.isFinite(value)) return value;
   const text = value.toFixed(digits);
   // 40 more places show whether the double is exactly halfway; toFixed takes halves away from zero.
   const places = value.toFixed(digits + 40).split(".")[1]!;

@@ -1,0 +1,97 @@
+import type { ContentPart, Message } from "../../../protocol/index.ts";
+import { benchmark, type Metric, type Outcome } from "../../benchmark.ts";
+import {
+  accuracyByLabel,
+  letteredOptions,
+  letterSuffix,
+  letters,
+  shortAnswerSuffix,
+} from "../../parsing/index.ts";
+import { chosenLetter, guessedLetter } from "./choice.ts";
+import { loadMmmu, type MmmuItem } from "./load.ts";
+import { isOpenAnswerRight } from "./open-answer.ts";
+import { readMmmuPredictions } from "./predictions.ts";
+
+/** MMMU inserts images where the text says `<image 2>`; a second mention stays text. */
+function prompt({ question, options, images, multipleChoice }: MmmuItem): Message[] {
+  if (question === "") return [];
+  const text = multipleChoice
+    ? `${question}\n${letteredOptions(Object.values(options ?? {}))}\n${letterSuffix}`
+    : `${question}\n${shortAnswerSuffix}`;
+  const shown = new Set<number>();
+  const parts = text.split(/(<image \d>)/).flatMap((piece): ContentPart[] => {
+    const number = Number(/^<image (\d)>$/.exec(piece)?.[1]);
+    const image = images[number];
+    if (image === undefined || shown.has(number)) return piece === "" ? [] : [{ type: "text", text: piece }];
+    shown.add(number);
+    return [{ type: "image", image }];
+  });
+  const unmentioned = shown.size === 0 ? Object.values(images).slice(0, 1) : [];
+  return [
+    {
+      role: "user",
+      content: [...unmentioned.map((image): ContentPart => ({ type: "image", image })), ...parts],
+    },
+  ];
+}
+
+/** Letters stand for themselves where the options are not known. */
+const anyOptions = Object.fromEntries(letters.slice(0, 9).map((letter) => [letter, `(${letter})`]));
+
+function outcome(item: MmmuItem, answer: string): Outcome {
+  const { id, labels = {}, answers, multipleChoice, options } = item;
+  const common = { id, labels, truth: answers.join(" | ") };
+  if (!multipleChoice)
+    return {
+      ...common,
+      credit: isOpenAnswerRight(answer, answers) ? 1 : 0,
+      parsed: answer.trim(),
+      values: { guessed: 0 },
+    };
+  const chosen = chosenLetter(answer, options ?? anyOptions, !item.compat);
+  const parsed =
+    chosen ?? guessedLetter(id, options === undefined ? letters.slice(0, 4) : Object.keys(options));
+  return {
+    ...common,
+    credit: answers.includes(parsed ?? "") ? 1 : 0,
+    parsed,
+    values: { guessed: chosen === undefined ? 1 : 0 },
+  };
+}
+
+function aggregate(outcomes: readonly Outcome[]): Metric[] {
+  const guessed = outcomes.reduce((sum, { values }) => sum + (values?.["guessed"] ?? 0), 0);
+  const [overall, ...slices] = accuracyByLabel(outcomes, { digits: 1, labels: ["discipline", "subject"] });
+  return [overall!, { name: "guessed", value: guessed, count: outcomes.length, digits: 0 }, ...slices];
+}
+
+const modelZoo = "LLaVA repository, docs/MODEL_ZOO.md";
+
+export default benchmark<MmmuItem>({
+  name: "mmmu",
+  title: "MMMU (validation)",
+  source:
+    'Yue et al. 2023, "MMMU: A Massive Multi-discipline Multimodal Understanding and Reasoning Benchmark"; dataset MMMU/MMMU, a folder for each of 30 subjects',
+  files: [
+    "<Subject>/validation-00000-of-00001.parquet for each of 30 subjects, also inside MMMU/ or mmmu/",
+    "or, to score only, answer_dict_val.json",
+  ],
+  splits: ["validation"],
+  headline: "accuracy",
+  published: [
+    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 36.4, source: "LLaVA-NeXT blog, January 2024" },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 35.8, source: modelZoo },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 36.2, source: modelZoo },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 35.3, source: modelZoo },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 51.1, source: modelZoo },
+    { model: "LLaVA-NeXT LLaMA-3-8B", metric: "accuracy", value: 41.7, source: "CogVLM2 README" },
+    { model: "LLaVA-NeXT Qwen1.5-110B", metric: "accuracy", value: 49.1, source: "CogVLM2 README" },
+    { model: "GPT-4V", metric: "accuracy", value: 56.8, source: "LLaVA-NeXT blog, January 2024" },
+  ],
+  load: loadMmmu,
+  prompt,
+  sampling: { maxTokens: 128, temperature: 0 },
+  outcome,
+  aggregate,
+  readPredictions: readMmmuPredictions,
+});

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { BenchmarkItem } from "../../benchmark.ts";
+import { chosenLetter, guessedLetter } from "./choice.ts";
+import mmmu from "./index.ts";
+import { isOpenAnswerRight } from "./open-answer.ts";
+
+const options = { A: "red", B: "dark red", C: "Blue sky", D: "none" };
+
+describe("a letter from an answer, as MMMU's own code reads it", () => {
+  const cases: [string, string | undefined][] = [
+    ["B", "B"],
+    ["'C!.", "C"],
+    // Marks come off in their order, the point before the quotes.
+    ["'C.'!", undefined],
+    ["(A) or (D), so (A)", "A"],
+    ["A is wrong, it is C ", "C"],
+    ["(B) although D ", "B"],
+    // Both "red" and "dark red" are there; "red" begins later.
+    ["the answer must be dark red here", "A"],
+    ["I think that it is blue SKY today", "C"],
+    ["blue sky", undefined],
+    ["", undefined],
+    ["b", undefined],
+  ];
+  for (const [answer, letter] of cases)
+    test(JSON.stringify(answer), () => assert.equal(chosenLetter(answer, options, false), letter));
+
+  test("a letter with a point is read by later evaluations only", () => {
+    assert.equal(chosenLetter("C. Blue", options, false), undefined);
+    assert.equal(chosenLetter("C. Blue", options, true), "C");
+  });
+
+  test("a guess depends on the id alone, and reaches every letter", () => {
+    const guesses = Array.from({ length: 400 }, (_, index) =>
+      guessedLetter(`validation_Art_${index}`, ["A", "B", "C", "D"]),
+    );
+    for (const letter of "ABCD") {
+      const share = guesses.filter((guess) => guess === letter).length;
+      assert.ok(share > 60 && share < 140, `${letter}: ${share} of 400`);
+    }
+    assert.equal(
+      guessedLetter("validation_Art_7", ["A", "B"]),
+      guessedLetter("validation_Art_7", ["A", "B"]),
+    );
+  });
+});
+
+test("open answers: the last clause, its numbers, and containment", () => {
+  const right: [string, string[]][] = [
+    ["The answer is 1,234.567.", ["1234.57"]],
+    ["x = 3, so y = 0.125", ["0.12"]],
+    ["It is a trans-isomer\nThus it could be $MgS$", ["MgS", "$MgS$"]],
+    ["-1.5e3", ["-1500"]],
+    ["c", ["C"]],
+  ];
+  for (const [answer, accepted] of right) assert.ok(isOpenAnswerRight(answer, accepted), answer);
+  const wrong: [string, string[]][] = [
+    ["", ["0"]],
+    ["it is 3.4", ["3"]],
+    ["abc", ["C"]],
+    ["12 apples is not 13", ["12"]],
+    ["nan", ["nan"]],
+  ];
+  for (const [answer, accepted] of wrong) assert.ok(!isOpenAnswerRight(answer, accepted), answer);
+});
+
+test("scores of a file of answers, with the guesses counted", async () => {
+  const data = await mkdtemp(join(tmpdir(), "llava-mmmu-"));
+  try {
+    const truth = { question_type: "multiple-choice", ground_truth: "B" };
+    const open = { question_type: "short-answer", ground_truth: ["2", "two"] };
+    await writeFile(
+      join(data, "answer_dict_val.json"),
+      JSON.stringify({ validation_Art_1: truth, validation_Art_Theory_1: truth, validation_Math_1: open }),
+    );
+    const answers = join(data, "output.json");
+    await writeFile(
+      answers,
+      JSON.stringify({ validation_Art_1: "B", validation_Art_Theory_1: "?", validation_Math_1: "= 2.004" }),
+    );
+    const items = new Map<string, BenchmarkItem>();
+    for await (const item of mmmu.load({ data })) items.set(item.id, item);
+    const outcomes = [];
+    for await (const { id, text } of (await mmmu.readPredictions!(answers))!)
+      outcomes.push(mmmu.outcome(items.get(id)!, text));
+    const metrics = Object.fromEntries(mmmu.aggregate(outcomes).map(({ name, value }) => [name, value]));
+    assert.equal(metrics["guessed"], 1);
+    assert.equal(metrics["accuracy/Math"], 100);
+    assert.equal(metrics["accuracy/Science"], 100);
+    assert.equal(metrics["accuracy/Art"], 100);
+    const guess = guessedLetter("validation_Art_Theory_1", ["A", "B", "C", "D"]) === "B" ? 100 : 0;
+    assert.equal(metrics["accuracy/Art_Theory"], guess);
+  } finally {
+    await rm(data, { recursive: true });
+  }
+});

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Benchmark } from "../benchmark.ts";
+import { flattenPrompt } from "../prompt-hash.ts";
+
+/**
+ * Prompts are part of a score. The example.ts of each folder writes a few made-up questions in the original format;
+ * their prompts must equal prompts.golden.txt. GOLDEN=write writes it anew.
+ */
+const folder = import.meta.dirname;
+const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "example.ts")));
+
+for (const name of names)
+  test(`prompts of ${name}`, async () => {
+    const data = await mkdtemp(join(tmpdir(), `llava-${name}-`));
+    try {
+      const { default: writeExample } = (await import(`./${name}/example.ts`)) as {
+        default: (folder: string) => Promise<void>;
+      };
+      await writeExample(data);
+      const { default: exported } = (await import(`./${name}/index.ts`)) as {
+        default: Benchmark | readonly Benchmark[];
+      };
+      const rendered = await render([exported].flat(), data);
+      const golden = join(folder, name, "prompts.golden.txt");
+      if (process.env["GOLDEN"] === "write") await writeFile(golden, rendered);
+      assert.equal(rendered, await readFile(golden, "utf8"));
+    } finally {
+      await rm(data, { recursive: true });
+    }
+  });
+
+async function render(benchmarks: readonly Benchmark[], data: string): Promise<string> {
+  const lines: string[] = [];
+  for (const benchmark of benchmarks)
+    for (const split of benchmark.splits) {
+      const ids = new Set<string>();
+      for await (const item of benchmark.load({ data, split })) {
+        assert.ok(!ids.has(item.id), `${benchmark.name} ${split}: the id ${item.id} stands twice`);
+        ids.add(item.id);
+        const { text, images } = flattenPrompt(benchmark.prompt(item));
+        const shown = images.map(
+          (image) => ` ${image.startsWith("data:") ? "(embedded)" : image.replace(data, ".")}`,
+        );
+        lines.push(`## ${benchmark.name} ${split} ${item.id}${shown.join("")}`, text, "");
+      }
+      assert.ok(ids.size > 0, `${benchmark.name} ${split} has no example`);
+    }
+  return lines.join("\n");
+}
