@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { LlavaError } from "../errors.ts";
 
 export interface EndpointFailure {
@@ -31,8 +32,12 @@ export class EndpointError extends LlavaError {
 }
 
 /** What an HTTP response other than 2xx means. @param body its text, as far as it could be read */
-export function statusError(where: string, response: Response, body: string, now: number): EndpointError {
-  const { status, headers } = response;
+export function statusError(
+  where: string,
+  { status, headers }: { readonly status: number; readonly headers: IncomingHttpHeaders },
+  body: string,
+  now: number,
+): EndpointError {
   const said = messageOf(body);
   // Servers of metered accounts say "too many requests" for an empty account too, which waiting does not fill.
   const isBroke = status === 402 || (status === 429 && /insufficient_quota|billing/i.test(body));
@@ -71,11 +76,11 @@ export function shortened(text: string): string {
 }
 
 /** Milliseconds from `retry-after-ms` or `retry-after`, which holds seconds or a date. */
-function retryAfter(headers: Headers, now: number): number | undefined {
-  const exact = headers.get("retry-after-ms");
-  if (exact !== null && Number.isFinite(Number(exact))) return Math.max(0, Number(exact));
-  const text = headers.get("retry-after");
-  if (text === null) return undefined;
+function retryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
+  const exact = headers["retry-after-ms"];
+  if (exact !== undefined && Number.isFinite(Number(exact))) return Math.max(0, Number(exact));
+  const text = headers["retry-after"];
+  if (text === undefined) return undefined;
   const wait = Number.isFinite(Number(text)) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
 }

@@ -1,8 +1,10 @@
+import type { IncomingMessage } from "node:http";
 import { LlavaError } from "../errors.ts";
 import type { ChatModel, FinishReason, GenerationRequest, StreamPart, Usage } from "../protocol/index.ts";
 import { noUsage, readChunk, readCompletion } from "./completion.ts";
 import { EndpointError, statusError } from "./endpoint-error.ts";
 import { eventData } from "./event-stream.ts";
+import { post } from "./post.ts";
 import { endpointMessages, endpointSampling } from "./request-body.ts";
 
 export interface EndpointModelOptions {
@@ -16,10 +18,7 @@ export interface EndpointModelOptions {
   readonly apiKeyVariable?: string | undefined;
   /** Whether answers come as server-sent events, token by token. */
   readonly stream?: boolean;
-  /**
-   * Milliseconds for the whole answer; in a stream, for each event. 290,000 if left out: without streaming, fetch itself
-   * gives up after 300,000.
-   */
+  /** Milliseconds for the whole answer; in a stream, for each event. 600,000 if left out. */
   readonly timeoutMs?: number;
   /** Largest image in bytes; 20 MiB. */
   readonly maxImageBytes?: number;
@@ -51,7 +50,7 @@ export class EndpointModel implements ChatModel {
 
   /** @throws EndpointError "network" for a request without an answer; LlavaError "image" before anything is sent */
   async *generate({ messages, sampling = {}, signal }: GenerationRequest): AsyncGenerator<StreamPart> {
-    const { stream = false, maxImageBytes, extraBody, timeoutMs = 290_000 } = this.#options;
+    const { stream = false, maxImageBytes, extraBody, timeoutMs = 600_000 } = this.#options;
     const tokenLimitField = this.#options.tokenLimitField ?? "max_tokens";
     const body = JSON.stringify({
       model: this.id,
@@ -65,14 +64,14 @@ export class EndpointModel implements ChatModel {
     let usage: Usage | undefined;
     try {
       deadline.signal.throwIfAborted();
-      const { headers, signal: cut } = { headers: this.#headers, signal: deadline.signal };
-      const response = await fetch(this.url, { method: "POST", headers, body, signal: cut });
-      if (!response.ok) {
+      const response = await post(this.url, this.#headers, body, deadline.signal);
+      const { statusCode: status = 0, headers } = response;
+      if (status < 200 || status > 299) {
         const text = await readText(response).catch(() => "");
-        throw statusError(this.url, response, text, Date.now());
+        throw statusError(this.url, { status, headers }, text, Date.now());
       }
       // Endpoints that cannot stream answer in one piece.
-      const streams = stream && /event-stream/.test(response.headers.get("content-type") ?? "");
+      const streams = stream && /event-stream/.test(headers["content-type"] ?? "");
       for await (const part of streams ? this.#events(response, deadline) : this.#whole(response)) {
         if (part.text !== "") yield { type: "text-delta", text: part.text };
         reason = part.reason ?? reason;
@@ -92,12 +91,12 @@ export class EndpointModel implements ChatModel {
     yield { type: "finish", reason, usage: usage ?? noUsage };
   }
 
-  async *#whole(response: Response) {
+  async *#whole(response: IncomingMessage) {
     yield readCompletion(await readText(response), this.url);
   }
 
-  async *#events(response: Response, deadline: Deadline) {
-    for await (const data of eventData(response.body ?? emptyBody())) {
+  async *#events(response: IncomingMessage, deadline: Deadline) {
+    for await (const data of eventData(response)) {
       if (data.trim() === "[DONE]") return;
       deadline.restart();
       yield readChunk(data, this.url);
@@ -106,8 +105,7 @@ export class EndpointModel implements ChatModel {
 
   /** For an answer that broke off, or a connection that never was. */
   #cut(cause: unknown): EndpointError {
-    const inner = (cause as Error | undefined)?.cause ?? cause;
-    const { code, message = "the stream ended before the answer did" } = (inner ??
+    const { code, message = "the stream ended before the answer did" } = (cause ??
       {}) as NodeJS.ErrnoException;
     return new EndpointError(`${this.url}: connection failed: ${code ?? message}`, {
       retryable: true,
@@ -125,12 +123,7 @@ function completionsUrl(text: string): string {
       hint: "Give one such as http://localhost:8000/v1; keys go into an environment variable.",
     });
   const path = url.pathname.replace(/\/+$/, "");
-  const rest = path.endsWith("/chat/completions")
-    ? ""
-    : path === ""
-      ? "/v1/chat/completions"
-      : "/chat/completions";
-  url.pathname = path + rest;
+  if (!path.endsWith("/chat/completions")) url.pathname = `${path || "/v1"}/chat/completions`;
   return url.href;
 }
 
@@ -161,19 +154,16 @@ class Deadline implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#caller?.removeEventListener("abort", this.#abort);
-    this.#abort(); // lets go of a response that was not read to its end
   }
 }
 
-async function* emptyBody(): AsyncGenerator<Uint8Array> {}
-
-async function readText(response: Response): Promise<string> {
+async function readText(response: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? emptyBody()) {
+  for await (const chunk of response) {
     length += chunk.length;
     if (length > maxBodyBytes)
-      throw new EndpointError(`${response.url} answered with more than ${maxBodyBytes} bytes`, {
+      throw new EndpointError(`the endpoint answered with more than ${maxBodyBytes} bytes`, {
         retryable: false,
       });
     chunks.push(chunk);

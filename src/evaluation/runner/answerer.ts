@@ -1,0 +1,40 @@
+import { LlavaError } from "../../errors.ts";
+import type { ChatModel, GenerationRequest, GenerationResult } from "../../protocol/index.ts";
+
+/** An answer, or why there is none; an EndpointError among them says whether to ask again. */
+export type Reply = GenerationResult | LlavaError;
+
+/** Who answers questions: an endpoint takes many requests at once, a local model a batch at a time. */
+export interface Answerer {
+  /** The name that answers carry. */
+  readonly id: string;
+  /** Calls of `answer` under way at once. */
+  readonly concurrency: number;
+  /** Requests a call. */
+  readonly batchSize: number;
+  /** A reply to each request, in their order. What it throws ends the whole run. */
+  answer(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<readonly Reply[]>;
+}
+
+/** Asks a chat model one question a call. */
+export const chatAnswerer = (model: ChatModel, concurrency: number): Answerer => ({
+  id: model.id,
+  concurrency,
+  batchSize: 1,
+  answer: (requests, signal) =>
+    Promise.all(requests.map((request) => replyOf(model, { ...request, signal }))),
+});
+
+async function replyOf(model: ChatModel, request: GenerationRequest): Promise<Reply> {
+  let text = "";
+  try {
+    for await (const part of model.generate(request)) {
+      if (part.type === "finish") return { text, reason: part.reason, usage: part.usage };
+      text += part.text;
+    }
+  } catch (error) {
+    if (error instanceof LlavaError) return error;
+    throw error;
+  }
+  throw new Error(`${model.id} ended its answer without a finish`);
+}
