@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { openSafetensors } from "../checkpoint/index.ts";
 import { imagesOfRow, type LlavaRow, messagesOfRow, readRows } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import { loadBuiltin, loadCheckpoint, PooledTower, type PretrainedLlava } from "../models/index.ts";
+import {
+  applyLora,
+  loadBuiltin,
+  loadCheckpoint,
+  PooledTower,
+  type PretrainedLlava,
+} from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
 import { namedTemplate, type PromptFormat } from "../processing/conversation/index.ts";
 import { type ProgressFactory, resolveModel } from "../setup/index.ts";
@@ -31,7 +37,7 @@ export interface Surroundings {
 /** What a run trains, on what, and by which measure. */
 export interface Stage extends Disposable {
   readonly pretrained: PretrainedLlava;
-  /** Names of checkpoints → tensors that learn, with the rates they learn at. */
+  /** Names of checkpoints, PEFT's for adapters → tensors that learn, with the rates they learn at. */
   readonly groups: readonly ParameterGroup[];
   /** Measured on the data and kept with the weights: the statistics of the image features. */
   readonly measured: ReadonlyMap<string, Tensor>;
@@ -48,7 +54,7 @@ export async function prepareStage(recipe: Recipe, around: Surroundings): Promis
   const generator = new Generator(seed);
   const pretrained = await load(recipe, generator, around);
   const { model } = pretrained;
-  const groups = trainableGroups(recipe, pretrained);
+  const groups = trainableGroups(recipe, pretrained, generator);
 
   const read = usableRows(await readRows(data.rows), problemsOf(data.images), data, around.report);
   const images = await openImages(recipe, pretrained, data.images, read, data.flips, around);
@@ -157,7 +163,15 @@ const projectorPrefix = "model.multi_modal_projector.";
 const towerPrefix = "model.vision_tower.";
 
 /** Freezes all that the recipe does not train, and gives what learns a place and a type to learn in. */
-function trainableGroups({ train, optimizer, device }: Recipe, { model }: PretrainedLlava): ParameterGroup[] {
+function trainableGroups(
+  { train, lora, optimizer, device }: Recipe,
+  { model }: PretrainedLlava,
+  generator: Generator,
+): ParameterGroup[] {
+  if (lora && train.includes("languageModel"))
+    throw new LlavaError("config", "the recipe trains the language model both whole and by adapters", {
+      hint: 'Leave out lora, or "languageModel" in train.',
+    });
   model.requiresGrad_(false);
   const parts = {
     visionTower: { module: model.visionTower, prefix: towerPrefix, rate: optimizer.visionTowerLearningRate },
@@ -173,6 +187,8 @@ function trainableGroups({ train, optimizer, device }: Recipe, { model }: Pretra
     module.to({ dtype: "float32", device }).requiresGrad_(true);
     return [{ parameters: named(prefix, module.namedParameters()), learningRate }];
   });
+  if (lora)
+    learning.push({ parameters: applyLora(model, lora, generator), learningRate: optimizer.learningRate });
   // Biases and the weights of norms, which are vectors, are not pulled towards zero.
   return learning.flatMap(({ parameters, learningRate }) =>
     [true, false].flatMap((decays) => {
