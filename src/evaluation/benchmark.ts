@@ -73,6 +73,8 @@ export interface JudgeProtocol<Item extends BenchmarkItem> {
   prompt(item: Item, answer: string, answers: ReadonlyMap<string, string>): readonly Message[];
   /** undefined for a reply that cannot be read: the judge is asked again, and then it is reported. */
   parse(reply: string, item: Item): Verdict | undefined;
+  /** True for a verdict that a foreign file has where the judge failed: such an answer counts as not judged. */
+  failed?(verdict: Verdict, item: Item): boolean;
 }
 
 export interface Published {

@@ -57,7 +57,8 @@ const sums: Benchmark = benchmark<Sum>({
     sampling: {},
     needed: (_, answer) => !/^\d*$/.test(answer),
     prompt: () => [],
-    parse: () => undefined,
+    parse: (reply) => (reply === "yes" ? { right: 1 } : reply === "no" ? { right: 0 } : undefined),
+    failed: ({ right: mark }) => mark === -1,
   },
 });
 
@@ -219,6 +220,32 @@ describe("scoring answers", () => {
     assert.equal(result.scores[0]!.value, 100);
     assert.equal(result.judge, "judge-2");
     assert.deepEqual(result.unjudged, ["9+7"]);
+  });
+
+  test("verdicts are compared with the judge's words, and marks of failure are none", async () => {
+    const words = ["nine", "eight", "seven", "six"];
+    const rows = right().map((row, index) => ({ ...row, text: words[index] ?? row.text }));
+    const [first, second, third, fourth] = rows.map(({ question_id }) => question_id);
+    const verdicts = await readVerdicts(
+      sums,
+      write([
+        { id: first, verdict: { right: 1 }, reply: "yes" },
+        { id: second, verdict: { right: 1 }, reply: "no" },
+        { id: third, verdict: { right: 1 }, reply: "who knows" },
+        { id: fourth, verdict: { right: -1 }, reply: "I cannot" },
+      ]),
+    );
+    await refused(scored(write(rows), { verdicts }), /1 of 50 answers need a verdict/);
+    const { result } = await scored(write(rows), { verdicts, partial: true });
+    assert.equal(result.counts.judged, 3);
+    assert.deepEqual(result.replies, {
+      read: 3,
+      differing: [
+        { id: third, verdict: { right: 1 }, reading: null },
+        { id: second, verdict: { right: 1 }, reading: { right: 0 } },
+      ],
+    });
+    assert.equal((await scored(write(right()))).result.replies, null);
   });
 
   test("the hash of the prompts holds for other answers and folders, not for other questions", async () => {

@@ -1,8 +1,9 @@
 import { LlavaError } from "../errors.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
 import type { Answers, Verdicts } from "./answers/index.ts";
-import type { Benchmark, BenchmarkItem, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
+import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
 import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
+import { RepliesReadAgain } from "./replies-read-again.ts";
 import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
 import type { Counts, OutcomeRow, Result } from "./results/result.ts";
 import { LabelTables } from "./results/tables.ts";
@@ -12,7 +13,7 @@ export interface ScoreOptions extends BootstrapOptions {
   readonly benchmark: Benchmark;
   readonly load: LoadOptions;
   readonly answers: Pick<Answers, "texts" | "failures" | "where">;
-  readonly verdicts?: Pick<Verdicts, "byId"> | undefined;
+  readonly verdicts?: (Pick<Verdicts, "byId"> & Partial<Pick<Verdicts, "replies">>) | undefined;
   /** Model and judge of the result; the judge is left out where it had no say. */
   readonly model: string;
   readonly judge?: string | undefined;
@@ -74,6 +75,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
       failures: join.failures,
       missing: join.missing,
       unjudged: join.unjudged,
+      replies: join.replies.finish(),
       prompts: join.prompts.digest(),
       sampling: sampling === undefined ? null : { ...sampling },
       intervals: how,
@@ -99,6 +101,7 @@ class Join {
   readonly failures: { id: string; reason: string }[] = [];
   readonly missing: string[] = [];
   readonly unjudged: string[] = [];
+  readonly replies = new RepliesReadAgain();
   readonly prompts = new PromptHash();
   readonly tables = new LabelTables();
   readonly #options: ScoreOptions;
@@ -111,7 +114,7 @@ class Join {
   }
 
   add(item: BenchmarkItem): Promise<void> | undefined {
-    const { benchmark, answers, verdicts, withoutJudge, onOutcome } = this.#options;
+    const { benchmark, answers, withoutJudge, onOutcome } = this.#options;
     const { id } = item;
     if (this.#seen.add(id).size === this.counts.items)
       throw new LlavaError("data", `${this.#place()}: has two questions with the id "${id}"`, {
@@ -126,7 +129,7 @@ class Join {
     let verdict: Verdict | undefined;
     if (benchmark.judge && (benchmark.judge.needed?.(item, answer) ?? true)) {
       this.counts.judgeable++;
-      verdict = verdicts?.byId.get(id);
+      verdict = this.#verdict(benchmark.judge, item);
       if (verdict !== undefined) this.counts.judged++;
       else if (!withoutJudge) {
         if (this.unjudged.length < listed) this.unjudged.push(id);
@@ -141,6 +144,14 @@ class Join {
     if (!this.#keepsRows) return;
     const { text, images } = flattenPrompt(prompt);
     return onOutcome?.({ ...outcome, answer, prompt: text, images });
+  }
+
+  #verdict(judge: JudgeProtocol<BenchmarkItem>, item: BenchmarkItem): Verdict | undefined {
+    const { verdicts } = this.#options;
+    const verdict = verdicts?.byId.get(item.id);
+    if (verdict === undefined || judge.failed?.(verdict, item)) return undefined;
+    this.replies.add(judge, item, verdict, verdicts?.replies?.get(item.id));
+    return verdict;
   }
 
   #outcome(item: BenchmarkItem, answer: string, verdict: Verdict | undefined): Outcome {

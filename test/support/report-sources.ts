@@ -84,6 +84,7 @@ function resultOf(benchmark: string, title: string, model: string, rows: readonl
     failures: [{ id: "q41", reason: hostile }],
     missing: [],
     unjudged: [],
+    replies: null,
     prompts: "0".repeat(64),
     sampling: { temperature: 0 },
     intervals: { resamples: 1000, seed: 0, drawn: 40, groups: 40 },

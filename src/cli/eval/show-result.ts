@@ -3,7 +3,7 @@ import { table } from "./table.ts";
 
 /** A result as a table with intervals, coverage and the published scores beside it. */
 export function showResult(result: Omit<Result, "outcomes">, published: readonly Published[]): string {
-  const { title, split, model, judge, scores, counts, compat } = result;
+  const { title, split, model, judge, scores, counts, compat, replies } = result;
   const rows = scores.map(({ name, value, low, high, digits, count }) => [
     name,
     formatMetric(value, digits),
@@ -15,11 +15,26 @@ export function showResult(result: Omit<Result, "outcomes">, published: readonly
     `${title} (${about.join(", ")}): ${model}`,
     table(["metric", "score", "95 % interval", "n"], rows),
     describeCounts(counts),
+    ...showReplies(replies),
     ...showPublished(
       published,
       scores.map(({ name }) => name),
     ),
   ].join("\n");
+}
+
+/** Whether verdicts are what the judge's words say. */
+function showReplies(replies: Result["replies"]): string[] {
+  if (replies === null) return [];
+  const { read, differing } = replies;
+  const words = (verdict: object | null): string =>
+    verdict === null ? "not readable" : JSON.stringify(verdict).replaceAll('"', "");
+  return [
+    `${read} replies of the judge read again: ${differing.length === 0 ? "all as its verdicts" : `${differing.length} differ from its verdicts`}`,
+    ...differing.map(
+      ({ id, verdict, reading }) => `  ${id}: verdict ${words(verdict)}, reply ${words(reading)}`,
+    ),
+  ];
 }
 
 /** A row a model, a column a metric. */

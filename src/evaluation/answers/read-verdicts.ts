@@ -6,6 +6,8 @@ import { check, readJsonLines } from "../files/index.ts";
 export interface Verdicts {
   readonly path: string;
   readonly byId: ReadonlyMap<string, Verdict>;
+  /** What the judge wrote, as far as the file has it. */
+  readonly replies: ReadonlyMap<string, string>;
   /** The judge that the file names. */
   readonly judge: string | undefined;
 }
@@ -27,18 +29,21 @@ export async function readVerdicts(
   path: string,
 ): Promise<Verdicts> {
   const byId = new Map<string, Verdict>();
+  const replies = new Map<string, string>();
   const judges = new Set<string>();
   const refuse = (problem: string): never => {
     throw new LlavaError("data", `${path}: ${problem}`, { hint: "Verdicts of one judge, one a question." });
   };
-  for await (const { id, verdict, judge } of (await benchmark.readVerdicts?.(path)) ?? readRows(path)) {
+  const rows = (await benchmark.readVerdicts?.(path)) ?? readRows(path);
+  for await (const { id, verdict, reply, judge } of rows) {
     if (byId.has(id)) refuse(`a second verdict on question "${id}"`);
     byId.set(id, verdict);
+    if (reply !== undefined) replies.set(id, reply);
     if (judge !== undefined) judges.add(judge);
   }
   if (judges.size > 1) refuse(`verdicts of several judges: ${[...judges].join(", ")}`);
   if (byId.size === 0) refuse("holds no verdicts");
-  return { path, byId, judge: [...judges][0] };
+  return { path, byId, replies, judge: [...judges][0] };
 }
 
 async function* readRows(path: string): AsyncGenerator<JudgedAnswer> {

@@ -38,6 +38,18 @@ const countsSchema = z.strictObject({
 });
 export type Counts = z.infer<typeof countsSchema>;
 
+const verdictSchema = z.record(z.string(), z.union([z.number(), z.string()]));
+
+/** Replies of a judge that stand beside its verdicts, read again. */
+const repliesSchema = z.strictObject({
+  read: count,
+  /** Those that read otherwise than the verdict; no reading where they cannot be read. */
+  differing: z.array(
+    z.strictObject({ id: z.string(), verdict: verdictSchema, reading: verdictSchema.nullable() }),
+  ),
+});
+export type Replies = z.infer<typeof repliesSchema>;
+
 /** What one run of a benchmark gave, with all that made it: the JSON that commands write, compare and report. */
 export const resultSchema = z.strictObject({
   format: z.literal("llava-result-1"),
@@ -61,6 +73,8 @@ export const resultSchema = z.strictObject({
   missing: z.array(z.string()),
   /** The first 1,000 ids of answers that still need a judge. */
   unjudged: z.array(z.string()),
+  /** Null where verdicts come without the judge's words. */
+  replies: repliesSchema.nullable().default(null),
   /** SHA-256 of the prompts of all questions of the split, in order; images go by the name of their file. */
   prompts: z.string(),
   /** What answers were generated with; null for predictions made elsewhere. */
