@@ -14,13 +14,15 @@ import { latestCheckpoint, type RunState } from "./checkpoint.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import { prepareStage, type Stage, type Surroundings } from "./stage.ts";
-import { train } from "./trainer.ts";
+import { type Callback, train } from "./trainer.ts";
 
 const schedules = { cosine: cosineSchedule, linear: linearSchedule, constant: constantSchedule };
 
 export interface RunOptions extends Surroundings {
   /** Go on after the newest checkpoint in the output folder; without one, start. */
   readonly resume?: boolean;
+  /** Called after the run's own. */
+  readonly callbacks?: readonly Callback[];
 }
 
 export interface RunResult {
@@ -92,6 +94,7 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
       ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
       checkpoints(folder, capture, recipe.checkpoint),
       progressBar(progress),
+      ...(options.callbacks ?? []),
     ],
     ...(signal && { signal }),
   });
