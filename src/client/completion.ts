@@ -30,11 +30,16 @@ const reason = z
     value ? (value === "length" ? "length" : "stop") : undefined,
   );
 
+/** Some servers answer null or leave it out. */
+const model = z.string().min(1).optional().catch(undefined);
+
 const completionSchema = z.object({
+  model,
   choices: z.array(z.object({ message: z.object({ content }), finish_reason: reason })).min(1),
   usage,
 });
 const chunkSchema = z.object({
+  model,
   choices: z.array(z.object({ delta: z.object({ content }).nullish(), finish_reason: reason })).default([]),
   usage,
 });
@@ -47,18 +52,20 @@ export interface Completion {
   /** Absent in a chunk that is not the last. */
   readonly reason: FinishReason | undefined;
   readonly usage: Usage | undefined;
+  /** The model that the endpoint says it used. */
+  readonly model: string | undefined;
 }
 
 /** The answer in the body of a response; "" is an answer. @throws EndpointError, worth a retry, for anything else */
 export function readCompletion(body: string, where: string): Completion {
-  const { choices, usage } = parse(completionSchema, body, where);
-  return { text: choices[0]!.message.content, reason: choices[0]!.finish_reason ?? "stop", usage };
+  const { choices, usage, model } = parse(completionSchema, body, where);
+  return { text: choices[0]!.message.content, reason: choices[0]!.finish_reason ?? "stop", usage, model };
 }
 
 /** What one event of a streamed response adds. */
 export function readChunk(data: string, where: string): Completion {
-  const { choices, usage } = parse(chunkSchema, data, where);
-  return { text: choices[0]?.delta?.content ?? "", reason: choices[0]?.finish_reason, usage };
+  const { choices, usage, model } = parse(chunkSchema, data, where);
+  return { text: choices[0]?.delta?.content ?? "", reason: choices[0]?.finish_reason, usage, model };
 }
 
 function parse<T>(schema: z.ZodType<T>, body: string, where: string): T {

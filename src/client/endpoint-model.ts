@@ -62,6 +62,7 @@ export class EndpointModel implements ChatModel {
     using deadline = new Deadline(timeoutMs, signal);
     let reason: FinishReason | undefined;
     let usage: Usage | undefined;
+    let served: string | undefined;
     try {
       deadline.signal.throwIfAborted();
       const response = await post(this.url, this.#headers, body, deadline.signal);
@@ -76,6 +77,7 @@ export class EndpointModel implements ChatModel {
         if (part.text !== "") yield { type: "text-delta", text: part.text };
         reason = part.reason ?? reason;
         usage = part.usage ?? usage;
+        served = part.model ?? served;
       }
       if (reason === undefined) throw this.#cut(undefined);
     } catch (error) {
@@ -88,7 +90,7 @@ export class EndpointModel implements ChatModel {
         });
       else throw this.#cut(error);
     }
-    yield { type: "finish", reason, usage: usage ?? noUsage };
+    yield { type: "finish", reason, usage: usage ?? noUsage, ...(served !== undefined && { model: served }) };
   }
 
   async *#whole(response: IncomingMessage) {

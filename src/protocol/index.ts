@@ -69,6 +69,8 @@ export interface Finish {
   readonly type: "finish";
   readonly reason: FinishReason;
   readonly usage: Usage;
+  /** The model that the answer itself names; an endpoint's may be another than the one that was asked for. */
+  readonly model?: string | undefined;
 }
 
 /** A stream is any number of text deltas and then one finish. */
@@ -78,6 +80,8 @@ export interface GenerationResult {
   readonly text: string;
   readonly reason: FinishReason;
   readonly usage: Usage;
+  /** As in `Finish`. */
+  readonly model?: string | undefined;
 }
 
 export interface ChatModel {

@@ -1,45 +1,27 @@
-import { closeSync, createReadStream, fsync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { LlavaError } from "../../errors.ts";
-import type { FinishReason, SamplingOptions, Usage } from "../../protocol/index.ts";
+import { linesOf, readStored, type StoredAnswer, type StoredFailure, type StoredRecord } from "./stored.ts";
 
-/** An answer as it stands in the store. */
-export interface StoredAnswer {
-  /** Hash of the request, see `RequestKeys`. */
-  readonly key: string;
-  readonly id: string;
-  readonly model: string;
-  readonly text: string;
-  readonly reason: FinishReason;
-  readonly usage: Usage;
-  readonly sampling: SamplingOptions;
+/** Where a run looks for answers, and puts those that are new. */
+export interface Store {
+  get(key: string): StoredAnswer | undefined;
+  /** Adds what one batch gave. */
+  append(records: readonly StoredRecord[]): void;
 }
-
-/** A request that got no answer; it is asked again by the next run. */
-export interface StoredFailure {
-  readonly key: string;
-  readonly id: string;
-  readonly error: string;
-  /** HTTP status, where there was one. */
-  readonly status?: number | undefined;
-  readonly attempts: number;
-}
-
-/** A line. `rest`: how many lines of the same batch follow. */
-type Line = (StoredAnswer | StoredFailure) & { readonly rest?: number };
 
 /** Milliseconds in which appended lines gather for one fsync. */
 const syncInterval = 200;
-const newline = 0x0a;
 
 /**
- * Answers in a file of JSON lines that is only appended to. A line is in the file when `append` returns, so that a killed
- * process loses nothing, and on the disk within the fifth of a second. What a kill left half written is cut off on opening:
- * a line without its end, and the lines of a batch that is not complete, so that a batch is answered as a whole or not at all.
+ * Answers in a file of JSON lines that is only appended to, by one process at a time. A line is in the file when `append`
+ * returns, so that a killed process loses nothing, and on the disk within the fifth of a second. What a kill left half
+ * written is cut off on opening: a line without its end, and the lines of a batch that is not complete, so that a batch is
+ * answered as a whole or not at all.
  */
-export class AnswerStore {
+export class AnswerStore implements Store {
   readonly path: string;
   readonly #descriptor: number;
   readonly #answers = new Map<string, StoredAnswer>();
@@ -56,17 +38,19 @@ export class AnswerStore {
 
   /** @throws LlavaError "data", naming file and line, for a file that cannot be used or holds something else */
   static async open(path: string): Promise<AnswerStore> {
+    let descriptor: number | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true });
-      const store = new AnswerStore(path, openSync(path, "a"));
-      try {
-        await store.#read();
-      } catch (error) {
-        closeSync(store.#descriptor);
-        throw error;
+      descriptor = openSync(path, "a");
+      const store = new AnswerStore(path, descriptor);
+      for await (const { records, end } of readStored(path)) {
+        for (const record of records) store.#remember(record);
+        store.#length = end;
       }
+      if (fstatSync(descriptor).size > store.#length) ftruncateSync(descriptor, store.#length);
       return store;
     } catch (cause) {
+      if (descriptor !== undefined) closeSync(descriptor);
       throw unusable(path, "opened", cause);
     }
   }
@@ -84,15 +68,11 @@ export class AnswerStore {
     return this.#failures.values();
   }
 
-  /** Adds what one batch gave. @throws LlavaError "data" if the disk refuses; the file then is as before */
-  append(records: readonly (StoredAnswer | StoredFailure)[]): void {
+  /** @throws LlavaError "data" if the disk refuses; the file then is as before */
+  append(records: readonly StoredRecord[]): void {
     if (records.length === 0) return;
     if (this.#syncError) throw unusable(this.path, "written", this.#syncError);
-    const last = records.length - 1;
-    const lines = records.map((record, index) =>
-      JSON.stringify(index < last ? { ...record, rest: last - index } : record),
-    );
-    const bytes = Buffer.from(`${lines.join("\n")}\n`);
+    const bytes = Buffer.from(linesOf(records));
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
     } catch (cause) {
@@ -130,7 +110,7 @@ export class AnswerStore {
     this.#syncing = this.#isDirty ? this.#sync() : undefined;
   }
 
-  #remember(record: StoredAnswer | StoredFailure): void {
+  #remember(record: StoredRecord): void {
     if ("error" in record) {
       this.#failures.set(record.id, record);
       return;
@@ -138,42 +118,6 @@ export class AnswerStore {
     this.#failures.delete(record.id);
     this.#answers.set(record.key, record);
   }
-
-  async #read(): Promise<void> {
-    let rest: Buffer = Buffer.alloc(0);
-    let offset = 0;
-    let number = 0;
-    let batch: Line[] = [];
-    for await (const chunk of createReadStream(this.path) as AsyncIterable<Buffer>) {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      let start = 0;
-      for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
-        const line = parseLine(bytes.subarray(start, end), `${this.path}:${++number}`);
-        start = end + 1;
-        batch.push(line);
-        if (line.rest !== undefined) continue;
-        for (const { rest: _, ...record } of batch) this.#remember(record);
-        batch = [];
-        this.#length = offset + start;
-      }
-      offset += start;
-      rest = bytes.subarray(start);
-    }
-    ftruncateSync(this.#descriptor, this.#length);
-  }
-}
-
-function parseLine(bytes: Buffer, where: string): Line {
-  try {
-    const line = JSON.parse(bytes.toString("utf8"));
-    if (typeof line.key === "string" && typeof line.id === "string" && ("text" in line || "error" in line))
-      return line;
-  } catch {
-    // told below
-  }
-  throw new LlavaError("data", `${where}: not a stored answer`, {
-    hint: "The file is damaged or another one under its name; remove the line to have its question asked again.",
-  });
 }
 
 function unusable(path: string, what: string, cause: unknown): LlavaError {

@@ -8,6 +8,8 @@ export type Reply = GenerationResult | LlavaError;
 export interface Answerer {
   /** The name that answers carry. */
   readonly id: string;
+  /** What decides its answers besides the name, such as a digest of its weights: another one asks everything anew. */
+  readonly identity: string;
   /** Calls of `answer` under way at once. */
   readonly concurrency: number;
   /** Requests a call. */
@@ -17,8 +19,9 @@ export interface Answerer {
 }
 
 /** Asks a chat model one question a call. */
-export const chatAnswerer = (model: ChatModel, concurrency: number): Answerer => ({
+export const chatAnswerer = (model: ChatModel, concurrency: number, identity = ""): Answerer => ({
   id: model.id,
+  identity,
   concurrency,
   batchSize: 1,
   answer: (requests, signal) =>
@@ -29,8 +32,8 @@ async function replyOf(model: ChatModel, request: GenerationRequest): Promise<Re
   let text = "";
   try {
     for await (const part of model.generate(request)) {
-      if (part.type === "finish") return { text, reason: part.reason, usage: part.usage };
-      text += part.text;
+      if (part.type === "text-delta") text += part.text;
+      else return { text, reason: part.reason, usage: part.usage, model: part.model };
     }
   } catch (error) {
     if (error instanceof LlavaError) return error;

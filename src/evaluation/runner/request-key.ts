@@ -3,28 +3,31 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../../errors.ts";
 import type { ImageSource, Message, SamplingOptions } from "../../protocol/index.ts";
+import type { Answerer } from "./answerer.ts";
 
 /** What a model is asked. The id is that of the benchmark's item. */
 export interface Question {
   readonly id: string;
   readonly messages: readonly Message[];
   readonly sampling: SamplingOptions;
+  /** Counted from 0; a question that is asked again although it was answered is another request. */
+  readonly round?: number;
 }
 
 /**
- * Names requests by all they consist of: SHA-256 over question id, model, messages, sampling, and the content of each
- * image, so that moving a dataset changes nothing and changing one image asks its questions again.
+ * Names requests by all they consist of: SHA-256 over question id, model and its identity, messages, sampling, and the
+ * content of each image, so that moving a dataset changes nothing and changing one image asks its questions again.
  */
 export class RequestKeys {
-  readonly #model: string;
+  readonly #model: readonly string[];
   readonly #digests = new Map<string, Promise<string>>();
 
-  constructor(model: string) {
-    this.#model = model;
+  constructor({ id, identity }: Pick<Answerer, "id" | "identity">) {
+    this.#model = [id, identity];
   }
 
   /** @throws LlavaError "image" for a file that cannot be read */
-  async of({ id, messages, sampling }: Question): Promise<string> {
+  async of({ id, messages, sampling, round = 0 }: Question): Promise<string> {
     const rendered = await Promise.all(
       messages.map(async ({ role, content }) => [
         role,
@@ -37,7 +40,7 @@ export class RequestKeys {
             ),
       ]),
     );
-    return sha256(JSON.stringify([1, this.#model, id, rendered, Object.entries(sampling).sort()]));
+    return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
   }
 
   #digest(image: ImageSource): Promise<string> | string {

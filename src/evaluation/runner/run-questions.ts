@@ -2,16 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { Usage } from "../../protocol/index.ts";
-import type { AnswerStore, StoredAnswer, StoredFailure } from "./answer-store.ts";
+import type { Store } from "./answer-store.ts";
 import type { Answerer, Reply } from "./answerer.ts";
 import { type Question, RequestKeys } from "./request-key.ts";
 import { type RetryOptions, retryDelay } from "./retry.ts";
+import type { StoredAnswer, StoredFailure, StoredRecord } from "./stored.ts";
 
 export interface RunOptions {
   readonly questions: Iterable<Question> | AsyncIterable<Question>;
   readonly answerer: Answerer;
   /** Answers in it are not asked for again. */
-  readonly store: AnswerStore;
+  readonly store: Store;
   readonly retry?: RetryOptions;
   /** Stops the run; what is finished is kept. */
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +40,8 @@ export interface RunReport extends RunProgress {
  * Asks what the store lacks. Questions are taken in fixed groups of the answerer's batch size, counted over all of them,
  * and a group's answers are stored together: a run that was killed goes on with the same groups, which makes its answers
  * the same to the last bit as those of a run that was not.
- * @throws LlavaError "aborted" after an abort; what no other question could survive either (a wrong key) at once
+ * @throws LlavaError "aborted" after an abort; at once what no other question could survive either: a wrong key, or that
+ * an endpoint gave up on many questions one after the other
  */
 export async function runQuestions(options: RunOptions): Promise<RunReport> {
   const { questions, answerer, signal: callers } = options;
@@ -70,6 +72,9 @@ const stopped = ({ asked }: RunProgress): LlavaError =>
     hint: "The same command goes on from there.",
   });
 
+/** Questions that may fail one after the other, for each that is under way at once, before the endpoint counts as gone. */
+const patience = 4;
+
 class Run implements RunReport {
   asked = 0;
   found = 0;
@@ -82,10 +87,11 @@ class Run implements RunReport {
   readonly #options: RunOptions;
   readonly #keys: RequestKeys;
   readonly #ids = new Set<string>();
+  #failedInARow = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
-    this.#keys = new RequestKeys(options.answerer.id);
+    this.#keys = new RequestKeys(options.answerer);
     const own = this.#controller.signal;
     this.signal = options.signal ? AbortSignal.any([own, options.signal]) : own;
   }
@@ -117,6 +123,24 @@ class Run implements RunReport {
     store.append(records);
     for (const record of records) this.#count(record, "asked");
     if (records.length > 0 || open.length === 0) onProgress?.(this);
+    this.#watch(open);
+  }
+
+  /** @throws LlavaError "network" when nothing but failures that should have passed has come for long */
+  #watch(requests: readonly Pending[]): void {
+    for (const { reply } of requests) {
+      const gone = reply instanceof EndpointError && reply.retryable;
+      this.#failedInARow = gone ? this.#failedInARow + 1 : 0;
+      if (gone && this.#failedInARow >= Math.max(16, patience * this.#options.answerer.concurrency))
+        throw new LlavaError(
+          "network",
+          `gave up after ${this.#failedInARow} failures in a row: ${reply.message}`,
+          {
+            hint: "Answers so far are kept; the same command goes on once the endpoint is back.",
+            cause: reply,
+          },
+        );
+    }
   }
 
   /** The key, or why there is none. */
@@ -156,7 +180,7 @@ class Run implements RunReport {
     }
   }
 
-  #count(record: StoredAnswer | StoredFailure, how: "asked" | "found"): void {
+  #count(record: StoredRecord, how: "asked" | "found"): void {
     if ("error" in record) {
       this.failed++;
       this.failures.push(record);
@@ -186,11 +210,14 @@ class Pending {
     if (typeof key !== "string") this.reply = key;
   }
 
-  record(model: string): StoredAnswer | StoredFailure | undefined {
+  record(model: string): StoredRecord | undefined {
     const { key, question, attempts, reply } = this;
     if (reply === undefined) return undefined;
     const { id, sampling } = question;
-    if (!(reply instanceof LlavaError)) return { key, id, model, ...reply, sampling };
+    if (!(reply instanceof LlavaError)) {
+      const { text, reason, usage, model: served } = reply;
+      return { key, id, model, ...(served !== undefined && { served }), text, reason, usage, sampling };
+    }
     const status = reply instanceof EndpointError ? reply.status : undefined;
     return { key, id, error: reply.message, ...(status !== undefined && { status }), attempts };
   }
