@@ -12,7 +12,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeSafetensors } from "../src/checkpoint/index.ts";
-import { packSamples } from "../src/data/index.ts";
 import { loadBuiltin } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
@@ -28,6 +27,7 @@ import {
   randn,
   scope,
 } from "../src/torch/index.ts";
+import { packSamples } from "../src/training/index.ts";
 import { median, Peer } from "./peer.ts";
 
 const { values: flags } = parseArgs({

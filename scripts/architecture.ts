@@ -37,10 +37,13 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   generation: { holds: "sampling, stopping, streaming answers", imports: [...layers, "models"] },
   data: {
-    holds: "rows, mixtures, their ids and labels, samplers, packing",
-    imports: ["protocol", "torch", ...processing],
+    holds: "rows, mixtures, shards, their ids and labels, samplers, workers",
+    imports: ["protocol", ...processing],
   },
-  training: { holds: "recipes, the training loop, its callbacks", imports: [...layers, "models", "data"] },
+  training: {
+    holds: "recipes, packing, the training loop, its callbacks",
+    imports: [...layers, "models", "data"],
+  },
   client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
   charts: { holds: "charts as SVG and PNG", imports: [] },
   evaluation: {

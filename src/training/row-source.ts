@@ -6,17 +6,15 @@ import {
   imagesOfRow,
   type LlavaRow,
   mixSeed,
-  type PackingSample,
-  packSamples,
   type RowEncoding,
   type SamplerState,
-  shareTrunk,
 } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
 import type { ImageInputs } from "./features.ts";
 import type { BatchSource } from "./objectives/objective.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
+import { type PackingSample, packSamples, shareTrunk } from "./packing.ts";
 
 /** Rows that share their image's tokens where they can, and how the image is seen. */
 export interface RowGroup {

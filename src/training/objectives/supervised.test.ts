@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../../test/support/close.ts";
-import { type PackingSample, packSamples } from "../../data/index.ts";
 import { loadCheckpoint, type PretrainedLlava } from "../../models/index.ts";
 import {
   cat,
@@ -15,6 +14,7 @@ import {
   scope,
   type Tensor,
 } from "../../torch/index.ts";
+import { type PackingSample, packSamples } from "../packing.ts";
 import { SupervisedObjective } from "./supervised.ts";
 
 const folder = fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url));

@@ -1,6 +1,6 @@
-import type { PackedBatch } from "../../data/index.ts";
 import type { Llava } from "../../models/index.ts";
 import { crossEntropy, type Tensor } from "../../torch/index.ts";
+import type { PackedBatch } from "../packing.ts";
 import type { Batch, Objective } from "./objective.ts";
 
 export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "positions" | "mask"> {
