@@ -15,8 +15,8 @@ const recipeSchema = z.strictObject({
   tokensPerSide: count.optional(),
   /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file that a run wrote. */
   projector: z.string().min(1).default("fresh"),
-  /** The parts that learn; all others are frozen. */
-  train: z.array(z.enum(trainableParts)).min(1).default(["projector"]),
+  /** The parts that learn as a whole; all others are frozen. It may be empty beside adapters. */
+  train: z.array(z.enum(trainableParts)).default(["projector"]),
   /** Adapters that learn in place of the language model's own weights (arXiv 2106.09685). */
   lora: z
     .strictObject({
@@ -28,8 +28,12 @@ const recipeSchema = z.strictObject({
         .array(z.string())
         .min(1)
         .default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+      /** Folder of an adapter to go on from; where the projector is "loaded", with the adapter's own if it has one. */
+      start: z.string().min(1).optional(),
     })
     .optional(),
+  /** "int8" keeps the language model's layers, which are then not trained themselves, in 8 bits. */
+  frozenWeights: z.enum(["int8"]).optional(),
   data: z.strictObject({
     /** JSON or JSON lines of LLaVA rows. */
     rows: filled,
@@ -98,11 +102,36 @@ const recipeSchema = z.strictObject({
   /** Ends the run, and the schedule, earlier than `epochs` would. */
   maxSteps: count.optional(),
   maxGradientNorm: z.number().positive().default(1),
+  /** Whether activations of the language model's layers are computed again in the backward pass, to save memory. */
+  activationCheckpointing: z.boolean().default(false),
+  /** What becomes of a step that would do harm. A step left out changes no weight, and is counted and logged. */
+  guards: z
+    .strictObject({
+      /** Of one whose loss or gradient is not finite. */
+      nonFinite: z.enum(["stop", "skip"]).default("stop"),
+      /** Times the median loss of the steps before it above which a loss is a spike; none is when left out. */
+      lossSpike: z.number().gt(1).optional(),
+      /** The same for the gradient's norm before clipping. */
+      gradientSpike: z.number().gt(1).optional(),
+      /** Of a spike. */
+      onSpike: z.enum(["stop", "skip"]).default("skip"),
+      /** Steps left out one after another that end the run. */
+      maxSkips: count.default(10),
+    })
+    .prefault({}),
   /** What is computed in, and what frozen weights are kept in; what is trained stays in float32. */
   dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
   device: z.string().default("cpu"),
   seed: z.int().min(0).default(0),
-  checkpoint: z.strictObject({ every: count.default(500), keep: count.default(2) }).prefault({}),
+  checkpoint: z
+    .strictObject({
+      every: count.default(500),
+      /** The newest that are kept. */
+      keep: count.default(2),
+      /** Kept besides: those with the lowest held-out loss, where a step was both saved and evaluated. */
+      keepBest: z.int().min(0).default(1),
+    })
+    .prefault({}),
   /** Folder of the run: checkpoints, log and result. */
   output: filled,
 });
@@ -131,8 +160,26 @@ export const recipe = (fields: RecipeFields): RecipeFields => fields;
 export function resolveRecipe(fields: RecipeFields, overrides: readonly Override[] = []): Recipe {
   requireKnownFields(recipeSchema, fields);
   const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    requireSomethingToTrain(parsed.data);
+    return parsed.data;
+  }
   throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {
     hint: "Any field can be given as --path.of.field value; --dry-run shows the whole recipe.",
   });
+}
+
+function requireSomethingToTrain({ train, lora, frozenWeights }: Recipe): void {
+  if (train.length === 0 && !lora)
+    throw new LlavaError("config", "the recipe trains nothing: train is empty, and there is no lora", {
+      hint: `Name parts in train: ${trainableParts.join(", ")}.`,
+    });
+  if (!train.includes("languageModel") || !(lora || frozenWeights)) return;
+  throw new LlavaError(
+    "config",
+    lora
+      ? "the recipe trains the language model both whole and by adapters"
+      : `frozenWeights is "${frozenWeights}", but the recipe trains the language model`,
+    { hint: `Leave out ${lora ? "lora" : "frozenWeights"}, or "languageModel" in train.` },
+  );
 }

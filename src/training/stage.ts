@@ -1,19 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { openSafetensors } from "../checkpoint/index.ts";
 import { imagesOfRow, type LlavaRow, messagesOfRow, readRows } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import {
-  applyLora,
-  loadBuiltin,
-  loadCheckpoint,
-  PooledTower,
-  type PretrainedLlava,
-} from "../models/index.ts";
+import { PooledTower, type PretrainedLlava } from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
 import { namedTemplate, type PromptFormat } from "../processing/conversation/index.ts";
-import { type ProgressFactory, resolveModel } from "../setup/index.ts";
 import { Generator, type Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import {
@@ -27,12 +19,10 @@ import {
 import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import { RowBatcher, RowSource } from "./row-source.ts";
+import { loadModel, type Surroundings } from "./start.ts";
+import { prefixes, trainableGroups } from "./trainable.ts";
 
-export interface Surroundings {
-  readonly progress: ProgressFactory;
-  readonly report: (line: string) => void;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { Surroundings } from "./start.ts";
 
 /** What a run trains, on what, and by which measure. */
 export interface Stage extends Disposable {
@@ -52,7 +42,7 @@ export interface Stage extends Disposable {
 export async function prepareStage(recipe: Recipe, around: Surroundings): Promise<Stage> {
   const { data, evaluation, device, seed } = recipe;
   const generator = new Generator(seed);
-  const pretrained = await load(recipe, generator, around);
+  const pretrained = await loadModel(recipe, generator, around);
   const { model } = pretrained;
   const groups = trainableGroups(recipe, pretrained, generator);
 
@@ -112,91 +102,6 @@ export async function prepareStage(recipe: Recipe, around: Surroundings): Promis
       pretrained[Symbol.dispose]();
     },
   };
-}
-
-async function load(recipe: Recipe, generator: Generator, around: Surroundings): Promise<PretrainedLlava> {
-  const { model: name, dtype, device, tokensPerSide, projector: start } = recipe;
-  const { report, progress, signal } = around;
-  const resolved = await resolveModel(name, { report, progress, ...(signal && { signal }) });
-  const fresh = start === "fresh";
-  if (tokensPerSide !== undefined && resolved.kind === "folder")
-    throw new LlavaError(
-      "config",
-      `tokensPerSide is for built-in models; ${name} says itself how many it has`,
-    );
-  const untrained = start !== "loaded";
-  const pretrained =
-    resolved.kind === "builtin"
-      ? loadBuiltin(resolved, { dtype, device, untrained, ...(tokensPerSide && { tokensPerSide }) })
-      : await loadCheckpoint(resolved.path, { dtype, device });
-  const { projector } = pretrained.model;
-  if (fresh) projector.initialize(generator);
-  else if (start !== "loaded") loadProjector(pretrained, start);
-  projector.to({ dtype: "float32", device });
-  return pretrained;
-}
-
-/** A projector, with its feature statistics if it has any, from the file that stage 1 wrote. */
-function loadProjector({ model }: PretrainedLlava, path: string): void {
-  if (!existsSync(path))
-    throw new LlavaError("config", `${path}: there is no such projector`, {
-      hint: 'Give the projector.safetensors of a stage-1 run, or "fresh", or "loaded".',
-    });
-  using file = openSafetensors(path);
-  const parts = [
-    {
-      module: model.projector,
-      prefix: projectorPrefix,
-      names: [...model.projector.namedParameters().keys()],
-    },
-    {
-      module: model.visionTower,
-      prefix: towerPrefix,
-      names: model.visionTower instanceof PooledTower ? ["feature_mean", "feature_std"] : [],
-    },
-  ];
-  for (const { module, prefix, names } of parts)
-    for (const name of names) module.setParameter(name, file.read(prefix + name).clone());
-}
-
-const projectorPrefix = "model.multi_modal_projector.";
-const towerPrefix = "model.vision_tower.";
-
-/** Freezes all that the recipe does not train, and gives what learns a place and a type to learn in. */
-function trainableGroups(
-  { train, lora, optimizer, device }: Recipe,
-  { model }: PretrainedLlava,
-  generator: Generator,
-): ParameterGroup[] {
-  if (lora && train.includes("languageModel"))
-    throw new LlavaError("config", "the recipe trains the language model both whole and by adapters", {
-      hint: 'Leave out lora, or "languageModel" in train.',
-    });
-  model.requiresGrad_(false);
-  const parts = {
-    visionTower: { module: model.visionTower, prefix: towerPrefix, rate: optimizer.visionTowerLearningRate },
-    projector: { module: model.projector, prefix: projectorPrefix, rate: optimizer.projectorLearningRate },
-    languageModel: { module: model.languageModel, prefix: "model.language_model.", rate: undefined },
-  };
-  const learning = train.flatMap((part) => {
-    const { module, prefix, rate } = parts[part];
-    const learningRate = rate ?? optimizer.learningRate;
-    // Loaded weights lie in a mapped file, which is not to be written to.
-    for (const [name, weight] of module.namedParameters())
-      module.setParameter(name, weight.to("float32").clone());
-    module.to({ dtype: "float32", device }).requiresGrad_(true);
-    return [{ parameters: named(prefix, module.namedParameters()), learningRate }];
-  });
-  if (lora)
-    learning.push({ parameters: applyLora(model, lora, generator), learningRate: optimizer.learningRate });
-  // Biases and the weights of norms, which are vectors, are not pulled towards zero.
-  return learning.flatMap(({ parameters, learningRate }) =>
-    [true, false].flatMap((decays) => {
-      const chosen = [...parameters].filter(([, { shape }]) => shape.length > 1 === decays);
-      const weightDecay = decays ? optimizer.weightDecay : 0;
-      return chosen.length === 0 ? [] : [{ parameters: new Map(chosen), learningRate, weightDecay }];
-    }),
-  );
 }
 
 function promptFormat({ data }: Recipe, pretrained: PretrainedLlava): PromptFormat {
@@ -311,8 +216,8 @@ function measureFeatures({ model }: PretrainedLlava, cache: FeatureCache | undef
   tower.setParameter("feature_std", std.toDevice(tower.featureStd.device));
   const { featureMean, featureStd } = tower;
   return new Map([
-    [`${towerPrefix}feature_mean`, featureMean],
-    [`${towerPrefix}feature_std`, featureStd],
+    [`${prefixes.visionTower}feature_mean`, featureMean],
+    [`${prefixes.visionTower}feature_std`, featureStd],
   ]);
 }
 
@@ -349,6 +254,3 @@ async function heldOutBatches(
   }
   return batches;
 }
-
-const named = (prefix: string, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
-  new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));

@@ -1,0 +1,61 @@
+import { LlavaError } from "../errors.ts";
+import { adapterParameters, applyLora, loadAdapter, type PretrainedLlava } from "../models/index.ts";
+import { decayGroups, type ParameterGroup } from "../optim/index.ts";
+import type { Generator, Tensor } from "../torch/index.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** What names of tensors begin with in checkpoints. */
+export const prefixes = {
+  visionTower: "model.vision_tower.",
+  projector: "model.multi_modal_projector.",
+  languageModel: "model.language_model.",
+} as const;
+
+/** Freezes all that the recipe does not train, and gives what learns a place and a type to learn in. */
+export function trainableGroups(
+  recipe: Recipe,
+  { model }: PretrainedLlava,
+  generator: Generator,
+): ParameterGroup[] {
+  const adapters = recipe.lora ? addAdapters(model, recipe, recipe.lora, generator) : undefined;
+  model.requiresGrad_(false);
+  const { train, optimizer, device } = recipe;
+  const { learningRate, weightDecay } = optimizer;
+  const rates = {
+    visionTower: optimizer.visionTowerLearningRate,
+    projector: optimizer.projectorLearningRate,
+    languageModel: undefined,
+  };
+  const groups = train.flatMap((part) => {
+    const module = model[part];
+    // Loaded weights lie in a mapped file, which is not to be written to.
+    for (const [name, weight] of module.namedParameters())
+      module.setParameter(name, weight.to("float32").clone());
+    module.to({ dtype: "float32", device }).requiresGrad_(true);
+    const parameters = named(prefixes[part], module.namedParameters());
+    return decayGroups(parameters, { learningRate: rates[part] ?? learningRate, weightDecay });
+  });
+  if (!adapters) return groups;
+  for (const parameter of adapters.values()) parameter.requiresGrad_(true);
+  return [...groups, ...decayGroups(adapters, { learningRate, weightDecay })];
+}
+
+/** Adapters without effect, or those of a folder that is gone on from. */
+function addAdapters(
+  model: PretrainedLlava["model"],
+  { projector }: Recipe,
+  { start, ...options }: NonNullable<Recipe["lora"]>,
+  generator: Generator,
+): Map<string, Tensor> {
+  if (start === undefined) return applyLora(model, options, generator);
+  const { rank, alpha } = loadAdapter(model, start, { generator, lowRankOnly: projector !== "loaded" });
+  if (rank === options.rank && alpha === options.alpha) return adapterParameters(model);
+  throw new LlavaError(
+    "config",
+    `${start} has rank ${rank} and alpha ${alpha}, the recipe ${options.rank} and ${options.alpha}`,
+    { hint: "An adapter that is trained further keeps its size; set lora.rank and lora.alpha to it." },
+  );
+}
+
+const named = (prefix: string, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+  new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));
