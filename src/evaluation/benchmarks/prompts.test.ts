@@ -4,12 +4,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Message } from "../../protocol/index.ts";
 import type { Benchmark } from "../benchmark.ts";
 import { flattenPrompt } from "../prompt-hash.ts";
 
 /**
  * Prompts are part of a score. The example.ts of each folder writes a few made-up questions in the original format;
- * their prompts must equal prompts.golden.txt. GOLDEN=write writes it anew.
+ * their prompts, and what a judge is asked of the first, must equal prompts.golden.txt. GOLDEN=write writes it anew.
  */
 const folder = import.meta.dirname;
 const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "example.ts")));
@@ -42,11 +43,16 @@ async function render(benchmarks: readonly Benchmark[], data: string): Promise<s
       for await (const item of benchmark.load({ data, split })) {
         assert.ok(!ids.has(item.id), `${benchmark.name} ${split}: the id ${item.id} stands twice`);
         ids.add(item.id);
-        const { text, images } = flattenPrompt(benchmark.prompt(item));
-        const shown = images.map(
-          (image) => ` ${image.startsWith("data:") ? "(embedded)" : image.replace(data, ".")}`,
-        );
-        lines.push(`## ${benchmark.name} ${split} ${item.id}${shown.join("")}`, text, "");
+        const show = (title: string, messages: readonly Message[]): void => {
+          const { text, images } = flattenPrompt(messages);
+          const shown = images.map(
+            (image) => ` ${image.startsWith("data:") ? "(embedded)" : image.replace(data, ".")}`,
+          );
+          lines.push(`## ${title}${shown.join("")}`, text, "");
+        };
+        show(`${benchmark.name} ${split} ${item.id}`, benchmark.prompt(item));
+        if (benchmark.judge && ids.size === 1 && split === benchmark.splits[0])
+          show(`to the judge of ${item.id}`, benchmark.judge.prompt(item, "An answer.", new Map()));
       }
       assert.ok(ids.size > 0, `${benchmark.name} ${split} has no example`);
     }

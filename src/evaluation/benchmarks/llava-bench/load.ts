@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { LlavaError } from "../../../errors.ts";
+import { check, readJsonLines } from "../../files/index.ts";
+
+const id = z.union([z.int(), z.string()]).transform(String);
+
+const questionSchema = z.object({
+  question_id: id,
+  image: z.string(),
+  text: z.string(),
+  category: z.string(),
+});
+const answerSchema = z.object({ question_id: id, text: z.string() });
+
+export type Question = z.infer<typeof questionSchema>;
+
+export async function* readQuestions(path: string): AsyncGenerator<Question> {
+  for await (const { value, line } of readJsonLines(path))
+    yield check(questionSchema, value, `${path}:${line}`);
+}
+
+/** Reference answers by question, so that files in another order fit too; the original pairs lines. */
+export async function readReferences(path: string): Promise<(questionId: string) => string> {
+  const references = new Map<string, string>();
+  for await (const { value, line } of readJsonLines(path)) {
+    const { question_id, text } = check(answerSchema, value, `${path}:${line}`);
+    references.set(question_id, text);
+  }
+  return (questionId) => references.get(questionId) ?? lacks(path, `question ${questionId}`);
+}
+
+/** A text about each image, by the name of its file. */
+export async function readContexts<Row extends { image: string }>(
+  path: string,
+  schema: z.ZodType<Row>,
+  describe: (row: Row) => string,
+): Promise<(image: string) => string> {
+  const contexts = new Map<string, string>();
+  for await (const { value, line } of readJsonLines(path)) {
+    const row = check(schema, value, `${path}:${line}`);
+    contexts.set(row.image, describe(row));
+  }
+  return (image) => contexts.get(image) ?? lacks(path, `image ${image}`);
+}
+
+function lacks(path: string, what: string): never {
+  throw new LlavaError("data", `${path}: has no line for ${what}`, {
+    hint: "Take all files from one release of the benchmark.",
+  });
+}

@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { findFile, locateFile } from "../../files/index.ts";
+import { readContexts, readQuestions, readReferences } from "./load.ts";
+import { plainQuestion, type ReviewedItem, relativeScores, reviewOutcome, textJudge } from "./review.ts";
+import { readReviews } from "./review-files.ts";
+import { describedImage } from "./rules.ts";
+
+const contextSchema = z.object({ image: z.string(), caption: z.union([z.string(), z.array(z.string())]) });
+
+async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+  const at = (name: string): string => locateFile(data, [name, `llava-bench-in-the-wild/${name}`]);
+  const reference = await readReferences(at("answers_gpt4.jsonl"));
+  // The original joins the lines of a caption without looking whether it has lines: its captions are strings,
+  // and its judge reads them a letter a line.
+  const context = await readContexts(at("context.jsonl"), contextSchema, ({ caption }) =>
+    typeof caption === "string" && !compat ? caption : [...caption].join("\n"),
+  );
+  const images =
+    findFile(data, ["images", "wild_imgs", "llava-bench-in-the-wild/images"]) ?? resolve(data, "images");
+  for await (const { question_id, image, text, category } of readQuestions(at("questions.jsonl")))
+    yield {
+      id: question_id,
+      labels: { category },
+      image: resolve(images, image),
+      question: text,
+      reference: reference(question_id),
+      context: context(image),
+      rule: describedImage,
+      compat,
+    };
+}
+
+const zoo = "LLaVA, docs/MODEL_ZOO.md";
+const relative = (model: string, value: number, source = zoo) => ({
+  model,
+  metric: "relative",
+  value,
+  source,
+});
+
+export const llavaW = benchmark<ReviewedItem>({
+  name: "llava-w",
+  title: "LLaVA-Bench (In-the-Wild)",
+  source: "Liu et al. 2023, arXiv:2304.08485; 24 images and 60 questions, liuhaotian/llava-bench-in-the-wild",
+  files: ["questions.jsonl", "context.jsonl", "answers_gpt4.jsonl", "images/"],
+  splits: ["test"],
+  headline: "relative",
+  published: [
+    relative("LLaVA-1.5 7B", 65.4),
+    relative("LLaVA-1.5 13B", 72.5),
+    relative("LLaVA-1.5 7B LoRA", 67.9),
+    relative("LLaVA-1.5 13B LoRA", 69.5),
+    relative("LLaVA-1.6 Vicuna-7B", 81.6),
+    relative("LLaVA-1.6 Vicuna-13B", 87.3),
+    relative("LLaVA-1.6 Mistral-7B", 83.2),
+    relative("LLaVA-1.6 Hermes-Yi-34B", 89.6),
+    relative("LLaVA-1 13B-336 LoRA", 70.1, "LLaVA"),
+    relative("LLaVA-1 LLaMA-2-13B", 67.9, "LLaVA"),
+    relative("LLaVA-1 LLaMA-2-7B LoRA", 62.8, "LLaVA"),
+  ],
+  load,
+  prompt: plainQuestion,
+  sampling: { temperature: 0, maxTokens: 1024 },
+  outcome: reviewOutcome,
+  aggregate: relativeScores,
+  judge: textJudge,
+  readVerdicts: readReviews,
+});

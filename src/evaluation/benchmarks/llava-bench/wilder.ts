@@ -1,0 +1,75 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, embeddedImage, locateFile, readJsonLines, readParquet } from "../../files/index.ts";
+import { imageJudge, plainQuestion, type ReviewedItem, relativeScores, reviewOutcome } from "./review.ts";
+import { readReviews } from "./review-files.ts";
+import { shownImage } from "./rules.ts";
+
+/** Columns of the dataset; rows without an id go by their number, from 0. */
+const rowSchema = z.object({
+  question_id: z.union([z.int(), z.bigint(), z.string()]).optional(),
+  Question: z.string(),
+  Answer: z.string(),
+});
+const imageSchema = z.object({ image: z.string() });
+
+async function* load({ data, split = "small", compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+  const path = locateFile(data, [
+    `${split}/test-00000-of-00001.parquet`,
+    `${split}.parquet`,
+    `${split}.jsonl`,
+    `${split}/questions.jsonl`,
+  ]);
+  let row = 0;
+  for await (const { value, where, image } of rows(path)) {
+    const { question_id, Question, Answer } = check(rowSchema, value, where);
+    yield {
+      id: String(question_id ?? row),
+      image,
+      question: Question,
+      reference: Answer,
+      rule: shownImage,
+      compat,
+    };
+    row++;
+  }
+}
+
+interface Row {
+  readonly value: unknown;
+  readonly where: string;
+  readonly image: string | undefined;
+}
+
+async function* rows(path: string): AsyncGenerator<Row> {
+  if (path.endsWith(".parquet"))
+    for await (const { values, row } of readParquet(path))
+      yield { value: values, where: `${path}: row ${row}`, image: embeddedImage(values["image"]) };
+  else
+    for await (const { value, line } of readJsonLines(path)) {
+      const { image } = check(imageSchema, value, `${path}:${line}`);
+      const isUrl = image.startsWith("data:");
+      yield { value, where: `${path}:${line}`, image: isUrl ? image : resolve(path, "..", image) };
+    }
+}
+
+export const wilder = benchmark<ReviewedItem>({
+  name: "wilder",
+  title: "LLaVA-Bench (Wilder)",
+  source:
+    "Li et al. 2024, LLaVA-NeXT: Stronger LLMs; lmms-lab/LLaVA-Bench-Wilder: 120 questions (small), 1,020 (medium)",
+  files: [
+    "small/test-00000-of-00001.parquet or medium/…, or as JSON lines small.jsonl (Question, Answer, image: a path beside it or a data URL)",
+  ],
+  splits: ["small", "medium"],
+  headline: "relative",
+  published: [],
+  load,
+  prompt: plainQuestion,
+  sampling: { temperature: 0, maxTokens: 4096 },
+  outcome: reviewOutcome,
+  aggregate: relativeScores,
+  judge: imageJudge,
+  readVerdicts: readReviews,
+});

@@ -1,0 +1,114 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
+import { check, findFile, locateFile, readJsonDocument } from "../../files/index.ts";
+import { question } from "../../parsing/index.ts";
+import { readAnswers, readGrades } from "./files.ts";
+import type { MmVetItem } from "./item.ts";
+import { judge } from "./judge.ts";
+
+const capabilities = ["rec", "ocr", "know", "gen", "spat", "math"];
+
+const questionsSchema = z.record(
+  z.string(),
+  z.object({
+    imagename: z.string(),
+    question: z.string(),
+    answer: z.string(),
+    capability: z.array(z.enum(capabilities)),
+  }),
+);
+
+async function* load({ data }: LoadOptions): AsyncGenerator<MmVetItem> {
+  const path = locateFile(data, ["mm-vet.json", "mm-vet/mm-vet.json"]);
+  const images = findFile(data, ["images", "mm-vet/images"]) ?? resolve(data, "images");
+  const questions = check(questionsSchema, await readJsonDocument(path), path);
+  for (const [id, { imagename, question, answer, capability }] of Object.entries(questions))
+    yield {
+      id,
+      labels: { capabilities: capabilities.filter((name) => capability.includes(name)).join("_") },
+      image: resolve(images, imagename),
+      question,
+      truth: answer,
+    };
+}
+
+function outcome({ id, image, labels }: MmVetItem, _answer: string, verdict?: Verdict): Outcome {
+  const scores = Object.entries(verdict ?? {}).map(([name, value]) => [name, Number(value)]);
+  const values: Record<string, number> = Object.fromEntries(scores);
+  return {
+    id,
+    credit: values["score"] ?? 0,
+    parsed: values["score"] === undefined ? undefined : String(values["score"]),
+    group: image,
+    ...(labels && { labels }),
+    values,
+  };
+}
+
+/** Mean grades in percent: of all, of the questions that need a capability, of those that need exactly a set, of each run. */
+function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
+  const sums = new Map<string, { sum: number; count: number }>([["total", { sum: 0, count: 0 }]]);
+  const add = (name: string, grade: number): void => {
+    const { sum, count } = sums.get(name) ?? { sum: 0, count: 0 };
+    sums.set(name, { sum: sum + grade, count: count + 1 });
+  };
+  for (const { labels, values = {} } of outcomes) {
+    const { score, ...runs } = values;
+    if (score === undefined) continue;
+    const needed = labels?.["capabilities"] ?? "";
+    for (const name of [
+      "total",
+      ...needed.split("_").map((name) => `total/${name}`),
+      `integration/${needed}`,
+    ])
+      add(name, score);
+    for (const [run, grade] of Object.entries(runs)) add(`total/${run}`, grade);
+  }
+  const order = ["total", ...capabilities.map((name) => `total/${name}`)];
+  const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return [...sums]
+    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .map(([name, { sum, count }]) => ({
+      name,
+      value: count === 0 ? 0 : (sum / count) * 100,
+      count,
+      digits: 2,
+    }));
+}
+
+const zoo = "LLaVA, docs/MODEL_ZOO.md";
+
+export default benchmark<MmVetItem>({
+  name: "mm-vet",
+  title: "MM-Vet",
+  source: "Yu et al. 2023, arXiv:2308.02490; mm-vet.zip of the benchmark's repository",
+  files: ["mm-vet.json", "images/"],
+  splits: ["test"],
+  headline: "total",
+  published: [
+    { model: "LLaVA-1.5 7B", metric: "total", value: 31.1, source: zoo },
+    { model: "LLaVA-1.5 13B", metric: "total", value: 36.1, source: zoo },
+    { model: "LLaVA-1.5 7B LoRA", metric: "total", value: 30.2, source: zoo },
+    { model: "LLaVA-1.5 13B LoRA", metric: "total", value: 38.3, source: zoo },
+    { model: "LLaVA-1.6 Vicuna-7B", metric: "total", value: 43.9, source: zoo },
+    { model: "LLaVA-1.6 Vicuna-13B", metric: "total", value: 48.4, source: zoo },
+    { model: "LLaVA-1.6 Mistral-7B", metric: "total", value: 47.3, source: zoo },
+    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "total", value: 57.4, source: zoo },
+  ],
+  load,
+  prompt: (item) => question(item.question, item.image),
+  sampling: { temperature: 0, maxTokens: 1024 },
+  outcome,
+  aggregate,
+  judge,
+  readPredictions: readAnswers,
+  readVerdicts: readGrades,
+  submission: {
+    file: "answers.json",
+    write: async (items, answers) => {
+      const rows = items.map(({ id }) => [id, answers.get(id)]).filter(([, text]) => text !== undefined);
+      return new TextEncoder().encode(JSON.stringify(Object.fromEntries(rows), undefined, 2));
+    },
+  },
+});
