@@ -1,3 +1,4 @@
+export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
 export { check } from "./check.ts";
 export { imageDataUrl } from "./data-url.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";

@@ -1,4 +1,5 @@
 export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
+export { anls, editDistance } from "./anls.ts";
 export { leadingLetter, statedLetter } from "./letter.ts";
 export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
 export { pythonStrings } from "./python-strings.ts";

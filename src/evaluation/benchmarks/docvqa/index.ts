@@ -1,0 +1,69 @@
+import { type Benchmark, benchmark } from "../../benchmark.ts";
+import { jsonBytes } from "../../files/index.ts";
+import { accuracyByLabel, anls, known, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { type DocumentFiles, type DocumentItem, loadDocuments } from "./load.ts";
+
+const documents = (
+  files: DocumentFiles,
+  about: Pick<Benchmark, "name" | "title" | "source" | "files" | "published">,
+): Benchmark =>
+  benchmark<DocumentItem>({
+    ...about,
+    splits: ["val", "test"],
+    headline: "anls",
+    load: (options) => loadDocuments(options, files),
+    prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+    sampling: { maxTokens: 32, temperature: 0 },
+    outcome({ id, answers, labels = {} }, answer) {
+      const accepted = known(answers, id);
+      const truth = accepted.join(" | ");
+      return { id, labels, parsed: answer.trim(), truth, credit: anls(answer, accepted) };
+    },
+    aggregate: (outcomes) => accuracyByLabel(outcomes, { name: "anls" }),
+    submission: {
+      file: "result.json",
+      async write(items, answers) {
+        const rows = items.map(({ id }) => ({ questionId: Number(id), answer: answers.get(id) ?? "" }));
+        return jsonBytes(rows);
+      },
+    },
+  });
+
+const secondary = "CogVLM2 README";
+
+export default [
+  documents(
+    {
+      names: (split) => [`${split}_v1.0_withQT.json`, `${split}_v1.0.json`],
+      folders: ["", "docvqa/", `DocVQA/`, "spdocvqa_qas/", "mova_eval/docvqa/"],
+      images: ["documents", "spdocvqa_images", "docvqa/documents", "images"],
+    },
+    {
+      name: "docvqa",
+      title: "DocVQA",
+      source:
+        'Mathew et al. 2021, "DocVQA: A Dataset for VQA on Document Images"; rrc.cvc.uab.es, challenge 17',
+      files: [
+        "val_v1.0_withQT.json or val_v1.0.json (or val.jsonl with question_id, image, question, answer)",
+      ],
+      published: [
+        { model: "LLaVA-NeXT LLaMA-3-8B", metric: "anls", value: 78.2, source: secondary },
+        { model: "LLaVA-NeXT Qwen1.5-110B", metric: "anls", value: 85.7, source: secondary },
+      ],
+    },
+  ),
+  documents(
+    {
+      names: (split) => [`infographicsVQA_${split}_v1.0_withQT.json`, `infographicsVQA_${split}_v1.0.json`],
+      folders: ["", "infovqa/", "InfoVQA/", "infographicsvqa_qas/"],
+      images: ["infographicsvqa_images", "infovqa/infographicsvqa_images", "images"],
+    },
+    {
+      name: "infovqa",
+      title: "InfographicVQA",
+      source: 'Mathew et al. 2022, "InfographicVQA"; rrc.cvc.uab.es, challenge 17',
+      files: ["infographicsVQA_val_v1.0_withQT.json or infographicsVQA_val_v1.0.json"],
+      published: [],
+    },
+  ),
+];

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import { z } from "zod";
+import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import {
+  check,
+  findFile,
+  imageFolder,
+  locateFile,
+  readAskedQuestions,
+  readJsonDocument,
+} from "../../files/index.ts";
+import { shortAnswerSuffix } from "../../parsing/index.ts";
+
+export interface DocumentItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly answers?: readonly string[] | undefined;
+}
+
+/** Where one of the two data sets lies. */
+export interface DocumentFiles {
+  /** Names of the original file of a split. */
+  readonly names: (split: string) => readonly string[];
+  readonly folders: readonly string[];
+  readonly images: readonly string[];
+}
+
+const schema = z.object({
+  data: z.array(
+    z.object({
+      questionId: z.union([z.string(), z.number()]).transform(String),
+      question: z.string(),
+      image: z.string().optional(),
+      image_local_name: z.string().optional(),
+      answers: z.array(z.string()).optional(),
+      question_types: z.array(z.string()).nullish(),
+      answer_type: z.array(z.string()).nullish(),
+    }),
+  ),
+});
+
+/** The questions of the Robust Reading Competition's files, or those of LLaVA models' evaluations. */
+export async function* loadDocuments(
+  { data, split = "val" }: LoadOptions,
+  { names, folders, images }: DocumentFiles,
+): AsyncGenerator<DocumentItem> {
+  const inside = (file: string): string[] => folders.map((folder) => `${folder}${file}`);
+  const folder = imageFolder(data, images);
+  const original = names(split).flatMap(inside);
+  const asked = inside(`${split}.jsonl`);
+  const path = findFile(data, original);
+  if (path === undefined) {
+    for await (const row of readAskedQuestions(locateFile(data, [...original, ...asked])))
+      yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image) };
+    return;
+  }
+  for (const row of check(schema, await readJsonDocument(path), path).data) {
+    const types = row.question_types ?? row.answer_type ?? [];
+    // A question of several types has them joined: tables count each question once.
+    const labels = types.length === 0 ? {} : { type: [...types].sort().join(" + ") };
+    const image = join(folder, (row.image ?? row.image_local_name ?? "").replace(/^documents\//, ""));
+    yield { id: row.questionId, labels, question: row.question, image, answers: row.answers };
+  }
+}
+
+const withoutSuffix = (text: string): string =>
+  text.endsWith(shortAnswerSuffix) ? text.slice(0, -shortAnswerSuffix.length) : text;
