@@ -1,0 +1,83 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import {
+  check,
+  findFile,
+  imageFolder,
+  locateFile,
+  readAskedQuestions,
+  readJsonDocument,
+} from "../../files/index.ts";
+import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { isRelaxedRight } from "./relaxed.ts";
+
+interface ChartItem extends BenchmarkItem {
+  readonly question: string;
+  readonly image: string;
+  readonly answer: string;
+}
+
+const schema = z.array(z.object({ imgname: z.string(), query: z.string(), label: z.string() }));
+
+const folders = ["", "ChartQA Dataset/", "chartqa/", "ChartQA/", "mova_eval/chartqa/"];
+const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+
+/** What people wrote, and what was generated from captions of charts: the same number of each. */
+const kinds = ["human", "augmented"];
+
+const fileOf = (split: string, kind: string): string[] => inside(`${split}/${split}_${kind}.json`);
+
+/** The original files have no ids, and ask some questions twice: "human/17" is the 18th that people wrote. */
+async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<ChartItem> {
+  const asked = inside(`${split}_all.jsonl`);
+  if (findFile(data, fileOf(split, kinds[0]!)) === undefined && findFile(data, asked) !== undefined)
+    return yield* askedQuestions(locateFile(data, asked), data);
+  const folder = imageFolder(data, inside(`${split}/png`));
+  for (const kind of kinds) {
+    const path = locateFile(data, fileOf(split, kind));
+    const rows = check(schema, await readJsonDocument(path), path);
+    for (const [index, { imgname, query, label }] of rows.entries())
+      yield {
+        id: `${kind}/${index}`,
+        labels: { kind },
+        question: query,
+        image: join(folder, imgname),
+        answer: label,
+      };
+  }
+}
+
+async function* askedQuestions(path: string, data: string): AsyncGenerator<ChartItem> {
+  let index = 0;
+  for await (const { image, question: text, answers } of readAskedQuestions(path))
+    yield {
+      id: String(index++),
+      question: text.endsWith(shortAnswerSuffix) ? text.slice(0, -shortAnswerSuffix.length) : text,
+      image: join(data, image),
+      answer: answers?.[0] ?? "",
+    };
+}
+
+const secondary = "CogVLM2 README";
+
+export default benchmark<ChartItem>({
+  name: "chartqa",
+  title: "ChartQA",
+  source:
+    'Masry et al. 2022, "ChartQA: A Benchmark for Question Answering about Charts with Visual and Logical Reasoning"; github.com/vis-nlp/ChartQA',
+  files: ["test/test_human.json, test/test_augmented.json and test/png/"],
+  splits: ["test", "val"],
+  headline: "relaxed-accuracy",
+  published: [
+    { model: "LLaVA-NeXT LLaMA-3-8B", metric: "relaxed-accuracy", value: 69.5, source: secondary },
+    { model: "LLaVA-NeXT Qwen1.5-110B", metric: "relaxed-accuracy", value: 79.7, source: secondary },
+  ],
+  load,
+  prompt: (item) => question(`${item.question}\nAnswer the question with a single word.`, item.image),
+  sampling: { maxTokens: 16, temperature: 0 },
+  outcome({ id, labels = {}, answer: truth }, answer) {
+    return { id, labels, parsed: answer, truth, credit: isRelaxedRight(answer, truth) ? 1 : 0 };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes, { name: "relaxed-accuracy" }),
+});

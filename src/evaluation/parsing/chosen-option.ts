@@ -1,0 +1,24 @@
+import { leadingLetter } from "./letter.ts";
+import { letters } from "./response-format.ts";
+
+/**
+ * The letter of the option that an answer gives: as " B. …" at its start, as the letter alone in any case and with any
+ * marks ("(b)"), or by the option's whole text. Undefined where it gives none of them.
+ */
+export function chosenOption(answer: string, options: readonly string[]): string | undefined {
+  const offered = letters.slice(0, options.length);
+  const leading = leadingLetter(answer);
+  if (leading !== undefined && offered.includes(leading)) return leading;
+  const text = bare(answer);
+  const alone = text.toUpperCase();
+  if (offered.includes(alone)) return alone;
+  const quoted = options.findIndex((option) => bare(option) === text);
+  return text === "" || quoted < 0 ? undefined : letters[quoted];
+}
+
+/** Lower-case, without punctuation and without spaces at its ends. */
+const bare = (text: string): string => text.replace(/\p{P}/gu, "").trim().toLowerCase();
+
+/** The options of a question that lists them as "A. …", a line each. */
+export const listedOptions = (question: string): string[] =>
+  Array.from(question.matchAll(/^[A-Z]\. (.*)$/gm), ([, option]) => option!);
