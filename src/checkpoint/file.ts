@@ -85,9 +85,12 @@ export function writeAtomically(path: string, pieces: Iterable<string | Uint8Arr
   });
 }
 
+/** Most bytes that one call writes: the system takes less than 2 GiB at once. */
+const LARGEST_WRITE = 2 ** 30;
+
 function writeWhole(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.byteLength; )
-    done += writeSync(descriptor, bytes, done, bytes.byteLength - done);
+    done += writeSync(descriptor, bytes, done, Math.min(bytes.byteLength - done, LARGEST_WRITE));
 }
 
 /** Parses JSON from a file; a file that is missing or no JSON object is a LlavaError. */

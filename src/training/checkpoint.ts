@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
 } from "node:fs";
@@ -33,16 +34,28 @@ export interface RunState {
   readonly generator: Uint8Array;
   /** The resolved recipe; plain JSON. */
   readonly recipe: unknown;
+  /** What the guards remember; plain JSON. */
+  readonly guards?: unknown;
+  /** Where the step was evaluated. */
+  readonly heldOutLoss?: number | undefined;
+}
+
+/** How many checkpoints a folder keeps. */
+export interface Retention {
+  /** The newest. */
+  readonly keep: number;
+  /** Besides them, those with the lowest held-out loss. */
+  readonly keepBest: number;
 }
 
 const stateFile = "state.json";
 const folderPattern = /^step-(\d+)$/;
 
 /**
- * Writes `<folder>/step-<n>/` and removes all but the newest `keep`. The folder takes its name when everything is on
+ * Writes `<folder>/step-<n>/` and removes those that need not be kept. The folder takes its name when everything is on
  * disk; one that was cut short keeps another name and is removed by the next write.
  */
-export function writeCheckpoint(folder: string, state: RunState, keep: number): string {
+export function writeCheckpoint(folder: string, state: RunState, retention: Retention): string {
   const name = `step-${String(state.step).padStart(7, "0")}`;
   const target = join(folder, name);
   const partial = join(folder, `${name}.partial`);
@@ -61,12 +74,35 @@ export function writeCheckpoint(folder: string, state: RunState, keep: number): 
     rmSync(partial, { recursive: true, force: true });
     throw error;
   }
-  for (const { path } of checkpointFolders(folder).slice(keep))
-    rmSync(path, { recursive: true, force: true });
+  for (const path of superfluous(folder, retention)) {
+    // Under its own name it would look whole for as long as removing it takes.
+    renameSync(path, `${path}.partial`);
+    rmSync(`${path}.partial`, { recursive: true, force: true });
+  }
   return target;
 }
 
-function writeParts(folder: string, { weights, optimizer, step, source, recipe, ...state }: RunState): void {
+function superfluous(folder: string, { keep, keepBest }: Retention): string[] {
+  const older = checkpointFolders(folder).slice(keep);
+  const evaluated = older.flatMap(({ path }) => {
+    const loss = heldOutLossOf(path);
+    return loss === undefined ? [] : [{ path, loss }];
+  });
+  const best = evaluated.toSorted((a, b) => a.loss - b.loss).slice(0, keepBest);
+  return older.flatMap(({ path }) => (best.some((each) => each.path === path) ? [] : [path]));
+}
+
+/** undefined for a checkpoint that was not evaluated, or is damaged. */
+function heldOutLossOf(path: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(path, stateFile), "utf8")) as StateJson).heldOutLoss;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeParts(folder: string, state: RunState): void {
+  const { weights, optimizer, step, source, recipe, guards, heldOutLoss } = state;
   const parts = { "weights.safetensors": weights, "optimizer.safetensors": optimizer };
   const hashes: Record<string, string> = {};
   for (const [file, tensors] of Object.entries(parts)) {
@@ -74,7 +110,7 @@ function writeParts(folder: string, { weights, optimizer, step, source, recipe, 
     hashes[file] = sha256(join(folder, file));
   }
   const generator = Buffer.from(state.generator).toString("base64");
-  const json = { step, source, recipe, generator, sha256: hashes };
+  const json = { step, heldOutLoss, source, guards, recipe, generator, sha256: hashes };
   writeAtomically(join(folder, stateFile), [`${JSON.stringify(json, null, 2)}\n`]);
 }
 
@@ -86,11 +122,13 @@ export function readCheckpoint(path: string): RunState {
     for (const [file, expected] of Object.entries(json.sha256))
       if (sha256(join(path, file)) !== expected)
         throw new LlavaError("checkpoint", `${join(path, file)} is not what was written: its hash differs`);
-    const { step, source, recipe } = json;
+    const { step, source, recipe, guards, heldOutLoss } = json;
     return {
       step,
       source,
       recipe,
+      guards,
+      heldOutLoss,
       generator: Buffer.from(json.generator, "base64"),
       weights: readTensors(join(path, "weights.safetensors")),
       optimizer: readTensors(join(path, "optimizer.safetensors")),
@@ -103,24 +141,31 @@ export function readCheckpoint(path: string): RunState {
   }
 }
 
-interface StateJson extends Pick<RunState, "step" | "source" | "recipe"> {
+interface StateJson extends Omit<RunState, "generator" | "weights" | "optimizer"> {
   readonly generator: string;
   readonly sha256: Readonly<Record<string, string>>;
 }
 
-/** The newest checkpoint that is whole. Those that are not are passed over, and reported. */
+/**
+ * The newest checkpoint that is whole, if there are any. Those that are not are passed over, and reported.
+ * @throws LlavaError "checkpoint" where none of them is: to start over would throw away a run that may be saved
+ */
 export function latestCheckpoint(
   folder: string,
   report: (line: string) => void = () => {},
 ): RunState | undefined {
-  for (const { path } of checkpointFolders(folder)) {
+  const found = checkpointFolders(folder);
+  for (const { path } of found) {
     try {
       return readCheckpoint(path);
     } catch (error) {
       report(`passing over ${path}: ${(error as Error).message}`);
     }
   }
-  return undefined;
+  if (found.length === 0) return undefined;
+  throw new LlavaError("checkpoint", `${folder}: none of its ${found.length} checkpoints is whole`, {
+    hint: "Restore one of them, or start again in a new folder.",
+  });
 }
 
 /** Newest first. */
@@ -139,7 +184,19 @@ function readTensors(path: string): Map<string, Tensor> {
   return new Map([...source.names()].map((name) => [name, source.read(name)]));
 }
 
-const sha256 = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+/** Piece by piece: weights may be larger than what a buffer holds. */
+function sha256(path: string): string {
+  const hash = createHash("sha256");
+  const piece = Buffer.allocUnsafe(2 ** 22);
+  const descriptor = openSync(path, "r");
+  try {
+    for (let count = readSync(descriptor, piece); count > 0; count = readSync(descriptor, piece))
+      hash.update(piece.subarray(0, count));
+  } finally {
+    closeSync(descriptor);
+  }
+  return hash.digest("hex");
+}
 
 /** Makes the renaming last through a power cut. */
 function syncFolder(folder: string): void {

@@ -7,12 +7,13 @@ import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../opti
 import { aten, fromTyped, noGrad, scope, type Tensor } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";
 import { evaluate, periodically } from "./callbacks/evaluation.ts";
+import { type GuardState, Guards } from "./callbacks/guards.ts";
 import { RunLog, stepLog } from "./callbacks/log.ts";
-import { lossGuard } from "./callbacks/loss-guard.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
 import { latestCheckpoint, type RunState } from "./checkpoint.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
+import { requireSameRecipe } from "./same-recipe.ts";
 import { prepareStage, type Stage, type Surroundings } from "./stage.ts";
 import { type Callback, train } from "./trainer.ts";
 
@@ -43,7 +44,7 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     throw new LlavaError("usage", `${output} already holds a run`, {
       hint: "Go on with --resume, or choose another --output.",
     });
-  if (saved) requireSameRecipe(saved.recipe as Recipe, recipe, output);
+  if (saved) requireSameRecipe(saved.recipe, recipe, output);
 
   using stage = await prepareStage(recipe, options);
   makeFolder(output); // not before: a recipe that cannot run leaves nothing behind
@@ -52,8 +53,10 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
   using optimizer = new AdamW(groups, { betas, epsilon });
   const trainable = new Map(groups.flatMap(({ parameters }) => [...parameters]));
   const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
-  if (saved) restore(saved, stage, optimizer);
+  const guards = new Guards(recipe.guards, report);
+  if (saved) restore(saved, stage, optimizer, guards);
   const weights = new Map([...trainable, ...measured]);
+  let evaluated = { step: -1, heldOutLoss: Infinity };
   const capture = (step: number): RunState => ({
     step,
     weights,
@@ -61,6 +64,8 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     source: source.state,
     generator: scope(() => generator.state().toBytes()),
     recipe,
+    guards: guards.state,
+    heldOutLoss: evaluated.step === step ? evaluated.heldOutLoss : undefined,
   });
 
   writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
@@ -72,6 +77,7 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
   const heldOut = (step: number): void => {
     const heldOutLoss = evaluate(objective, stage.heldOut);
     const mismatchedLoss = evaluateMismatched(stage);
+    evaluated = { step, heldOutLoss };
     log.write({ step, heldOutLoss, mismatchedLoss });
     report(
       `step ${step}: held-out loss ${heldOutLoss.toFixed(4)}, ${mismatchedLoss.toFixed(4)} with another image`,
@@ -89,7 +95,7 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
     callbacks: [
-      lossGuard(),
+      guards,
       stepLog(log, learningRate),
       ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
       checkpoints(folder, capture, recipe.checkpoint),
@@ -131,7 +137,12 @@ const moduleNames = {
   languageModel: "language_model",
 };
 
-function restore(saved: RunState, { groups, measured, source, generator }: Stage, optimizer: AdamW): void {
+function restore(
+  saved: RunState,
+  { groups, measured, source, generator }: Stage,
+  optimizer: AdamW,
+  guards: Guards,
+): void {
   noGrad(() => {
     for (const [name, tensor] of [...groups.flatMap(({ parameters }) => [...parameters]), ...measured]) {
       const stored = saved.weights.get(name);
@@ -141,6 +152,7 @@ function restore(saved: RunState, { groups, measured, source, generator }: Stage
   });
   optimizer.load(saved.optimizer);
   source.state = saved.source as Stage["source"]["state"];
+  if (saved.guards !== undefined) guards.state = saved.guards as GuardState;
   scope(() => generator.setState(fromTyped(saved.generator, { dtype: "uint8" })));
 }
 
@@ -153,23 +165,6 @@ function evaluateMismatched({ objective, heldOut }: Stage): number {
     return evaluate(objective, exchanged);
   } finally {
     for (const { images } of exchanged) images?.dispose();
-  }
-}
-
-/** These may change between the parts of a run without changing its result. */
-const incidental = new Set(["output", "checkpoint", "evaluation"]);
-
-function requireSameRecipe(saved: Recipe, wanted: Recipe, output: string): void {
-  for (const [field, value] of Object.entries(wanted)) {
-    const before = JSON.stringify(saved[field as keyof Recipe]);
-    if (incidental.has(field) || before === JSON.stringify(value)) continue;
-    throw new LlavaError(
-      "config",
-      `${output} was started with ${field} ${before}, not ${JSON.stringify(value)}`,
-      {
-        hint: "Resume with the recipe of the run, or start another one in a new folder.",
-      },
-    );
   }
 }
 

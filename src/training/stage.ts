@@ -92,7 +92,11 @@ export async function prepareStage(recipe: Recipe, around: Surroundings): Promis
     pretrained,
     groups,
     measured,
-    objective: new SupervisedObjective(model, images.inputs.encode),
+    objective: new SupervisedObjective(
+      model,
+      images.inputs.encode,
+      recipe.activationCheckpointing ? { recompute: [generator] } : {},
+    ),
     source,
     generator,
     heldOut,

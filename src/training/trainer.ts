@@ -16,7 +16,12 @@ export interface StepMetrics {
   readonly units: number;
   readonly tokens: number;
   readonly seconds: number;
+  /** Ids of the step's rows. */
   readonly samples: readonly string[];
+  /** Those of them in micro-batches whose loss is not finite. */
+  readonly suspects: readonly string[];
+  /** Whether a callback left the update out. */
+  readonly skipped: boolean;
 }
 
 /** A run as its callbacks see it. */
@@ -29,8 +34,8 @@ export interface Run {
 /** What happens around the steps: logs, evaluations, checkpoints. Called one after another, in the order given. */
 export interface Callback {
   begin?(run: Run): void | Promise<void>;
-  /** Gradients are there, clipped; the parameters are not yet changed. */
-  beforeUpdate?(run: Run, metrics: StepMetrics): void | Promise<void>;
+  /** Gradients are there, clipped; the parameters are not yet changed, and will not be if it returns "skip". */
+  beforeUpdate?(run: Run, metrics: StepMetrics): undefined | "skip";
   afterStep?(run: Run, metrics: StepMetrics): void | Promise<void>;
   /** After the last step, or the one during which the run was aborted; not after an error. */
   finish?(run: Run): void | Promise<void>;
@@ -66,21 +71,22 @@ export async function train<B extends Batch>(options: TrainerOptions<B>): Promis
       const batches = await source.next();
       try {
         const rateFactor = schedule(run.step);
-        const loss = accumulateGradients(options.objective, batches);
+        const losses = accumulateGradients(options.objective, batches);
         const gradientNorm = clipGradNorm(optimizer.parameters(), options.maxGradientNorm);
-        const metrics = (): StepMetrics => ({
-          ...summarize(batches),
+        const metrics = (skipped: boolean): StepMetrics => ({
+          ...summarize(batches, losses),
           step: run.step,
-          loss,
           rateFactor,
           gradientNorm,
           seconds: (performance.now() - started) / 1000,
+          skipped,
         });
-        for (const callback of callbacks) await callback.beforeUpdate?.(run, metrics());
-        optimizer.step(rateFactor);
+        const before = metrics(false);
+        const skipped = callbacks.map((callback) => callback.beforeUpdate?.(run, before)).includes("skip");
+        if (!skipped) optimizer.step(rateFactor);
         optimizer.clearGradients();
         run.step++;
-        const done = metrics();
+        const done = metrics(skipped);
         for (const callback of callbacks) await callback.afterStep?.(run, done);
       } finally {
         for (const batch of batches) batch[Symbol.dispose]();
@@ -93,21 +99,30 @@ export async function train<B extends Batch>(options: TrainerOptions<B>): Promis
   }
 }
 
-/** Averages over the units of all batches together: the mean of the batches' means would weigh short ones more. */
-function accumulateGradients<B extends Batch>(objective: Objective<B>, batches: readonly B[]): number {
+/**
+ * The batches' losses, each a sum. Gradients are averaged over the units of all batches together: the mean of the
+ * batches' means would weigh short ones more.
+ */
+function accumulateGradients<B extends Batch>(objective: Objective<B>, batches: readonly B[]): number[] {
   const units = batches.reduce((sum, batch) => sum + batch.units, 0);
-  let total = 0;
-  for (const batch of batches)
-    total += scope(() => {
+  return batches.map((batch) =>
+    scope(() => {
       const loss = objective.loss(batch);
-      loss.div(units).backward();
+      const scaled = loss.div(units);
+      if (objective.backward) objective.backward(scaled);
+      else scaled.backward();
       return loss.item();
-    });
-  return total / units;
+    }),
+  );
 }
 
-const summarize = (batches: readonly Batch[]) => ({
-  units: batches.reduce((sum, { units }) => sum + units, 0),
-  tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0),
-  samples: batches.flatMap(({ samples }) => samples),
-});
+function summarize(batches: readonly Batch[], losses: readonly number[]) {
+  const units = batches.reduce((sum, batch) => sum + batch.units, 0);
+  return {
+    loss: losses.reduce((sum, loss) => sum + loss, 0) / units,
+    units,
+    tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0),
+    samples: batches.flatMap(({ samples }) => samples),
+    suspects: batches.flatMap(({ samples }, i) => (Number.isFinite(losses[i]) ? [] : samples)),
+  };
+}

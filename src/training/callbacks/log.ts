@@ -35,7 +35,7 @@ function stepOf(line: string): number {
 
 /** Writes every step: loss, rate, gradient norm, tokens per second, resident memory in MiB. */
 export const stepLog = (log: RunLog, learningRate: number): Callback => ({
-  afterStep: (_, { step, loss, rateFactor, gradientNorm, units, tokens, seconds }) =>
+  afterStep: (_, { step, loss, rateFactor, gradientNorm, units, tokens, seconds, skipped }) =>
     log.write({
       step,
       loss,
@@ -44,6 +44,7 @@ export const stepLog = (log: RunLog, learningRate: number): Callback => ({
       units,
       tokensPerSecond: tokens / seconds,
       seconds,
+      ...(skipped && { skipped: 1 }),
       mebibytes: process.memoryUsage.rss() / 2 ** 20,
     }),
 });

@@ -14,6 +14,8 @@ export interface Batch extends Disposable {
 export interface Objective<B extends Batch> {
   /** The sum over the batch's units, a float32 scalar; the trainer divides by the units of the whole step. */
   loss(batch: B): Tensor;
+  /** Adds the gradients of what `loss` gave, by a factor, where that takes more than libtorch's own backward pass. */
+  backward?(scaledLoss: Tensor): void;
 }
 
 /** Deals the batches of one step after another. */

@@ -1,5 +1,6 @@
 import type { Llava } from "../../models/index.ts";
-import { crossEntropy, type Tensor } from "../../torch/index.ts";
+import { ActivationCheckpoints } from "../../nn/index.ts";
+import { backward, crossEntropy, type Generator, type Tensor } from "../../torch/index.ts";
 import type { PackedBatch } from "../packing.ts";
 import type { Batch, Objective } from "./objective.ts";
 
@@ -18,11 +19,25 @@ export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "
 export class SupervisedObjective implements Objective<SupervisedBatch> {
   readonly #model: Llava;
   readonly #encodeImages: (images: Tensor) => Tensor;
+  readonly #checkpoints: ActivationCheckpoints | undefined;
 
-  /** `encodeImages`: what a batch holds of N images → features of the tower [N, tokens, C]. */
-  constructor(model: Llava, encodeImages: (images: Tensor) => Tensor) {
+  /**
+   * `encodeImages`: what a batch holds of N images → features of the tower [N, tokens, C]. With `recompute`, activations
+   * inside the language model's layers are computed again in the backward pass; its generators are those of dropout.
+   */
+  constructor(
+    model: Llava,
+    encodeImages: (images: Tensor) => Tensor,
+    { recompute }: { recompute?: readonly Generator[] } = {},
+  ) {
     this.#model = model;
     this.#encodeImages = encodeImages;
+    this.#checkpoints = recompute && new ActivationCheckpoints(recompute);
+  }
+
+  backward(scaledLoss: Tensor): void {
+    if (this.#checkpoints) this.#checkpoints.backward(scaledLoss);
+    else backward([scaledLoss]);
   }
 
   loss({ images, inputIds, positions, mask, supervised, targets }: SupervisedBatch): Tensor {
@@ -30,7 +45,11 @@ export class SupervisedObjective implements Objective<SupervisedBatch> {
     const inputs = images // [R, T, D]
       ? this.#model.spliceImages(inputIds, this.#model.project(this.#encodeImages(images)))
       : languageModel.embed(inputIds);
-    const hidden = languageModel.forward(inputs, { positions, attention: { mask } }); // [R, T, D]
+    const hidden = languageModel.forward(inputs, {
+      positions,
+      attention: { mask },
+      runLayer: this.#checkpoints?.run,
+    }); // [R, T, D]
     // Only the positions that predict something go through the vocabulary, the largest matrix of a small model.
     const logits = languageModel.logits(hidden.flatten(0, 1).indexSelect(0, supervised)); // [S, vocab]
     return crossEntropy(logits.to("float32"), targets, "sum");
