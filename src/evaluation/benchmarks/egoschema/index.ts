@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, findFile, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  chosenOption,
+  known,
+  letteredOptions,
+  letterSuffix,
+  letters,
+  question,
+} from "../../parsing/index.ts";
+
+interface EgoSchemaItem extends BenchmarkItem {
+  /** Empty where the folder holds only the answers. */
+  readonly question: string;
+  readonly options: readonly string[];
+  readonly video: string;
+  /** Letter of the right option, which is public for 500 of the 5,031 questions. */
+  readonly answer?: string | undefined;
+}
+
+const questionSchema = z.array(
+  z.object({
+    q_uid: z.string(),
+    question: z.string(),
+    "option 0": z.string(),
+    "option 1": z.string(),
+    "option 2": z.string(),
+    "option 3": z.string(),
+    "option 4": z.string(),
+  }),
+);
+const choices = z.record(z.string(), z.int().min(0).max(4));
+
+const folders = ["", "EgoSchema/", "egoschema/"];
+const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+
+/** Only options' letters, as long as the questions are not known. */
+const unknownOptions = ["", "", "", "", ""];
+
+async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<EgoSchemaItem> {
+  const [questions, answers] = [inside("questions.json"), inside("subset_answers.json")];
+  const answerPath = split === "subset" ? locateFile(data, answers) : findFile(data, answers);
+  const right =
+    answerPath === undefined ? {} : check(choices, await readJsonDocument(answerPath), answerPath);
+  const folder = imageFolder(data, [...inside("videos"), ...inside("good_clips_git")]);
+  const videoOf = (id: string): string => join(folder, `${id}.mp4`);
+  const letterOf = (id: string): string | undefined => letters[right[id] ?? -1];
+  const path = split === "subset" ? findFile(data, questions) : locateFile(data, questions);
+  if (path === undefined || path === answerPath) {
+    for (const id of Object.keys(right))
+      yield { id, question: "", options: unknownOptions, video: videoOf(id), answer: letterOf(id) };
+    return;
+  }
+  for (const row of check(questionSchema, await readJsonDocument(path), path)) {
+    const answer = letterOf(row.q_uid);
+    if (split === "subset" && answer === undefined) continue;
+    yield {
+      id: row.q_uid,
+      question: row.question,
+      options: [row["option 0"], row["option 1"], row["option 2"], row["option 3"], row["option 4"]],
+      video: videoOf(row.q_uid),
+      answer,
+    };
+  }
+}
+
+/** By its place or its text; else the first letter that stands alone and no word follows: "C" wears the camera. */
+function read(answer: string, options: readonly string[]): string | undefined {
+  const known = options === unknownOptions ? [...letters.slice(0, 5)] : options;
+  return chosenOption(answer, known) ?? /\b[A-E]\b(?!['’]| [a-z])/.exec(answer)?.[0];
+}
+
+/** The server's own form: number of the option by question. */
+async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (!path.endsWith(".json")) return undefined;
+  const fit = choices.safeParse(await readJsonDocument(path));
+  return fit.success ? asLetters(fit.data) : undefined;
+}
+
+async function* asLetters(chosen: Readonly<Record<string, number>>): AsyncGenerator<Answer> {
+  for (const [id, index] of Object.entries(chosen)) yield { id, text: letters[index]! };
+}
+
+export default benchmark<EgoSchemaItem>({
+  name: "egoschema",
+  title: "EgoSchema",
+  source:
+    'Mangalam et al. 2023, "EgoSchema: A Diagnostic Benchmark for Very Long-form Video Language Understanding"; github.com/egoschema/EgoSchema',
+  files: ["questions.json, subset_answers.json and videos/<q_uid>.mp4 (to score only, subset_answers.json)"],
+  splits: ["subset", "full"],
+  headline: "accuracy",
+  published: [],
+  load,
+  prompt: (item) =>
+    item.question === ""
+      ? []
+      : question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+  sampling: { maxTokens: 16, temperature: 0 },
+  outcome({ id, options, answer: right }, answer) {
+    const truth = known(right, id);
+    const parsed = read(answer, options);
+    return { id, parsed, truth, credit: parsed === truth ? 1 : 0 };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  readPredictions,
+  submission: {
+    file: "egoschema.json",
+    // What cannot be read is −1, which the server counts as wrong.
+    async write(items, answers) {
+      const entries = items.map(({ id, options }) => {
+        const letter = read(answers.get(id) ?? "", options);
+        return [id, letter === undefined ? -1 : letters.indexOf(letter)];
+      });
+      return jsonBytes(Object.fromEntries(entries));
+    },
+  },
+});

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  chosenOption,
+  known,
+  letteredOptions,
+  letterSuffix,
+  letters,
+  question,
+} from "../../parsing/index.ts";
+
+interface PerceptionItem extends BenchmarkItem {
+  readonly videoId: string;
+  /** Of the questions about the video. */
+  readonly number: number;
+  readonly question: string;
+  readonly options: readonly string[];
+  readonly video: string;
+  readonly answer?: number | undefined;
+  readonly compat: boolean;
+}
+
+const schema = z.record(
+  z.string(),
+  z.object({
+    mc_question: z.array(
+      z.object({
+        id: z.int(),
+        question: z.string(),
+        options: z.array(z.string()),
+        answer_id: z.int().optional(),
+        area: z.string().optional(),
+        reasoning: z.string().optional(),
+      }),
+    ),
+  }),
+);
+
+/** The annotations' names of splits. */
+const splits: Readonly<Record<string, string>> = { val: "valid", test: "test" };
+const folders = ["", "data/", "perception_test/"];
+const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+
+async function* load({ data, split = "val", compat = false }: LoadOptions): AsyncGenerator<PerceptionItem> {
+  const path = locateFile(data, [
+    ...inside(`mc_question_${splits[split]}.json`),
+    ...inside(`mc_question_${splits[split]}_annotations/mc_question_${splits[split]}.json`),
+  ]);
+  const folder = imageFolder(data, [...inside(`${splits[split]}/videos`), ...inside("videos")]);
+  const videos = check(schema, await readJsonDocument(path), path);
+  for (const [videoId, { mc_question }] of Object.entries(videos))
+    for (const row of mc_question) {
+      const { id: number, question: text, options, answer_id, area, reasoning } = row;
+      const labels = area === undefined || reasoning === undefined ? {} : { area, reasoning };
+      const video = join(folder, `${videoId}.mp4`);
+      yield {
+        id: `${videoId}/${number}`,
+        labels,
+        videoId,
+        number,
+        question: text,
+        options,
+        video,
+        answer: answer_id,
+        compat,
+      };
+    }
+}
+
+/** lmms-eval takes nothing but the letter alone. */
+const read = (answer: string, { options, compat }: PerceptionItem): string | undefined =>
+  compat ? /^[ABC]$/.exec(answer)?.[0] : chosenOption(answer, options);
+
+export default benchmark<PerceptionItem>({
+  name: "perceptiontest",
+  title: "Perception Test (multiple choice)",
+  source:
+    'Pătrăucean et al. 2023, "Perception Test: A Diagnostic Benchmark for Multimodal Video Models"; github.com/google-deepmind/perception_test',
+  files: ["mc_question_valid.json (or mc_question_test.json) and videos/"],
+  splits: ["val", "test"],
+  headline: "accuracy",
+  published: [],
+  load,
+  prompt: (item) => question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+  sampling: { maxTokens: 16, temperature: 0 },
+  outcome(item, answer) {
+    const { id, labels = {}, options, videoId } = item;
+    const right = known(item.answer, id);
+    const parsed = read(answer, item);
+    const truth = `${letters[right]}. ${options[right]}`;
+    return { id, labels, parsed, truth, group: videoId, credit: parsed === letters[right] ? 1 : 0 };
+  },
+  aggregate: (outcomes) => accuracyByLabel(outcomes),
+  submission: {
+    file: "perception-test.json",
+    async write(items, answers) {
+      const videos: Record<string, { id: number; answer_id: number; answer: string }[]> = {};
+      for (const item of items) {
+        // The server wants an option for each question: the first where the answer names none.
+        const index = Math.max(0, letters.indexOf(read(answers.get(item.id) ?? "", item) ?? ""));
+        videos[item.videoId] ??= [];
+        videos[item.videoId]!.push({ id: item.number, answer_id: index, answer: item.options[index]! });
+      }
+      return jsonBytes(videos);
+    },
+  },
+});

@@ -1,0 +1,144 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import {
+  check,
+  findFile,
+  imageFolder,
+  locateFile,
+  readJsonDocument,
+  readParquet,
+} from "../../files/index.ts";
+
+export interface VideoMmeItem extends BenchmarkItem {
+  readonly question: string;
+  /** With their letters: "A. Inkstone." */
+  readonly options: readonly string[];
+  readonly video: string;
+  readonly videoId: string;
+  readonly answer: string;
+  /** What is said, a line each; undefined where the benchmark is asked without, null for a video that has none. */
+  readonly subtitles?: string | null;
+  readonly compat: boolean;
+}
+
+const rowSchema = z.looseObject({
+  video_id: z.string(),
+  duration: z.string(),
+  domain: z.string(),
+  sub_category: z.string(),
+  videoID: z.string(),
+  question_id: z.string(),
+  task_type: z.string(),
+  question: z.string(),
+  options: z.array(z.string()),
+  answer: z.string(),
+});
+
+const questionSchema = z.object({
+  question_id: z.string(),
+  task_type: z.string(),
+  question: z.string(),
+  options: z.array(z.string()).optional(),
+  choices: z.array(z.string()).optional(),
+  answer: z.string(),
+  response: z.string().optional(),
+});
+
+/** The form in which results are scored, in its two namings. */
+const videosSchema = z.array(
+  z.object({
+    video_id: z.string(),
+    duration: z.string().optional(),
+    duration_category: z.string().optional(),
+    domain: z.string().optional(),
+    video_category: z.string().optional(),
+    sub_category: z.string().optional(),
+    video_subcategory: z.string().optional(),
+    questions: z.array(questionSchema),
+  }),
+);
+
+const folders = ["", "videomme/", "Video-MME/videomme/", "evaluation/"];
+const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const table = inside("test-00000-of-00001.parquet");
+const template = inside("output_test_template.json");
+
+type Row = Omit<VideoMmeItem, "subtitles" | "compat" | "video">;
+
+/** Questions of the dataset's parquet file, or of the template for results, which has no video's address. */
+export async function* loadVideoMme(
+  options: LoadOptions,
+  withSubtitles: boolean,
+): AsyncGenerator<VideoMmeItem> {
+  const { data, split = "all", compat = false } = options;
+  const path = locateFile(data, [...table, ...template]);
+  const videos = imageFolder(data, ["data", "video", "videos"]);
+  for await (const row of path.endsWith(".parquet") ? rowsOf(path) : questionsOf(path)) {
+    if (split !== "all" && row.labels?.["duration"] !== split) continue;
+    const subtitles = withSubtitles ? { subtitles: await readSubtitles(data, row.videoId) } : {};
+    yield { ...row, video: join(videos, `${row.videoId}.mp4`), ...subtitles, compat };
+  }
+}
+
+async function* rowsOf(path: string): AsyncGenerator<Row> {
+  for await (const { values, row: number } of readParquet(path)) {
+    const row = check(rowSchema, values, `${path}: row ${number}`);
+    const labels = {
+      duration: row.duration,
+      domain: row.domain,
+      subCategory: row.sub_category,
+      task: row.task_type,
+    };
+    const { question, options, answer } = row;
+    yield { id: row.question_id, labels, question, options, answer, videoId: row.videoID };
+  }
+}
+
+async function* questionsOf(path: string): AsyncGenerator<Row> {
+  for (const video of check(videosSchema, await readJsonDocument(path), path))
+    for (const { question_id: id, task_type: task, question, answer, ...row } of video.questions) {
+      const labels = {
+        duration: video.duration ?? video.duration_category ?? "",
+        domain: video.domain ?? video.video_category ?? "",
+        subCategory: video.sub_category ?? video.video_subcategory ?? "",
+        task,
+      };
+      const options = row.options ?? row.choices ?? [];
+      yield { id, labels, question, options, answer, videoId: video.video_id };
+    }
+}
+
+/** The responses of a file of results. */
+export async function readVideoMmePredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (!path.endsWith(".json")) return undefined;
+  const fit = videosSchema.safeParse(await readJsonDocument(path));
+  return fit.success ? responses(fit.data) : undefined;
+}
+
+async function* responses(videos: z.output<typeof videosSchema>): AsyncGenerator<Answer> {
+  for (const { questions } of videos)
+    for (const { question_id: id, response } of questions)
+      if (response !== undefined) yield { id, text: response };
+}
+
+/** The words of a SubRip file without numbers, times and tags; null where the video has none. */
+async function readSubtitles(data: string, videoId: string): Promise<string | null> {
+  const path = findFile(data, [`subtitle/${videoId}.srt`, `subtitles/${videoId}.srt`]);
+  if (path === undefined) return null;
+  const blocks = (await readFile(path, "utf8"))
+    .replace(/\r/g, "")
+    .trim()
+    .split(/\n{2,}/);
+  return blocks
+    .map((block) => block.replace(/^\d+\n/, "").replace(/^[\d:,]+ --> .*\n?/, ""))
+    .map((text) =>
+      text
+        .replace(/<[^>]*>/g, "")
+        .replace(/\s+/g, " ")
+        .trim(),
+    )
+    .filter((text) => text !== "")
+    .join("\n");
+}
