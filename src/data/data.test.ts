@@ -1,55 +1,11 @@
-// Rows, captions, sampling: npm test -- src/data
+// Captions, groups, sampling: npm test -- src/data
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import { flickrRows } from "./flickr8k.ts";
 import { ImageGroups } from "./image-groups.ts";
 import { permutation } from "./random.ts";
-import { readRows } from "./rows.ts";
 import { EpochSampler } from "./sampler.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "llava-data-"));
-after(() => rmSync(folder, { recursive: true }));
-
-const row = (id: string, image: string, caption: string) => ({
-  id,
-  image,
-  conversations: [
-    { from: "human" as const, value: "<image>\nWhat is this?" },
-    { from: "gpt" as const, value: caption },
-  ],
-});
-
-describe("rows", () => {
-  const write = (name: string, text: string): string => {
-    const path = join(folder, name);
-    writeFileSync(path, text);
-    return path;
-  };
-
-  test("are the same from a JSON array and from JSON lines, with number ids as text", async () => {
-    const rows = [row("a", "a.jpg", "A cat."), { ...row("7", "b.jpg", "A dog."), id: 7 }];
-    const array = await readRows(write("rows.json", JSON.stringify(rows)));
-    const lines = await readRows(
-      write("rows.jsonl", rows.map((each) => `${JSON.stringify(each)}\n`).join("\n")),
-    );
-    assert.deepEqual(array, lines);
-    assert.deepEqual(array[1], row("7", "b.jpg", "A dog."));
-  });
-
-  test("that cannot be used are named by file, number and id", async () => {
-    const path = write(
-      "bad.json",
-      JSON.stringify([row("a", "a.jpg", "x"), { id: "odd", conversations: [] }]),
-    );
-    await assert.rejects(readRows(path), /bad\.json: row 2 \(id odd\)/);
-    await assert.rejects(readRows(write("cut.jsonl", '{"id": 1}\n{"id"')), /cut\.jsonl:2: not valid JSON/);
-    await assert.rejects(readRows(join(folder, "none.json")), /none\.json: cannot be read/);
-  });
-});
 
 describe("Flickr8k's text files", () => {
   const captions = [

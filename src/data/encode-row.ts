@@ -1,4 +1,3 @@
-import { LlavaError } from "../errors.ts";
 import {
   ignoreLabel,
   type PromptFormat,
@@ -7,7 +6,8 @@ import {
 } from "../processing/conversation/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ContentPart, Message } from "../protocol/index.ts";
-import type { LlavaRow } from "./rows.ts";
+import { imagesOfRow, type LlavaRow, rowError } from "./rows.ts";
+import { findTurnMark } from "./turn-marks.ts";
 
 /** How a row's turns become ids. */
 export interface RowEncoding {
@@ -17,6 +17,8 @@ export interface RowEncoding {
   readonly imageTokens: (image: string) => number;
   /** The id that stands at each of them. */
   readonly imageTokenId: number;
+  /** Whether answers may hold what the template marks turns with, such as "</s>"; "keep" trains it as ordinary text. */
+  readonly turnMarks?: "refuse" | "keep";
 }
 
 /** A row as the model sees it. */
@@ -29,27 +31,21 @@ export interface EncodedRow extends TokenizedPrompt {
 const placeholder = "<image>";
 
 /**
- * Ids and labels of a row, grown together piece by piece. Throws `data`, naming the row: roles out of order, another
- * number of placeholders than of images, an answer that holds what the template marks turns with, nothing to train.
+ * Ids and labels of a row, grown together piece by piece. Throws `data`, naming the row: what `messagesOfRow` refuses, an
+ * answer that holds what the template marks turns with, nothing to train.
  */
 export function encodeRow(row: LlavaRow, encoding: RowEncoding): EncodedRow {
-  const { tokenizer, format, imageTokens, imageTokenId } = encoding;
+  const { tokenizer, format, imageTokens, imageTokenId, turnMarks = "refuse" } = encoding;
   const images = imagesOfRow(row);
   const messages = messagesOfRow(row);
-  const placeholders = messages.reduce((sum, { content }) => sum + countImages(content), 0);
-  if (placeholders !== images.length)
-    throw problem(
-      row,
-      `${placeholders} ${placeholder} in its text, but ${images.length} image${images.length === 1 ? "" : "s"}`,
-      `Write ${placeholder} once for each image, in a human turn.`,
-    );
+  if (turnMarks === "refuse") requireNoMark(row, format);
   const pieces = format.render(messages, { addGenerationPrompt: false });
   const prompt = tokenizePrompt(pieces, tokenizer, {
     imageTokens: (index) => imageTokens(images[index]!),
     imageTokenId,
   });
   if (prompt.labels.every((label) => label === ignoreLabel))
-    throw problem(
+    throw rowError(
       row,
       "nothing in it is trained: no answer has a token",
       "Give it an answer, or take it out.",
@@ -57,26 +53,46 @@ export function encodeRow(row: LlavaRow, encoding: RowEncoding): EncodedRow {
   return { ...prompt, id: row.id, images };
 }
 
-/** The names of a row's images, in order. */
-export const imagesOfRow = ({ image }: LlavaRow): readonly string[] =>
-  image === undefined ? [] : typeof image === "string" ? [image] : image;
-
-/** The turns as messages. A first turn that is not human is dropped, as in the original; roles alternate after it. */
+/**
+ * The turns as messages. A first turn that is not human is dropped, as in the original; roles alternate after it.
+ * Throws `data`, naming the row: roles out of order, no question with an answer, another number of placeholders than of
+ * images.
+ */
 export function messagesOfRow(row: LlavaRow): Message[] {
   const { conversations } = row;
   const turns = conversations[0]?.from === "human" ? conversations : conversations.slice(1);
-  if (turns.length < 2) throw problem(row, "it has no question with an answer", rowHint);
-  return turns.map(({ from, value }, i): Message => {
+  if (turns.length < 2) throw rowError(row, "it has no question with an answer", turnHint);
+  const messages = turns.map(({ from, value }, i): Message => {
     const expected = i % 2 === 0 ? "human" : "gpt";
     if (from !== expected)
-      throw problem(row, `turn ${i + 1} is from "${from}", expected "${expected}"`, rowHint);
+      throw rowError(row, `turn ${i + 1} is from "${from}", expected "${expected}"`, turnHint);
     return from === "human"
       ? { role: "user", content: partsOf(value) }
       : { role: "assistant", content: value };
   });
+  const placeholders = messages.reduce((sum, { content }) => sum + countImages(content), 0);
+  const images = imagesOfRow(row).length;
+  if (placeholders === images) return messages;
+  throw rowError(
+    row,
+    `${placeholders} ${placeholder} in its text, but ${images} image${images === 1 ? "" : "s"}`,
+    `Write ${placeholder} once for each image, in a human turn.`,
+  );
 }
 
-const rowHint = "Turns alternate, beginning with a human one.";
+const turnHint = "Turns alternate, beginning with a human one.";
+
+function requireNoMark(row: LlavaRow, format: PromptFormat): void {
+  for (const [index, { from, value }] of row.conversations.entries()) {
+    const mark = from === "gpt" ? findTurnMark(value, format.turnMarks ?? format.stop) : undefined;
+    if (mark === undefined) continue;
+    throw rowError(
+      row,
+      `the answer in turn ${index + 1} holds "${mark}", which marks turns in the template ${format.name}`,
+      "Take it out of the answer, or give --data.turnMarks keep to train it as ordinary text.",
+    );
+  }
+}
 
 const partsOf = (text: string): ContentPart[] =>
   text.split(placeholder).flatMap((part, i): ContentPart[] => {
@@ -86,6 +102,3 @@ const partsOf = (text: string): ContentPart[] =>
 
 const countImages = (content: Message["content"]): number =>
   typeof content === "string" ? 0 : content.filter(({ type }) => type === "image").length;
-
-const problem = ({ id }: LlavaRow, message: string, hint: string): LlavaError =>
-  new LlavaError("data", `row ${id}: ${message}`, { hint });

@@ -1,6 +1,10 @@
-export { type EncodedRow, encodeRow, imagesOfRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
+export { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 export { flickrRows } from "./flickr8k.ts";
 export { ImageGroups } from "./image-groups.ts";
+export { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
+export { type OpenRowsOptions, openRows } from "./open-rows.ts";
 export { mixSeed, permutation, randomNumbers } from "./random.ts";
-export { type LlavaRow, readRows } from "./rows.ts";
+export { type FoundRow, foundRows, RowFile, readRows } from "./row-file.ts";
+export { filterTable, imagesOfTable, type RowTable, rowTable } from "./row-table.ts";
+export { imagesOfRow, type LlavaRow, lengthOfRow, rowError } from "./rows.ts";
 export { type DrawnItem, EpochSampler, type SamplerState } from "./sampler.ts";

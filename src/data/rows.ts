@@ -1,45 +1,58 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { describeIssues, readDataFile } from "../json.ts";
+import { describeIssues } from "../json.ts";
 
 const rowSchema = z.object({
-  id: z.union([z.string(), z.number()]).transform(String),
-  image: z.union([z.string(), z.array(z.string())]).optional(),
-  conversations: z.array(z.object({ from: z.enum(["human", "gpt"]), value: z.string() })).min(1),
+  id: z.union([z.string(), z.number()]).transform(String).optional(),
+  image: z.union([z.string(), z.array(z.string())]).nullish(),
+  conversations: z
+    .array(z.object({ from: z.enum(["human", "gpt"]), value: z.string() }), {
+      error: "is needed, a list of turns",
+    })
+    .min(1, "has no turns"),
+  video: z.undefined({ error: "rows about videos cannot be used" }).optional(),
 });
 
 /** One sample in LLaVA's own form: turns alternate, `<image>` in the text marks where an image stands. */
-export type LlavaRow = z.infer<typeof rowSchema>;
-
-/** Reads a JSON array or JSON lines of LLaVA rows. Throws `data` naming the file and the row. */
-export async function readRows(path: string): Promise<LlavaRow[]> {
-  return parseRows(await readDataFile(path), path).map((value, index) => {
-    const parsed = rowSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    const id = (value as { id?: unknown } | null)?.id;
-    throw new LlavaError(
-      "data",
-      `${path}: row ${index + 1}${id === undefined ? "" : ` (id ${String(id)})`}: ${describeIssues(parsed.error)}`,
-      { hint: 'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}.' },
-    );
-  });
+export interface LlavaRow {
+  readonly id: string;
+  /** Path relative to the folder of images, or absolute; several in the order of their placeholders. */
+  readonly image?: string | readonly string[];
+  readonly conversations: readonly { readonly from: "human" | "gpt"; readonly value: string }[];
+  /** Where it was read: "mix.jsonl:17" or "mix.json: row 17". */
+  readonly origin?: string;
+  /** The encoded images where they came with the row, in the order of `image`. */
+  readonly imageBytes?: readonly Uint8Array[];
 }
 
-function parseRows(text: string, path: string): unknown[] {
-  const isArray = /^\s*\[/.test(text);
-  if (isArray) return parseJson(text, path) as unknown[];
-  return text
-    .split("\n")
-    .flatMap((line, i) => (line.trim() === "" ? [] : [parseJson(line, `${path}:${i + 1}`)]));
-}
+export const rowHint = 'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}.';
 
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, {
-      hint: "The file is a JSON array of rows, or has one row a line.",
-      cause,
-    });
+/**
+ * Checks one value of a file. A row without an id is named by its origin.
+ * @throws LlavaError "data" beginning with `origin`
+ */
+export function parseRow(value: unknown, origin: string): LlavaRow {
+  const parsed = rowSchema.safeParse(value);
+  if (parsed.success) {
+    const { id = origin, image, conversations } = parsed.data;
+    return { id, ...(image === null || image === undefined ? {} : { image }), conversations, origin };
   }
+  const id = (value as { id?: unknown } | null)?.id;
+  const named = id === undefined ? "" : ` (id ${String(id)})`;
+  throw new LlavaError("data", `${origin}${named}: ${describeIssues(parsed.error)}`, { hint: rowHint });
 }
+
+/** An error about a row, which is named by its place and its id. */
+export function rowError({ id, origin }: LlavaRow, message: string, hint: string): LlavaError {
+  const place = origin === undefined || origin === id ? `row ${id}` : `${origin} (id ${id})`;
+  return new LlavaError("data", `${place}: ${message}`, { hint });
+}
+
+/** The names of a row's images, in order. */
+export const imagesOfRow = ({ image }: LlavaRow): readonly string[] =>
+  image === undefined ? [] : typeof image === "string" ? [image] : image;
+
+/** Its words and, for each image, 128 more: the length by which the original code puts rows of a kind together. */
+export const lengthOfRow = (row: LlavaRow): number =>
+  row.conversations.reduce((sum, { value }) => sum + (value.match(/\S+/g)?.length ?? 0), 0) +
+  128 * imagesOfRow(row).length;

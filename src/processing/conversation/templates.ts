@@ -14,6 +14,8 @@ export interface PromptFormat {
   readonly name: string;
   /** Strings that end an answer, besides the end-of-sequence token. */
   readonly stop: readonly string[];
+  /** Strings that begin or end turns, which no answer should hold; `stop` where they are not known. */
+  readonly turnMarks?: readonly string[];
   /** Throws `prompt` where roles are out of order or the format has no place for a message. */
   render(messages: readonly Message[], options?: RenderOptions): PromptPiece[];
 }
@@ -35,6 +37,7 @@ export function namedTemplate(name: string, answerEnd?: string): PromptFormat {
   return {
     name,
     stop: data.style === "plain" ? [] : [data.answerEnd ?? data.separator],
+    turnMarks: turnMarksOf(data),
     render: (messages, { addGenerationPrompt = true } = {}) => {
       const { system, turns } = conversationOf(messages, addGenerationPrompt);
       const shown = [...(data.examples ?? []), ...(data.tagsImages ? tagged(turns) : turns.map(placed))];
@@ -42,6 +45,22 @@ export function namedTemplate(name: string, answerEnd?: string): PromptFormat {
       return pieces.filter((piece) => "image" in piece || piece.text !== "");
     },
   };
+}
+
+/** Line ends are left out: texts may have them, whatever else they mean. */
+function turnMarksOf({ style, user, assistant, separator, answerEnd = "" }: TemplateData): string[] {
+  const roles: Readonly<Record<TemplateStyle, readonly string[]>> = {
+    single: [`${user}:`, `${assistant}:`],
+    two: [`${user}:`, `${assistant}:`],
+    mpt: [user, assistant],
+    chatml: [user, assistant],
+    gemma: [user, assistant],
+    plain: [],
+    "llama-2": ["[INST]", "[/INST]"],
+    "llama-3": ["<|start_header_id|>", "<|end_header_id|>"],
+  };
+  const marks = [answerEnd, separator, ...roles[style]].map((mark) => mark.trim());
+  return [...new Set(marks.filter((mark) => mark !== ""))];
 }
 
 const placed = (turn: Turn): Turn => ({ ...turn, parts: placeImages(turn.parts) });

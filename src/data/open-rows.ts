@@ -1,0 +1,144 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { LlavaError } from "../errors.ts";
+import { messagesOfRow } from "./encode-row.ts";
+import { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
+import { mixSeed } from "./random.ts";
+import { type FoundRow, foundRows, RowFile } from "./row-file.ts";
+import { filterTable, type RowTable } from "./row-table.ts";
+import { imagesOfRow, type LlavaRow, lengthOfRow, rowError } from "./rows.ts";
+import { chooseRows } from "./sampling-strategy.ts";
+
+export interface OpenRowsOptions {
+  /** Folder that image names are relative to, where a dataset has none of its own. */
+  readonly images: string;
+  /** Decides which rows a strategy draws. */
+  readonly seed: number;
+  /** Told of every row that cannot be used, which is then left out; may throw instead. */
+  readonly onBadRow: (error: LlavaError) => void;
+  /** Called after each row that was looked at. */
+  readonly onRow?: () => void;
+}
+
+/** What LLaVA-1.5's mixture asks for where answers are short (arXiv 2310.03744, section 3.2). */
+const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
+  short: "\nAnswer the question using a single word or phrase.",
+  letter: "\nAnswer with the option's letter from the given choices directly.",
+};
+
+/**
+ * The rows that a name stands for (see `readDatasets`), each looked at once: that it is a row, that its turns are in order
+ * with a placeholder for each image, and that its images are there. They stay in their files, and are read when they are
+ * asked for. Image names of a dataset with a folder of its own become absolute.
+ * @throws LlavaError "config" for shards, which are read in order instead (`ShardStream`)
+ */
+export async function openRows(name: string, options: OpenRowsOptions): Promise<RowTable> {
+  const tables: RowTable[] = [];
+  for (const [index, dataset] of (await readDatasets(name)).entries()) {
+    if (isShard(dataset.path))
+      throw new LlavaError("config", `${dataset.path} is a shard, whose rows are not read one by one`, {
+        hint: "Name shards alone, not together with files of rows.",
+      });
+    const table = await openDataset(dataset, options);
+    const chosen = chooseRows(dataset.strategy, table.length, mixSeed(options.seed, index));
+    const isChosen = new Set(chosen);
+    tables.push(chosen.length === table.length ? table : filterTable(table, (row) => isChosen.has(row)));
+  }
+  return concatenated(tables);
+}
+
+async function openDataset(dataset: Dataset, options: OpenRowsOptions): Promise<RowTable> {
+  const file = new RowFile(dataset.path);
+  const images: (readonly string[])[] = [];
+  const lengths: number[] = [];
+  const isThere = existing(options.images);
+  for await (const batch of foundRows(dataset.path))
+    for (const found of batch) {
+      options.onRow?.();
+      const row = usable(found, dataset, isThere, options.onBadRow);
+      if (row === undefined || !("span" in found)) continue;
+      file.add(found.span);
+      images.push(imagesOfRow(row));
+      lengths.push(lengthOfRow(row));
+    }
+  return {
+    length: file.length,
+    at: (index) => adapted(file.at(index), dataset),
+    imagesOf: (index) => images[index]!,
+    lengthOf: (index) => lengths[index]!,
+  };
+}
+
+function usable(
+  found: FoundRow,
+  dataset: Dataset,
+  isThere: (image: string) => string | undefined,
+  onBadRow: (error: LlavaError) => void,
+): LlavaRow | undefined {
+  try {
+    if ("error" in found) throw found.error;
+    const row = adapted(found.row, dataset);
+    messagesOfRow(row);
+    for (const image of imagesOfRow(row)) {
+      const missing = isThere(image);
+      if (missing !== undefined)
+        throw rowError(row, `${missing} does not exist`, "Check the folder of images.");
+    }
+    return row;
+  } catch (error) {
+    if (!(error instanceof LlavaError)) throw error;
+    onBadRow(error);
+    return undefined;
+  }
+}
+
+/** The path of an image that is not there, looked up once. */
+function existing(folder: string): (image: string) => string | undefined {
+  const known = new Map<string, boolean>();
+  return (image) => {
+    let isThere = known.get(image);
+    if (isThere === undefined) {
+      isThere = existsSync(resolve(folder, image));
+      known.set(image, isThere);
+    }
+    return isThere ? undefined : resolve(folder, image);
+  };
+}
+
+/** A row as its dataset in the mixture wants it. */
+export function adapted(row: LlavaRow, { images, responseFormat }: Dataset): LlavaRow {
+  let { image, conversations } = row;
+  if (images !== undefined && image !== undefined)
+    image = typeof image === "string" ? resolve(images, image) : image.map((name) => resolve(images, name));
+  if (responseFormat !== undefined) conversations = asking(conversations, formatPrompts[responseFormat]);
+  return { ...row, ...(image !== undefined && { image }), conversations };
+}
+
+function asking(turns: LlavaRow["conversations"], prompt: string): LlavaRow["conversations"] {
+  const first = turns.findIndex(({ from }) => from === "human");
+  return turns.map((turn, index) =>
+    index !== first || turn.value.includes(prompt.trim())
+      ? turn
+      : { ...turn, value: turn.value.trimEnd() + prompt },
+  );
+}
+
+function concatenated(tables: readonly RowTable[]): RowTable {
+  if (tables.length === 1) return tables[0]!;
+  const ends: number[] = [];
+  for (const { length } of tables) ends.push((ends.at(-1) ?? 0) + length);
+  const find = (index: number): [RowTable, number] => {
+    const table = ends.findIndex((end) => index < end);
+    return [tables[table]!, index - (table === 0 ? 0 : ends[table - 1]!)];
+  };
+  const read =
+    <T>(get: (table: RowTable, index: number) => T) =>
+    (index: number): T =>
+      get(...find(index));
+  return {
+    length: ends.at(-1) ?? 0,
+    at: read((table, index) => table.at(index)),
+    imagesOf: read((table, index) => table.imagesOf(index)),
+    lengthOf: read((table, index) => table.lengthOf(index)),
+  };
+}

@@ -1,0 +1,96 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { LlavaError } from "../errors.ts";
+import { type JsonSpan, jsonObjects } from "../json-objects.ts";
+import { type LlavaRow, parseRow } from "./rows.ts";
+
+/** A row of a file, or why it is none. */
+export type FoundRow = { readonly row: LlavaRow; readonly span: JsonSpan } | { readonly error: LlavaError };
+
+/** All rows of a JSON array or of JSON lines, in order, a bad one as an error. */
+export async function* foundRows(path: string): AsyncGenerator<readonly FoundRow[]> {
+  for await (const spans of jsonObjects(path))
+    yield spans.map((span): FoundRow => {
+      try {
+        return { row: parseSpan(span, originOf(path, span.place)), span };
+      } catch (error) {
+        if (error instanceof LlavaError) return { error };
+        throw error;
+      }
+    });
+}
+
+/** "mix.jsonl:17", "mix.json: row 17" */
+const originOf = (path: string, place: string): string =>
+  place.startsWith("row") ? `${path}: ${place}` : `${path}:${place}`;
+
+function parseSpan({ bytes }: Pick<JsonSpan, "bytes">, origin: string): LlavaRow {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    const problem = cause instanceof TypeError ? "not UTF-8" : `not valid JSON: ${(cause as Error).message}`;
+    throw new LlavaError("data", `${origin}: ${problem}`, {
+      hint: "The file is a JSON array of rows, or has one row a line.",
+      cause,
+    });
+  }
+  return parseRow(value, origin);
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Rows of a file that stay there: 20 bytes of memory for each. */
+export class RowFile implements Disposable {
+  readonly path: string;
+  readonly #file: number;
+  #starts = new Float64Array(1024);
+  #lengths = new Uint32Array(1024);
+  #numbers = new Uint32Array(1024);
+  #isList = false;
+  length = 0;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#file = openSync(path, "r");
+  }
+
+  add({ start, bytes, place }: JsonSpan): void {
+    if (this.length === this.#starts.length) {
+      const size = this.length * 2;
+      this.#starts = grown(new Float64Array(size), this.#starts);
+      this.#lengths = grown(new Uint32Array(size), this.#lengths);
+      this.#numbers = grown(new Uint32Array(size), this.#numbers);
+    }
+    this.#starts[this.length] = start;
+    this.#lengths[this.length] = bytes.length;
+    this.#isList = place.startsWith("row ");
+    this.#numbers[this.length++] = Number(place.replace("row ", ""));
+  }
+
+  at(index: number): LlavaRow {
+    const bytes = Buffer.allocUnsafe(this.#lengths[index]!);
+    readSync(this.#file, bytes, 0, bytes.length, this.#starts[index]!);
+    const place = `${this.#isList ? "row " : ""}${this.#numbers[index]}`;
+    return parseSpan({ bytes }, originOf(this.path, place));
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+}
+
+function grown<T extends Float64Array | Uint32Array>(larger: T, values: T): T {
+  larger.set(values);
+  return larger;
+}
+
+/** Reads a whole file of rows. @throws LlavaError "data" naming the file and the row that is none */
+export async function readRows(path: string): Promise<LlavaRow[]> {
+  const rows: LlavaRow[] = [];
+  for await (const batch of foundRows(path))
+    for (const found of batch) {
+      if ("error" in found) throw found.error;
+      rows.push(found.row);
+    }
+  return rows;
+}
