@@ -34,6 +34,7 @@ test("the subset is scored by letter, by text, or by the first letter that stand
       "Clearly it is D, not A",
       "E",
       "dishes",
+      "C washes up: D",
     ].map((answer) => egoschema.outcome(item!, answer).credit);
     assert.deepEqual(credits, [1, 1, 1, 1, 0, 0, 1]);
   }));
