@@ -38,6 +38,8 @@ export interface Metric {
 export interface Answer {
   readonly id: string;
   readonly text: string;
+  /** What a judge made of it, where a file of predictions says that too. */
+  readonly verdict?: Verdict | undefined;
 }
 
 /** Foreign prediction files hold answers, and sometimes what a benchmark's original files lack. */

@@ -90,17 +90,15 @@ async function scoreFile(
   flags: Omit<ScoreFlags, "out"> & { readonly out: string | undefined },
   { progress }: CommandContext,
 ): Promise<Omit<Result, "outcomes">> {
-  const { findBenchmark, readAnswers, readVerdicts, score, scoreToFile } = await import(
+  const { findBenchmark, readAnswers, readVerdicts, requireSplit, score, scoreToFile } = await import(
     "../../evaluation/index.ts"
   );
   const benchmark = await findBenchmark(name);
   const { split, compat, partial, out } = flags;
-  if (split !== undefined && !benchmark.splits.includes(split))
-    throw new LlavaError("usage", `${name} has no split "${split}"`, {
-      hint: `Its splits: ${benchmark.splits.join(", ")}.`,
-    });
+  requireSplit(benchmark, split);
   const answers = await readAnswers(benchmark, path);
-  const verdicts = flags.verdicts === undefined ? undefined : await readVerdicts(benchmark, flags.verdicts);
+  const verdicts =
+    flags.verdicts === undefined ? answers.verdicts : await readVerdicts(benchmark, flags.verdicts);
   const bar = progress({ label: name, total: answers.texts.size, unit: "answers" });
   const options = {
     benchmark,

@@ -129,7 +129,7 @@ async function scoreEntry(entry: Entry, roots: readonly string[]): Promise<Omit<
   const nearby = [...files.map(({ folder }) => folder), ...folders];
   const verdicts = entry.verdicts
     ? await readVerdicts(benchmark, locate(nearby, entry.verdicts).found[0]!)
-    : undefined;
+    : answers.verdicts;
   const { compat, partial, withoutJudge } = entry.options ?? {};
   const { result } = await score({
     benchmark,

@@ -1,5 +1,6 @@
 import { LlavaError } from "../../errors.ts";
-import type { Answer } from "../benchmark.ts";
+import type { Answer, Verdict } from "../benchmark.ts";
+import type { Verdicts } from "./read-verdicts.ts";
 
 /** The answers of a file of predictions, by the question's id. */
 export class Answers {
@@ -9,6 +10,7 @@ export class Answers {
   readonly texts = new Map<string, string>();
   /** Why questions have no answer. */
   readonly failures = new Map<string, string>();
+  readonly #verdicts = new Map<string, Verdict>();
   /** Line of each id, in the order of `texts`; 0 where the format has none. */
   readonly #lines: number[] = [];
 
@@ -17,7 +19,7 @@ export class Answers {
   }
 
   /** @throws LlavaError "data" for an id that was there before, naming both lines */
-  add({ id, text }: Answer, line = 0): void {
+  add({ id, text, verdict }: Answer, line = 0): void {
     if (this.texts.has(id)) {
       const first = this.#lineOf(id);
       const before = first > 0 ? `, after line ${first}` : "";
@@ -29,6 +31,15 @@ export class Answers {
     this.texts.set(id, text);
     this.#lines.push(line);
     this.failures.delete(id);
+    if (verdict) this.#verdicts.set(id, verdict);
+  }
+
+  /** The verdicts that stand beside the answers; undefined where none do. */
+  get verdicts(): Verdicts | undefined {
+    const { path } = this;
+    return this.#verdicts.size === 0
+      ? undefined
+      : { path, byId: this.#verdicts, replies: new Map(), judge: undefined };
   }
 
   /** "answers.jsonl:12", or the path alone. */

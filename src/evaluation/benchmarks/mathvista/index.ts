@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { type Answer, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import { question } from "../../parsing/index.ts";
+import { judge } from "./judge.ts";
+import { type MathVistaItem, problemSchema } from "./problem.ts";
+import { buildQuery } from "./query.ts";
+import { aggregate, outcome, skillSeparator } from "./score.ts";
+
+const problemsSchema = z.record(z.string(), problemSchema);
+
+async function* load({ data, split = "testmini" }: LoadOptions): AsyncGenerator<MathVistaItem> {
+  const path = locateFile(data, [`${split}.json`, `data/${split}.json`, `mathvista/data/${split}.json`]);
+  for (const [id, row] of Object.entries(check(problemsSchema, await readJsonDocument(path), path))) {
+    const { skills, ...metadata } = row.metadata;
+    yield {
+      id,
+      labels: {
+        questionType: row.question_type,
+        answerType: row.answer_type,
+        ...metadata,
+        skills: skills.join(skillSeparator),
+      },
+      query: buildQuery(row),
+      question: row.question,
+      image: resolve(path, /\bdata[/\\][^/\\]*$/.test(path) ? "../.." : "..", row.image),
+      choices: row.choices ?? [],
+      answerType: row.answer_type,
+      precision: row.precision ?? 0,
+      answer: row.answer,
+    };
+  }
+}
+
+const predictionsSchema = z.record(
+  z.string(),
+  z.object({ response: z.string().nullable(), extraction: z.string().nullish() }),
+);
+
+/** MathVista's own files: problems with a response each, and with what was extracted from it. */
+async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (!path.endsWith(".json")) return undefined;
+  const { success, data } = predictionsSchema.safeParse(await readJsonDocument(path));
+  return success ? predictions(data) : undefined;
+}
+
+async function* predictions(rows: z.infer<typeof predictionsSchema>): AsyncGenerator<Answer> {
+  for (const [id, { response, extraction }] of Object.entries(rows))
+    yield { id, text: response ?? "", ...(typeof extraction === "string" && { verdict: { extraction } }) };
+}
+
+const zoo = "LLaVA, docs/MODEL_ZOO.md";
+const blog = "LLaVA-NeXT blog, January 2024";
+const accuracy = (model: string, value: number, source = zoo) => ({
+  model,
+  metric: "accuracy",
+  value,
+  source,
+});
+
+export default benchmark<MathVistaItem>({
+  name: "mathvista",
+  title: "MathVista",
+  source: "Lu et al. 2023, arXiv:2310.02255; data and results of the benchmark's repository",
+  files: ["data/testmini.json or data/test.json, from the repository; images/ beside data/"],
+  splits: ["testmini", "test"],
+  headline: "accuracy",
+  published: [
+    accuracy("LLaVA-1.6 Vicuna-7B", 34.6),
+    accuracy("LLaVA-1.6 Vicuna-13B", 35.3),
+    accuracy("LLaVA-1.6 Mistral-7B", 37.7),
+    accuracy("LLaVA-1.6 Hermes-Yi-34B", 46.5),
+    accuracy("LLaVA-1.5 13B", 27.6, blog),
+    accuracy("GPT-4V", 49.9, blog),
+  ],
+  load,
+  prompt: ({ query, image }) => question(query, image),
+  sampling: { temperature: 0, maxTokens: 1024 },
+  outcome,
+  aggregate,
+  judge,
+  readPredictions,
+  submission: {
+    file: "output.json",
+    async write(items, answers) {
+      const rows = items.map(({ id }) => [id, { pid: id, response: answers.get(id) ?? "" }]);
+      return jsonBytes(Object.fromEntries(rows));
+    },
+  },
+});
