@@ -109,8 +109,11 @@ function accumulateGradients<B extends Batch>(objective: Objective<B>, batches: 
     scope(() => {
       const loss = objective.loss(batch);
       const scaled = loss.div(units);
-      if (objective.backward) objective.backward(scaled);
-      else scaled.backward();
+      // Nothing that learns takes part in text alone, where only the projector learns.
+      if (scaled.requiresGrad) {
+        if (objective.backward) objective.backward(scaled);
+        else scaled.backward();
+      }
       return loss.item();
     }),
   );
