@@ -48,7 +48,7 @@ const commands: Record<string, CommandEntry> = {
     load: () => import("./commands/runs.ts"),
   },
   eval: {
-    summary: "score answers to benchmarks, compare and report",
+    summary: "run benchmarks, score answers, compare and report",
     load: () => import("./commands/eval.ts"),
   },
 };

@@ -11,6 +11,7 @@ export const createProgress: ProgressFactory = (options) =>
 
 function bar({ label, total, unit }: ProgressOptions): Progress {
   const started = performance.now();
+  let before = 0;
   const single = new SingleBar({
     stream: process.stderr,
     hideCursor: true,
@@ -19,12 +20,15 @@ function bar({ label, total, unit }: ProgressOptions): Progress {
     format: (options, { progress, value }, { extra }) => {
       const filled = Math.round(progress * (options.barsize ?? 28));
       const drawn = total === undefined ? "" : `[${"=".repeat(filled).padEnd(options.barsize ?? 28)}] `;
-      return `${label} ${drawn}${describe(value, total, unit, performance.now() - started)}${extra ? `  ${extra}` : ""}`;
+      return `${label} ${drawn}${describe({ value, total, unit, before }, performance.now() - started)}${extra ? `  ${extra}` : ""}`;
     },
   });
   single.start(total ?? 1, 0, { extra: "" });
   return {
-    update: (done, extra) => single.update(done, extra === undefined ? {} : { extra }),
+    update(done, extra, earlier = before) {
+      before = earlier;
+      single.update(done, extra === undefined ? {} : { extra });
+    },
     increment: (by = 1) => single.increment(by),
     stop: () => single.stop(),
   };
@@ -34,22 +38,32 @@ function plainLines({ label, total, unit }: ProgressOptions): Progress {
   const started = performance.now();
   let printed = started;
   let value = 0;
+  let before = 0;
   let note = "";
   const print = (): void => {
     printed = performance.now();
-    const text = describe(value, total, unit, printed - started);
+    const text = describe({ value, total, unit, before }, printed - started);
     process.stderr.write(`${[label, text, note].filter(Boolean).join("  ")}\n`);
   };
-  const update = (done: number, extra?: string): void => {
+  const update = (done: number, extra?: string, earlier = before): void => {
     value = done;
+    before = earlier;
     note = extra ?? note;
     if (performance.now() - printed >= plainInterval) print();
   };
   return { update, increment: (by = 1) => update(value + by), stop: print };
 }
 
+interface Reached {
+  readonly value: number;
+  readonly total: number | undefined;
+  readonly unit: string;
+  /** Done earlier, and not part of the rate. */
+  readonly before?: number;
+}
+
 /** For example "12/40 steps, 3.1/s, 9 s left" or "91/514 MiB, 20/s, 21 s left". */
-export function describe(value: number, total: number | undefined, unit: string, elapsed: number): string {
+export function describe({ value, total, unit, before = 0 }: Reached, elapsed: number): string {
   const scale = unit === "bytes" ? mebibyte : 1;
   const name = unit === "bytes" ? "MiB" : unit;
   const parts: string[] = [];
@@ -57,7 +71,7 @@ export function describe(value: number, total: number | undefined, unit: string,
     const amounts = [value, total].filter((amount) => amount !== undefined);
     parts.push(`${amounts.map((amount) => compact(amount / scale)).join("/")} ${name}`.trim());
   }
-  const rate = elapsed > 0 ? value / (elapsed / 1000) : 0;
+  const rate = elapsed > 0 ? Math.max(0, value - before) / (elapsed / 1000) : 0;
   if (rate > 0) parts.push(`${compact(rate / scale)}/s`);
   const finished = total !== undefined && value >= total;
   if (rate > 0 && total !== undefined && !finished) parts.push(`${duration((total - value) / rate)} left`);

@@ -5,7 +5,7 @@ import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Ver
 import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
 import { RepliesReadAgain } from "./replies-read-again.ts";
 import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
-import type { Counts, OutcomeRow, Result } from "./results/result.ts";
+import type { Counts, Judging, OutcomeRow, Result, RunFacts } from "./results/result.ts";
 import { LabelTables } from "./results/tables.ts";
 import { readVersions } from "./versions.ts";
 
@@ -17,10 +17,15 @@ export interface ScoreOptions extends BootstrapOptions {
   /** Model and judge of the result; the judge is left out where it had no say. */
   readonly model: string;
   readonly judge?: string | undefined;
-  /** What the answers were generated with, if that is known. */
+  /** How the judge was asked, if that is known. */
+  readonly judging?: Judging | undefined;
+  /** What the answers were generated with, and how, if that is known. */
   readonly sampling?: SamplingOptions | undefined;
+  readonly run?: RunFacts | undefined;
   /** Scores what is answered and judged, whatever else is missing or unknown; the counts say what it covers. */
   readonly partial?: boolean | undefined;
+  /** Scores although questions or the judge failed; the counts say how many. Missing answers are refused all the same. */
+  readonly leaveOutFailures?: boolean | undefined;
   /** Scores answers that need a judge without one: what no rule reads counts as wrong. */
   readonly withoutJudge?: boolean | undefined;
   /** Gets the outcomes in the order of the items. */
@@ -42,7 +47,7 @@ const listed = 1000;
  * @throws LlavaError "data" if questions have no answer, answers no question, or verdicts are missing, unless `partial`
  */
 export async function score(options: ScoreOptions): Promise<Scored> {
-  const { benchmark, load, judge, sampling, model } = options;
+  const { benchmark, load, judge, judging = null, sampling, run = null, model } = options;
   const join = new Join(options);
   for await (const item of benchmark.load(load)) {
     const written = join.add(item);
@@ -75,9 +80,11 @@ export async function score(options: ScoreOptions): Promise<Scored> {
       failures: join.failures,
       missing: join.missing,
       unjudged: join.unjudged,
+      judging,
       replies: join.replies.finish(),
       prompts: join.prompts.digest(),
       sampling: sampling === undefined ? null : { ...sampling },
+      run,
       intervals: how,
       versions: await readVersions(),
       created: new Date().toISOString(),
@@ -176,7 +183,7 @@ class Join {
   /** Refuses what the scores would not cover. */
   check(): void {
     const { counts, unjudged, missing, failures } = this;
-    const { answers, benchmark, partial } = this.#options;
+    const { answers, benchmark, partial, leaveOutFailures } = this.#options;
     const given = answers.texts.size;
     counts.unknown = given - counts.answered;
     if (counts.items === 0) throw new LlavaError("data", `${this.#place()}: has no questions`);
@@ -193,7 +200,7 @@ class Join {
         },
       );
     }
-    const unanswered = counts.missing + counts.failed;
+    const unanswered = counts.missing + (leaveOutFailures ? 0 : counts.failed);
     if (unanswered > 0 && !partial)
       throw new LlavaError(
         "data",
@@ -201,7 +208,7 @@ class Join {
         { hint: "--partial scores the others and prints the coverage." },
       );
     const lacking = counts.judgeable - counts.judged;
-    if (unjudged.length > 0 && (!partial || counts.scored === 0))
+    if (unjudged.length > 0 && (!(partial || leaveOutFailures) || counts.scored === 0))
       throw new LlavaError(
         "data",
         `${lacking} of ${counts.answered} answers need a verdict of a judge and have none, the first is that to "${unjudged[0]}"`,

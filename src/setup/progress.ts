@@ -1,7 +1,10 @@
 /** Where a long task reports how far it is. The command line draws a bar; tests pass `silentProgress`. */
 export interface Progress {
-  /** `done` out of the total, in the unit of the task; `extra` is shown behind it. */
-  update(done: number, extra?: string): void;
+  /**
+   * `done` out of the total, in the unit of the task; `extra` is shown behind it. `earlier` of those were done before
+   * the task began, so that rate and remaining time leave them out.
+   */
+  update(done: number, extra?: string, earlier?: number): void;
   increment(by?: number): void;
   stop(): void;
 }

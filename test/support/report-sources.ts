@@ -85,6 +85,8 @@ function resultOf(benchmark: string, title: string, model: string, rows: readonl
     missing: [],
     unjudged: [],
     replies: null,
+    judging: null,
+    run: null,
     prompts: "0".repeat(64),
     sampling: { temperature: 0 },
     intervals: { resamples: 1000, seed: 0, drawn: 40, groups: 40 },

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { writeAtomically } from "../write-atomically.ts";
 
 export interface AnswerRow {
@@ -6,6 +5,8 @@ export interface AnswerRow {
   readonly prompt: string;
   readonly text: string;
   readonly model: string;
+  /** Unique, and the same whenever the answer is written again. */
+  readonly answerId: string;
 }
 
 /** LLaVA's answer file: a row each of question_id, prompt, text, answer_id, model_id, metadata. */
@@ -15,14 +16,14 @@ export const writeAnswers = (
 ): Promise<void> => writeAtomically(path, lines(rows));
 
 async function* lines(rows: Iterable<AnswerRow> | AsyncIterable<AnswerRow>): AsyncGenerator<string> {
-  for await (const { id, prompt, text, model } of rows) {
+  for await (const { id, prompt, text, model, answerId } of rows) {
     // Original ids are numbers wherever they look like one.
     const question = /^(0|[1-9]\d{0,14})$/.test(id) ? Number(id) : id;
     const row = {
       question_id: question,
       prompt,
       text,
-      answer_id: randomUUID(),
+      answer_id: answerId,
       model_id: model,
       metadata: {},
     };

@@ -50,6 +50,36 @@ const repliesSchema = z.strictObject({
 });
 export type Replies = z.infer<typeof repliesSchema>;
 
+/** How answers were generated. */
+const runSchema = z.strictObject({
+  /** What decides the answers besides the model's name, such as a digest of its weights. */
+  identity: z.string(),
+  /** The models that the answers themselves name. */
+  served: z.array(z.string()),
+  /** Number of first questions that were taken; null for all. */
+  limit: count.nullable(),
+  usage: z.strictObject({ promptTokens: count, imageTokens: count, completionTokens: count }),
+});
+export type RunFacts = z.infer<typeof runSchema>;
+
+/** How a judge was asked. */
+const judgingSchema = z.strictObject({
+  /** The model that was asked for; the result's judge is the one that the replies name. */
+  requested: z.string(),
+  sampling: z.record(z.string(), z.unknown()),
+  /** SHA-256 of its prompts, with a placeholder where an answer stands. */
+  prompts: z.string(),
+  /** The first of these prompts. */
+  example: z.string(),
+  /** Answers whose reply was read, by how often the judge was asked for it. */
+  read: z.array(count),
+  /** Those whose replies could not be read. */
+  unreadable: count,
+  /** Those without a reply. */
+  failed: count,
+});
+export type Judging = z.infer<typeof judgingSchema>;
+
 /** What one run of a benchmark gave, with all that made it: the JSON that commands write, compare and report. */
 export const resultSchema = z.strictObject({
   format: z.literal("llava-result-1"),
@@ -73,12 +103,16 @@ export const resultSchema = z.strictObject({
   missing: z.array(z.string()),
   /** The first 1,000 ids of answers that still need a judge. */
   unjudged: z.array(z.string()),
+  /** Null where no judge was asked, or its verdicts come from elsewhere. */
+  judging: judgingSchema.nullable().default(null),
   /** Null where verdicts come without the judge's words. */
   replies: repliesSchema.nullable().default(null),
   /** SHA-256 of the prompts of all questions of the split, in order; images go by the name of their file. */
   prompts: z.string(),
   /** What answers were generated with; null for predictions made elsewhere. */
   sampling: z.record(z.string(), z.unknown()).nullable(),
+  /** Null for predictions made elsewhere. */
+  run: runSchema.nullable().default(null),
   intervals: z.strictObject({
     resamples: count,
     seed: count,

@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly answerer: Answerer;
   /** Answers in it are not asked for again. */
   readonly store: Store;
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /** Stops the run; what is finished is kept. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each batch. */

@@ -1,0 +1,125 @@
+import type { Command } from "commander";
+import { LlavaError } from "../../errors.ts";
+import type { Judged } from "../../evaluation/index.ts";
+import type { SamplingOptions } from "../../protocol/index.ts";
+import type { CommandContext } from "../context.ts";
+import { collect, count, notNegative } from "../model-options.ts";
+import { askJudge, type JudgeTask } from "./ask-judge.ts";
+import { addEndpointOptions, type EndpointFlags, endpointAnswerer, retryOf } from "./endpoint-options.ts";
+import { Incomplete } from "./incomplete.ts";
+
+interface JudgeFlags extends EndpointFlags {
+  readonly predictions: readonly string[];
+  readonly data: string;
+  readonly output: string;
+  readonly split?: string;
+  readonly compat?: boolean;
+  readonly partial?: boolean;
+  readonly model?: string;
+  readonly judgeEndpoint?: string;
+  readonly judgeModel?: string;
+  readonly judgeMaxTokens?: number;
+  readonly judgeTemperature?: number;
+  readonly rounds: number;
+  readonly replay?: string;
+  readonly json?: boolean;
+}
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description("Have a judge model rate answers that no rule can read, and score them.")
+    .argument("<benchmark>", "name, as llava eval list prints it")
+    .requiredOption(
+      "-p, --predictions <file>",
+      "answers, in LLaVA's JSONL or the benchmark's format (repeatable)",
+      collect,
+    )
+    .requiredOption("-d, --data <folder>", "the dataset's original files")
+    .requiredOption("-o, --output <folder>", "where replies, verdicts and the result go")
+    .option("--judge-endpoint <url>", "an OpenAI-compatible endpoint")
+    .option("--judge-model <name>", "its name there (default: the judge of published scores)")
+    .option("--judge-max-tokens <n>", "longest reply, instead of the benchmark's own setting", count)
+    .option("--judge-temperature <t>", "instead of the benchmark's own setting", notNegative)
+    .option("--rounds <n>", "times that it is asked for a reply that can be read", count, 3)
+    .option("--replay <file>", "take the replies that an earlier run stored, and ask nothing")
+    .option("--split <name>", "the benchmark's first one if left out")
+    .option("--compat", "reproduce bugs of the original that published scores depend on")
+    .option("--model <name>", "the model, if the predictions do not name it")
+    .option("--partial", "judge and score what is answered, and print what that covers")
+    .option("--json", "print the result as JSON");
+  addEndpointOptions(command)
+    .addHelpText(
+      "after",
+      `
+Example:
+  llava eval judge llava-bench -p answers.jsonl --data llava-bench --judge-endpoint https://api.openai.com/v1 \\
+    --judge-model gpt-4o-2024-11-20 --output runs/7b`,
+    )
+    .action((name: string, flags: JudgeFlags) => run(name, flags, context));
+}
+
+async function run(name: string, flags: JudgeFlags, context: CommandContext): Promise<void> {
+  const { findBenchmark, readAnswers, requireSplit, runFiles } = await import("../../evaluation/index.ts");
+  const { withLock } = await import("../../setup/index.ts");
+  const { split, compat, data, json, output } = flags;
+  const benchmark = await findBenchmark(name);
+  requireSplit(benchmark, split);
+  const asked = await whoJudges(benchmark.judge?.model, flags);
+  const answers = await readAnswers(benchmark, ...flags.predictions);
+  const load = { data, split, compat };
+  const files = runFiles(output, benchmark, split);
+  const task: JudgeTask = {
+    ...asked,
+    benchmark,
+    load,
+    answers: answers.texts,
+    files,
+    rounds: flags.rounds,
+    sampling: samplingOf(flags),
+    retry: retryOf(flags),
+    price: flags.price,
+  };
+  const onWait = () => context.report("Another process writes there; waiting for it.");
+  const judged: Judged = await withLock(`${files.replies}.lock`, () => askJudge(task, context), {
+    onWait,
+    signal: context.signal(),
+  });
+  const { scoreToFile } = await import("../../evaluation/index.ts");
+  const { result } = await scoreToFile(files.result, {
+    benchmark,
+    load,
+    answers,
+    model: flags.model ?? answers.model ?? "unknown",
+    verdicts: judged,
+    judge: judged.judge,
+    judging: judged.judging,
+    partial: flags.partial,
+    leaveOutFailures: true,
+  });
+  const { showResult } = await import("./show-result.ts");
+  console.log(json ? JSON.stringify(result, null, 2) : showResult(result, benchmark.published));
+  context.report(`${files.result}: written`);
+  const incomplete = new Incomplete();
+  incomplete.addJudged(name, judged);
+  incomplete.check();
+}
+
+async function whoJudges(
+  usual: string | undefined,
+  flags: JudgeFlags,
+): Promise<Pick<JudgeTask, "judge" | "store">> {
+  const { judgeEndpoint, judgeModel, replay } = flags;
+  const { openReplay } = await import("../../evaluation/index.ts");
+  if (replay !== undefined) return await openReplay(replay, judgeModel);
+  const model = judgeModel ?? usual;
+  if (judgeEndpoint === undefined || model === undefined)
+    throw new LlavaError("usage", "there is no judge to ask", {
+      hint: "Give --judge-endpoint URL and --judge-model NAME, or --replay FILE.",
+    });
+  return { judge: await endpointAnswerer(judgeEndpoint, model, flags) };
+}
+
+const samplingOf = ({ judgeMaxTokens, judgeTemperature }: JudgeFlags): SamplingOptions => ({
+  ...(judgeMaxTokens !== undefined && { maxTokens: judgeMaxTokens }),
+  ...(judgeTemperature !== undefined && { temperature: judgeTemperature }),
+});
