@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { LlavaError } from "../errors.ts";
-import { type JsonSpan, jsonObjects } from "../json-objects.ts";
+import { type JsonSpan, jsonObjects } from "../formats/index.ts";
 import { type LlavaRow, parseRow } from "./rows.ts";
 
 /** A row of a file, or why it is none. */

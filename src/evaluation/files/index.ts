@@ -1,13 +1,14 @@
+export { type ParquetRow, readParquet } from "../../formats/index.ts";
 export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
 export { check } from "./check.ts";
 export { imageDataUrl } from "./data-url.ts";
+export { embeddedImage } from "./embedded-image.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export { readJsonDocument } from "./json-document.ts";
 export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
 export { jsonBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
 export { findFile, imageFolder, locateFile } from "./locate.ts";
-export { embeddedImage, type ParquetRow, readParquet } from "./parquet.ts";
 export { readTable, type TableRow } from "./table.ts";
 export { readVqaQuestions, type VqaQuestion } from "./vqa-questions.ts";
 export { type Cell, readWorkbook, writeWorkbook } from "./workbook.ts";

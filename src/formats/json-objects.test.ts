@@ -1,4 +1,4 @@
-// Objects of a file, however it is cut into pieces: npm test -- src/json-objects.test.ts
+// Objects of a file, however it is cut into pieces: npm test -- src/formats
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

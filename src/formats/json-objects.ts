@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { LlavaError } from "./errors.ts";
+import { LlavaError } from "../errors.ts";
 
 /** The text of one object in a file. */
 export interface JsonSpan {

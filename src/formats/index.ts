@@ -1,0 +1,3 @@
+export { type JsonSpan, jsonObjects } from "./json-objects.ts";
+export { countParquetRows, type ParquetRow, type ReadParquetOptions, readParquet } from "./parquet.ts";
+export { type ReadTarOptions, readTar, type TarMember } from "./tar.ts";

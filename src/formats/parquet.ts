@@ -1,0 +1,65 @@
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { LlavaError } from "../errors.ts";
+
+export interface ParquetRow {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Counted from 1. */
+  readonly row: number;
+}
+
+export interface ReadParquetOptions {
+  /** Only these; all without it. */
+  readonly columns?: readonly string[];
+  /** Rows at the begin that are passed over; row groups among them are not read. */
+  readonly skip?: number;
+}
+
+// Snappy is hyparquet's own.
+const compressors = {
+  GZIP: (bytes: Uint8Array) => gunzipSync(bytes),
+  BROTLI: (bytes: Uint8Array) => brotliDecompressSync(bytes),
+  ZSTD: (bytes: Uint8Array) => zstdDecompressSync(bytes),
+};
+
+/** The rows of a parquet file, a row group at a time in memory. @throws LlavaError "data" naming the file */
+export async function* readParquet(
+  path: string,
+  { columns, skip = 0 }: ReadParquetOptions = {},
+): AsyncGenerator<ParquetRow> {
+  let row = 0;
+  try {
+    const file = await asyncBufferFromFile(path);
+    const metadata = await parquetMetadataAsync(file);
+    const shared = { file, metadata, compressors, utf8: false, ...(columns && { columns: [...columns] }) };
+    for (const group of metadata.row_groups) {
+      const rowEnd = row + Number(group.num_rows);
+      if (rowEnd > skip) {
+        const rowStart = Math.max(row, skip);
+        row = rowStart;
+        for (const values of await parquetReadObjects({ ...shared, rowStart, rowEnd }))
+          yield { values, row: ++row };
+      }
+      row = rowEnd;
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** Rows in a parquet file, by its footer. @throws LlavaError "data" */
+export async function countParquetRows(path: string): Promise<number> {
+  try {
+    return Number((await parquetMetadataAsync(await asyncBufferFromFile(path))).num_rows);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): LlavaError {
+  if (cause instanceof LlavaError) return cause;
+  return new LlavaError("data", `${path}: cannot be read as parquet: ${(cause as Error).message}`, {
+    hint: "The file is damaged or not complete; fetch it again.",
+    cause,
+  });
+}
