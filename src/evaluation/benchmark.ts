@@ -50,6 +50,8 @@ export interface LoadOptions {
   readonly split?: string | undefined;
   /** Reproduces a bug of the original that published scores depend on. */
   readonly compat?: boolean | undefined;
+  /** Ids that have an answer, where answers are scored: metrics of a whole corpus go by them. */
+  readonly answered?: Pick<ReadonlySet<string>, "has"> | undefined;
 }
 
 /** The judge's reading of one answer: numbers by name, such as { score: 0.7 } or { reference: 8, model: 7 }. */

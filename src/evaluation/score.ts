@@ -49,7 +49,7 @@ const listed = 1000;
 export async function score(options: ScoreOptions): Promise<Scored> {
   const { benchmark, load, judge, judging = null, sampling, run = null, model } = options;
   const join = new Join(options);
-  for await (const item of benchmark.load(load)) {
+  for await (const item of benchmark.load({ ...load, answered: options.answers.texts })) {
     const written = join.add(item);
     if (written) await written;
     if (join.counts.items % 10_000 === 0) options.onProgress?.(join.counts.items);

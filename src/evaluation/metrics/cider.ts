@@ -18,45 +18,61 @@ export const plainCider: CiderOptions = { lengthSigma: undefined, clip: false };
  * Vedantam et al. 2015, "CIDEr: Consensus-based Image Description Evaluation", sections 4 and 6.
  */
 export function cider(captions: readonly ScoredCaption[], options: CiderOptions = {}): CorpusScore {
-  const { lengthSigma, clip } = { lengthSigma: 6, clip: true, ...options };
-  const weigh = weigher(captions);
-  const perItem = captions.map(({ prediction, references }) => {
-    const predicted = weigh(prediction);
-    const similarities = references.map((reference) => {
-      const penalty =
-        lengthSigma === undefined
-          ? 1
-          : Math.exp(-(bigramDifference(prediction, reference) ** 2) / (2 * lengthSigma ** 2));
-      const wanted = weigh(reference);
-      return penalty * mean(predicted.map((vector, index) => cosine(vector, wanted[index]!, clip)));
-    });
-    return 10 * mean(similarities);
-  });
+  const frequencies = new DocumentFrequencies(captions.map(({ references }) => references));
+  const perItem = captions.map((caption) => ciderOf(caption, frequencies, options));
   return { score: mean(perItem), perItem };
+}
+
+/** The part of one caption, in a corpus of these frequencies. */
+export function ciderOf(
+  { prediction, references }: ScoredCaption,
+  frequencies: DocumentFrequencies,
+  options: CiderOptions = {},
+): number {
+  const { lengthSigma, clip } = { lengthSigma: 6, clip: true, ...options };
+  const predicted = frequencies.weigh(prediction);
+  const similarities = references.map((reference) => {
+    const penalty =
+      lengthSigma === undefined
+        ? 1
+        : Math.exp(-(bigramDifference(prediction, reference) ** 2) / (2 * lengthSigma ** 2));
+    const wanted = frequencies.weigh(reference);
+    return penalty * mean(predicted.map((vector, index) => cosine(vector, wanted[index]!, clip)));
+  });
+  return 10 * mean(similarities);
 }
 
 const longestNGram = 4;
 
 type WeightedNGrams = ReadonlyMap<string, number>;
 
-/** Turns tokens into one tf-idf vector per n-gram length; frequencies come from the references of all images. */
-function weigher(captions: readonly ScoredCaption[]): (tokens: readonly string[]) => WeightedNGrams[] {
-  const documents = new Map<string, number>();
-  for (const { references } of captions) {
-    const seen = new Set(
-      references.flatMap((tokens) =>
-        countNGrams(tokens, longestNGram).flatMap((counts) => [...counts.keys()]),
-      ),
-    );
-    for (const key of seen) documents.set(key, (documents.get(key) ?? 0) + 1);
+/** In how many images' references each n-gram stands. */
+export class DocumentFrequencies {
+  readonly #documents = new Map<string, number>();
+  #images = 0;
+
+  /** The tokens of each image's references. */
+  constructor(corpus: Iterable<ScoredCaption["references"]>) {
+    for (const references of corpus) {
+      this.#images++;
+      const seen = new Set(
+        references.flatMap((tokens) =>
+          countNGrams(tokens, longestNGram).flatMap((counts) => [...counts.keys()]),
+        ),
+      );
+      for (const key of seen) this.#documents.set(key, (this.#documents.get(key) ?? 0) + 1);
+    }
   }
-  return (tokens) =>
-    countNGrams(tokens, longestNGram).map((counts) => {
+
+  /** One tf-idf vector for each n-gram length. */
+  weigh(tokens: readonly string[]): WeightedNGrams[] {
+    return countNGrams(tokens, longestNGram).map((counts) => {
       const weights = new Map<string, number>();
       for (const [key, count] of counts)
-        weights.set(key, count * Math.log(captions.length / (documents.get(key) ?? 1)));
+        weights.set(key, count * Math.log(this.#images / (this.#documents.get(key) ?? 1)));
       return weights;
     });
+  }
 }
 
 function cosine(predicted: WeightedNGrams, wanted: WeightedNGrams, clip: boolean): number {

@@ -1,5 +1,5 @@
-export { bleu } from "./bleu.ts";
+export { type BleuCounts, bleu, bleuCounts, bleuOf } from "./bleu.ts";
 export { captionTokens } from "./caption-tokens.ts";
-export { type CiderOptions, cider, plainCider } from "./cider.ts";
-export { rougeL } from "./rouge-l.ts";
+export { type CiderOptions, cider, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
+export { rougeL, rougeLOf } from "./rouge-l.ts";
 export type { CorpusScore, ScoredCaption } from "./scored-caption.ts";

@@ -6,14 +6,17 @@ import { type CorpusScore, mean, type ScoredCaption } from "./scored-caption.ts"
  * Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries", section 3.
  */
 export function rougeL(captions: readonly ScoredCaption[]): CorpusScore {
-  const perItem = captions.map(({ prediction, references }) => {
-    const common = references.map((reference) => commonSubsequenceLength(prediction, reference));
-    const precision = Math.max(...common.map((length) => ratio(length, prediction.length)));
-    const recall = Math.max(...common.map((length, index) => ratio(length, references[index]!.length)));
-    if (precision === 0 || recall === 0) return 0;
-    return ((1 + beta ** 2) * precision * recall) / (recall + beta ** 2 * precision);
-  });
+  const perItem = captions.map(rougeLOf);
   return { score: mean(perItem), perItem };
+}
+
+/** The part of one caption. */
+export function rougeLOf({ prediction, references }: ScoredCaption): number {
+  const common = references.map((reference) => commonSubsequenceLength(prediction, reference));
+  const precision = Math.max(...common.map((length) => ratio(length, prediction.length)));
+  const recall = Math.max(...common.map((length, index) => ratio(length, references[index]!.length)));
+  if (precision === 0 || recall === 0) return 0;
+  return ((1 + beta ** 2) * precision * recall) / (recall + beta ** 2 * precision);
 }
 
 const beta = 1.2;

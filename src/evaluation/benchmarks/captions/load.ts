@@ -1,0 +1,159 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import { check, imageFolder, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
+import { captionTokens, DocumentFrequencies, type ScoredCaption } from "../../metrics/index.ts";
+
+/** An image and what people wrote about it; undefined for splits that keep it back. */
+export interface CaptionedImage {
+  readonly id: string;
+  readonly image: string;
+  readonly captions?: readonly string[] | undefined;
+}
+
+export interface CaptionItem extends BenchmarkItem, CaptionedImage {
+  /** What CIDEr weighs words by: shared by all items. */
+  readonly corpus: CaptionCorpus;
+}
+
+export type CaptionReader = (place: {
+  readonly data: string;
+  readonly split: string;
+}) => Promise<CaptionedImage[]>;
+
+/** References of the images that are scored, counted when the first is. */
+export class CaptionCorpus {
+  readonly #images: readonly CaptionedImage[];
+  #frequencies: DocumentFrequencies | undefined;
+
+  constructor(images: readonly CaptionedImage[]) {
+    this.#images = images;
+  }
+
+  get frequencies(): DocumentFrequencies {
+    this.#frequencies ??= new DocumentFrequencies(tokenized(this.#images));
+    return this.#frequencies;
+  }
+}
+
+function* tokenized(images: readonly CaptionedImage[]): Generator<ScoredCaption["references"]> {
+  for (const { captions = [] } of images) yield captions.map(captionTokens);
+}
+
+export async function* loadCaptions(
+  { data, split, answered }: LoadOptions & { split: string },
+  read: CaptionReader,
+): AsyncGenerator<CaptionItem> {
+  const images = await read({ data, split });
+  // Like the original, counts only images that have an answer, where answers are known and some fit.
+  const scored = answered === undefined ? images : images.filter(({ id }) => answered.has(id));
+  const corpus = new CaptionCorpus(scored.length === 0 ? images : scored);
+  for (const image of images) yield { ...image, corpus };
+}
+
+const number = z.union([z.number(), z.string()]).transform(String);
+const cocoSchema = z.object({
+  images: z.array(z.object({ id: number, file_name: z.string() })),
+  annotations: z.array(z.object({ image_id: number, caption: z.string() })).optional(),
+});
+
+/** COCO's own annotations: captions_val2014.json, captions_val2017.json, image_info_test2014.json. */
+export const readCoco: CaptionReader = async ({ data, split }) => {
+  const name = split.startsWith("test") ? `image_info_${split}.json` : `captions_${split}.json`;
+  const path = locateFile(
+    data,
+    ["", "annotations/", "coco/annotations/", "coco_caption/"].map((folder) => `${folder}${name}`),
+  );
+  const { images, annotations } = check(cocoSchema, await readJsonDocument(path), path);
+  const folder = imageFolder(data, [split, `coco/${split}`, "images"]);
+  const captions = new Map<string, string[]>();
+  for (const { image_id, caption } of annotations ?? []) append(captions, image_id, caption);
+  return images.map(({ id, file_name }) => ({
+    id,
+    image: join(folder, file_name),
+    captions: annotations === undefined ? undefined : captions.get(id),
+  }));
+};
+
+const karpathySchema = z.object({
+  images: z.array(
+    z.object({
+      filename: z.string(),
+      filepath: z.string().optional(),
+      split: z.string(),
+      cocoid: z.number().optional(),
+      sentences: z.array(z.object({ raw: z.string() })),
+    }),
+  ),
+});
+
+/** Karpathy's splits of COCO, Flickr30k and Flickr8k: dataset_coco.json. COCO's ids are numbers, others file names. */
+export const readKarpathy =
+  (dataset: string, folders: readonly string[]): CaptionReader =>
+  async ({ data, split }) => {
+    const name = `dataset_${dataset}.json`;
+    const path = locateFile(data, [name, `${dataset}/${name}`, `karpathy/${name}`]);
+    const { images } = check(karpathySchema, await readJsonDocument(path), path);
+    const wanted = split.replace("karpathy-", "");
+    return images
+      .filter((image) => image.split === wanted)
+      .map(({ cocoid, filename, filepath, sentences }) => ({
+        id: String(cocoid ?? filename),
+        image: join(
+          imageFolder(data, filepath === undefined ? folders : [filepath, `coco/${filepath}`]),
+          filename,
+        ),
+        captions: sentences.map(({ raw }) => raw),
+      }));
+  };
+
+const textCapsSchema = z.object({
+  data: z.array(
+    z.object({
+      image_id: z.string(),
+      reference_strs: z.array(z.string()).optional(),
+      caption_str: z.string().optional(),
+    }),
+  ),
+});
+
+/** TextCaps_0.1_val.json has a row for each caption, which may hold all five. */
+export const readTextCaps: CaptionReader = async ({ data, split }) => {
+  const name = `TextCaps_0.1_${split}.json`;
+  const path = locateFile(data, [name, `textcaps/${name}`]);
+  const { data: rows } = check(textCapsSchema, await readJsonDocument(path), path);
+  const folder = imageFolder(
+    data,
+    ["", "textcaps/"].map((place) => `${place}${split === "test" ? "test" : "train"}_images`),
+  );
+  const captions = new Map<string, string[]>();
+  const images = new Map<string, CaptionedImage>();
+  for (const { image_id: id, reference_strs, caption_str } of rows) {
+    if (reference_strs !== undefined) captions.set(id, reference_strs);
+    else if (caption_str !== undefined) append(captions, id, caption_str);
+    images.set(id, { id, image: join(folder, `${id}.jpg`) });
+  }
+  return [...images.values()].map((image) => ({ ...image, captions: captions.get(image.id) }));
+};
+
+/** Flickr8k.token.txt: "name.jpg#0", a tab and a caption, a line each; and a list of names for each split. */
+export const readFlickr8k: CaptionReader = async ({ data, split }) => {
+  const inside = (name: string): string[] =>
+    ["", "text/", "Flickr8k_text/"].map((folder) => `${folder}${name}`);
+  const captions = new Map<string, string[]>();
+  for await (const { text } of readLines(locateFile(data, inside("Flickr8k.token.txt")))) {
+    const [, name, caption] = /^(.*)#\d+\t(.*)$/.exec(text) ?? [];
+    if (name !== undefined && caption !== undefined) append(captions, name, caption);
+  }
+  const list = locateFile(data, inside(`Flickr_8k.${split}Images.txt`));
+  const names = (await readFile(list, "utf8")).split(/\s+/).filter((name) => name !== "");
+  const folder = imageFolder(data, ["images", "Flicker8k_Dataset", "Flickr8k_Dataset"]);
+  return names.map((id) => ({ id, image: join(folder, id), captions: captions.get(id) }));
+};
+
+function append(captions: Map<string, string[]>, id: string, caption: string): void {
+  const known = captions.get(id);
+  if (known === undefined) captions.set(id, [caption]);
+  else known.push(caption);
+}
