@@ -27,6 +27,7 @@ export class AnswerStore implements Store {
   readonly #answers = new Map<string, StoredAnswer>();
   readonly #failures = new Map<string, StoredFailure>();
   #length = 0;
+  readonly #closing = new AbortController();
   #syncing: Promise<void> | undefined;
   #syncError: unknown;
   #isDirty = false;
@@ -87,6 +88,7 @@ export class AnswerStore implements Store {
 
   /** Waits until everything is on the disk. */
   async close(): Promise<void> {
+    this.#closing.abort();
     try {
       while (this.#syncing) await this.#syncing;
       if (this.#syncError) throw unusable(this.path, "written", this.#syncError);
@@ -100,7 +102,7 @@ export class AnswerStore implements Store {
   }
 
   async #sync(): Promise<void> {
-    await sleep(syncInterval);
+    await sleep(syncInterval, undefined, { signal: this.#closing.signal }).catch(() => {});
     this.#isDirty = false;
     try {
       await promisify(fsync)(this.#descriptor);
