@@ -9,6 +9,8 @@ export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readL
 export { jsonBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
 export { findFile, imageFolder, locateFile } from "./locate.ts";
+export { readPickle } from "./pickle.ts";
 export { readTable, type TableRow } from "./table.ts";
+export { videoFiles } from "./videos.ts";
 export { readVqaQuestions, type VqaQuestion } from "./vqa-questions.ts";
 export { type Cell, readWorkbook, writeWorkbook } from "./workbook.ts";
