@@ -35,7 +35,7 @@ export class Incomplete {
     const [first, ...others] = this.#problems;
     if (first !== undefined)
       throw new LlavaError("data", `${first}${others.length > 0 ? `; and ${others.length} more such` : ""}`, {
-        hint: "The scores leave these out and say so; the same command asks them again.",
+        hint: "The scores leave these out and say so. The same command asks again what failed; --rounds, a judge that said nothing readable.",
       });
     if (this.#error) throw this.#error;
   }

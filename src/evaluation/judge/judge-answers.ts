@@ -75,6 +75,7 @@ export async function judgeAnswers(options: JudgeOptions): Promise<Judged> {
   const { items, prompts } = await itemsToJudge(options, protocol);
   const rows = new Map<string, JudgedRow>();
   const readInRound: number[] = [];
+  const named = new Map<string, number>();
   let open = items;
   for (let round = 0; round < rounds && open.length > 0; round++) {
     const questions = open.map((item): Question => {
@@ -91,9 +92,10 @@ export async function judgeAnswers(options: JudgeOptions): Promise<Judged> {
     for (const { id, error } of failures) rows.set(id, { judge: judge.id, ...rows.get(id), id, error });
     const answered = open.filter(({ id }) => answers.has(id));
     open = answered.filter((item) => {
-      const { text: reply, served = judge.id } = answers.get(item.id)!;
+      const { text: reply, served } = answers.get(item.id)!;
       const verdict = protocol.parse(reply, item);
-      rows.set(item.id, { id: item.id, ...(verdict && { verdict }), reply, judge: served });
+      rows.set(item.id, { id: item.id, ...(verdict && { verdict }), reply, judge: served ?? judge.id });
+      if (verdict && served !== undefined) named.set(served, (named.get(served) ?? 0) + 1);
       return verdict === undefined;
     });
     readInRound.push(answered.length - open.length);
@@ -103,7 +105,7 @@ export async function judgeAnswers(options: JudgeOptions): Promise<Judged> {
     rows: inOrder,
     byId: new Map(inOrder.flatMap(({ id, verdict }) => (verdict ? [[id, verdict]] : []))),
     replies: new Map(inOrder.flatMap(({ id, reply }) => (reply === undefined ? [] : [[id, reply]]))),
-    judge: onlyJudge(inOrder) ?? judge.id,
+    judge: onlyJudge(named) ?? judge.id,
     judging: {
       requested: judge.id,
       sampling: { ...sampling },
@@ -130,16 +132,13 @@ async function itemsToJudge(
   return { items, prompts };
 }
 
-/** @throws LlavaError "data" for replies of several models, which no score should mix */
-function onlyJudge(rows: readonly JudgedRow[]): string | undefined {
-  const counts = new Map<string, number>();
-  for (const { judge, reply } of rows)
-    if (reply !== undefined) counts.set(judge, (counts.get(judge) ?? 0) + 1);
-  if (counts.size > 1) {
-    const found = [...counts].map(([name, count]) => `${name} (${count})`).join(", ");
+/** @throws LlavaError "data" for verdicts of several models, which no score should mix */
+function onlyJudge(verdicts: ReadonlyMap<string, number>): string | undefined {
+  if (verdicts.size > 1) {
+    const found = [...verdicts].map(([name, count]) => `${name} (${count})`).join(", ");
     throw new LlavaError("data", `the replies come from several judges: ${found}`, {
       hint: "Ask for a model by its dated name, with another output folder.",
     });
   }
-  return [...counts.keys()][0];
+  return [...verdicts.keys()][0];
 }

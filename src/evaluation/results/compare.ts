@@ -110,11 +110,16 @@ function requireComparable(one: Result, two: Result, force: boolean): string[] {
     two.judge,
     "Judges differ in strictness: judge both sets of answers by the same one.",
   );
-  if (!force) refuse("prompts", one.prompts, two.prompts, "--force compares them all the same.");
+  const forced = "--force compares them all the same.";
+  if (!force) refuse("prompts", one.prompts, two.prompts, forced);
+  const [first, second] = [one.judging, two.judging];
+  if (!force && first && second) refuse("prompts of the judge", first.prompts, second.prompts, forced);
   const warnings = [];
   if (one.prompts !== two.prompts) warnings.push("the prompts differ");
   if (one.sampling && two.sampling && JSON.stringify(one.sampling) !== JSON.stringify(two.sampling))
     warnings.push("the generation settings differ");
+  if (first && second && JSON.stringify(first.sampling) !== JSON.stringify(second.sampling))
+    warnings.push("the judge's settings differ");
   return warnings;
 }
 
