@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { LlavaError } from "../../../errors.ts";
+import {
+  type Answer,
+  type Benchmark,
+  type BenchmarkItem,
+  benchmark,
+  type LoadOptions,
+} from "../../benchmark.ts";
+import { check, findFile, locateFile, readJsonDocument, readTable, videoFiles } from "../../files/index.ts";
+import { accuracyByLabel, letteredOptions, letterSuffix, letters, question } from "../../parsing/index.ts";
+import { chosenLetter } from "../mmmu/choice.ts";
+import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
+
+interface ChoiceItem extends BenchmarkItem {
+  readonly question: string;
+  readonly options: readonly string[];
+  readonly video: string;
+  /** Letter of the right option. */
+  readonly answer: string;
+}
+
+/** NExT-QA's own columns, or those of IG-VLM's tables, where the answer is the option's text. */
+const ownSchema = z.object({ video: z.string(), qid: z.string(), type: z.string(), answer: z.string() });
+const tableSchema = z
+  .object({
+    video_name: z.string(),
+    question_id: z.string(),
+    question_type: z.string(),
+    answer: z.string(),
+    answer_number: z.string().optional(),
+  })
+  .transform((row) => ({
+    video: row.video_name,
+    id: row.question_id,
+    type: row.question_type,
+    answer: row.answer_number ?? row.answer,
+  }));
+const textSchema = z.object({ question: z.string() });
+
+async function* load(set: ChoiceSet, options: LoadOptions): AsyncGenerator<ChoiceItem> {
+  const { data, split = Object.keys(set.files)[0]! } = options;
+  const path = locateFile(data, set.files[split] ?? []);
+  const videoOf = videoFiles(data, set.videos);
+  const folderOf = await videoFolders(data);
+  for await (const { values, line } of readTable(path)) {
+    const where = `${path}:${line}`;
+    const own = ownSchema.safeParse(values);
+    const row = own.success
+      ? { ...own.data, id: `${own.data.video}_${own.data.qid}` }
+      : check(tableSchema, values, where);
+    const offered = set.options.map((column) =>
+      check(z.string(), values[column], `${where}: ${column}`).trim(),
+    );
+    yield {
+      id: row.id,
+      labels: set.labels(row.type),
+      question: check(textSchema, values, where).question.trim(),
+      options: offered,
+      video: videoOf(folderOf.get(row.video) ?? row.video),
+      answer: rightLetter(row.answer, offered, where),
+    };
+  }
+}
+
+/** By the option's number, or by its text. */
+function rightLetter(answer: string, offered: readonly string[], where: string): string {
+  const place =
+    /^\d$/.test(answer) && !offered.includes(answer) ? Number(answer) : offered.indexOf(answer.trim());
+  const letter = place < offered.length ? letters[place] : undefined;
+  if (letter !== undefined) return letter;
+  throw new LlavaError("data", `${where}: "${answer}" is none of the options`, {
+    hint: "Check that this is the dataset's original file.",
+  });
+}
+
+/** NExT-QA keeps its videos in folders that this file names. */
+async function videoFolders(data: string): Promise<ReadonlyMap<string, string>> {
+  const path = findFile(data, ["map_vid_vidorID.json", "dataset/nextqa/map_vid_vidorID.json"]);
+  if (path === undefined) return new Map();
+  return new Map(Object.entries(check(z.record(z.string(), z.string()), await readJsonDocument(path), path)));
+}
+
+const predictionsSchema = z.record(z.string(), z.object({ prediction: z.int().nonnegative() }));
+
+/** NExT-QA's results: {"<video>_<qid>": {prediction, answer}} with options by number. */
+async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (!path.endsWith(".json")) return undefined;
+  const { success, data } = predictionsSchema.safeParse(await readJsonDocument(path));
+  return success ? chosen(data) : undefined;
+}
+
+async function* chosen(rows: z.infer<typeof predictionsSchema>): AsyncGenerator<Answer> {
+  for (const [id, { prediction }] of Object.entries(rows)) yield { id, text: letters[prediction] ?? "" };
+}
+
+const variant = (set: ChoiceSet): Benchmark =>
+  benchmark<ChoiceItem>({
+    name: set.name,
+    title: set.title,
+    source: set.source,
+    files: Object.values(set.files).map((names) => `${names[0]}; ${set.videos[0]}/`),
+    splits: Object.keys(set.files),
+    headline: "accuracy",
+    published: [],
+    load: (options) => load(set, options),
+    prompt: (item) =>
+      question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+    sampling: { maxTokens: 16, temperature: 0 },
+    outcome({ id, labels = {}, options, answer: truth, video }, answer) {
+      const offered = Object.fromEntries(options.map((option, index) => [letters[index]!, option]));
+      const parsed = chosenLetter(answer, offered, true);
+      return { id, labels, parsed, truth, group: video, credit: parsed === truth ? 1 : 0 };
+    },
+    aggregate: (outcomes) => accuracyByLabel(outcomes),
+    readPredictions,
+  });
+
+export default choiceSets.map(variant);

@@ -1,0 +1,4 @@
+import choice from "./choice.ts";
+import open from "./open.ts";
+
+export default [...open, ...choice];
