@@ -8,8 +8,9 @@ import { aten, fromTyped, noGrad, scope, type Tensor } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";
 import { evaluate, periodically } from "./callbacks/evaluation.ts";
 import { type GuardState, Guards } from "./callbacks/guards.ts";
-import { RunLog, stepLog } from "./callbacks/log.ts";
+import { type LogEntry, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
+import { EventFile } from "./callbacks/tensorboard.ts";
 import { latestCheckpoint, type RunState } from "./checkpoint.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
@@ -34,7 +35,7 @@ export interface RunResult {
   readonly result: string | undefined;
 }
 
-/** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, checkpoints/ and the result. */
+/** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, TensorBoard events, checkpoints/ and the result. */
 export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<RunResult> {
   const { report, progress, signal } = options;
   const { output } = recipe;
@@ -69,7 +70,11 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
   });
 
   writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
-  const log = new RunLog(join(output, "log.jsonl"), saved?.step ?? 0);
+  const sinks = [
+    new RunLog(join(output, "log.jsonl"), saved?.step ?? 0),
+    await EventFile.create(output, saved?.step ?? 0),
+  ];
+  const log = { write: (entry: LogEntry) => sinks.forEach((sink) => void sink.write(entry)) };
   report(
     `${count(trainable)} weights to train, ${recipe.batchSize} rows a step, ` +
       `${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
@@ -96,10 +101,10 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     maxGradientNorm: recipe.maxGradientNorm,
     callbacks: [
       guards,
-      stepLog(log, learningRate),
+      stepLog(log, learningRates(recipe)),
       ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
       checkpoints(folder, capture, recipe.checkpoint),
-      progressBar(progress),
+      progressBar(progress, learningRate),
       ...(options.callbacks ?? []),
     ],
     ...(signal && { signal }),
@@ -167,6 +172,14 @@ function evaluateMismatched({ objective, heldOut }: Stage): number {
     for (const { images } of exchanged) images?.dispose();
   }
 }
+
+/** Those that the recipe names, under its names. */
+const learningRates = ({ optimizer }: Recipe): Record<string, number> =>
+  Object.fromEntries(
+    (["learningRate", "projectorLearningRate", "visionTowerLearningRate"] as const).flatMap((name) =>
+      optimizer[name] === undefined ? [] : [[name, optimizer[name]]],
+    ),
+  );
 
 const count = (parameters: ReadonlyMap<string, Tensor>): number =>
   [...parameters.values()].reduce((sum, { elements }) => sum + elements, 0);

@@ -6,8 +6,13 @@ import type { Callback } from "../trainer.ts";
 /** A line of the log: what a step did, or an evaluation's result. */
 export type LogEntry = Readonly<Record<string, number>> & { readonly step: number };
 
+/** Where entries go. */
+export interface LogSink {
+  write(entry: LogEntry): void;
+}
+
 /** The run's JSON lines. */
-export class RunLog {
+export class RunLog implements LogSink {
   readonly #path: string;
 
   /** Lines of steps behind `step`, left by a run that went on after its last checkpoint, are dropped. */
@@ -33,18 +38,25 @@ function stepOf(line: string): number {
   }
 }
 
-/** Writes every step: loss, rate, gradient norm, tokens per second, resident memory in MiB. */
-export const stepLog = (log: RunLog, learningRate: number): Callback => ({
+/** Resident memory of this process and its peak, MiB. */
+export const memory = () => ({
+  mebibytes: process.memoryUsage.rss() / 2 ** 20,
+  peakMebibytes: process.resourceUsage().maxRSS / 2 ** 10,
+});
+
+/** Writes every step: loss, learning rates by their names in the recipe, gradient norm, speed, memory. */
+export const stepLog = (log: LogSink, peakRates: Readonly<Record<string, number>>): Callback => ({
   afterStep: (_, { step, loss, rateFactor, gradientNorm, units, tokens, seconds, skipped }) =>
     log.write({
       step,
       loss,
-      learningRate: learningRate * rateFactor,
+      ...Object.fromEntries(Object.entries(peakRates).map(([name, rate]) => [name, rate * rateFactor])),
       gradientNorm,
       units,
+      tokens,
       tokensPerSecond: tokens / seconds,
       seconds,
       ...(skipped && { skipped: 1 }),
-      mebibytes: process.memoryUsage.rss() / 2 ** 20,
+      ...memory(),
     }),
 });
