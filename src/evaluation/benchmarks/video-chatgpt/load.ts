@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { LlavaError } from "../../../errors.ts";
+import type { LoadOptions } from "../../benchmark.ts";
+import { check, locateFile, readJsonDocument, readTable, videoFiles } from "../../files/index.ts";
+import { type Dimension, isDimension, paraphraseOf, type VideoChatGptItem } from "./item.ts";
+import { VideoCounter } from "./video-counter.ts";
+
+/** Names of the files that hold a dimension's questions: the original list, and the table that IG-VLM distributes. */
+const files: Readonly<Record<Dimension, readonly [string, string]>> = {
+  correctness: ["generic_qa.json", "Generic_QA.csv"],
+  detail: ["generic_qa.json", "Generic_QA.csv"],
+  context: ["generic_qa.json", "Generic_QA.csv"],
+  temporal: ["temporal_qa.json", "Temporal_QA.csv"],
+  consistency: ["consistency_qa.json", "Consistency_QA1.csv"],
+};
+
+const folders = ["", "text_generation_benchmark/", "data/text_generation_benchmark/"];
+const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+
+export async function* loadVideoChatGpt(options: LoadOptions): AsyncGenerator<VideoChatGptItem> {
+  const { data, split = "correctness", compat = false } = options;
+  if (!isDimension(split)) throw new LlavaError("usage", `Video-ChatGPT has no split "${split}"`);
+  const videoOf = videoFiles(data, ["Test_Videos", "videos"]);
+  const path = locateFile(data, files[split].flatMap(inside));
+  const isTable = path.endsWith(".csv");
+  for await (const row of isTable ? tableRows(data, path) : listRows(path)) {
+    const { id, question, answer, other } = row;
+    const shared = { dimension: split, video: videoOf(row.video), answer, compat };
+    const paraphrase = other === undefined ? undefined : { id: paraphraseOf(id), question: other };
+    yield { id, question, ...shared, ...(paraphrase && { paraphrase }) };
+    if (paraphrase) yield { ...paraphrase, ...shared, isParaphrase: true };
+  }
+}
+
+interface Row {
+  readonly id: string;
+  readonly video: string;
+  readonly question: string;
+  readonly answer: string;
+  readonly other?: string | undefined;
+}
+
+const listSchema = z.array(
+  z.union([
+    z.object({ video_name: z.string(), Q: z.string(), A: z.string() }),
+    z
+      .object({ video_name: z.string(), Q1: z.string(), Q2: z.string(), A: z.string() })
+      .transform(({ Q1, ...row }) => ({ ...row, Q: Q1 })),
+  ]),
+);
+
+async function* listRows(path: string): AsyncGenerator<Row> {
+  const counter = new VideoCounter();
+  for (const row of check(listSchema, await readJsonDocument(path), path)) {
+    const other = "Q2" in row ? row.Q2 : undefined;
+    yield { id: counter.id(row.video_name), video: row.video_name, question: row.Q, answer: row.A, other };
+  }
+}
+
+const rowSchema = z.object({
+  video_name: z.string(),
+  question: z.string(),
+  question_id: z.string(),
+  answer: z.string(),
+});
+
+async function* tableRows(data: string, path: string): AsyncGenerator<Row> {
+  const others = path.endsWith("QA1.csv")
+    ? await paraphrases(locateFile(data, inside("Consistency_QA2.csv")))
+    : undefined;
+  for await (const { values, line } of readTable(path)) {
+    const { question_id, video_name, question, answer } = check(rowSchema, values, `${path}:${line}`);
+    const other = others?.get(question_id);
+    if (others && other === undefined)
+      throw new LlavaError("data", `${path}:${line}: question ${question_id} has no paraphrase`, {
+        hint: "Consistency_QA1.csv and Consistency_QA2.csv belong together.",
+      });
+    yield { id: question_id, video: video_name, question, answer, other };
+  }
+}
+
+async function paraphrases(path: string): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for await (const { values, line } of readTable(path)) {
+    const { question_id, question } = check(rowSchema, values, `${path}:${line}`);
+    found.set(question_id, question);
+  }
+  return found;
+}
