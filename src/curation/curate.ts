@@ -4,7 +4,7 @@ import { type QuestionType, questionTypes } from "./questions/question.ts";
 import { askShort } from "./questions/short.ts";
 import { type AskedQuestion, askAffirmation, askPresence, balanceYesNo } from "./questions/yes-no.ts";
 import { randomFor } from "./random.ts";
-import { type ConversationRow, rowsOf, shortAnswerPrompt } from "./rows.ts";
+import { type ConversationRow, type RowOptions, rowsOf, shortAnswerPrompt } from "./rows.ts";
 import { type CaptionedPhoto, type Inventory, inventoryOf, readScene } from "./scene.ts";
 
 /** One line of a question file for `llava eval`. */
@@ -63,10 +63,11 @@ export function curate(photos: Iterable<CaptionedPhoto>, read: Reader, options: 
 export function* trainingRows(
   { photos, questions }: Curation,
   read: Reader,
-  seed: number,
+  options: RowOptions,
 ): Generator<ConversationRow> {
   const byPhoto = groupByPhoto(questions, photos.length);
-  for (const [index, photo] of photos.entries()) yield* rowsOf(readScene(photo, read), byPhoto[index]!, seed);
+  for (const [index, photo] of photos.entries())
+    yield* rowsOf(readScene(photo, read), byPhoto[index]!, options);
 }
 
 /** Held-out questions, with the response-format prompt. */

@@ -1,3 +1,4 @@
+import { byAgreement } from "./agreement.ts";
 import { asSentence } from "./grammar.ts";
 import type { AskedQuestion } from "./questions/yes-no.ts";
 import { pick, randomFor, shuffled } from "./random.ts";
@@ -39,31 +40,45 @@ const shortTurn = ({ text, answer }: AskedQuestion): Turn => [text + shortAnswer
 const sentenceTurn = ({ text, sentence }: AskedQuestion): Turn => [text, sentence];
 
 /** Questions in one conversation at most: more make rows long without using the image better. */
-const turnsPerRow = 8;
+const turnsPerRow = 4;
+/** Photos of all that get, beside captions and short answers, a row of each other kind. */
+const share = { description: 0.2, sentences: 0.2, mixed: 0.2 };
 
-/** The rows of one photo: captions, a description, and conversations of short answers, of sentences and of both. */
-export function rowsOf(scene: Scene, questions: readonly AskedQuestion[], seed: number): ConversationRow[] {
+export interface RowOptions {
+  readonly seed: number;
+  /** Short-answer questions in the rows of a photo, at most; all when left out. */
+  readonly questionsPerPhoto?: number | undefined;
+}
+
+/**
+ * The rows of one photo: its two captions that agree most with the others, after a brief instruction; short answers; and
+ * of some photos a description, answers in sentences, and a conversation of all kinds.
+ */
+export function rowsOf(
+  scene: Scene,
+  questions: readonly AskedQuestion[],
+  { seed, questionsPerPhoto }: RowOptions,
+): ConversationRow[] {
   const random = randomFor(seed, `rows ${scene.image}`);
-  const captions = shuffled(goodCaptions(scene), random);
+  const captions = byAgreement(shuffled(goodCaptions(scene), random));
   const asked = shuffled(questions, random);
-  const short = asked.map(shortTurn);
-  const long = shuffled(asked, random).map(sentenceTurn);
+  const short = asked.slice(0, questionsPerPhoto).map(shortTurn);
   const caption = (index: number): Turn => [
     pick(briefInstructions, random),
     captions[index % captions.length]!,
   ];
-  const description = describe(scene, captions);
   const conversations: Turn[][] = [[[briefInstructions[0]!, captions[0]!]], [caption(1)]];
-  if (description !== undefined) conversations.push([[pick(detailedInstructions, random), description]]);
   for (let start = 0; start < short.length; start += turnsPerRow)
-    conversations.push(short.slice(start, start + turnsPerRow));
-  if (long.length > 0) conversations.push(long.slice(0, 4));
+    conversations.push(promptedOnce(short.slice(start, start + turnsPerRow)));
+  const description = random() < share.description ? describe(scene, captions) : undefined;
+  if (description !== undefined) conversations.push([[pick(detailedInstructions, random), description]]);
+  if (random() < share.sentences && asked.length > 0)
+    conversations.push(shuffled(asked, random).slice(0, 3).map(sentenceTurn));
   // Each question once, so that no turn gives away another.
-  if (asked.length > 4) {
+  if (random() < share.mixed && asked.length > 3) {
     const mixed = shuffled(asked, random);
-    const [brief, others] = [mixed.slice(0, 3), mixed.slice(3, 6)];
-    const turns = [...brief.map(shortTurn), ...others.map(sentenceTurn)];
-    conversations.push(shuffled([caption(2), ...turns], random));
+    const long = shuffled([caption(2), ...mixed.slice(2, 4).map(sentenceTurn)], random);
+    conversations.push([...long, ...promptedOnce(mixed.slice(0, 2).map(shortTurn))]);
   }
   const name = scene.image.replace(/\.\w+$/, "");
   return conversations.map((turns, row) => ({
@@ -75,6 +90,13 @@ export function rowsOf(scene: Scene, questions: readonly AskedQuestion[], seed: 
     ]),
   }));
 }
+
+/** The response-format prompt holds from its turn on, as in LLaVA-1.5's mixture. */
+const promptedOnce = (turns: readonly Turn[]): Turn[] =>
+  turns.map(([question, answer], turn) => [
+    turn === 0 ? question : question.replace(shortAnswerPrompt, ""),
+    answer,
+  ]);
 
 /** As sentences, without fragments where there are better ones. */
 function goodCaptions({ captions }: Scene): string[] {

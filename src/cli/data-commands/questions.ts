@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
 import { readDataFile } from "../../json.ts";
 import type { CommandContext } from "../context.ts";
+import { count } from "../model-options.ts";
 import { seedOption } from "./seed.ts";
 
 interface Options {
@@ -13,6 +14,7 @@ interface Options {
   evaluation?: string;
   only?: string;
   types?: string;
+  perPhoto?: number;
   seed: number;
 }
 
@@ -29,6 +31,11 @@ export function configure(data: Command, { progress, report }: CommandContext): 
     .option("--evaluation <file>", "write questions with their answers, a line each (.jsonl)")
     .option("--only <file>", "take the images that this file lists, a name a line")
     .option("--types <list>", "kinds of questions, with commas between them; all when left out")
+    .option(
+      "--per-photo <count>",
+      "short-answer questions in the training rows of a photo, at most; all when left out",
+      count,
+    )
     .addOption(seedOption())
     .addHelpText(
       "after",
@@ -36,7 +43,7 @@ export function configure(data: Command, { progress, report }: CommandContext): 
 Example:
   llava data questions --captions Flickr8k.token.txt --only Flickr_8k.trainImages.txt --out train.json`,
     )
-    .action(async ({ captions, images, out, evaluation, only, types, seed }: Options) => {
+    .action(async ({ captions, images, out, evaluation, only, types, perPhoto, seed }: Options) => {
       if (out === undefined && evaluation === undefined)
         throw new LlavaError("usage", "nothing to write", { hint: "Give --out, --evaluation or both." });
       const curation = await import("../../curation/index.ts");
@@ -63,7 +70,8 @@ Example:
       for (const [category, count] of countBy(curated.questions.map(({ category: name }) => name)))
         report(`${category}: ${count} questions`);
       if (out !== undefined) {
-        const written = await curation.writeRows(out, curation.trainingRows(curated, read, seed));
+        const rows = curation.trainingRows(curated, read, { seed, questionsPerPhoto: perPhoto });
+        const written = await curation.writeRows(out, rows);
         report(`${out}: ${written} rows of ${photos.length} photos`);
       }
       if (evaluation !== undefined) {

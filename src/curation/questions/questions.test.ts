@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { byAgreement } from "../agreement.ts";
 import { balanceAnswers } from "../balance.ts";
 import { curate, evaluationQuestions, trainingRows } from "../curate.ts";
 import { englishReader, type Reader } from "../language.ts";
@@ -156,13 +157,13 @@ describe("curation", () => {
 
   test("gives the same rows for the same seed, others for another", () => {
     const rows = (seed: number) =>
-      JSON.stringify([...trainingRows(curate(photos, read, { seed }), read, seed)]);
+      JSON.stringify([...trainingRows(curate(photos, read, { seed }), read, { seed })]);
     assert.equal(rows(3), rows(3));
     assert.notEqual(rows(3), rows(4));
   });
 
-  test("rows alternate, begin with the image, and ask for short answers exactly where they are short", () => {
-    const rows = [...trainingRows(curate(photos, read, { seed: 1 }), read, 1)];
+  test("rows alternate, begin with the image, and ask for short answers before the first that is short", () => {
+    const rows = [...trainingRows(curate(photos, read, { seed: 1 }), read, { seed: 1 })];
     let short = 0;
     for (const { conversations } of rows) {
       assert.ok(conversations[0]!.value.startsWith("<image>\n"));
@@ -173,7 +174,7 @@ describe("curation", () => {
       for (const [i, { from, value }] of conversations.entries()) {
         assert.equal(from, i % 2 === 0 ? "human" : "gpt");
         if (i % 2 === 0) continue;
-        const wantsShort = asked[(i - 1) / 2]!.endsWith(shortAnswerPrompt);
+        const wantsShort = asked.slice(0, (i + 1) / 2).some((text) => text.endsWith(shortAnswerPrompt));
         if (wantsShort) short++;
         assert.ok(
           wantsShort
@@ -183,6 +184,31 @@ describe("curation", () => {
       }
     }
     assert.ok(short > 20);
+  });
+
+  test("captions that agree with the others come first", () => {
+    const captions = [
+      "A dog is wearing a very strange hat.",
+      "A brown dog runs on grass.",
+      "A brown dog runs.",
+    ];
+    assert.deepEqual(byAgreement(captions).at(-1), captions[0]);
+    assert.deepEqual(byAgreement(["One."]), ["One."]);
+  });
+
+  test("a photo gets no more short questions than wanted", () => {
+    const curated = curate(photos, read, { seed: 1 });
+    for (const most of [1, 3]) {
+      const rows = [...trainingRows(curated, read, { seed: 1, questionsPerPhoto: most })];
+      const prompted = Map.groupBy(
+        rows.filter(({ conversations }) => conversations[0]!.value.endsWith(shortAnswerPrompt)),
+        ({ image }) => image,
+      );
+      const counts = [...prompted.values()].map((of) =>
+        of.reduce((sum, { conversations }) => sum + conversations.length / 2, 0),
+      );
+      assert.equal(Math.max(...counts), most);
+    }
   });
 
   test("held-out questions have an id each and the kinds that were asked for", () => {
