@@ -1,6 +1,7 @@
 export { type ParquetRow, readParquet } from "../../formats/index.ts";
 export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
 export { check } from "./check.ts";
+export { type CocoImage, readCocoCaptions, readCocoObjects, readCocoResults } from "./coco.ts";
 export { imageDataUrl } from "./data-url.ts";
 export { embeddedImage } from "./embedded-image.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";

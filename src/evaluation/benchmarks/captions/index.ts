@@ -1,6 +1,5 @@
-import { z } from "zod";
-import { type Answer, type Benchmark, benchmark, type Metric, type Outcome } from "../../benchmark.ts";
-import { jsonBytes, readJsonDocument } from "../../files/index.ts";
+import { type Benchmark, benchmark, type Metric, type Outcome } from "../../benchmark.ts";
+import { jsonBytes, readCocoResults } from "../../files/index.ts";
 import {
   type BleuCounts,
   bleuCounts,
@@ -70,21 +69,6 @@ function countsOf({ values = {} }: Outcome): BleuCounts {
   };
 }
 
-const resultSchema = z.array(
-  z.object({ image_id: z.union([z.string(), z.number()]).transform(String), caption: z.string() }),
-);
-
-/** Results as COCO's evaluation takes them: a list of image_id and caption. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = resultSchema.safeParse(await readJsonDocument(path));
-  return fit.success ? answersOf(fit.data) : undefined;
-}
-
-async function* answersOf(rows: z.output<typeof resultSchema>): AsyncGenerator<Answer> {
-  for (const { image_id: id, caption: text } of rows) yield { id, text };
-}
-
 interface CaptionSet extends Pick<Benchmark, "name" | "title" | "source" | "files" | "splits"> {
   readonly read: CaptionReader;
 }
@@ -99,7 +83,7 @@ const captionBenchmark = ({ read, ...about }: CaptionSet): Benchmark =>
     sampling: { maxTokens: 64, temperature: 0 },
     outcome,
     aggregate,
-    readPredictions,
+    readPredictions: readCocoResults,
     submission: {
       file: "captions.json",
       async write(items, answers) {

@@ -2,7 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
+import {
+  check,
+  imageFolder,
+  locateFile,
+  readCocoCaptions,
+  readJsonDocument,
+  readLines,
+} from "../../files/index.ts";
 import { captionTokens, DocumentFrequencies, type ScoredCaption } from "../../metrics/index.ts";
 
 /** An image and what people wrote about it; undefined for splits that keep it back. */
@@ -52,12 +59,6 @@ export async function* loadCaptions(
   for (const image of images) yield { ...image, corpus };
 }
 
-const number = z.union([z.number(), z.string()]).transform(String);
-const cocoSchema = z.object({
-  images: z.array(z.object({ id: number, file_name: z.string() })),
-  annotations: z.array(z.object({ image_id: number, caption: z.string() })).optional(),
-});
-
 /** COCO's own annotations: captions_val2014.json, captions_val2017.json, image_info_test2014.json. */
 export const readCoco: CaptionReader = async ({ data, split }) => {
   const name = split.startsWith("test") ? `image_info_${split}.json` : `captions_${split}.json`;
@@ -65,15 +66,9 @@ export const readCoco: CaptionReader = async ({ data, split }) => {
     data,
     ["", "annotations/", "coco/annotations/", "coco_caption/"].map((folder) => `${folder}${name}`),
   );
-  const { images, annotations } = check(cocoSchema, await readJsonDocument(path), path);
   const folder = imageFolder(data, [split, `coco/${split}`, "images"]);
-  const captions = new Map<string, string[]>();
-  for (const { image_id, caption } of annotations ?? []) append(captions, image_id, caption);
-  return images.map(({ id, file_name }) => ({
-    id,
-    image: join(folder, file_name),
-    captions: annotations === undefined ? undefined : captions.get(id),
-  }));
+  const images = await readCocoCaptions(path);
+  return images.map(({ id, file, captions }) => ({ id, image: join(folder, file), captions }));
 };
 
 const karpathySchema = z.object({
