@@ -17,4 +17,5 @@ export {
 export * from "./runner/index.ts";
 export { type Scored, type ScoreOptions, score } from "./score.ts";
 export * from "./study/index.ts";
+export { requireSubmission, writeSubmission } from "./submission.ts";
 export { writeAtomically } from "./write-atomically.ts";

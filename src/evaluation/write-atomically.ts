@@ -28,8 +28,9 @@ export class AtomicFile implements AsyncDisposable {
   }
 
   /** Returns a promise only when the gathered text is written. */
-  write(text: string): Promise<void> | undefined {
-    this.#pending += text;
+  write(piece: string | Uint8Array): Promise<void> | undefined {
+    if (typeof piece !== "string") return this.#writeBytes(piece);
+    this.#pending += piece;
     return this.#pending.length > batch ? this.#flush() : undefined;
   }
 
@@ -50,6 +51,11 @@ export class AtomicFile implements AsyncDisposable {
     await rm(this.#temporary, { force: true });
   }
 
+  async #writeBytes(bytes: Uint8Array): Promise<void> {
+    await this.#flush();
+    await writing(this.path, () => this.#file.writeFile(bytes));
+  }
+
   #flush(): Promise<void> {
     const text = this.#pending;
     this.#pending = "";
@@ -60,7 +66,7 @@ export class AtomicFile implements AsyncDisposable {
 /** Writes pieces one after another. */
 export async function writeAtomically(
   path: string,
-  pieces: Iterable<string> | AsyncIterable<string>,
+  pieces: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
 ): Promise<void> {
   await using file = await AtomicFile.create(path);
   for await (const piece of pieces) await file.write(piece);

@@ -7,9 +7,19 @@ import * as report from "../eval/report.ts";
 import * as run from "../eval/run.ts";
 import * as score from "../eval/score.ts";
 import * as study from "../eval/study.ts";
+import * as submit from "../eval/submit.ts";
 
 /** In the order in which the help lists them; each loads what it needs when it runs. */
-const verbs: Readonly<Record<string, CommandModule>> = { list, run, score, judge, compare, report, study };
+const verbs: Readonly<Record<string, CommandModule>> = {
+  list,
+  run,
+  score,
+  judge,
+  submit,
+  compare,
+  report,
+  study,
+};
 
 export function configure(command: Command, context: CommandContext): void {
   command

@@ -4,6 +4,6 @@ import { LlavaError } from "../../errors.ts";
 export function known<Truth>(truth: Truth | undefined, id: string): Truth {
   if (truth !== undefined) return truth;
   throw new LlavaError("data", `question "${id}" has no right answer in the data folder`, {
-    hint: "Scores of this split come from the benchmark's server: write a submission, or choose another split.",
+    hint: "Scores of this split come from the benchmark's server: llava eval submit writes its file; or choose another split.",
   });
 }
