@@ -47,6 +47,7 @@ export function encodeRow(row: LlavaRow, encoding: RowEncoding): EncodedRow {
   if (prompt.labels.every((label) => label === ignoreLabel))
     throw rowError(
       row,
+      "untrained",
       "nothing in it is trained: no answer has a token",
       "Give it an answer, or take it out.",
     );
@@ -61,11 +62,11 @@ export function encodeRow(row: LlavaRow, encoding: RowEncoding): EncodedRow {
 export function messagesOfRow(row: LlavaRow): Message[] {
   const { conversations } = row;
   const turns = conversations[0]?.from === "human" ? conversations : conversations.slice(1);
-  if (turns.length < 2) throw rowError(row, "it has no question with an answer", turnHint);
+  if (turns.length < 2) throw rowError(row, "turns", "it has no question with an answer", turnHint);
   const messages = turns.map(({ from, value }, i): Message => {
     const expected = i % 2 === 0 ? "human" : "gpt";
     if (from !== expected)
-      throw rowError(row, `turn ${i + 1} is from "${from}", expected "${expected}"`, turnHint);
+      throw rowError(row, "turns", `turn ${i + 1} is from "${from}", expected "${expected}"`, turnHint);
     return from === "human"
       ? { role: "user", content: partsOf(value) }
       : { role: "assistant", content: value };
@@ -75,6 +76,7 @@ export function messagesOfRow(row: LlavaRow): Message[] {
   if (placeholders === images) return messages;
   throw rowError(
     row,
+    "placeholders",
     `${placeholders} ${placeholder} in its text, but ${images} image${images === 1 ? "" : "s"}`,
     `Write ${placeholder} once for each image, in a human turn.`,
   );
@@ -88,6 +90,7 @@ function requireNoMark(row: LlavaRow, format: PromptFormat): void {
     if (mark === undefined) continue;
     throw rowError(
       row,
+      "marks",
       `the answer in turn ${index + 1} holds "${mark}", which marks turns in the template ${format.name}`,
       "Take it out of the answer, or give --data.turnMarks keep to train it as ordinary text.",
     );

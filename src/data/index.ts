@@ -1,3 +1,5 @@
+export { type CheckOptions, type CheckReport, checkData, type SourceReport } from "./check-data.ts";
+export { datasetRows } from "./dataset-rows.ts";
 export { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 export { flickrRows } from "./flickr8k.ts";
 export { ImageGroups } from "./image-groups.ts";
@@ -6,5 +8,13 @@ export { type OpenRowsOptions, openRows } from "./open-rows.ts";
 export { mixSeed, permutation, randomNumbers } from "./random.ts";
 export { type FoundRow, foundRows, RowFile, readRows } from "./row-file.ts";
 export { filterTable, imagesOfTable, type RowTable, rowTable } from "./row-table.ts";
-export { imagesOfRow, type LlavaRow, lengthOfRow, rowError } from "./rows.ts";
+export {
+  imagesOfRow,
+  type LlavaRow,
+  lengthOfRow,
+  RowError,
+  type RowProblem,
+  rowError,
+  rowProblems,
+} from "./rows.ts";
 export { type DrawnItem, EpochSampler, type SamplerState } from "./sampler.ts";

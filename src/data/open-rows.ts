@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { adaptRow } from "./dataset-rows.ts";
 import { messagesOfRow } from "./encode-row.ts";
-import { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
+import { type Dataset, isShard, readDatasets } from "./mixture.ts";
 import { mixSeed } from "./random.ts";
 import { type FoundRow, foundRows, RowFile } from "./row-file.ts";
 import { filterTable, type RowTable } from "./row-table.ts";
@@ -19,12 +20,6 @@ export interface OpenRowsOptions {
   /** Called after each row that was looked at. */
   readonly onRow?: () => void;
 }
-
-/** What LLaVA-1.5's mixture asks for where answers are short (arXiv 2310.03744, section 3.2). */
-const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
-  short: "\nAnswer the question using a single word or phrase.",
-  letter: "\nAnswer with the option's letter from the given choices directly.",
-};
 
 /**
  * The rows that a name stands for (see `readDatasets`), each looked at once: that it is a row, that its turns are in order
@@ -63,7 +58,7 @@ async function openDataset(dataset: Dataset, options: OpenRowsOptions): Promise<
     }
   return {
     length: file.length,
-    at: (index) => adapted(file.at(index), dataset),
+    at: (index) => adaptRow(file.at(index), dataset),
     imagesOf: (index) => images[index]!,
     lengthOf: (index) => lengths[index]!,
   };
@@ -77,12 +72,12 @@ function usable(
 ): LlavaRow | undefined {
   try {
     if ("error" in found) throw found.error;
-    const row = adapted(found.row, dataset);
+    const row = adaptRow(found.row, dataset);
     messagesOfRow(row);
     for (const image of imagesOfRow(row)) {
       const missing = isThere(image);
       if (missing !== undefined)
-        throw rowError(row, `${missing} does not exist`, "Check the folder of images.");
+        throw rowError(row, "missing", `${missing} does not exist`, "Check the folder of images.");
     }
     return row;
   } catch (error) {
@@ -103,24 +98,6 @@ function existing(folder: string): (image: string) => string | undefined {
     }
     return isThere ? undefined : resolve(folder, image);
   };
-}
-
-/** A row as its dataset in the mixture wants it. */
-export function adapted(row: LlavaRow, { images, responseFormat }: Dataset): LlavaRow {
-  let { image, conversations } = row;
-  if (images !== undefined && image !== undefined)
-    image = typeof image === "string" ? resolve(images, image) : image.map((name) => resolve(images, name));
-  if (responseFormat !== undefined) conversations = asking(conversations, formatPrompts[responseFormat]);
-  return { ...row, ...(image !== undefined && { image }), conversations };
-}
-
-function asking(turns: LlavaRow["conversations"], prompt: string): LlavaRow["conversations"] {
-  const first = turns.findIndex(({ from }) => from === "human");
-  return turns.map((turn, index) =>
-    index !== first || turn.value.includes(prompt.trim())
-      ? turn
-      : { ...turn, value: turn.value.trimEnd() + prompt },
-  );
 }
 
 function concatenated(tables: readonly RowTable[]): RowTable {

@@ -1,10 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { LlavaError } from "../errors.ts";
 import { type JsonSpan, jsonObjects } from "../formats/index.ts";
-import { type LlavaRow, parseRow } from "./rows.ts";
+import { type LlavaRow, parseRow, RowError } from "./rows.ts";
 
 /** A row of a file, or why it is none. */
-export type FoundRow = { readonly row: LlavaRow; readonly span: JsonSpan } | { readonly error: LlavaError };
+export type FoundRow = { readonly row: LlavaRow; readonly span: JsonSpan } | { readonly error: RowError };
 
 /** All rows of a JSON array or of JSON lines, in order, a bad one as an error. */
 export async function* foundRows(path: string): AsyncGenerator<readonly FoundRow[]> {
@@ -13,7 +12,7 @@ export async function* foundRows(path: string): AsyncGenerator<readonly FoundRow
       try {
         return { row: parseSpan(span, originOf(path, span.place)), span };
       } catch (error) {
-        if (error instanceof LlavaError) return { error };
+        if (error instanceof RowError) return { error };
         throw error;
       }
     });
@@ -29,7 +28,7 @@ function parseSpan({ bytes }: Pick<JsonSpan, "bytes">, origin: string): LlavaRow
     value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     const problem = cause instanceof TypeError ? "not UTF-8" : `not valid JSON: ${(cause as Error).message}`;
-    throw new LlavaError("data", `${origin}: ${problem}`, {
+    throw new RowError("form", `${origin}: ${problem}`, {
       hint: "The file is a JSON array of rows, or has one row a line.",
       cause,
     });

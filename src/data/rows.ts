@@ -29,7 +29,7 @@ export const rowHint = 'A row is {"id", "image", "conversations": [{"from": "hum
 
 /**
  * Checks one value of a file. A row without an id is named by its origin.
- * @throws LlavaError "data" beginning with `origin`
+ * @throws RowError "form" beginning with `origin`
  */
 export function parseRow(value: unknown, origin: string): LlavaRow {
   const parsed = rowSchema.safeParse(value);
@@ -39,13 +39,42 @@ export function parseRow(value: unknown, origin: string): LlavaRow {
   }
   const id = (value as { id?: unknown } | null)?.id;
   const named = id === undefined ? "" : ` (id ${String(id)})`;
-  throw new LlavaError("data", `${origin}${named}: ${describeIssues(parsed.error)}`, { hint: rowHint });
+  throw new RowError("form", `${origin}${named}: ${describeIssues(parsed.error)}`, { hint: rowHint });
+}
+
+/** What may be wrong with a row, by name. */
+export const rowProblems = {
+  form: "not a row",
+  turns: "turns out of order",
+  placeholders: "placeholders and images do not match",
+  missing: "image missing",
+  broken: "image cannot be decoded",
+  marks: "answer holds a turn mark",
+  untrained: "nothing trained",
+  long: "too long",
+} as const;
+
+export type RowProblem = keyof typeof rowProblems;
+
+/** Why a row cannot be used. */
+export class RowError extends LlavaError {
+  readonly problem: RowProblem;
+
+  constructor(problem: RowProblem, message: string, options: { hint: string; cause?: unknown }) {
+    super("data", message, options);
+    this.problem = problem;
+  }
 }
 
 /** An error about a row, which is named by its place and its id. */
-export function rowError({ id, origin }: LlavaRow, message: string, hint: string): LlavaError {
+export function rowError(
+  { id, origin }: LlavaRow,
+  problem: RowProblem,
+  message: string,
+  hint: string,
+): RowError {
   const place = origin === undefined || origin === id ? `row ${id}` : `${origin} (id ${id})`;
-  return new LlavaError("data", `${place}: ${message}`, { hint });
+  return new RowError(problem, `${place}: ${message}`, { hint });
 }
 
 /** The names of a row's images, in order. */

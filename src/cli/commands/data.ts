@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
+import { configure as check } from "../data-commands/check.ts";
 import { configure as filter } from "../data-commands/filter.ts";
+import { configure as inspect } from "../data-commands/inspect.ts";
 import { configure as questions } from "../data-commands/questions.ts";
 
 /** One file of ../data-commands a subcommand; what it needs is imported when it runs. */
-const subcommands = [questions, filter];
+const subcommands = [check, inspect, questions, filter];
 
 export function configure(command: Command, context: CommandContext): void {
   command

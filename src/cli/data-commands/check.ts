@@ -1,0 +1,162 @@
+import { availableParallelism } from "node:os";
+import { type Command, Option } from "commander";
+import type { CheckReport, RowProblem, SourceReport } from "../../data/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { CommandContext } from "../context.ts";
+import { table } from "../eval/table.ts";
+import { count } from "../model-options.ts";
+import { printable } from "../printable.ts";
+import { addEncodingOptions, type EncodingFlags, openEncoding } from "./encoding.ts";
+
+interface Options extends EncodingFlags {
+  images?: string;
+  maxTokens: number;
+  onProblem: "count" | "fail";
+  plot?: string;
+  show: number;
+  json?: boolean;
+}
+
+export function configure(data: Command, context: CommandContext): void {
+  const command = data
+    .command("check")
+    .description("Look at every row, decode every image, count every token, as training would.")
+    .argument(
+      "<data...>",
+      "rows (.json, .jsonl), shards (.tar, .parquet), several in {braces}, or a mixture (.yaml)",
+    )
+    .option("--images <folder>", "folder of the images; without it they are not looked at");
+  addEncodingOptions(command)
+    .option("--max-tokens <n>", "longest row that training takes", count, 2048)
+    .addOption(
+      new Option("--on-problem <policy>", "what to do about a row that cannot be used")
+        .choices(["count", "fail"])
+        .default("count"),
+    )
+    .option("--plot <file>", "draw the distribution of row lengths in tokens (.svg or .png)")
+    .option("--show <n>", "problems to print", count, 20)
+    .option("--json", "print as JSON, with all problems")
+    .addHelpText(
+      "after",
+      `
+Example:
+  llava data check train.json --images images --tokenizer vicuna-7b-v1.5 --template v1 --plot lengths.svg
+
+The exit status is 1 if any row cannot be used.`,
+    )
+    .action((names: string[], options: Options) => run(names, options, context));
+}
+
+async function run(names: readonly string[], options: Options, context: CommandContext): Promise<void> {
+  const { checkData, readDatasets, rowProblems } = await import("../../data/index.ts");
+  const signal = context.signal();
+  const datasets = (await Promise.all(names.map(readDatasets))).flat();
+  using encoding = await openEncoding(options, context);
+  const bar = context.progress({ label: "checking", unit: "rows" });
+  const problems: { source: string; problem: string; message: string }[] = [];
+  const report = await checkData(datasets, {
+    ...(options.images !== undefined && { images: options.images }),
+    ...(encoding && { encoding }),
+    maxTokens: options.maxTokens,
+    concurrency: availableParallelism(),
+    onProblem(error, source) {
+      if (options.onProblem === "fail") throw error;
+      const problem = "problem" in error ? String(error.problem) : "damaged";
+      problems.push({ source, problem, message: error.message });
+    },
+    onRow: () => bar.increment(),
+    signal,
+  }).finally(() => bar.stop());
+  if (options.plot !== undefined) await drawLengths(options.plot, report, options.maxTokens);
+  const sources = report.sources.map(summary);
+  if (options.json)
+    console.log(JSON.stringify({ sources, damagedFiles: report.damagedFiles, problems }, null, 2));
+  else {
+    console.log(shownTable(sources));
+    for (const [problem, rows] of countByProblem(report))
+      console.log(`${rows} rows: ${rowProblems[problem]}`);
+    for (const { message } of problems.slice(0, options.show)) console.log(printable(message));
+    if (problems.length > options.show)
+      console.log(`… and ${problems.length - options.show} more; --json has all`);
+  }
+  if (problems.length > 0)
+    throw new LlavaError("data", `${problems.length} problems in ${names.join(", ")}`, {
+      hint: "Training stops at such rows, or leaves them out with --data.onBadRow skip.",
+    });
+}
+
+function countByProblem({ sources }: CheckReport): Map<RowProblem, number> {
+  const counts = new Map<RowProblem, number>();
+  for (const { problems } of sources)
+    for (const [problem, rows] of Object.entries(problems) as [RowProblem, number][])
+      counts.set(problem, (counts.get(problem) ?? 0) + rows);
+  return counts;
+}
+
+/** One source in numbers; those about tokens are null where no tokenizer was given. */
+function summary({ lengths, supervisedTokens, imageTokens, ...counts }: SourceReport) {
+  const sorted = Uint32Array.from(lengths).sort();
+  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!;
+  const tokens =
+    sorted.length === 0
+      ? null
+      : {
+          total: sorted.reduce((sum, length) => sum + length, 0),
+          supervised: supervisedTokens,
+          image: imageTokens,
+          shortest: sorted[0]!,
+          median: at(0.5),
+          longest: sorted.at(-1)!,
+        };
+  return { ...counts, tokens };
+}
+
+function shownTable(sources: readonly ReturnType<typeof summary>[]): string {
+  const head = [
+    "source",
+    "rows",
+    "usable",
+    "text",
+    "images",
+    "missing",
+    "broken",
+    "tokens",
+    "trained",
+    "median",
+    "longest",
+  ];
+  const rows = sources.map(({ source, tokens, ...counts }) => [
+    source,
+    ...[
+      counts.rows,
+      counts.usable,
+      counts.textOnly,
+      counts.images,
+      counts.missingImages,
+      counts.brokenImages,
+    ],
+    ...(tokens ? [tokens.total, tokens.supervised, tokens.median, tokens.longest] : ["", "", "", ""]),
+  ]);
+  return table(
+    head,
+    rows.map((row) => row.map(String)),
+  );
+}
+
+async function drawLengths(path: string, { sources }: CheckReport, maxTokens: number): Promise<void> {
+  const lengths = sources.flatMap((source) => source.lengths);
+  if (lengths.length === 0)
+    throw new LlavaError("usage", "--plot: no row was turned into tokens", {
+      hint: "Give --model, or --tokenizer and --template.",
+    });
+  const { histogram, saveChart } = await import("../../charts/index.ts");
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  const marks = longest > maxTokens / 2 ? [{ value: maxTokens, label: "longest taken" }] : [];
+  const chart = histogram(lengths, {
+    title: "Length of rows, tokens of images included",
+    x: { label: "tokens" },
+    y: { label: "rows" },
+    marks,
+  });
+  await saveChart(path, chart);
+}

@@ -1,0 +1,227 @@
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { LlavaError } from "../errors.ts";
+import { ignoreLabel } from "../processing/conversation/index.ts";
+import { decodeImage } from "../processing/image/index.ts";
+import { datasetRows } from "./dataset-rows.ts";
+import { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
+import type { Dataset } from "./mixture.ts";
+import { imagesOfRow, type LlavaRow, RowError, type RowProblem, rowError } from "./rows.ts";
+
+export interface CheckOptions {
+  /** Folder that image names are relative to, where a dataset has none of its own; images are not looked at without it. */
+  readonly images?: string;
+  /** How rows become ids; they are not counted without it. */
+  readonly encoding?: RowEncoding;
+  /** Longest row, tokens with those of its images. */
+  readonly maxTokens: number;
+  /** Images that are decoded at a time. */
+  readonly concurrency: number;
+  /** Told of every row that cannot be used, and of a shard that is damaged; may throw to end the check. */
+  readonly onProblem: (problem: LlavaError, source: string) => void;
+  readonly onRow?: () => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a check found in one source: a file's rows about images of one folder, or without images. */
+export interface SourceReport {
+  readonly source: string;
+  rows: number;
+  /** Rows without a problem. */
+  usable: number;
+  textOnly: number;
+  severalImages: number;
+  /** Different images, and how many of them are missing or cannot be decoded. */
+  images: number;
+  missingImages: number;
+  brokenImages: number;
+  /** Rows by what is wrong with them. */
+  readonly problems: Partial<Record<RowProblem, number>>;
+  /** Of each row that could be encoded, tokens with those of its images. */
+  readonly lengths: number[];
+  supervisedTokens: number;
+  imageTokens: number;
+}
+
+export interface CheckReport {
+  readonly sources: readonly SourceReport[];
+  /** Files that end early or are damaged, with the reason. */
+  readonly damagedFiles: readonly string[];
+}
+
+const batchSize = 256;
+
+/** Looks at every row of every dataset, decodes every image once and encodes every row, as training would. */
+export async function checkData(datasets: readonly Dataset[], options: CheckOptions): Promise<CheckReport> {
+  const check = new Check(options);
+  for (const dataset of datasets) await check.dataset(dataset);
+  return check.report();
+}
+
+class Check {
+  readonly #options: CheckOptions;
+  readonly #sources = new Map<string, SourceReport>();
+  readonly #damagedFiles: string[] = [];
+  /** Path of an image file → what is wrong with it, undefined if nothing is. */
+  readonly #images = new Map<string, ImageProblem | undefined>();
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+  }
+
+  report(): CheckReport {
+    const sources = [...this.#sources.values()].sort((a, b) => a.source.localeCompare(b.source, "en"));
+    return { sources, damagedFiles: this.#damagedFiles };
+  }
+
+  async dataset(dataset: Dataset): Promise<void> {
+    const whole: Dataset = { ...dataset, strategy: { take: "all", amount: 100, isPercent: true } };
+    let batch: LlavaRow[] = [];
+    try {
+      for await (const found of datasetRows(whole)) {
+        if (this.#options.signal?.aborted) throw new LlavaError("aborted", "stopped while checking");
+        if ("error" in found) this.#bad(this.#source(dataset.path), found.error);
+        else if (batch.push(found.row) >= batchSize) {
+          await this.#rows(batch, dataset.path);
+          batch = [];
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof LlavaError) || error.code !== "data") throw error;
+      this.#damagedFiles.push(error.message);
+      this.#options.onProblem(error, basename(dataset.path));
+    }
+    await this.#rows(batch, dataset.path);
+  }
+
+  async #rows(rows: readonly LlavaRow[], path: string): Promise<void> {
+    const sources = rows.map((row) => this.#source(path, row));
+    const broken = await this.#decode(rows, sources);
+    for (const [index, row] of rows.entries()) {
+      this.#options.onRow?.();
+      const source = sources[index]!;
+      try {
+        this.#row(row, source, broken.get(row));
+      } catch (error) {
+        if (!(error instanceof RowError)) throw error;
+        this.#bad(source, error);
+      }
+    }
+  }
+
+  #row(row: LlavaRow, source: SourceReport, broken: RowError | undefined): void {
+    source.rows++;
+    const images = imagesOfRow(row).length;
+    if (images === 0) source.textOnly++;
+    if (images > 1) source.severalImages++;
+    const { encoding, maxTokens } = this.#options;
+    if (encoding) {
+      const encoded = encodeRow(row, encoding);
+      this.#count(encoded, source);
+      const { length } = encoded.inputIds;
+      if (length > maxTokens)
+        throw rowError(
+          row,
+          "long",
+          `${length} tokens, more than ${maxTokens}`,
+          "Raise --max-tokens, or let training truncate or skip such rows (--data.onLongRow).",
+        );
+    } else messagesOfRow(row);
+    if (broken) throw broken;
+    source.usable++;
+  }
+
+  #count({ inputIds, labels, imagePositions }: EncodedRow, source: SourceReport): void {
+    source.lengths.push(inputIds.length);
+    for (const label of labels) if (label !== ignoreLabel) source.supervisedTokens++;
+    for (const { length } of imagePositions) source.imageTokens += length;
+  }
+
+  #bad(source: SourceReport, error: RowError): void {
+    if (error.problem === "form") source.rows++;
+    source.problems[error.problem] = (source.problems[error.problem] ?? 0) + 1;
+    this.#options.onProblem(error, source.source);
+  }
+
+  /** Decodes the images that are new, and says which rows have a bad one. */
+  async #decode(
+    rows: readonly LlavaRow[],
+    sources: readonly SourceReport[],
+  ): Promise<Map<LlavaRow, RowError>> {
+    const jobs: (() => Promise<void>)[] = [];
+    for (const [index, row] of rows.entries())
+      for (const [place, image] of imagesOfRow(row).entries()) {
+        const path = this.#pathOf(row, image);
+        if (path === undefined || this.#images.has(path)) continue;
+        this.#images.set(path, undefined);
+        const source = sources[index]!;
+        source.images++;
+        jobs.push(async () => {
+          const problem = await problemOf(row.imageBytes?.[place] ?? path, path);
+          this.#images.set(path, problem);
+          if (problem?.kind === "missing") source.missingImages++;
+          if (problem?.kind === "broken") source.brokenImages++;
+        });
+      }
+    await inParallel(jobs, this.#options.concurrency);
+    const broken = new Map<LlavaRow, RowError>();
+    for (const row of rows)
+      for (const image of imagesOfRow(row)) {
+        const problem = this.#images.get(this.#pathOf(row, image) ?? "");
+        if (problem)
+          broken.set(
+            row,
+            rowError(row, problem.kind, problem.message, "Get the image again, or take the row out."),
+          );
+      }
+    return broken;
+  }
+
+  /** undefined where images are not looked at. */
+  #pathOf(row: LlavaRow, image: string): string | undefined {
+    if (row.imageBytes !== undefined) return image;
+    const { images } = this.#options;
+    return images === undefined && !image.startsWith("/") ? undefined : resolve(images ?? "", image);
+  }
+
+  #source(path: string, row?: LlavaRow): SourceReport {
+    const image = row === undefined || row.imageBytes !== undefined ? undefined : imagesOfRow(row)[0];
+    const about = image === undefined ? "text" : image.includes("/") ? image.split("/").find(Boolean)! : "";
+    const source = [basename(path), row === undefined || row.imageBytes ? "" : about]
+      .filter(Boolean)
+      .join(": ");
+    let known = this.#sources.get(source);
+    if (!known) {
+      const counts = { rows: 0, usable: 0, textOnly: 0, severalImages: 0, images: 0 };
+      const more = { missingImages: 0, brokenImages: 0, supervisedTokens: 0, imageTokens: 0 };
+      known = { source, ...counts, ...more, problems: {}, lengths: [] };
+      this.#sources.set(source, known);
+    }
+    return known;
+  }
+}
+
+interface ImageProblem {
+  readonly kind: "missing" | "broken";
+  readonly message: string;
+}
+
+async function problemOf(input: string | Uint8Array, where: string): Promise<ImageProblem | undefined> {
+  if (typeof input === "string" && !existsSync(input))
+    return { kind: "missing", message: `${input} does not exist` };
+  try {
+    await decodeImage(input, { where });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof LlavaError)) throw error;
+    return { kind: "broken", message: error.message };
+  }
+}
+
+async function inParallel(jobs: readonly (() => Promise<void>)[], concurrency: number): Promise<void> {
+  const queue = jobs.values();
+  const work = async (): Promise<void> => {
+    for (const job of queue) await job();
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+}

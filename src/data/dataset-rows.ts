@@ -1,0 +1,54 @@
+import { resolve } from "node:path";
+import { LlavaError } from "../errors.ts";
+import { type Dataset, isShard, type ResponseFormat } from "./mixture.ts";
+import { foundRows } from "./row-file.ts";
+import type { LlavaRow, RowError } from "./rows.ts";
+import { type ShardRow, shardRows } from "./shards/shard-rows.ts";
+
+/** What LLaVA-1.5's mixture asks for where answers are short (arXiv 2310.03744, section 3.2). */
+const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
+  short: "\nAnswer the question using a single word or phrase.",
+  letter: "\nAnswer with the option's letter from the given choices directly.",
+};
+
+/** A row of a dataset in a mixture: its images in the dataset's folder, its first question asking for the form of answer. */
+export function adaptRow(row: LlavaRow, { images, responseFormat }: Dataset): LlavaRow {
+  let { image, conversations } = row;
+  const isFile = images !== undefined && row.imageBytes === undefined;
+  if (isFile && image !== undefined)
+    image = typeof image === "string" ? resolve(images, image) : image.map((name) => resolve(images, name));
+  if (responseFormat !== undefined) conversations = asking(conversations, formatPrompts[responseFormat]);
+  return { ...row, ...(image !== undefined && { image }), conversations };
+}
+
+function asking(turns: LlavaRow["conversations"], prompt: string): LlavaRow["conversations"] {
+  const first = turns.findIndex(({ from }) => from === "human");
+  return turns.map((turn, index) =>
+    index !== first || turn.value.includes(prompt.trim())
+      ? turn
+      : { ...turn, value: turn.value.trimEnd() + prompt },
+  );
+}
+
+/**
+ * All that a dataset takes, one row after another, whether a file of rows or a shard; a bad one as an error. Of shards it
+ * may take all, or the first so many. @throws LlavaError "config" for other strategies, "data" for a damaged file
+ */
+export async function* datasetRows(dataset: Dataset): AsyncGenerator<ShardRow> {
+  const { path, strategy } = dataset;
+  const isWhole = strategy.take === "all";
+  if (!isWhole && (strategy.take !== "first" || strategy.isPercent))
+    throw new LlavaError("config", `${path} is read in order: its sampling strategy is all or first:N`, {
+      hint: "Other strategies need to know all rows, which files of rows (.json, .jsonl) allow.",
+    });
+  let left = isWhole ? Infinity : strategy.amount;
+  for await (const found of rowsIn(path)) {
+    if (left-- <= 0) return;
+    yield "row" in found ? { row: adaptRow(found.row, dataset) } : found;
+  }
+}
+
+async function* rowsIn(path: string): AsyncGenerator<{ row: LlavaRow } | { error: RowError }> {
+  if (isShard(path)) yield* shardRows(path);
+  else for await (const batch of foundRows(path)) yield* batch;
+}
