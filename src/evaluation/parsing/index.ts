@@ -2,6 +2,7 @@ export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
 export { anls, editDistance } from "./anls.ts";
 export { chosenOption, listedOptions } from "./chosen-option.ts";
 export { leadingLetter, statedLetter } from "./letter.ts";
+export { englishNouns } from "./nouns.ts";
 export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
 export { pythonStrings } from "./python-strings.ts";
 export { question } from "./question.ts";

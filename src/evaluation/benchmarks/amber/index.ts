@@ -1,0 +1,50 @@
+import { benchmark } from "../../benchmark.ts";
+import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { aggregateDescriptions, describe } from "./description.ts";
+import { aggregateJudgements, judge } from "./judgement.ts";
+import {
+  type DescriptionItem,
+  type JudgementItem,
+  loadDescriptions,
+  loadJudgements,
+  readAmberResponses,
+} from "./load.ts";
+
+const common = {
+  source:
+    'Wang et al. 2023, "AMBER: An LLM-free Multi-dimensional Benchmark for MLLMs Hallucination Evaluation"; github.com/junyangwang0410/AMBER',
+  published: [],
+  readPredictions: readAmberResponses,
+};
+
+export default [
+  benchmark<DescriptionItem>({
+    ...common,
+    name: "amber",
+    title: "AMBER, descriptions (CHAIR, Hal, Cog: less is better)",
+    files: [
+      "data/query/query_generative.json, data/annotations.json, data/relation.json, data/safe_words.txt",
+      "image/",
+    ],
+    splits: ["generative"],
+    headline: "chair",
+    load: loadDescriptions,
+    prompt: ({ query, image }) => question(query, image),
+    sampling: { maxTokens: 512, temperature: 0 },
+    outcome: describe,
+    aggregate: aggregateDescriptions,
+  }),
+  benchmark<JudgementItem>({
+    ...common,
+    name: "amber-yes-no",
+    title: "AMBER, questions of yes and no",
+    files: ["data/query/query_discriminative*.json, data/annotations.json", "image/"],
+    splits: ["all", "existence", "attribute", "relation"],
+    headline: "accuracy",
+    load: loadJudgements,
+    prompt: ({ query, image }) => question(query + shortAnswerSuffix, image),
+    sampling: { maxTokens: 16, temperature: 0 },
+    outcome: judge,
+    aggregate: aggregateJudgements,
+  }),
+];
