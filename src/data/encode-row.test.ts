@@ -1,0 +1,152 @@
+// Ids and labels of rows: npm test -- src/data/encode-row.test.ts
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { originalMasks } from "../../test/support/original-masks.ts";
+import { ignoreLabel, namedTemplate, templateNames } from "../processing/conversation/index.ts";
+import { loadTokenizer } from "../processing/tokenizer/index.ts";
+import { encodeRow } from "./encode-row.ts";
+import type { LlavaRow } from "./rows.ts";
+import { findTurnMark } from "./turn-marks.ts";
+
+const tokenizer = await loadTokenizer(join(import.meta.dirname, "../../test/fixtures/tokenizer/llama2"));
+const imageTokenId = -200;
+const encoding = { tokenizer, format: namedTemplate("v1"), imageTokens: () => 1, imageTokenId };
+
+const turnsOf = (...pairs: readonly (readonly [string, string])[]): LlavaRow["conversations"] =>
+  pairs.flatMap(([question, answer]) => [
+    { from: "human" as const, value: question },
+    { from: "gpt" as const, value: answer },
+  ]);
+const text = (...pairs: readonly (readonly [string, string])[]): LlavaRow => ({
+  id: "x",
+  conversations: turnsOf(...pairs),
+});
+const photo = (...pairs: readonly (readonly [string, string])[]): LlavaRow => ({
+  ...text(...pairs),
+  image: "a.jpg",
+});
+
+/** What is trained, one string for each run. */
+const trained = (row: LlavaRow, more: Partial<Parameters<typeof encodeRow>[1]> = {}): string[] => {
+  const { inputIds, segments } = encodeRow(row, { ...encoding, ...more });
+  return segments
+    .filter(({ supervised }) => supervised)
+    .map(({ start, length }) =>
+      inputIds
+        .slice(start, start + length)
+        .map((id) =>
+          id === tokenizer.eosId ? "</s>" : Buffer.from(tokenizer.bytesOf(id)).toString("latin1"),
+        )
+        .join(""),
+    );
+};
+
+describe("labels", () => {
+  test("cover each answer with its end token and nothing else, as the original's where that is right", () => {
+    const words = fc.array(
+      fc.constantFrom("the", "dog", "runs", "A", "USER", ":", "12", "\n", "</s", "ASSISTANT"),
+      {
+        minLength: 1,
+        maxLength: 6,
+      },
+    );
+    const sentence = words.map((list) => list.join(" ").trim() || "dog");
+    const pairs = fc.array(fc.tuple(sentence, sentence), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(pairs, fc.boolean(), (said, isPhoto) => {
+        const [[question, answer], ...others] = said as [[string, string], ...[string, string][]];
+        const row = isPhoto ? photo([`<image>\n${question}`, answer], ...others) : text(...said);
+        const encoded = encodeRow(row, { ...encoding, turnMarks: "keep" });
+        assert.deepEqual(
+          trained(row, { turnMarks: "keep" }),
+          said.map(([, value]) => ` ${value}</s>`),
+        );
+        for (const [at, label] of encoded.labels.entries())
+          assert.ok(label === ignoreLabel || label === encoded.inputIds[at]);
+        const original = originalMasks(row, tokenizer, imageTokenId);
+        assert.deepEqual(encoded.inputIds, original.inputIds);
+        if (original.mismatch === undefined) assert.deepEqual(encoded.labels, original.labels);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("are right where the original masks the whole row without a word", () => {
+    const said = "the dog ASSISTANT: runs";
+    const row = text(["a", said], ["the", "dog"]);
+    assert.match(
+      originalMasks(row, tokenizer, imageTokenId).mismatch!,
+      /counts \d+ tokens where there are \d+/,
+    );
+    assert.throws(() => encodeRow(row, encoding), /row x: the answer in turn 2 holds "ASSISTANT:"/);
+    assert.deepEqual(trained(row, { turnMarks: "keep" }), [` ${said}</s>`, " dog</s>"]);
+    const ended = text(["a", "the dog</s>"]);
+    assert.throws(() => encodeRow(ended, encoding), /holds "<\/s>", which marks turns in the template v1/);
+    const { inputIds } = encodeRow(ended, { ...encoding, turnMarks: "keep" });
+    assert.equal(
+      inputIds.filter((id) => id === tokenizer.eosId).length,
+      1,
+      "text never becomes a control token",
+    );
+  });
+
+  test("that train nothing are an error with the row's id", () => {
+    const plain = namedTemplate("plain");
+    const nothing = { ...plain, render: () => [{ text: "a", special: false }] };
+    assert.throws(() => encodeRow(text(["a", "b"]), { ...encoding, format: nothing }), {
+      code: "data",
+      message: "row x: nothing in it is trained: no answer has a token",
+    });
+  });
+});
+
+describe("a row", () => {
+  test("with turns or placeholders out of order is refused by its id", () => {
+    const [question, answer] = turnsOf(["<image>\na", "b"]);
+    const refused = (row: Omit<LlavaRow, "id">, message: string) =>
+      assert.throws(() => encodeRow({ id: "x", ...row }, encoding), {
+        code: "data",
+        message: `row x: ${message}`,
+      });
+    refused({ conversations: [question!, answer!] }, "1 <image> in its text, but 0 images");
+    refused({ image: "a", conversations: turnsOf(["a", "b"]) }, "0 <image> in its text, but 1 image");
+    refused(
+      { image: "a", conversations: turnsOf(["<image> <image>", "b"]) },
+      "2 <image> in its text, but 1 image",
+    );
+    refused(
+      { image: "a", conversations: [question!, question!, answer!] },
+      'turn 2 is from "human", expected "gpt"',
+    );
+    refused({ conversations: [question!] }, "it has no question with an answer");
+    refused({ conversations: [answer!] }, "it has no question with an answer");
+  });
+
+  test("keeps the places of several images, and puts a single one first", () => {
+    const places = (row: LlavaRow) =>
+      encodeRow(row, { ...encoding, imageTokens: (image) => image.length }).imagePositions.map(
+        ({ start, length }) => [start, length],
+      );
+    const [[first, one]] = places(photo(["a the <image>", "b"])) as [[number, number]];
+    const two = places({ ...photo(["<image> a <image> the", "b"]), image: ["aa", "bbb"] });
+    assert.equal(one, "a.jpg".length);
+    assert.deepEqual(two[0], [first, 2]);
+    assert.equal(two[1]![1], 3);
+    assert.ok(two[1]![0]! > first! + 2);
+  });
+});
+
+test("turn marks of every template are found in answers, and at the begin of words only", () => {
+  const marks = new Map(templateNames.map((name) => [name, namedTemplate(name).turnMarks!]));
+  assert.deepEqual(marks.get("v1"), ["</s>", "USER:", "ASSISTANT:"]);
+  assert.deepEqual(marks.get("plain"), []);
+  assert.deepEqual(marks.get("llava_llama_3"), ["<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"]);
+  assert.deepEqual(marks.get("mpt"), ["<|im_end|>", "<|im_start|>user", "<|im_start|>assistant"]);
+  assert.deepEqual(namedTemplate("plain", "</s>").turnMarks, ["</s>"]);
+  assert.equal(findTurnMark("SUPERUSER: a", ["USER:"]), undefined);
+  assert.equal(findTurnMark("SUPERUSER: a USER: b", ["USER:"]), "USER:");
+  assert.equal(findTurnMark("USER: b", ["</s>", "USER:"]), "USER:");
+  assert.equal(findTurnMark("a</s>", ["</s>"]), "</s>");
+});
