@@ -1,4 +1,5 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
+import { roundHalfEven } from "../../parsing/index.ts";
 import type { JudgementItem } from "./load.ts";
 
 /** The original takes nothing but "Yes" and "No"; without `compat` the first word counts, in any case. */
@@ -10,14 +11,17 @@ function read(answer: string, compat: boolean): "yes" | "no" | undefined {
 
 export function judge({ id, labels = {}, truth, image, compat }: JudgementItem, answer: string): Outcome {
   const parsed = read(answer, compat);
-  const values = { saidNo: parsed === "no" ? 1 : 0, isNo: truth === "no" ? 1 : 0 };
+  const values = { saidNo: parsed === "no" ? 1 : 0, isNo: truth === "no" ? 1 : 0, compat: compat ? 1 : 0 };
   return { id, labels, parsed, truth, group: image, values, credit: parsed === truth ? 1 : 0 };
 }
 
 const names = ["accuracy", "f1", "precision", "recall"] as const;
 
-/** Precision, recall and F1 are those of saying no: it is what hallucinating models fail to say. */
-function measure(outcomes: readonly Outcome[]) {
+/**
+ * Precision, recall and F1 are those of saying no: it is what hallucinating models fail to say. With `compat`, F1 is made
+ * of rounded percentages and lessened by what keeps the original from dividing by zero, most for existence.
+ */
+function measure(outcomes: readonly Outcome[], slice: string) {
   let [right, saidNo, isNo, rightNo] = [0, 0, 0, 0];
   for (const { credit, values = {} } of outcomes) {
     right += credit;
@@ -26,11 +30,17 @@ function measure(outcomes: readonly Outcome[]) {
     rightNo += (values["saidNo"] ?? 0) * (values["isNo"] ?? 0);
   }
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : (100 * part) / whole);
+  const precision = share(rightNo, saidNo);
+  const recall = share(rightNo, isNo);
+  const [p, r] = [roundHalfEven(precision, 1) / 100, roundHalfEven(recall, 1) / 100];
+  const compat = (outcomes[0]?.values?.["compat"] ?? 0) > 0;
   return {
     accuracy: share(right, outcomes.length),
-    f1: share(2 * rightNo, saidNo + isNo),
-    precision: share(rightNo, saidNo),
-    recall: share(rightNo, isNo),
+    f1: compat
+      ? share(2 * p * r, p + r + (slice === "existence" ? 1e-3 : 1e-4))
+      : share(2 * rightNo, saidNo + isNo),
+    precision,
+    recall,
   };
 }
 
@@ -43,15 +53,15 @@ export function aggregateJudgements(outcomes: readonly Outcome[]): Metric[] {
       if (slice === undefined) slices.set(value, [outcome]);
       else slice.push(outcome);
     }
-  const metrics = (suffix: string, some: readonly Outcome[]): Metric[] => {
-    const measured = measure(some);
+  const metrics = (slice: string, some: readonly Outcome[]): Metric[] => {
+    const measured = measure(some, slice);
     return names.map((name) => ({
-      name: `${name}${suffix}`,
+      name: slice === "" ? name : `${name}/${slice}`,
       value: measured[name],
       count: some.length,
       digits: 1,
     }));
   };
   const sorted = [...slices].sort(([first], [second]) => (first < second ? -1 : 1));
-  return [...metrics("", outcomes), ...sorted.flatMap(([value, some]) => metrics(`/${value}`, some))];
+  return [...metrics("", outcomes), ...sorted.flatMap(([value, some]) => metrics(value, some))];
 }
