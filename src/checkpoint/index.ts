@@ -7,7 +7,7 @@ export {
   writeAdapterConfig,
 } from "./adapter.ts";
 export type * from "./config.ts";
-export { makeFolder, writeAtomically, writing } from "./file.ts";
+export { makeFolder, readJsonObject, writeAtomically, writing } from "./file.ts";
 export { type GgufSource, openGguf } from "./gguf.ts";
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf-header.ts";
 export { configFromGguf, nameFromGguf } from "./gguf-llama.ts";
@@ -19,7 +19,12 @@ export {
   RECOMPUTED_TENSORS,
   unusedVisionTensors,
 } from "./keys.ts";
-export { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig } from "./llava-config.ts";
+export {
+  ORIGINAL_IMAGE_TOKEN_ID,
+  originalModelType,
+  parseLlavaConfig,
+  readLlavaConfig,
+} from "./llava-config.ts";
 export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
 export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
@@ -27,4 +32,4 @@ export { openShards } from "./shards.ts";
 export { merged, renamed, subtree, type TensorInfo, type TensorSource } from "./source.ts";
 export { parseTextConfig, TEXT_MODEL_TYPES, type TextModelType } from "./text-config.ts";
 export { openTorchFile } from "./torch-file.ts";
-export { parseVisionConfig } from "./vision-config.ts";
+export { PUBLISHED_TOWERS, parseVisionConfig } from "./vision-config.ts";

@@ -22,6 +22,18 @@ const ORIGINAL_TEXT_TYPES: Readonly<Record<string, TextModelType>> = {
   llava_qwen: "qwen2",
 };
 
+/** The original code's model type for a LLaVA around a language model of type llama, mistral or qwen2. */
+export function originalModelType(textType: unknown, where: string): string {
+  const found = Object.entries(ORIGINAL_TEXT_TYPES).find(
+    ([type, text]) => text === textType && type !== "llava",
+  );
+  if (found) return found[0];
+  const known = [...new Set(Object.values(ORIGINAL_TEXT_TYPES))].join(", ");
+  throw new LlavaError("config", `${where}: model_type ${JSON.stringify(textType)}; known are ${known}`, {
+    hint: "A language model is the folder of a Llama, Mistral or Qwen2; a LLaVA has its own vision tower.",
+  });
+}
+
 /** Types of Hugging Face whose images are cut into tiles, always. */
 const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
 

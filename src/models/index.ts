@@ -1,4 +1,5 @@
 export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdapter } from "./adapter.ts";
+export { assembledConfig, type Eyes, loadAssembled } from "./assemble.ts";
 export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
 export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
@@ -6,6 +7,7 @@ export { Llama, type LlamaOptions } from "./llama.ts";
 export { Llava, type LlavaParts } from "./llava.ts";
 export { loadPretrained, type PretrainedOptions } from "./load.ts";
 export {
+  adaptableLinears,
   adaptedLinears,
   adapterParameters,
   applyLora,

@@ -8,6 +8,7 @@ import {
   merged,
   ORIGINAL_IMAGE_TOKEN_ID,
   openCheckpoint,
+  type ParameterTree,
   RECOMPUTED_TENSORS,
   readLlavaConfig,
   renamed,
@@ -88,15 +89,19 @@ export interface CheckpointFolders {
   readonly config: string;
   /** Holds tokenizer, image processor and generation settings. */
   readonly files: string;
+  /** Reads the configuration, where config.json is not a LLaVA's. */
+  readonly read?: () => LlavaConfig;
   /** Opens the weights, under canonical names. */
   readonly open: (config: LlavaConfig) => TensorSource;
+  /** The weights hold no projector: it is left without values. */
+  readonly withoutProjector?: boolean;
 }
 
 export async function loadFolders(
-  { config: configFolder, files: folder, open }: CheckpointFolders,
+  { config: configFolder, files: folder, read, open, withoutProjector = false }: CheckpointFolders,
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
-  const config = readLlavaConfig(configFolder, folder);
+  const config = read?.() ?? readLlavaConfig(configFolder, folder);
   const [tokenizer, imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadTokenizer(folder),
     loadImageProcessor(folder, config),
@@ -109,7 +114,8 @@ export async function loadFolders(
   const promptFormat = choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes });
   const model = createLlava(config);
   using source = renamed(open(config), moduleName);
-  loadStrict(options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model, source, {
+  const target = options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model;
+  loadStrict(withoutProjector ? allButProjector(target) : target, source, {
     ...(options.dtype && { dtype: options.dtype }),
     ...(options.device && { device: options.device }),
     ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
@@ -125,6 +131,13 @@ export async function loadFolders(
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
 }
+
+/** A projector that is to be drawn, or comes from another file, has no place in the checkpoint. */
+const allButProjector = (target: ParameterTree): ParameterTree => ({
+  namedParameters: () =>
+    new Map([...target.namedParameters()].filter(([name]) => !name.startsWith("multi_modal_projector."))),
+  setParameter: (name, tensor) => target.setParameter(name, tensor),
+});
 
 /** Tokens without an embedding are let pass where they are special: some checkpoints add a padding token so. */
 function requireMatchingTokenizer(

@@ -1,6 +1,7 @@
 export { latestCheckpoint, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 export type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
 export { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
+export { type Outline, type OutlinedGroup, outlineRecipe, renderOutline } from "./outline.ts";
 export { type Override, parseOverrides } from "./overrides.ts";
 export {
   type LabelledIds,
@@ -11,4 +12,5 @@ export {
 } from "./packing.ts";
 export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
 export { type RunOptions, type RunResult, runRecipe } from "./run.ts";
+export { modelShape } from "./shape.ts";
 export { type Callback, type Run, type StepMetrics, type TrainerOptions, train } from "./trainer.ts";

@@ -9,8 +9,23 @@ export const trainableParts = ["visionTower", "projector", "languageModel"] as c
 const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
 
 const recipeSchema = z.strictObject({
-  /** Built-in name, folder or hub name of the model whose parts are loaded. */
+  /** Built-in name, folder or hub name of the model that is started from. */
   model: z.string(),
+  /** What a bare language model is given to see with; `model` is that language model. */
+  vision: z
+    .strictObject({
+      /** Folder or hub name of a CLIP model. */
+      tower: z.string().min(1),
+      projector: z
+        .string()
+        .regex(/^(?:linear|mlp[1-9]\d*x_gelu)$/)
+        .default("mlp2x_gelu"),
+      /** Which of the tower's hidden states are the features; negative from the end. */
+      featureLayer: z.int().default(-2),
+      /** "pad": images are padded to squares; "square": resized and cropped. */
+      imageAspectRatio: z.enum(["pad", "square"]).default("pad"),
+    })
+    .optional(),
   /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
   tokensPerSide: count.optional(),
   /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file that a run wrote. */

@@ -1,8 +1,15 @@
 import { existsSync } from "node:fs";
 import { openSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { loadBuiltin, loadCheckpoint, PooledTower, type PretrainedLlava } from "../models/index.ts";
-import { type ProgressFactory, resolveModel } from "../setup/index.ts";
+import {
+  type Eyes,
+  loadAssembled,
+  loadBuiltin,
+  loadCheckpoint,
+  PooledTower,
+  type PretrainedLlava,
+} from "../models/index.ts";
+import { type ProgressFactory, type ResolvedModel, resolveModel } from "../setup/index.ts";
 import type { Generator } from "../torch/index.ts";
 import type { Recipe } from "./recipe.ts";
 import { prefixes } from "./trainable.ts";
@@ -19,25 +26,47 @@ export async function loadModel(
   generator: Generator,
   around: Surroundings,
 ): Promise<PretrainedLlava> {
-  const { model: name, dtype, device, tokensPerSide, projector: start, frozenWeights } = recipe;
+  const { model: name, vision, dtype, device, tokensPerSide, projector: start, frozenWeights } = recipe;
   const { report, progress, signal } = around;
-  const resolved = await resolveModel(name, { report, progress, ...(signal && { signal }) });
+  const find = (wanted: string) => resolveModel(wanted, { report, progress, ...(signal && { signal }) });
+  const resolved = await find(name);
   if (tokensPerSide !== undefined && resolved.kind === "folder")
     throw new LlavaError(
       "config",
       `tokensPerSide is for built-in models; ${name} says itself how many it has`,
     );
+  if (vision && start === "loaded")
+    throw new LlavaError("config", `${name} is a language model: it has no projector to be loaded`, {
+      hint: 'Set projector to "fresh", or to the projector.safetensors of a stage-1 run.',
+    });
   const untrained = start !== "loaded";
   const options = { dtype, computeDtype: dtype, device, ...(frozenWeights && { frozenWeights }) };
   const pretrained =
     resolved.kind === "builtin"
       ? loadBuiltin(resolved, { ...options, untrained, ...(tokensPerSide && { tokensPerSide }) })
-      : await loadCheckpoint(resolved.path, options);
+      : vision
+        ? await loadAssembled(resolved.path, eyesOf(vision, folderOf(await find(vision.tower))), options)
+        : await loadCheckpoint(resolved.path, options);
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
   else if (start !== "loaded") loadProjector(pretrained, start);
   projector.to({ dtype: "float32", device });
   return pretrained;
+}
+
+/** What a recipe's `vision` says, in the terms of a model's configuration. */
+export const eyesOf = (vision: NonNullable<Recipe["vision"]>, visionTower: string): Eyes => ({
+  visionTower,
+  projectorType: vision.projector,
+  featureLayer: vision.featureLayer,
+  imageAspectRatio: vision.imageAspectRatio,
+});
+
+function folderOf(tower: ResolvedModel): string {
+  if (tower.kind === "folder") return tower.path;
+  throw new LlavaError("config", `vision.tower is ${tower.name}, a whole model`, {
+    hint: "Give the folder or hub name of a CLIP model.",
+  });
 }
 
 /** A projector, with its feature statistics if it has any, from the file that stage 1 wrote. */

@@ -1,0 +1,91 @@
+import type { LlavaConfig } from "../checkpoint/index.ts";
+import { adaptableLinears, createLlava } from "../models/index.ts";
+import { type Recipe, trainableParts } from "./recipe.ts";
+
+/** Weights that learn together, or are frozen. */
+export interface OutlinedGroup {
+  /** "projector", "languageModel", "visionTower" or "lora". */
+  readonly name: string;
+  readonly parameters: number;
+  /** Peak rate; undefined for what is frozen. */
+  readonly learningRate: number | undefined;
+  /** Element type that they are kept in. */
+  readonly storedAs: "float32" | "bfloat16" | "int8";
+}
+
+/** What a recipe will do to a model, told without its weights and without data. */
+export interface Outline {
+  readonly groups: readonly OutlinedGroup[];
+  readonly trained: number;
+  readonly frozen: number;
+  /** Feature rows of an image. */
+  readonly imageTokens: number;
+  /** Tokens of a step in which every row has one image, and at most, where every row has `data.maxTokens`. */
+  readonly imageTokensPerStep: number;
+  readonly mostTokensPerStep: number;
+}
+
+/** Counts what a recipe trains of a model of this shape. */
+export function outlineRecipe(recipe: Recipe, shape: LlavaConfig): Outline {
+  const { train, lora, optimizer, batchSize, data, dtype, frozenWeights } = recipe;
+  // Shapes without memory: no weight of it is ever read.
+  using model = createLlava(shape);
+  const rates = {
+    visionTower: optimizer.visionTowerLearningRate,
+    projector: optimizer.projectorLearningRate,
+    languageModel: undefined,
+  };
+  const groups = trainableParts.map((part): OutlinedGroup => {
+    const learns = train.includes(part);
+    const frozenType = part === "languageModel" ? (frozenWeights ?? dtype) : dtype;
+    return {
+      name: part,
+      parameters: model[part].parameters().reduce((sum, { elements }) => sum + elements, 0),
+      learningRate: learns ? (rates[part] ?? optimizer.learningRate) : undefined,
+      storedAs: learns || part === "projector" ? "float32" : frozenType,
+    };
+  });
+  if (lora) {
+    const adapted = adaptableLinears(model, lora.targets);
+    const parameters = adapted.reduce(
+      (sum, [, { weight }]) => sum + lora.rank * (weight.size(0) + weight.size(1)),
+      0,
+    );
+    groups.push({ name: "lora", parameters, learningRate: optimizer.learningRate, storedAs: "float32" });
+  }
+  const count = (learns: boolean) =>
+    groups
+      .filter(({ learningRate }) => (learningRate !== undefined) === learns)
+      .reduce((sum, { parameters }) => sum + parameters, 0);
+  const imageTokens = shape.imageSequenceLength;
+  return {
+    groups,
+    trained: count(true),
+    frozen: count(false),
+    imageTokens,
+    imageTokensPerStep: batchSize * imageTokens,
+    mostTokensPerStep: batchSize * data.maxTokens,
+  };
+}
+
+/** As lines for people. */
+export function renderOutline({ groups, trained, frozen, ...tokens }: Outline): string[] {
+  const number = (value: number): string => value.toLocaleString("en-US");
+  const rows = groups.map(({ name, parameters, learningRate, storedAs }) => [
+    name,
+    number(parameters),
+    learningRate === undefined ? "frozen" : `learns at ${learningRate}`,
+    storedAs,
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return [
+    ...rows.map(([name, parameters, rate, type]) =>
+      [name!.padEnd(widths[0]!), parameters!.padStart(widths[1]!), rate!.padEnd(widths[2]!), type!].join(
+        "  ",
+      ),
+    ),
+    `${number(trained)} weights learn, ${number(frozen)} are frozen`,
+    `${number(tokens.imageTokens)} tokens an image, ${number(tokens.imageTokensPerStep)} a step with one in each row; ` +
+      `at most ${number(tokens.mostTokensPerStep)} tokens a step`,
+  ];
+}
