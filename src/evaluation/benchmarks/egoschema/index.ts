@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, findFile, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import { check, findFile, jsonBytes, locateFile, readJsonDocument, videoFiles } from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -45,8 +44,7 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
   const answerPath = split === "subset" ? locateFile(data, answers) : findFile(data, answers);
   const right =
     answerPath === undefined ? {} : check(choices, await readJsonDocument(answerPath), answerPath);
-  const folder = imageFolder(data, [...inside("videos"), ...inside("good_clips_git")]);
-  const videoOf = (id: string): string => join(folder, `${id}.mp4`);
+  const videoOf = videoFiles(data, [...inside("videos"), ...inside("good_clips_git")]);
   const letterOf = (id: string): string | undefined => letters[right[id] ?? -1];
   const path = split === "subset" ? findFile(data, questions) : locateFile(data, questions);
   if (path === undefined || path === answerPath) {

@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import { check, jsonBytes, locateFile, readJsonDocument, videoFiles } from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -49,13 +48,12 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
     ...inside(`mc_question_${splits[split]}.json`),
     ...inside(`mc_question_${splits[split]}_annotations/mc_question_${splits[split]}.json`),
   ]);
-  const folder = imageFolder(data, [...inside(`${splits[split]}/videos`), ...inside("videos")]);
+  const videoOf = videoFiles(data, [...inside(`${splits[split]}/videos`), ...inside("videos")]);
   const videos = check(schema, await readJsonDocument(path), path);
   for (const [videoId, { mc_question }] of Object.entries(videos))
     for (const row of mc_question) {
       const { id: number, question: text, options, answer_id, area, reasoning } = row;
       const labels = area === undefined || reasoning === undefined ? {} : { area, reasoning };
-      const video = join(folder, `${videoId}.mp4`);
       yield {
         id: `${videoId}/${number}`,
         labels,
@@ -63,7 +61,7 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
         number,
         question: text,
         options,
-        video,
+        video: videoOf(videoId),
         answer: answer_id,
         compat,
       };

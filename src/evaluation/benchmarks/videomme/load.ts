@@ -1,15 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import {
-  check,
-  findFile,
-  imageFolder,
-  locateFile,
-  readJsonDocument,
-  readParquet,
-} from "../../files/index.ts";
+import { check, findFile, locateFile, readJsonDocument, readParquet, videoFiles } from "../../files/index.ts";
 
 export interface VideoMmeItem extends BenchmarkItem {
   readonly question: string;
@@ -74,11 +66,11 @@ export async function* loadVideoMme(
 ): AsyncGenerator<VideoMmeItem> {
   const { data, split = "all", compat = false } = options;
   const path = locateFile(data, [...table, ...template]);
-  const videos = imageFolder(data, ["data", "video", "videos"]);
+  const videoOf = videoFiles(data, ["data", "video", "videos"]);
   for await (const row of path.endsWith(".parquet") ? rowsOf(path) : questionsOf(path)) {
     if (split !== "all" && row.labels?.["duration"] !== split) continue;
     const subtitles = withSubtitles ? { subtitles: await readSubtitles(data, row.videoId) } : {};
-    yield { ...row, video: join(videos, `${row.videoId}.mp4`), ...subtitles, compat };
+    yield { ...row, video: videoOf(row.videoId), ...subtitles, compat };
   }
 }
 
