@@ -24,6 +24,8 @@ export async function sniff(path: string): Promise<Form> {
 async function beginning(path: string, length: number): Promise<string> {
   try {
     await using file = await open(path);
+    // Some benchmarks have a folder of predictions.
+    if ((await file.stat()).isDirectory()) return "-";
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
     return buffer.toString("utf8", 0, bytesRead);
   } catch (cause) {

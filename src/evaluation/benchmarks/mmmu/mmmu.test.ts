@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { readAnswers } from "../../answers/index.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 import { chosenLetter, guessedLetter } from "./choice.ts";
 import mmmu from "./index.ts";
@@ -96,5 +97,29 @@ test("scores of a file of answers, with the guesses counted", async () => {
     assert.equal(metrics["accuracy/Art_Theory"], guess);
   } finally {
     await rm(data, { recursive: true });
+  }
+});
+
+test("a folder with a file for each subject; its options read answers by their text", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "llava-mmmu-"));
+  try {
+    const row = { question_type: "multiple-choice", index2ans: { A: "red", B: "dark blue" } };
+    await mkdir(join(folder, "Art"));
+    await writeFile(
+      join(folder, "Art/output.json"),
+      JSON.stringify([
+        { ...row, id: "validation_Art_1", response: "I am sure it must be dark blue" },
+        { ...row, id: "validation_Art_2", response: "Not dark blue, so (A)" },
+        { id: "validation_Art_3", response: "12" },
+      ]),
+    );
+    const { texts } = await readAnswers(mmmu, folder);
+    assert.deepEqual(Object.fromEntries(texts), {
+      validation_Art_1: "B",
+      validation_Art_2: "Not dark blue, so (A)",
+      validation_Art_3: "12",
+    });
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
