@@ -16,6 +16,7 @@ export {
   CLIP_TEXT_TENSORS,
   canonicalName,
   huggingFaceName,
+  originalName,
   RECOMPUTED_TENSORS,
   unusedVisionTensors,
 } from "./keys.ts";

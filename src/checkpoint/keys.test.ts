@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { canonicalName, huggingFaceName, RECOMPUTED_TENSORS, unusedVisionTensors } from "./keys.ts";
+import {
+  canonicalName,
+  huggingFaceName,
+  originalName,
+  RECOMPUTED_TENSORS,
+  unusedVisionTensors,
+} from "./keys.ts";
 
 const CONVENTIONS: Record<string, readonly string[]> = {
   "model.language_model.embed_tokens.weight": [
@@ -38,11 +44,21 @@ const CONVENTIONS: Record<string, readonly string[]> = {
 describe("canonicalName", () => {
   for (const [canonical, spellings] of Object.entries(CONVENTIONS)) {
     test(canonical, () => {
-      for (const name of [canonical, ...spellings, huggingFaceName(canonical)]) {
+      for (const name of [canonical, ...spellings, huggingFaceName(canonical), originalName(canonical)]) {
         assert.equal(canonicalName(name), canonical, name);
       }
     });
   }
+
+  test("has the original code's name written, which counts a projector's layers by twos, one layer not at all", () => {
+    const layer = (n: number) => `model.multi_modal_projector.linear_${n}.bias`;
+    assert.equal(originalName(layer(2)), "model.mm_projector.2.bias");
+    assert.equal(originalName(layer(1), { isLinear: true }), "model.mm_projector.bias");
+    assert.equal(
+      originalName("model.vision_tower.pre_layrnorm.weight"),
+      "model.vision_tower.vision_tower.vision_model.pre_layrnorm.weight",
+    );
+  });
 
   test("leaves unknown names alone", () => {
     for (const name of ["text_model.encoder.layers.0.mlp.fc1.bias", "optimizer.step", "logit_scale"]) {

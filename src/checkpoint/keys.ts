@@ -46,6 +46,17 @@ export function huggingFaceName(name: string): string {
     .replace(/^model\.image_newline$/, "image_newline");
 }
 
+/** The name in the original code's checkpoints for a canonical one; a projector of one layer has no number there. */
+export function originalName(name: string, { isLinear = false } = {}): string {
+  return name
+    .replace(/^model\.language_model\./, "model.")
+    .replace(/^model\.vision_tower\./, "model.vision_tower.vision_tower.vision_model.")
+    .replace(
+      /^model\.multi_modal_projector\.linear_(\d+)\./,
+      (_, layer: string) => `model.mm_projector.${isLinear ? "" : `${2 * (Number(layer) - 1)}.`}`,
+    );
+}
+
 /** Stored by some writers, recomputed by every reader: rotary frequencies and position numbers. */
 export const RECOMPUTED_TENSORS: readonly RegExp[] = [/\.rotary_emb\.inv_freq$/, /\.position_ids$/];
 

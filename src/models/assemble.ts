@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import {
-  type LlavaConfig,
   merged,
   openCheckpoint,
   originalModelType,
@@ -8,8 +7,9 @@ import {
   parseVisionConfig,
   readJsonObject,
 } from "../checkpoint/index.ts";
-import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
-import { loadFolders } from "./pretrained.ts";
+import type { JsonObject } from "../json.ts";
+import { type LoadOptions, loadFolders, type PretrainedLlava } from "./pretrained.ts";
+import type { ModelOrigin } from "./save.ts";
 
 /** What a language model is given to see with, in the terms of the original LLaVA's config.json. */
 export interface Eyes {
@@ -23,24 +23,28 @@ export interface Eyes {
   readonly imageAspectRatio: "pad" | "square";
 }
 
-/** The configuration of a language model, by its own config.json, with a vision tower and a projector around it. */
-export function assembledConfig(
-  languageModel: string | Readonly<Record<string, unknown>>,
-  { visionTower, projectorType, featureLayer, imageAspectRatio }: Eyes,
-  vision = parseVisionConfig(readJsonObject(join(visionTower, "config.json")), visionTower),
-): LlavaConfig {
-  const where = typeof languageModel === "string" ? join(languageModel, "config.json") : "the language model";
-  const text = typeof languageModel === "string" ? readJsonObject(where) : languageModel;
-  const json = {
+const architectures: Readonly<Record<string, string>> = {
+  llava_llama: "LlavaLlamaForCausalLM",
+  llava_mistral: "LlavaMistralForCausalLM",
+  llava_qwen: "LlavaQwenForCausalLM",
+};
+
+/** config.json in the original layout for a language model, whose own is `text`, that sees. */
+export function assembledJson(text: JsonObject, eyes: Eyes, where: string): JsonObject {
+  const type = originalModelType(text["model_type"], where);
+  return {
     ...text,
-    model_type: originalModelType(text["model_type"], where),
-    mm_vision_tower: visionTower,
-    mm_projector_type: projectorType,
-    mm_vision_select_layer: featureLayer,
+    architectures: [architectures[type]],
+    model_type: type,
+    mm_vision_tower: eyes.visionTower,
+    mm_projector_type: eyes.projectorType,
+    mm_vision_select_layer: eyes.featureLayer,
     mm_vision_select_feature: "patch",
-    image_aspect_ratio: imageAspectRatio,
+    mm_use_im_start_end: false,
+    mm_use_im_patch_token: false,
+    use_mm_proj: true,
+    image_aspect_ratio: eyes.imageAspectRatio,
   };
-  return parseLlavaConfig(json, where, vision);
 }
 
 /** Puts a language model and a vision tower together. The projector between them has no values yet. */
@@ -49,14 +53,28 @@ export function loadAssembled(
   eyes: Eyes,
   options: LoadOptions = {},
 ): Promise<PretrainedLlava> {
+  const origin = assembledOrigin(languageModel, eyes);
+  const where = join(languageModel, "config.json");
+  const vision = join(eyes.visionTower, "config.json");
   return loadFolders(
     {
       config: languageModel,
       files: languageModel,
-      read: () => assembledConfig(languageModel, eyes),
-      open: () => merged(openCheckpoint(languageModel), openCheckpoint(eyes.visionTower)),
+      read: () => parseLlavaConfig(origin.config, where, parseVisionConfig(readJsonObject(vision), vision)),
+      open: origin.open,
       withoutProjector: true,
     },
     options,
   );
+}
+
+/** Where the parts of such a model come from. */
+export function assembledOrigin(languageModel: string, eyes: Eyes): ModelOrigin {
+  const where = join(languageModel, "config.json");
+  return {
+    files: languageModel,
+    config: assembledJson(readJsonObject(where), eyes, where),
+    visionTower: eyes.visionTower,
+    open: () => merged(openCheckpoint(languageModel), openCheckpoint(eyes.visionTower)),
+  };
 }

@@ -1,5 +1,5 @@
 export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdapter } from "./adapter.ts";
-export { assembledConfig, type Eyes, loadAssembled } from "./assemble.ts";
+export { assembledJson, assembledOrigin, type Eyes, loadAssembled } from "./assemble.ts";
 export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
 export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
@@ -16,6 +16,13 @@ export {
   removeLora,
 } from "./lora.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export { createLlava, type LoadOptions, loadCheckpoint, type PretrainedLlava } from "./pretrained.ts";
+export {
+  checkpointOrigin,
+  createLlava,
+  type LoadOptions,
+  loadCheckpoint,
+  type PretrainedLlava,
+} from "./pretrained.ts";
 export { Projector } from "./projector.ts";
+export { type ModelOrigin, saveModel } from "./save.ts";
 export type { VisionTower } from "./vision-tower.ts";

@@ -10,6 +10,7 @@ import {
   openCheckpoint,
   type ParameterTree,
   RECOMPUTED_TENSORS,
+  readJsonObject,
   readLlavaConfig,
   renamed,
   type TensorSource,
@@ -30,6 +31,7 @@ import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
 import { Projector } from "./projector.ts";
 import { quantizing } from "./quantizing.ts";
+import type { ModelOrigin } from "./save.ts";
 
 export interface LoadOptions {
   /** Element type of the weights; as stored without it. */
@@ -195,6 +197,17 @@ export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
   // Stray copies of tower tensors in the language model's files are not the tower this checkpoint was trained with.
   const withoutTower = renamed(own, (name) => (name.startsWith("model.vision_tower.") ? undefined : name));
   return merged(withoutTower, openCheckpoint(config.visionTower));
+}
+
+/** Where a checkpoint's parts are, for writing the model again. */
+export function checkpointOrigin(folder: string): ModelOrigin {
+  const config = readLlavaConfig(folder);
+  return {
+    files: folder,
+    config: readJsonObject(join(folder, "config.json")),
+    ...(config.visionTower !== undefined && { visionTower: config.visionTower }),
+    open: () => weightsOf(folder, config),
+  };
 }
 
 /** Tied output weights, and tower layers above the deepest one whose features are used. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { resultBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
+import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { AdamW } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import type { RecipeFields } from "./recipe.ts";
@@ -90,10 +90,9 @@ async function run(name: string, fields: Partial<RecipeFields>, stopAfter = Infi
     increment() {},
     stop() {},
   });
-  const stopped = await runRecipe(recipe, { ...quiet, progress, signal: stop.signal });
-  const { result } =
-    stopped.result === undefined ? await runRecipe(recipe, { ...quiet, resume: true }) : stopped;
-  return { bytes: resultBytes(result!), losses: losses(name) };
+  const { result } = await runRecipe(recipe, { ...quiet, progress, signal: stop.signal });
+  if (result === undefined) await runRecipe(recipe, { ...quiet, resume: true });
+  return { bytes: finalBytes(recipe), losses: losses(name) };
 }
 
 for (const [name, fields] of Object.entries(stages))

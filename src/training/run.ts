@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder, writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
+import { makeFolder, writeAtomically } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { saveAdapter } from "../models/index.ts";
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
 import { aten, fromTyped, noGrad, scope, type Tensor } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";
@@ -14,6 +13,7 @@ import { EventFile } from "./callbacks/tensorboard.ts";
 import { latestCheckpoint, type RunState } from "./checkpoint.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
+import { writeResult } from "./result.ts";
 import { requireSameRecipe } from "./same-recipe.ts";
 import { prepareStage, type Stage, type Surroundings } from "./stage.ts";
 import { type Callback, train } from "./trainer.ts";
@@ -110,37 +110,8 @@ export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<Ru
     ...(signal && { signal }),
   });
   if (step < totalSteps) return { step, totalSteps, result: undefined };
-  return { step, totalSteps, result: writeResult(stage, recipe, weights, step) };
+  return { step, totalSteps, result: writeResult(stage, recipe, step) };
 }
-
-/** What was trained, in one file; with adapters as a folder of PEFT's files, and what was trained whole in it. */
-function writeResult(
-  { pretrained, measured }: Stage,
-  recipe: Recipe,
-  weights: ReadonlyMap<string, Tensor>,
-  step: number,
-): string {
-  const { output, train, lora, model } = recipe;
-  const metadata = { recipe: JSON.stringify(recipe), step: String(step) };
-  if (lora) {
-    const folder = join(output, "adapter");
-    const wholeModules = [
-      ...train.map((part) => moduleNames[part]),
-      ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
-    ];
-    saveAdapter(pretrained.model, folder, { baseModel: model, wholeModules, metadata });
-    return folder;
-  }
-  const path = join(output, train.join() === "projector" ? "projector.safetensors" : "trained.safetensors");
-  writeSafetensors(path, weights, { format: "pt", ...metadata });
-  return path;
-}
-
-const moduleNames = {
-  visionTower: "vision_tower",
-  projector: "multi_modal_projector",
-  languageModel: "language_model",
-};
 
 function restore(
   saved: RunState,

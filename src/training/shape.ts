@@ -3,12 +3,13 @@ import { join } from "node:path";
 import {
   type LlavaConfig,
   PUBLISHED_TOWERS,
+  parseLlavaConfig,
   parseVisionConfig,
   readJsonObject,
   readLlavaConfig,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { assembledConfig } from "../models/index.ts";
+import { assembledJson } from "../models/index.ts";
 import { resolveModel } from "../setup/index.ts";
 import type { Recipe } from "./recipe.ts";
 import { eyesOf } from "./start.ts";
@@ -51,7 +52,8 @@ const eyesOf15 = {
 export async function modelShape({ model, vision }: Recipe): Promise<LlavaConfig | undefined> {
   const folder = await localFolder(model);
   if (folder !== undefined && !vision) return readLlavaConfig(folder);
-  const text = folder ?? PUBLISHED[FINISHED[model] ?? model];
+  const text =
+    folder !== undefined ? readJsonObject(join(folder, "config.json")) : PUBLISHED[FINISHED[model] ?? model];
   const eyes = vision ?? (model in FINISHED ? eyesOf15 : undefined);
   if (text === undefined || eyes === undefined) return undefined;
   const tower = await localFolder(eyes.tower);
@@ -59,7 +61,9 @@ export async function modelShape({ model, vision }: Recipe): Promise<LlavaConfig
     tower === undefined
       ? PUBLISHED_TOWERS[eyes.tower]
       : parseVisionConfig(readJsonObject(join(tower, "config.json")), tower);
-  return towerShape && assembledConfig(text, eyesOf(eyes, tower ?? eyes.tower), towerShape);
+  const where = join(folder ?? model, "config.json");
+  const json = assembledJson(text, eyesOf(eyes, tower ?? eyes.tower), where);
+  return towerShape && parseLlavaConfig(json, where, towerShape);
 }
 
 /** The folder of a model that is on this machine; one with config.json alone will do. */

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
-import { openSafetensors } from "../checkpoint/index.ts";
+import { isAdapter, openSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import {
+  assembledOrigin,
+  checkpointOrigin,
   type Eyes,
   loadAssembled,
   loadBuiltin,
-  loadCheckpoint,
+  loadPretrained,
+  type ModelOrigin,
   PooledTower,
   type PretrainedLlava,
 } from "../models/index.ts";
@@ -20,12 +23,14 @@ export interface Surroundings {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface Start {
+  readonly pretrained: PretrainedLlava;
+  /** undefined for a built-in model and an adapter's. */
+  readonly origin: ModelOrigin | undefined;
+}
+
 /** The model that a recipe starts from, with the projector that it starts from. */
-export async function loadModel(
-  recipe: Recipe,
-  generator: Generator,
-  around: Surroundings,
-): Promise<PretrainedLlava> {
+export async function loadModel(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
   const { model: name, vision, dtype, device, tokensPerSide, projector: start, frozenWeights } = recipe;
   const { report, progress, signal } = around;
   const find = (wanted: string) => resolveModel(wanted, { report, progress, ...(signal && { signal }) });
@@ -41,17 +46,25 @@ export async function loadModel(
     });
   const untrained = start !== "loaded";
   const options = { dtype, computeDtype: dtype, device, ...(frozenWeights && { frozenWeights }) };
-  const pretrained =
-    resolved.kind === "builtin"
-      ? loadBuiltin(resolved, { ...options, untrained, ...(tokensPerSide && { tokensPerSide }) })
-      : vision
-        ? await loadAssembled(resolved.path, eyesOf(vision, folderOf(await find(vision.tower))), options)
-        : await loadCheckpoint(resolved.path, options);
+  const load = async (): Promise<Start> => {
+    if (resolved.kind === "builtin") {
+      const tokens = tokensPerSide && { tokensPerSide };
+      return { pretrained: loadBuiltin(resolved, { ...options, untrained, ...tokens }), origin: undefined };
+    }
+    const { path } = resolved;
+    if (vision) {
+      const eyes = eyesOf(vision, folderOf(await find(vision.tower)));
+      return { pretrained: await loadAssembled(path, eyes, options), origin: assembledOrigin(path, eyes) };
+    }
+    const pretrained = await loadPretrained(resolved, { ...options, resolve: find });
+    return { pretrained, origin: isAdapter(path) ? undefined : checkpointOrigin(path) };
+  };
+  const { pretrained, origin } = await load();
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
   else if (start !== "loaded") loadProjector(pretrained, start);
   projector.to({ dtype: "float32", device });
-  return pretrained;
+  return { pretrained, origin };
 }
 
 /** What a recipe's `vision` says, in the terms of a model's configuration. */

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openSafetensors } from "../../src/checkpoint/index.ts";
@@ -33,10 +34,15 @@ export const stages: Readonly<Record<string, Partial<RecipeFields>>> = {
   lora: { train: ["projector"], lora: { rank: 2, alpha: 4, dropout: 0.1 } },
 };
 
-/** The bytes of every tensor in a run's result, a file or the folder of an adapter. */
-export function resultBytes(result: string): Map<string, string> {
-  const path = result.endsWith(".safetensors") ? result : join(result, "adapter_model.safetensors");
-  using file = openSafetensors(path);
-  const text = (name: string) => Buffer.from(file.read(name).toBytes()).toString("base64");
-  return new Map([...file.names()].map((name) => [name, text(name)]));
+/** The bytes of every weight and moment in the newest checkpoint of a run. */
+export function finalBytes({ output }: Pick<Recipe, "output">): Map<string, string> {
+  const checkpoints = join(output, "checkpoints");
+  const newest = readdirSync(checkpoints).sort().at(-1)!;
+  return new Map(
+    ["weights.safetensors", "optimizer.safetensors"].flatMap((name) => {
+      using file = openSafetensors(join(checkpoints, newest, name));
+      const text = (tensor: string) => Buffer.from(file.read(tensor).toBytes()).toString("base64");
+      return [...file.names()].map((tensor) => [tensor, text(tensor)] as const);
+    }),
+  );
 }

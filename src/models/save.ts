@@ -1,0 +1,102 @@
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import {
+  CLIP_TEXT_TENSORS,
+  huggingFaceName,
+  makeFolder,
+  originalName,
+  PUBLISHED_TOWERS,
+  RECOMPUTED_TENSORS,
+  readJsonObject,
+  type TensorSource,
+  writeAtomically,
+  writeSafetensors,
+  writing,
+} from "../checkpoint/index.ts";
+import type { JsonObject } from "../json.ts";
+import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
+import type { Llava } from "./llava.ts";
+import { transformersName } from "./lora.ts";
+
+/** Where a model came from, for what a checkpoint holds besides the weights that were loaded. */
+export interface ModelOrigin {
+  /** Folder of the tokenizer and other small files. */
+  readonly files: string;
+  /** config.json, in Hugging Face's or the original layout. */
+  readonly config: JsonObject;
+  /** Folder of the vision tower, where it is a checkpoint of its own. */
+  readonly visionTower?: string;
+  /** All weights under canonical names, those too that the model does not use. */
+  open(): TensorSource;
+}
+
+/**
+ * Writes a model as the kind of checkpoint it came from, whole: weights as `dtype` with the vision tower's inside,
+ * configuration, tokenizer. The folder appears under its name when it is complete.
+ */
+export function saveModel(
+  model: Llava,
+  folder: string,
+  {
+    origin,
+    dtype,
+    metadata,
+  }: { origin: ModelOrigin; dtype: DType; metadata: Readonly<Record<string, string>> },
+): void {
+  const isOriginal = "mm_vision_tower" in origin.config;
+  const partial = `${folder}.partial`;
+  makeFolder(partial);
+  copySmallFiles(origin, partial);
+  const config = isOriginal ? withTowerInside(origin, partial) : origin.config;
+  const { dtype: _, ...fields } = config;
+  writeAtomically(join(partial, "config.json"), [
+    `${JSON.stringify({ ...fields, torch_dtype: dtype }, null, 2)}\n`,
+  ]);
+  using source = origin.open();
+  const isLinear = (config["mm_projector_type"] ?? "linear") === "linear";
+  const nameOf = (name: string) => (isOriginal ? originalName(name, { isLinear }) : huggingFaceName(name));
+  const tensors = new Map(
+    [...wholeState(model, source)].map(([name, tensor]) => [nameOf(name), plain(tensor, dtype)]),
+  );
+  writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt", ...metadata });
+  for (const tensor of tensors.values()) tensor.dispose();
+  writing(folder, () => {
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
+  });
+}
+
+/** The model's weights and, as they were loaded, those of the checkpoint that it has no place for. */
+function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
+  const state = new Map<string, Tensor>();
+  for (const [name, tensor] of model.namedParameters()) state.set(transformersName(model, name), tensor);
+  const ignored = [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS];
+  for (const name of source.names())
+    if (!state.has(name) && !ignored.some((pattern) => pattern.test(name)))
+      state.set(name, source.read(name));
+  return state;
+}
+
+const plain = (tensor: Tensor, dtype: DType): Tensor =>
+  noGrad(() => (isFloating(tensor.dtype) ? tensor.detach().to(dtype) : tensor.detach()).toDevice("cpu"));
+
+/** An original checkpoint that says that its tower is in its own files; its shape stays known. */
+function withTowerInside({ config, visionTower }: ModelOrigin, folder: string): JsonObject {
+  const inside = { ...config, unfreeze_mm_vision_tower: true };
+  const name = String(config["mm_vision_tower"]);
+  if (visionTower === undefined || Object.hasOwn(PUBLISHED_TOWERS, name)) return inside;
+  const shape = readJsonObject(join(visionTower, "config.json"));
+  mkdirSync(join(folder, "vision_tower"), { recursive: true });
+  writeAtomically(join(folder, "vision_tower", "config.json"), [`${JSON.stringify(shape, null, 2)}\n`]);
+  return { ...inside, mm_vision_tower: "vision_tower" };
+}
+
+const smallFile =
+  /^(?:tokenizer|special_tokens|added_tokens|vocab|merges|generation_config|preprocessor|processor|chat_template)/;
+
+/** Everything but weights, their index and the configuration. */
+function copySmallFiles({ files }: ModelOrigin, folder: string): void {
+  for (const name of readdirSync(files))
+    if (smallFile.test(name))
+      writing(join(folder, name), () => cpSync(join(files, name), join(folder, name)));
+}

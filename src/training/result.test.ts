@@ -1,0 +1,146 @@
+// What a run leaves behind, loaded as anybody would: npm test -- src/training/result.test.ts
+import assert from "node:assert/strict";
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { assertClose, largestDifference } from "../../test/support/close.ts";
+import { fixtures, rowsRecipe, stages } from "../../test/support/training-rows.ts";
+import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
+import { type Llava, loadPretrained } from "../models/index.ts";
+import { silentProgress } from "../setup/index.ts";
+import { inference, type Tensor } from "../torch/index.ts";
+import { latestCheckpoint } from "./checkpoint.ts";
+import type { RecipeFields } from "./recipe.ts";
+import { runRecipe } from "./run.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-result-"));
+const quiet = { progress: silentProgress, report: () => {} };
+after(() => rmSync(folder, { recursive: true }));
+const original = join(fixtures, "llava/original");
+const languageModel = join(folder, "language-model");
+const tower = join(original, "clip-vit-tiny-patch14-28");
+
+/** The language model of the original checkpoint, alone. */
+before(() => {
+  cpSync(original, languageModel, {
+    recursive: true,
+    filter: (path) => !/pytorch_model|clip-vit/.test(path),
+  });
+  using all = openCheckpoint(original);
+  const own = [...all.names()].filter((name) => !/projector|tower/.test(name));
+  writeSafetensors(
+    join(languageModel, "model.safetensors"),
+    new Map(own.map((name) => [name, all.read(name)])),
+  );
+  const config = JSON.parse(readFileSync(join(original, "config.json"), "utf8")) as Record<string, unknown>;
+  const plain = Object.entries(config).filter(([name]) => !/mm_|image_/.test(name));
+  writeFileSync(
+    join(languageModel, "config.json"),
+    JSON.stringify({
+      ...Object.fromEntries(plain),
+      model_type: "llama",
+      architectures: ["LlamaForCausalLM"],
+    }),
+  );
+});
+
+async function run(name: string, fields: Partial<RecipeFields>): Promise<string> {
+  const recipe = rowsRecipe(join(folder, name), { maxSteps: 3, ...fields });
+  const { result } = await runRecipe(recipe, quiet);
+  assert.ok(result);
+  return result;
+}
+
+function logitsOf(model: Llava): Tensor {
+  using inputs = openSafetensors(join(fixtures, "llava/llama/reference.safetensors"));
+  const ids = inputs.read("input_ids").to("int64");
+  const known = ids.eq(276); // the image token of that checkpoint
+  return inference(() =>
+    model.forward(ids.maskedFill(known, model.imageTokenId), inputs.read("pixel_values")),
+  );
+}
+
+/** Loads a folder and compares all that was trained with the run's last checkpoint, and the rest with the base. */
+async function assertHolds(path: string, name: string, base: string): Promise<void> {
+  using loaded = await loadPretrained({ kind: "folder", path });
+  using before = await loadPretrained({ kind: "folder", path: base });
+  const { weights } = latestCheckpoint(join(folder, name, "checkpoints"))!;
+  const start = before.model.namedParameters();
+  for (const [key, tensor] of loaded.model.namedParameters()) {
+    const canonical = key.replace(/^(?!language_model\.lm_head)/, "model.");
+    const trained = weights.get(canonical) ?? weights.get(`model.${key}`);
+    assertClose(tensor, trained ?? start.get(key)!, 0, key);
+  }
+  assert.ok(largestDifference(logitsOf(loaded.model), logitsOf(before.model)) > 0.01);
+}
+
+describe("a model that was trained whole is a checkpoint", () => {
+  test("in Hugging Face's layout where it came in that, with the tower's unused layers", async () => {
+    const path = await run("huggingface", stages["full"]!);
+    assert.equal(path, join(folder, "huggingface", "model"));
+    await assertHolds(path, "huggingface", join(fixtures, "llava/llama"));
+    using written = openCheckpoint(path);
+    using base = openCheckpoint(join(fixtures, "llava/llama"));
+    assert.deepEqual([...written.names()].sort(), [...base.names()].sort());
+  });
+
+  test("in the original layout where it came in that; it needs no other files any more", async () => {
+    const path = await run("original", { ...stages["full"], model: original });
+    const elsewhere = join(folder, "elsewhere");
+    renameSync(path, elsewhere);
+    await assertHolds(elsewhere, "original", original);
+    const config = JSON.parse(readFileSync(join(elsewhere, "config.json"), "utf8"));
+    assert.deepEqual(
+      [config.model_type, config.unfreeze_mm_vision_tower, config.mm_vision_tower],
+      ["llava_llama", true, "vision_tower"],
+    );
+    using written = openSafetensors(join(elsewhere, "model.safetensors"));
+    for (const name of ["model.mm_projector.2.bias", "model.layers.1.mlp.up_proj.weight", "lm_head.weight"])
+      assert.ok(written.has(name), name);
+  });
+
+  test("in the type that the recipe computes in", async () => {
+    const path = await run("narrow", { ...stages["full"], dtype: "bfloat16" });
+    using written = openCheckpoint(path);
+    for (const name of written.names()) assert.equal(written.info(name).dtype, "bfloat16", name);
+  });
+});
+
+describe("a language model and a tower become a LLaVA", () => {
+  const vision = { tower, projector: "mlp2x_gelu", imageAspectRatio: "pad" } as const;
+  const parts = { model: languageModel, vision };
+  let projector: string;
+
+  before(async () => {
+    projector = await run("stage-1", { ...parts, ...stages["projector"], projector: "fresh" });
+  });
+
+  test("projector first, then whole", async () => {
+    assert.equal(projector, join(folder, "stage-1", "projector.safetensors"));
+    const path = await run("stage-2", { ...parts, ...stages["full"], projector, maxSteps: 1 });
+    await assertHolds(path, "stage-2", original);
+    using first = openSafetensors(projector);
+    using second = openCheckpoint(path);
+    const weight = "model.multi_modal_projector.linear_1.weight";
+    const moved = largestDifference(first.read(weight), second.read(weight));
+    assert.ok(moved <= 2 * 2e-3, "stage 2 starts from stage 1's projector");
+  });
+
+  test("projector first, then by adapters, which load on the language model", async () => {
+    const path = await run("adapters", { ...parts, ...stages["lora"], projector });
+    assert.ok(existsSync(join(path, "config.json")));
+    using loaded = await loadPretrained({ kind: "folder", path });
+    using first = openSafetensors(projector);
+    const start = first.read("model.multi_modal_projector.linear_1.weight");
+    const { weights } = latestCheckpoint(join(folder, "adapters", "checkpoints"))!;
+    const trained = weights.get("model.multi_modal_projector.linear_1.weight")!;
+    const actual = loaded.model.namedParameters().get("multi_modal_projector.linear_1.weight")!;
+    assertClose(actual, trained, 0, "projector");
+    assert.ok(largestDifference(actual, start) > 1e-4);
+  });
+
+  test("but not with a projector that it cannot have", async () => {
+    await assert.rejects(run("loaded", { ...parts, projector: "loaded" }), /has no projector to be loaded/);
+  });
+});

@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
+import { saveAdapter, saveModel } from "../models/index.ts";
+import type { Recipe } from "./recipe.ts";
+import type { Stage } from "./stage.ts";
+
+/**
+ * Writes what was trained into the output folder: adapters as PEFT's files with what was trained whole beside them; a
+ * projector alone, for the next stage; otherwise the model as a checkpoint, or the trained weights of a built-in one.
+ */
+export function writeResult(
+  { pretrained, origin, groups, measured }: Stage,
+  recipe: Recipe,
+  step: number,
+): string {
+  const { output, train, lora, model, dtype } = recipe;
+  const metadata = { recipe: JSON.stringify(recipe), step: String(step) };
+  if (lora) {
+    const folder = join(output, "adapter");
+    const wholeModules = [
+      ...train.map((part) => moduleNames[part]),
+      ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
+    ];
+    saveAdapter(pretrained.model, folder, { baseModel: model, wholeModules, metadata });
+    // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
+    if (recipe.vision && origin)
+      writeAtomically(join(folder, "config.json"), [`${JSON.stringify(origin.config, null, 2)}\n`]);
+    return folder;
+  }
+  const isProjector = train.join() === "projector";
+  if (!isProjector && origin) {
+    const folder = join(output, "model");
+    saveModel(pretrained.model, folder, { origin, dtype, metadata });
+    return folder;
+  }
+  const path = join(output, isProjector ? "projector.safetensors" : "trained.safetensors");
+  const weights = new Map([...groups.flatMap(({ parameters }) => [...parameters]), ...measured]);
+  writeSafetensors(path, weights, { format: "pt", ...metadata });
+  return path;
+}
+
+const moduleNames = {
+  visionTower: "vision_tower",
+  projector: "multi_modal_projector",
+  languageModel: "language_model",
+};
