@@ -9,8 +9,14 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { EndpointModel } from "../src/client/index.ts";
-import { AnswerStore, chatAnswerer, type Question, runQuestions } from "../src/evaluation/index.ts";
+import {
+  type Answerer,
+  AnswerStore,
+  chatAnswerer,
+  endpointAnswerer,
+  type Question,
+  runQuestions,
+} from "../src/evaluation/index.ts";
 import type { ChatModel } from "../src/protocol/index.ts";
 
 const usage = { promptTokens: 10, imageTokens: 0, completionTokens: 1 };
@@ -56,7 +62,7 @@ function serve(latency: number): void {
 }
 
 async function measure(
-  model: ChatModel,
+  answerer: Answerer,
   occupancyOf: () => Promise<number>,
   count: number,
   concurrency: number,
@@ -72,7 +78,7 @@ async function measure(
   const started = performance.now();
   try {
     const store = await AnswerStore.open(join(folder, "answers.log"));
-    const { asked } = await runQuestions({ questions, answerer: chatAnswerer(model, concurrency), store });
+    const { asked } = await runQuestions({ questions, answerer, store });
     const seconds = (performance.now() - started) / 1000;
     const achieved = await occupancyOf();
     await store.close();
@@ -108,9 +114,14 @@ async function main(): Promise<void> {
   const worker = new Worker(new URL(import.meta.url), { workerData: { latency } });
   const said = <T>() => new Promise<T>((resolve) => worker.once("message", resolve));
   const { port } = await said<{ port: number }>();
-  const overHttp = new EndpointModel({ url: `http://127.0.0.1:${port}`, model: "fake" });
+  const overHttp = endpointAnswerer({ url: `http://127.0.0.1:${port}`, model: "fake", concurrency });
   const results = {
-    inProcess: await measure(inProcess, async () => occupancy.mean, count, concurrency),
+    inProcess: await measure(
+      chatAnswerer(inProcess, concurrency),
+      async () => occupancy.mean,
+      count,
+      concurrency,
+    ),
     http: await measure(
       overHttp,
       () => {

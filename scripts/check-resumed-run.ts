@@ -2,7 +2,7 @@
  * Asks a model 200 yes/no and 200 short-answer questions of photos, once undisturbed and once killed three times
  * (SIGKILL): results and answers must be the same, and no request may be answered twice. A third run answers one question
  * at a time, which must give the same answers as batches.
- *   node scripts/check-resumed-run.ts --images FOLDER --captions FILE [--only FILE] [--model NAME] [--batch-size 8]
+ *   node scripts/check-resumed-run.ts --images FOLDER --captions FILE [--only FILE] [--model NAME] [--dtype TYPE] [--batch-size 8]
  * The captions are what `llava data questions` reads: several a photo, such as Flickr8k.token.txt.
  */
 import { spawn } from "node:child_process";
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     captions: { type: "string" },
     only: { type: "string" },
     model: { type: "string", default: defaultModel },
+    dtype: { type: "string" },
     "batch-size": { type: "string", default: "8" },
   },
 });
@@ -93,6 +94,7 @@ const store = (output: string, name: string): string =>
 const command = (data: string, output: string, name: string, batchSize: string): string[] => [
   ...["eval", "run", name, "--model", model, "--data", data, "--output", output, "--batch-size", batchSize],
   ...(name === "pope" ? ["--split", "adversarial"] : []),
+  ...(values.dtype === undefined ? [] : ["--dtype", values.dtype]),
 ];
 
 /** Kills the run when a quarter, a half and three quarters of the questions are answered, and then lets it end. */
@@ -109,9 +111,9 @@ async function runKilled(args: readonly string[], path: string): Promise<number>
   return kills;
 }
 
-/** A result but for the time at which it was scored. */
+/** A result but for the time at which it was scored, and by which commit. */
 const resultOf = async (path: string): Promise<unknown> => {
-  const { created: _, ...result } = JSON.parse(await readFile(path, "utf8"));
+  const { created: _, versions: __, ...result } = JSON.parse(await readFile(path, "utf8"));
   return result;
 };
 

@@ -6,6 +6,7 @@ import { EndpointError, statusError } from "./endpoint-error.ts";
 import { eventData } from "./event-stream.ts";
 import { post } from "./post.ts";
 import { endpointMessages, endpointSampling } from "./request-body.ts";
+import { Slots } from "./slots.ts";
 
 export interface EndpointModelOptions {
   /** "http://localhost:8000", ".../v1" or the whole address of the chat completions. */
@@ -26,6 +27,8 @@ export interface EndpointModelOptions {
   readonly tokenLimitField?: "max_tokens" | "max_completion_tokens";
   /** Further fields of the request's body, such as `response_format`. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
+  /** Requests under way at most; further ones wait with their body ready, without their time running. Any number if left out. */
+  readonly concurrency?: number;
 }
 
 /** The longest body of an answer that is read. */
@@ -38,12 +41,14 @@ export class EndpointModel implements ChatModel {
   readonly url: string;
   readonly #options: EndpointModelOptions;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #slots: Slots;
 
   /** @throws LlavaError "usage" for an address that is none */
   constructor(options: EndpointModelOptions) {
     this.id = options.model;
     this.url = completionsUrl(options.url);
     this.#options = options;
+    this.#slots = new Slots(options.concurrency ?? Number.POSITIVE_INFINITY);
     const key = options.apiKey ?? process.env[options.apiKeyVariable ?? "OPENAI_API_KEY"];
     this.#headers = { "content-type": "application/json", ...(key && { authorization: `Bearer ${key}` }) };
   }
@@ -59,6 +64,7 @@ export class EndpointModel implements ChatModel {
       ...(stream && { stream, stream_options: { include_usage: true } }),
       ...extraBody,
     });
+    using slot = await this.#slots.take(signal);
     using deadline = new Deadline(timeoutMs, signal);
     let reason: FinishReason | undefined;
     let usage: Usage | undefined;
@@ -73,7 +79,7 @@ export class EndpointModel implements ChatModel {
       }
       // Endpoints that cannot stream answer in one piece.
       const streams = stream && /event-stream/.test(headers["content-type"] ?? "");
-      for await (const part of streams ? this.#events(response, deadline) : this.#whole(response)) {
+      for await (const part of streams ? this.#events(response, deadline) : this.#whole(response, slot)) {
         if (part.text !== "") yield { type: "text-delta", text: part.text };
         reason = part.reason ?? reason;
         usage = part.usage ?? usage;
@@ -93,8 +99,10 @@ export class EndpointModel implements ChatModel {
     yield { type: "finish", reason, usage: usage ?? noUsage, ...(served !== undefined && { model: served }) };
   }
 
-  async *#whole(response: IncomingMessage) {
-    yield readCompletion(await readText(response), this.url);
+  async *#whole(response: IncomingMessage, slot: Disposable) {
+    const text = await readText(response);
+    slot[Symbol.dispose](); // the next request leaves before this answer is looked at
+    yield readCompletion(text, this.url);
   }
 
   async *#events(response: IncomingMessage, deadline: Deadline) {

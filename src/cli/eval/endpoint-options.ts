@@ -37,24 +37,21 @@ export function addEndpointOptions(command: Command): Command {
 }
 
 /** An endpoint as the evaluation asks it. */
-export async function endpointAnswerer(
+export async function openEndpoint(
   url: string,
   model: string,
   { concurrency, timeout, keyVariable, tokenLimitField, extraBody }: EndpointFlags,
 ): Promise<Answerer> {
-  const [{ EndpointModel }, { chatAnswerer }] = await Promise.all([
-    import("../../client/index.ts"),
-    import("../../evaluation/index.ts"),
-  ]);
-  const endpoint = new EndpointModel({
+  const { endpointAnswerer } = await import("../../evaluation/index.ts");
+  return endpointAnswerer({
     url,
     model,
+    concurrency,
     apiKeyVariable: keyVariable,
     timeoutMs: timeout * 1000,
     tokenLimitField,
     ...(extraBody && { extraBody }),
   });
-  return chatAnswerer(endpoint, concurrency, extraBody === undefined ? "" : JSON.stringify(extraBody));
 }
 
 export const retryOf = ({ attempts }: EndpointFlags): RetryOptions => ({ attempts });

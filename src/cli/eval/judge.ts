@@ -5,7 +5,7 @@ import type { SamplingOptions } from "../../protocol/index.ts";
 import type { CommandContext } from "../context.ts";
 import { collect, count, notNegative } from "../model-options.ts";
 import { askJudge, type JudgeTask } from "./ask-judge.ts";
-import { addEndpointOptions, type EndpointFlags, endpointAnswerer, retryOf } from "./endpoint-options.ts";
+import { addEndpointOptions, type EndpointFlags, openEndpoint, retryOf } from "./endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
 
 interface JudgeFlags extends EndpointFlags {
@@ -116,7 +116,7 @@ async function whoJudges(
     throw new LlavaError("usage", "there is no judge to ask", {
       hint: "Give --judge-endpoint URL and --judge-model NAME, or --replay FILE.",
     });
-  return { judge: await endpointAnswerer(judgeEndpoint, model, flags) };
+  return { judge: await openEndpoint(judgeEndpoint, model, flags) };
 }
 
 const samplingOf = ({ judgeMaxTokens, judgeTemperature }: JudgeFlags): SamplingOptions => ({

@@ -18,7 +18,7 @@ import { askJudge } from "./ask-judge.ts";
 import {
   addEndpointOptions,
   type EndpointFlags,
-  endpointAnswerer,
+  openEndpoint,
   retryOf,
   showCost,
 } from "./endpoint-options.ts";
@@ -109,7 +109,7 @@ async function openAnswerer(
     throw new LlavaError("usage", "there is no --model", {
       hint: "Name a model of this machine, or with --endpoint URL one of the endpoint's.",
     });
-  if (endpoint !== undefined) return await endpointAnswerer(endpoint, model, flags);
+  if (endpoint !== undefined) return await openEndpoint(endpoint, model, flags);
   const { LocalAnswerer } = await import("./local-answerer.ts");
   return closing.use(await LocalAnswerer.create(model, flags, context, context.signal()));
 }
@@ -185,7 +185,7 @@ async function scoreRun(
   const { judgeEndpoint, judgeModel } = flags;
   let judged: Judged | undefined;
   if (benchmark.judge !== undefined && judgeEndpoint !== undefined) {
-    const judge = await endpointAnswerer(judgeEndpoint, judgeModel ?? benchmark.judge.model, {
+    const judge = await openEndpoint(judgeEndpoint, judgeModel ?? benchmark.judge.model, {
       ...flags,
       keyVariable: flags.judgeKeyVariable,
     });

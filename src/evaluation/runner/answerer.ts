@@ -1,3 +1,4 @@
+import { EndpointModel, type EndpointModelOptions } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { ChatModel, GenerationRequest, GenerationResult } from "../../protocol/index.ts";
 
@@ -27,6 +28,18 @@ export const chatAnswerer = (model: ChatModel, concurrency: number, identity = "
   answer: (requests, signal) =>
     Promise.all(requests.map((request) => replyOf(model, { ...request, signal }))),
 });
+
+/**
+ * Asks an endpoint, keeping `concurrency` requests under way. As many again are prepared, so that each answer is followed
+ * at once by the next request, and one that waits for another try leaves its place to others.
+ */
+export const endpointAnswerer = (
+  options: EndpointModelOptions & { readonly concurrency: number },
+): Answerer => {
+  const { extraBody, concurrency } = options;
+  const identity = extraBody === undefined ? "" : JSON.stringify(extraBody);
+  return chatAnswerer(new EndpointModel(options), 2 * concurrency, identity);
+};
 
 async function replyOf(model: ChatModel, request: GenerationRequest): Promise<Reply> {
   let text = "";

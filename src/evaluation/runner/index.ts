@@ -1,5 +1,5 @@
 export { AnswerStore, type Store } from "./answer-store.ts";
-export { type Answerer, chatAnswerer, type Reply } from "./answerer.ts";
+export { type Answerer, chatAnswerer, endpointAnswerer, type Reply } from "./answerer.ts";
 export { mergeStores } from "./merge-stores.ts";
 export { type Question, RequestKeys } from "./request-key.ts";
 export type { RetryOptions } from "./retry.ts";
