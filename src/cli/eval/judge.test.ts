@@ -44,17 +44,7 @@ const command = (output: string, ...more: string[]): string[] => [
   ...more,
 ];
 const asking = (url: string, output: string): string[] =>
-  command(
-    output,
-    "--judge-endpoint",
-    url,
-    "--judge-model",
-    "judge",
-    "--timeout",
-    "0.4",
-    "--concurrency",
-    "4",
-  );
+  command(output, "--judge-endpoint", url, "--judge-model", "judge", "--concurrency", "4");
 const resultIn = (output: string) => {
   const { created: _, ...result } = JSON.parse(readFileSync(join(output, "mm-vet.json"), "utf8"));
   return result;
@@ -82,7 +72,7 @@ describe("llava eval judge", () => {
       await (fault ?? graded(request))(response, request);
       if (fault === undefined) judged.push(number);
     });
-    const args = asking(server.url, output);
+    const args = [...asking(server.url, output), "--timeout", "0.4"];
     for (const until of [4, 8, 12]) {
       const { child, ended } = startLlava(args);
       while (judged.length < until) await new Promise((resolve) => setTimeout(resolve, 5));

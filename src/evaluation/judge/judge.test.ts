@@ -75,7 +75,7 @@ async function judge(
   url: string,
   path: string,
   {
-    timeoutMs = 300,
+    timeoutMs = 20_000,
     model = "judge-1",
     ...options
   }: Partial<JudgeOptions> & { timeoutMs?: number; model?: string } = {},
@@ -159,7 +159,7 @@ describe("a judge", () => {
       met.set(number, times + 1);
       return times < 2 ? faults[(number * 2 + times) % faults.length]! : grading(request);
     });
-    const judged = await judge(server.url, path);
+    const judged = await judge(server.url, path, { timeoutMs: 400 });
     const result = await scored(judged);
     assert.deepEqual([judged.byId.size, judged.judging.failed, judged.judging.unreadable], [30, 0, 0]);
     assert.equal(result.scores[0]!.value, meanOf(all));
