@@ -3,6 +3,7 @@ export type * from "./benchmark.ts";
 export { type CaptionReport, type CaptionScores, evaluateCaptions } from "./captions.ts";
 export * from "./judge/index.ts";
 export * from "./metrics/index.ts";
+export { flattenPrompt } from "./prompt-hash.ts";
 export { findBenchmark, listBenchmarks } from "./registry.ts";
 export * from "./report/index.ts";
 export * from "./results/index.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chosenOption, listedOptions } from "./chosen-option.ts";
+import { chosenOption, splitOptions } from "./chosen-option.ts";
 
 test("an option by its letter or by its text", () => {
   const options = ["Hydrogen", "Oxygen", "Carbon Dioxide", "A"];
@@ -21,9 +21,10 @@ test("an option by its letter or by its text", () => {
   for (const [answer, letter] of cases) assert.equal(chosenOption(answer, options), letter, answer);
 });
 
-test("options from a question's lines", () => {
-  assert.deepEqual(listedOptions("Which?\nA. One\nB. Two. Three\nAnswer with the letter."), [
-    "One",
-    "Two. Three",
-  ]);
+test("a question and its options, some of several lines", () => {
+  assert.deepEqual(splitOptions("Which?\nLook.\nA. One\nB. Two. Three\nfour\nX. five\nC. Six"), {
+    question: "Which?\nLook.",
+    options: ["One", "Two. Three\nfour\nX. five", "Six"],
+  });
+  assert.deepEqual(splitOptions("Why?"), { question: "Why?", options: [] });
 });

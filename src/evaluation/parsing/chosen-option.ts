@@ -19,6 +19,16 @@ export function chosenOption(answer: string, options: readonly string[]): string
 /** Lower-case, without punctuation and without spaces at its ends. */
 const bare = (text: string): string => text.replace(/\p{P}/gu, "").trim().toLowerCase();
 
-/** The options of a question that lists them as "A. …", a line each. */
-export const listedOptions = (question: string): string[] =>
-  Array.from(question.matchAll(/^[A-Z]\. (.*)$/gm), ([, option]) => option!);
+/** A question and the options that it lists as "A. …", "B. …", each from the start of a line to the next. */
+export function splitOptions(text: string): {
+  readonly question: string;
+  readonly options: readonly string[];
+} {
+  const [question, ...options] = text.split(/\n(?=[A-Z]\. )/);
+  const merged: string[] = [];
+  // A line may begin like an option within one.
+  for (const option of options)
+    if (option.startsWith(letters[merged.length]!)) merged.push(option.slice(3));
+    else if (merged.length > 0) merged.push(`${merged.pop()}\n${option}`);
+  return { question: question!, options: merged };
+}

@@ -1,6 +1,7 @@
 export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
 export { anls, editDistance } from "./anls.ts";
-export { chosenOption, listedOptions } from "./chosen-option.ts";
+export { chosenOption, splitOptions } from "./chosen-option.ts";
+export { type EnglishWord, englishWords } from "./english-words.ts";
 export { leadingLetter, statedLetter } from "./letter.ts";
 export { englishNouns } from "./nouns.ts";
 export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";

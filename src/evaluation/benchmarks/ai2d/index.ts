@@ -16,8 +16,8 @@ import {
   letteredOptions,
   letterSuffix,
   letters,
-  listedOptions,
   question,
+  splitOptions,
 } from "../../parsing/index.ts";
 
 interface Ai2dItem extends BenchmarkItem {
@@ -71,14 +71,10 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
 
 /** Questions as LLaVA models are asked, with options and suffix in the text. */
 async function* asked(path: string, data: string): AsyncGenerator<Ai2dItem> {
-  for await (const { id, image, question: text, answers } of readAskedQuestions(path))
-    yield {
-      id,
-      question: text.slice(0, text.search(/\nA\. /)),
-      options: listedOptions(text),
-      image: join(data, image),
-      answer: answers?.[0] ?? "",
-    };
+  for await (const { id, image, question: text, answers } of readAskedQuestions(path)) {
+    const bare = text.endsWith(letterSuffix) ? text.slice(0, -letterSuffix.length) : text;
+    yield { id, ...splitOptions(bare), image: join(data, image), answer: answers?.[0] ?? "" };
+  }
 }
 
 export default benchmark<Ai2dItem>({
