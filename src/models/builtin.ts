@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   configFromGguf,
+  isAdapter,
   loadStrict,
   openGguf,
   openSafetensors,
@@ -14,10 +15,12 @@ import { chatTemplate, namedTemplate } from "../processing/conversation/index.ts
 import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
 import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
-import { keep, ones, zeros } from "../torch/index.ts";
+import { Generator, keep, ones, zeros } from "../torch/index.ts";
+import { loadAdapter } from "./adapter.ts";
 import { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
 import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
+import { adaptedLinears, mergeLora } from "./lora.ts";
 import { PooledTower } from "./pooled-tower.ts";
 import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
 import { Projector } from "./projector.ts";
@@ -32,6 +35,8 @@ interface BuiltinConfig {
   /** The tower's grid is averaged to this many rows and columns of features. */
   readonly tokensPerSide: number;
   readonly projector: ProjectorConfig & { readonly hiddenSize: number };
+  /** Jinja template of conversations; the language model's own when left out. */
+  readonly chatTemplate?: string;
 }
 
 type Builtin = Extract<ResolvedModel, { kind: "builtin" }>;
@@ -39,20 +44,19 @@ type Builtin = Extract<ResolvedModel, { kind: "builtin" }>;
 export interface BuiltinOptions extends LoadOptions {
   /** Overrides the number of feature rows and columns, for training another projector. */
   readonly tokensPerSide?: number;
-  /** Leave the projector and feature statistics without values: they are about to be trained. */
+  /** The parts as they come, without adapter, and projector and feature statistics without values: they are about to be trained. */
   readonly untrained?: boolean;
 }
 
 /** Puts a built-in model together from its parts. */
 export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): PretrainedLlava {
-  const config = JSON.parse(
-    readFileSync(join(dirname(parts.projector), "config.json"), "utf8"),
-  ) as BuiltinConfig;
+  const folder = dirname(parts.projector);
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
   using gguf = openGguf(parts.languageModel);
   using towerFile = openTorchFile(parts.visionTower);
 
   const tokenizer = tokenizerFromGguf(gguf.header.metadata);
-  const template = gguf.header.metadata.get("tokenizer.chat_template");
+  const template = config.chatTemplate ?? gguf.header.metadata.get("tokenizer.chat_template");
   const promptFormat =
     options.template !== undefined
       ? namedTemplate(options.template)
@@ -84,6 +88,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   }
 
   const model = new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID });
+  if (!options.untrained && isAdapter(folder)) mergeAdapter(model, folder);
   if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
   return {
     model,
@@ -96,6 +101,14 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
       for (const part of [visionTower, projector, languageModel]) part[Symbol.dispose]();
     },
   };
+}
+
+/** Where weights are in 8 bits the adapter stays beside them. */
+function mergeAdapter(model: Llava, folder: string): void {
+  using generator = new Generator(0);
+  loadAdapter(model, folder, { generator, lowRankOnly: true });
+  const isWhole = [...adaptedLinears(model)].every(([, { weightScale }]) => weightScale === undefined);
+  if (isWhole) mergeLora(model);
 }
 
 function loadProjector(
