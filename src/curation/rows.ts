@@ -41,8 +41,8 @@ const sentenceTurn = ({ text, sentence }: AskedQuestion): Turn => [text, sentenc
 
 /** Questions in one conversation at most: more make rows long without using the image better. */
 const turnsPerRow = 4;
-/** Photos of all that get, beside captions and short answers, a row of each other kind. */
-const share = { description: 0.2, sentences: 0.2, mixed: 0.2 };
+/** Photos of all that get a row of each other kind, one at most, beside captions and short answers. */
+const share = { description: 0.15, sentences: 0.15, mixed: 0.15 };
 
 export interface RowOptions {
   readonly seed: number;
@@ -70,12 +70,13 @@ export function rowsOf(
   const conversations: Turn[][] = [[[briefInstructions[0]!, captions[0]!]], [caption(1)]];
   for (let start = 0; start < short.length; start += turnsPerRow)
     conversations.push(promptedOnce(short.slice(start, start + turnsPerRow)));
-  const description = random() < share.description ? describe(scene, captions) : undefined;
+  const kind = random();
+  const description = kind < share.description ? describe(scene, captions) : undefined;
   if (description !== undefined) conversations.push([[pick(detailedInstructions, random), description]]);
-  if (random() < share.sentences && asked.length > 0)
+  if (kind > 1 - share.sentences && asked.length > 0)
     conversations.push(shuffled(asked, random).slice(0, 3).map(sentenceTurn));
   // Each question once, so that no turn gives away another.
-  if (random() < share.mixed && asked.length > 3) {
+  if (kind > 0.5 && kind < 0.5 + share.mixed && asked.length > 3) {
     const mixed = shuffled(asked, random);
     const long = shuffled([caption(2), ...mixed.slice(2, 4).map(sentenceTurn)], random);
     conversations.push([...long, ...promptedOnce(mixed.slice(0, 2).map(shortTurn))]);
