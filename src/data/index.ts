@@ -2,10 +2,12 @@ export { type CheckOptions, type CheckReport, checkData, type SourceReport } fro
 export { datasetRows } from "./dataset-rows.ts";
 export { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 export { flickrRows } from "./flickr8k.ts";
-export { ImageGroups } from "./image-groups.ts";
 export { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
 export { type OpenRowsOptions, openRows } from "./open-rows.ts";
+export { type PixelLoader, type PixelSource, pixelsHere } from "./pixels/pixel-loader.ts";
+export { PixelPool } from "./pixels/pixel-pool.ts";
 export { mixSeed, permutation, randomNumbers } from "./random.ts";
+export type { Rank, RowDealer, RowGroup } from "./row-dealer.ts";
 export { type FoundRow, foundRows, RowFile, readRows } from "./row-file.ts";
 export { filterTable, imagesOfTable, type RowTable, rowTable } from "./row-table.ts";
 export {
@@ -18,3 +20,5 @@ export {
   rowProblems,
 } from "./rows.ts";
 export { type DrawnItem, EpochSampler, type SamplerState } from "./sampler.ts";
+export { countRows, ShardDealer, type ShardDealerOptions, type ShardState } from "./shards/shard-dealer.ts";
+export { TableDealer, type TableDealerOptions } from "./table-dealer.ts";

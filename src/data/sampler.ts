@@ -16,22 +16,32 @@ export interface DrawnItem {
   readonly epoch: number;
 }
 
+/** The order of an epoch: each item number once. */
+export type EpochOrder = (epoch: number) => Uint32Array;
+
 /** Draws item numbers, each once an epoch, in an order that depends on the seed and the epoch alone. */
 export class EpochSampler {
   readonly count: number;
   readonly seed: number;
   #epoch = 0;
   #position = 0;
+  readonly #orderOf: EpochOrder;
   #order: Uint32Array;
 
-  constructor(count: number, seed: number) {
+  /** Without `orderOf`, every order is equally likely. */
+  constructor(
+    count: number,
+    seed: number,
+    orderOf: EpochOrder = (epoch) => permutation(count, mixSeed(seed, epoch)),
+  ) {
     if (count < 1)
       throw new LlavaError("data", "there is nothing to train on: no usable rows", {
         hint: "Look at why rows are skipped.",
       });
     this.count = count;
     this.seed = seed;
-    this.#order = permutation(count, mixSeed(seed, 0));
+    this.#orderOf = orderOf;
+    this.#order = orderOf(0);
   }
 
   /** The next items; a draw may reach into the next epoch. */
@@ -59,6 +69,6 @@ export class EpochSampler {
   #enter(epoch: number, position: number): void {
     this.#epoch = epoch;
     this.#position = position;
-    this.#order = permutation(this.count, mixSeed(this.seed, epoch));
+    this.#order = this.#orderOf(epoch);
   }
 }

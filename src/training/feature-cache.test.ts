@@ -7,12 +7,13 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
+import { pixelsHere } from "../data/index.ts";
 import type { LlavaError } from "../errors.ts";
 import { loadCheckpoint } from "../models/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { stack, type Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";
-import { frozenTower, LiveFeatures } from "./features.ts";
+import { frozenTower, LiveFeatures, ViewPixels } from "./features.ts";
 import { prepareStage } from "./stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-features-"));
@@ -32,7 +33,8 @@ async function options(names: readonly string[], mirrored = false) {
     fileURLToPath(new URL("../../test/fixtures/llava/llama", import.meta.url)),
   );
   const tower = frozenTower(model.visionTower.requiresGrad_(false));
-  const common = { tower, processor: imageProcessor, folder, batchSize: 3 };
+  const pixels = new ViewPixels(pixelsHere(imageProcessor), folder);
+  const common = { tower, processor: imageProcessor, pixels, folder, batchSize: 3 };
   return { ...common, cache, towerId: "tiny", dtype: "float32" as const, images: names, mirrored };
 }
 
@@ -115,11 +117,14 @@ describe("an image that cannot be decoded", () => {
 
   test("is an error that names its row", async () => {
     const recipe = squaresRecipe(folder, { data: data("error") });
-    await assert.rejects(prepareStage(recipe, quiet), /row of missing\.png: .*does not exist \(1 unusable/);
+    await assert.rejects(
+      prepareStage(recipe, quiet),
+      /\(id row of missing\.png\): .*does not exist \(1 unusable/,
+    );
     writeFileSync(join(folder, "missing.png"), "there, but damaged");
     await assert.rejects(
       prepareStage(recipe, quiet),
-      /row of broken\.png: .*cannot be decoded \(2 unusable rows/,
+      /\(id row of broken\.png\): .*cannot be decoded \(2 unusable rows/,
     );
     rmSync(join(folder, "missing.png"));
   });
@@ -153,6 +158,6 @@ describe("an image that cannot be decoded", () => {
       batchSize: images.length + 1,
     });
     using stage = await prepareStage(recipe, quiet);
-    await assert.rejects(stage.source.next(), /found\.json: row row of broken\.png: .*broken\.png/);
+    await assert.rejects(stage.source.next(), /found\.json: row 17 \(id row of broken\.png\): .*broken\.png: looks like text/);
   });
 });

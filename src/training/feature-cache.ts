@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { makeFolder, openSafetensors, readSafetensorsHeader, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import type { ImageProcessorConfig } from "../processing/image/index.ts";
 import type { ProgressFactory } from "../setup/index.ts";
 import { aten, type DType, keep, scope, stack, type Tensor } from "../torch/index.ts";
 import { type FeatureOptions, type FeatureSource, type ImageView, LiveFeatures } from "./features.ts";
@@ -10,6 +11,10 @@ import { type FeatureOptions, type FeatureSource, type ImageView, LiveFeatures }
 const shardSize = 256;
 
 export interface FeatureCacheOptions extends FeatureOptions {
+  /** How pixels are made, which features depend on. */
+  readonly processor: ImageProcessorConfig;
+  /** What image names are relative to. */
+  readonly folder: string;
   /** Parent of the folder, named by a hash of everything the features depend on, that the shards lie in. */
   readonly cache: string;
   /** Identifies the tower's weights and its pooling. */
@@ -75,6 +80,10 @@ export class FeatureCache implements FeatureSource {
     }
     return new FeatureCache(images, shards, unusable);
   }
+
+  readonly isBackground = false;
+
+  prefetch(): void {}
 
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
     const rows = views.map((view) => {
@@ -155,9 +164,12 @@ async function writeShard(
   },
 ): Promise<void> {
   const rows: (Tensor | undefined)[] = [];
+  const viewsFrom = (start: number) =>
+    images.slice(start, start + batchSize).map((image) => ({ image, mirrored }));
   for (let start = 0; start < images.length; start += batchSize) {
     if (signal?.aborted) throw new LlavaError("aborted", "stopped while computing features");
-    const views = images.slice(start, start + batchSize).map((image) => ({ image, mirrored }));
+    const views = viewsFrom(start);
+    if (live.isBackground) live.prefetch([...views, ...viewsFrom(start + batchSize)]);
     const features = await live.load(views);
     rows.push(...features.map((row) => (row instanceof LlavaError ? undefined : row.to(dtype))));
     bar.increment(views.length);
@@ -175,7 +187,7 @@ async function writeShard(
 function cacheKey({ towerId, processor, dtype, images, folder }: FeatureCacheOptions): string {
   const files = images.map((image) => [
     image,
-    statSync(join(folder, image), { throwIfNoEntry: false })?.size ?? -1,
+    statSync(resolve(folder, image), { throwIfNoEntry: false })?.size ?? -1,
   ]);
   const hash = createHash("sha256").update(JSON.stringify({ towerId, processor, dtype, files }));
   return hash.digest("hex").slice(0, 16);

@@ -1,17 +1,15 @@
-import { join } from "node:path";
+import { resolve } from "node:path";
+import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type Llava, PooledTower, type VisionTower } from "../models/index.ts";
-import {
-  decodeImage,
-  type ImageProcessorConfig,
-  type PixelValues,
-  preprocess,
-} from "../processing/image/index.ts";
+import type { PixelValues } from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
 
 /** An image of the data as a step sees it. */
 export interface ImageView {
+  /** A file, relative to the folder of images or absolute; a name alone where `bytes` hold the image. */
   readonly image: string;
+  readonly bytes?: Uint8Array;
   readonly mirrored: boolean;
 }
 
@@ -19,6 +17,10 @@ export interface ImageView {
 export interface ImageInputs {
   /** Feature rows of an image. */
   readonly tokens: number;
+  /** Whether images can be loaded while something else is computed. */
+  readonly isBackground: boolean;
+  /** Begins to load what will be asked for, where that happens in the background. */
+  prefetch(views: readonly ImageView[]): void;
   /** A tensor for each view, the caller's to dispose of; an error for an image that cannot be decoded. */
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]>;
   /** N loaded tensors, stacked → features of the tower [N, tokens, C] */
@@ -26,27 +28,67 @@ export interface ImageInputs {
 }
 
 /** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
-export type FeatureSource = Pick<ImageInputs, "load">;
+export type FeatureSource = Pick<ImageInputs, "load" | "prefetch" | "isBackground">;
 
 /** A frozen tower: batches hold its features. */
 export const frozenInputs = (source: FeatureSource, tower: FrozenTower): ImageInputs => ({
   tokens: tower.tokens,
+  isBackground: source.isBackground,
+  prefetch: (views) => source.prefetch(views),
   load: (views) => source.load(views),
   encode: (images) => tower.finish(images.to("float32")),
 });
 
 /** A tower that learns: batches hold pixel values [3, H, W]. */
-export const pixelInputs = (model: Llava, processor: ImageProcessorConfig, folder: string): ImageInputs => ({
+export const pixelInputs = (model: Llava, pixels: ViewPixels): ImageInputs => ({
   tokens: model.visionTower.tokens,
+  isBackground: pixels.isBackground,
+  prefetch: (views) => pixels.prefetch(views),
   load: (views) =>
     Promise.all(
-      views.map(async ({ image, mirrored }) => {
-        const pixels = await decodePixels(join(folder, image), processor);
-        return pixels instanceof LlavaError ? pixels : pixelTensor(pixels, mirrored);
+      views.map(async (view) => {
+        const loaded = await pixels.load(view);
+        return loaded instanceof LlavaError ? loaded : pixelTensor(loaded, view.mirrored);
       }),
     ),
   encode: (images) => model.encodeImages(images),
 });
+
+/** Pixel values of views, those that were asked for ahead kept until they are needed. */
+export class ViewPixels {
+  readonly #loader: PixelLoader;
+  readonly #folder: string;
+  readonly #ahead = new Map<string, Promise<PixelValues | LlavaError>>();
+
+  /** Image names are relative to `folder`. */
+  constructor(loader: PixelLoader, folder: string) {
+    this.#loader = loader;
+    this.#folder = folder;
+  }
+
+  get isBackground(): boolean {
+    return this.#loader.isBackground;
+  }
+
+  prefetch(views: readonly ImageView[]): void {
+    for (const view of views) {
+      const pixels = this.#ahead.get(view.image) ?? this.#start(view);
+      pixels.catch(() => {}); // told when it is asked for
+      this.#ahead.set(view.image, pixels);
+    }
+  }
+
+  load(view: ImageView): Promise<PixelValues | LlavaError> {
+    const pixels = this.#ahead.get(view.image);
+    this.#ahead.delete(view.image);
+    return pixels ?? this.#start(view);
+  }
+
+  #start({ image, bytes }: ImageView): Promise<PixelValues | LlavaError> {
+    const path = resolve(this.#folder, image);
+    return this.#loader.load(bytes ? { image: bytes, where: image } : { image: path, where: path });
+  }
+}
 
 /** A frozen tower in two parts: what is worth keeping, and the standardisation that may change with the data. */
 export interface FrozenTower {
@@ -74,9 +116,7 @@ export function frozenTower(tower: VisionTower): FrozenTower {
 
 export interface FeatureOptions {
   readonly tower: FrozenTower;
-  readonly processor: ImageProcessorConfig;
-  /** What image names are relative to. */
-  readonly folder: string;
+  readonly pixels: ViewPixels;
   /** Images that the tower takes at once. */
   readonly batchSize: number;
 }
@@ -89,14 +129,20 @@ export class LiveFeatures implements FeatureSource {
     this.#options = options;
   }
 
+  get isBackground(): boolean {
+    return this.#options.pixels.isBackground;
+  }
+
+  prefetch(views: readonly ImageView[]): void {
+    this.#options.pixels.prefetch(views);
+  }
+
   async load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
-    const { tower, processor, folder, batchSize } = this.#options;
+    const { tower, pixels: source, batchSize } = this.#options;
     const loaded: (Tensor | LlavaError)[] = [];
     for (let start = 0; start < views.length; start += batchSize) {
       const chunk = views.slice(start, start + batchSize);
-      const pixels = await Promise.all(
-        chunk.map(({ image }) => decodePixels(join(folder, image), processor)),
-      );
+      const pixels = await Promise.all(chunk.map((view) => source.load(view)));
       const good = chunk.flatMap(({ mirrored }, i) => {
         const decoded = pixels[i]!;
         return decoded instanceof LlavaError ? [] : [{ decoded, mirrored }];
@@ -114,18 +160,6 @@ export class LiveFeatures implements FeatureSource {
       loaded.push(...pixels.map((each) => (each instanceof LlavaError ? each : features[next++]!)));
     }
     return loaded;
-  }
-}
-
-async function decodePixels(
-  path: string,
-  processor: ImageProcessorConfig,
-): Promise<PixelValues | LlavaError> {
-  try {
-    return preprocess(await decodeImage(path), processor);
-  } catch (error) {
-    if (error instanceof LlavaError && error.code === "image") return error;
-    throw error;
   }
 }
 

@@ -50,10 +50,13 @@ const recipeSchema = z.strictObject({
   /** "int8" keeps the language model's layers, which are then not trained themselves, in 8 bits. */
   frozenWeights: z.enum(["int8"]).optional(),
   data: z.strictObject({
-    /** JSON or JSON lines of LLaVA rows. */
+    /**
+     * LLaVA rows as JSON or JSON lines, shards (.tar, .parquet) that stream by with their images, several of either in
+     * {braces}, or a mixture in YAML.
+     */
     rows: filled,
-    /** Folder that the rows' image names are relative to. */
-    images: filled,
+    /** Folder that the rows' image names are relative to; not needed where images come with the rows. */
+    images: z.string().default(""),
     /** Name of a conversation template; the model's own when left out. "plain": the bare image, then the answer. */
     template: z.string().optional(),
     /** What ends an answer in place of the template's own ending: a special token of the model, or text such as a newline. */
@@ -64,6 +67,14 @@ const recipeSchema = z.strictObject({
     flips: z.boolean().default(false),
     /** Longest row, tokens with those of its images. */
     maxTokens: count.default(2048),
+    /** "modality": the rows of a step all have images or all have none; "length": those of micro-batches are about equally long. */
+    grouping: z.enum(["none", "length", "modality"]).default("none"),
+    /** Threads beside the training's own that decode and resize images; the batches are the same for any number. */
+    workers: z.int().min(0).default(0),
+    /** Rows of shards that wait in memory, with their encoded images, to be drawn from at random. */
+    shuffleBuffer: count.default(1000),
+    /** Whether answers may hold what the template marks turns with, such as "</s>"; "keep" trains it as ordinary text. */
+    turnMarks: z.enum(["refuse", "keep"]).default("refuse"),
     /** What becomes of a row that cannot be used. */
     onBadRow: z.enum(["error", "skip"]).default("error"),
     /** What becomes of a row that is too long: "truncate" takes turns off its end. */
