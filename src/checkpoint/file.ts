@@ -98,3 +98,22 @@ export function readJsonObject(path: string): JsonObject {
   const { bytes } = readPrefix(path, Number.MAX_SAFE_INTEGER);
   return parseJsonObject(bytes, path);
 }
+
+/**
+ * The same for writing again: numbers keep their spelling, since readers of a configuration may tell 1.0 from 1. They are
+ * opaque until then.
+ */
+export function readJsonVerbatim(path: string): JsonObject {
+  const { bytes } = readPrefix(path, Number.MAX_SAFE_INTEGER);
+  parseJsonObject(bytes, path);
+  const { parse, rawJSON } = JSON as typeof JSON & {
+    parse(
+      text: string,
+      reviver: (key: string, value: unknown, context: { source: string }) => unknown,
+    ): unknown;
+    rawJSON(text: string): unknown;
+  };
+  const spelt = (_: string, value: unknown, { source }: { source: string }): unknown =>
+    typeof value === "number" ? rawJSON(source) : value;
+  return parse(bytes.toString("utf8"), spelt) as JsonObject;
+}

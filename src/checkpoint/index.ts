@@ -7,7 +7,7 @@ export {
   writeAdapterConfig,
 } from "./adapter.ts";
 export type * from "./config.ts";
-export { makeFolder, readJsonObject, writeAtomically, writing } from "./file.ts";
+export { makeFolder, readJsonObject, readJsonVerbatim, writeAtomically, writing } from "./file.ts";
 export { type GgufSource, openGguf } from "./gguf.ts";
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf-header.ts";
 export { configFromGguf, nameFromGguf } from "./gguf-llama.ts";

@@ -6,6 +6,7 @@ import {
   parseLlavaConfig,
   parseVisionConfig,
   readJsonObject,
+  readJsonVerbatim,
 } from "../checkpoint/index.ts";
 import type { JsonObject } from "../json.ts";
 import { type LoadOptions, loadFolders, type PretrainedLlava } from "./pretrained.ts";
@@ -60,7 +61,12 @@ export function loadAssembled(
     {
       config: languageModel,
       files: languageModel,
-      read: () => parseLlavaConfig(origin.config, where, parseVisionConfig(readJsonObject(vision), vision)),
+      read: () =>
+        parseLlavaConfig(
+          assembledJson(readJsonObject(where), eyes, where),
+          where,
+          parseVisionConfig(readJsonObject(vision), vision),
+        ),
       open: origin.open,
       withoutProjector: true,
     },
@@ -73,7 +79,7 @@ export function assembledOrigin(languageModel: string, eyes: Eyes): ModelOrigin 
   const where = join(languageModel, "config.json");
   return {
     files: languageModel,
-    config: assembledJson(readJsonObject(where), eyes, where),
+    config: assembledJson(readJsonVerbatim(where), eyes, where),
     visionTower: eyes.visionTower,
     open: () => merged(openCheckpoint(languageModel), openCheckpoint(eyes.visionTower)),
   };

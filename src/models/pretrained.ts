@@ -10,7 +10,7 @@ import {
   openCheckpoint,
   type ParameterTree,
   RECOMPUTED_TENSORS,
-  readJsonObject,
+  readJsonVerbatim,
   readLlavaConfig,
   renamed,
   type TensorSource,
@@ -204,7 +204,7 @@ export function checkpointOrigin(folder: string): ModelOrigin {
   const config = readLlavaConfig(folder);
   return {
     files: folder,
-    config: readJsonObject(join(folder, "config.json")),
+    config: readJsonVerbatim(join(folder, "config.json")),
     ...(config.visionTower !== undefined && { visionTower: config.visionTower }),
     open: () => weightsOf(folder, config),
   };

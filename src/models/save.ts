@@ -7,7 +7,7 @@ import {
   originalName,
   PUBLISHED_TOWERS,
   RECOMPUTED_TENSORS,
-  readJsonObject,
+  readJsonVerbatim,
   type TensorSource,
   writeAtomically,
   writeSafetensors,
@@ -22,7 +22,7 @@ import { transformersName } from "./lora.ts";
 export interface ModelOrigin {
   /** Folder of the tokenizer and other small files. */
   readonly files: string;
-  /** config.json, in Hugging Face's or the original layout. */
+  /** config.json, in Hugging Face's or the original layout, read verbatim. */
   readonly config: JsonObject;
   /** Folder of the vision tower, where it is a checkpoint of its own. */
   readonly visionTower?: string;
@@ -85,7 +85,7 @@ function withTowerInside({ config, visionTower }: ModelOrigin, folder: string): 
   const inside = { ...config, unfreeze_mm_vision_tower: true };
   const name = String(config["mm_vision_tower"]);
   if (visionTower === undefined || Object.hasOwn(PUBLISHED_TOWERS, name)) return inside;
-  const shape = readJsonObject(join(visionTower, "config.json"));
+  const shape = readJsonVerbatim(join(visionTower, "config.json"));
   mkdirSync(join(folder, "vision_tower"), { recursive: true });
   writeAtomically(join(folder, "vision_tower", "config.json"), [`${JSON.stringify(shape, null, 2)}\n`]);
   return { ...inside, mm_vision_tower: "vision_tower" };

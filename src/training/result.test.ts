@@ -83,6 +83,9 @@ describe("a model that was trained whole is a checkpoint", () => {
     using written = openCheckpoint(path);
     using base = openCheckpoint(join(fixtures, "llava/llama"));
     assert.deepEqual([...written.names()].sort(), [...base.names()].sort());
+    // transformers takes no 1 where a number with a fraction belongs.
+    const config = readFileSync(join(path, "config.json"), "utf8");
+    assert.match(config, /"initializer_factor": 1\.0,/);
   });
 
   test("in the original layout where it came in that; it needs no other files any more", async () => {
