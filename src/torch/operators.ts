@@ -95,7 +95,7 @@ export const schemas = {
 
   // linear algebra and layers
   matmul: "matmul(Tensor self, Tensor other) -> Tensor",
-  linear: "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
+  linear: "llava::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
   conv2d:
     "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=1, int[] padding=0, int[] dilation=1, int groups=1) -> Tensor",
   batchNorm:
