@@ -6,6 +6,7 @@ import { recipe } from "../../src/training/index.ts";
  */
 export default recipe({
   model: "llava-smol-135m",
+  tokensPerSide: 3,
   data: {
     template: "plain",
     answerEnd: "<|im_end|>",

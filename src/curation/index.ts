@@ -10,6 +10,7 @@ export {
 export { ConceptFilter, type ConceptFilterOptions, type Selection } from "./filter/concept-filter.ts";
 export { captionRow, chosenRecords, coverage, metaEntry, selectCaptions } from "./filter/filter-captions.ts";
 export { type CaptionRecord, captionRecords } from "./filter/records.ts";
+export { asSentence } from "./grammar.ts";
 export { englishReader, type Reader } from "./language.ts";
 export { type QuestionType, questionTypes } from "./questions/question.ts";
 export type { ConversationRow } from "./rows.ts";
