@@ -158,6 +158,9 @@ describe("an image that cannot be decoded", () => {
       batchSize: images.length + 1,
     });
     using stage = await prepareStage(recipe, quiet);
-    await assert.rejects(stage.source.next(), /found\.json: row 17 \(id row of broken\.png\): .*broken\.png: looks like text/);
+    await assert.rejects(
+      stage.source.next(),
+      /found\.json: row 17 \(id row of broken\.png\): .*broken\.png: looks like text/,
+    );
   });
 });

@@ -24,6 +24,8 @@ export class PixelPool implements PixelLoader {
   readonly #threads: Thread[];
   readonly #queue: Waiting[] = [];
   #nextId = 0;
+  /** Why nothing can be loaded any more. */
+  #ended: Error | undefined;
 
   constructor(processor: ImageProcessorConfig, workers: number) {
     this.#threads = Array.from({ length: workers }, () => {
@@ -31,12 +33,13 @@ export class PixelPool implements PixelLoader {
       const thread = { worker, jobs: new Map<number, Waiting>() };
       worker.unref();
       worker.on("message", (result: PixelResult) => this.#finish(thread, result));
-      worker.on("error", (error) => this.#fail(thread, error as Error));
+      worker.on("error", (error) => this.#end(error as Error));
       return thread;
     });
   }
 
   load(source: PixelSource): Promise<PixelValues | LlavaError> {
+    if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#queue.push({ job: { id: this.#nextId++, source }, resolve, reject });
       this.#assign();
@@ -44,10 +47,7 @@ export class PixelPool implements PixelLoader {
   }
 
   [Symbol.dispose](): void {
-    for (const { worker } of this.#threads) void worker.terminate();
-    const stopped = new LlavaError("aborted", "the threads that load images were stopped");
-    for (const { jobs } of this.#threads) for (const { reject } of jobs.values()) reject(stopped);
-    for (const { reject } of this.#queue.splice(0)) reject(stopped);
+    this.#end(new LlavaError("aborted", "the threads that load images were stopped"));
   }
 
   #assign(): void {
@@ -63,20 +63,26 @@ export class PixelPool implements PixelLoader {
 
   #finish(thread: Thread, result: PixelResult): void {
     const waiting = thread.jobs.get(result.id);
+    if (waiting === undefined) return; // ended meanwhile
     thread.jobs.delete(result.id);
     if (thread.jobs.size === 0) thread.worker.unref();
     this.#assign();
-    if ("pixels" in result) waiting?.resolve(result.pixels);
-    else if ("failed" in result) waiting?.reject(new Error(result.failed));
+    if ("pixels" in result) waiting.resolve(result.pixels);
+    else if ("failed" in result) waiting.reject(new Error(result.failed));
     else {
       const { message, hint } = result.refused;
-      waiting?.resolve(new LlavaError("image", message, hint === undefined ? {} : { hint }));
+      waiting.resolve(new LlavaError("image", message, hint === undefined ? {} : { hint }));
     }
   }
 
-  /** A thread that broke down takes its jobs with it. */
-  #fail(thread: Thread, error: Error): void {
-    for (const { reject } of thread.jobs.values()) reject(error);
-    thread.jobs.clear();
+  /** One thread that breaks down ends the work of all: what it was at would break others too. */
+  #end(reason: Error): void {
+    this.#ended ??= reason;
+    for (const { worker, jobs } of this.#threads) {
+      for (const { reject } of jobs.values()) reject(reason);
+      jobs.clear();
+      void worker.terminate();
+    }
+    for (const { reject } of this.#queue.splice(0)) reject(reason);
   }
 }

@@ -1,0 +1,111 @@
+// Batches by any number of threads, from rows and from shards: npm test -- src/training/row-source.test.ts
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
+import { writeTar } from "../../test/support/tar.ts";
+import type { LlavaRow } from "../data/index.ts";
+import { silentProgress } from "../setup/index.ts";
+import { Tensor } from "../torch/index.ts";
+import type { SupervisedBatch } from "./objectives/supervised.ts";
+import type { RecipeFields } from "./recipe.ts";
+import type { RowSource } from "./row-source.ts";
+import { prepareStage, type Stage } from "./stage.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-source-"));
+const quiet = { progress: silentProgress, report: () => {} };
+let shard: string;
+
+before(async () => {
+  const path = await drawSquares(folder, "train", 4);
+  const rows = JSON.parse(readFileSync(path, "utf8")) as LlavaRow[];
+  const members = rows.flatMap(({ id, image, conversations }): [string, string | Buffer][] => [
+    [`${id.replace(".png", "")}.json`, JSON.stringify({ id, conversations })],
+    [`${id.replace(".png", "")}.png`, readFileSync(join(folder, image as string))],
+  ]);
+  shard = await writeTar(join(folder, "rows.tar"), Object.fromEntries(members));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+const data = { images: folder, template: "plain", answerEnd: "</s>", flips: true };
+const stage = (fields: Partial<RecipeFields["data"]>, more: Partial<RecipeFields> = {}): Promise<Stage> =>
+  prepareStage(
+    squaresRecipe(folder, {
+      // Pixels, since a tower's features depend on how many images it takes at once.
+      ...{
+        train: ["visionTower", "projector"],
+        features: { cache: "" },
+        projector: "loaded",
+        accumulation: 2,
+        ...more,
+      },
+      data: { rows: join(folder, "train.json"), ...data, ...fields },
+    }),
+    quiet,
+  );
+
+/** Everything in the batches of some steps, as text. */
+async function contents(source: RowSource, steps: number): Promise<string[]> {
+  const all: string[] = [];
+  for (let step = 0; step < steps; step++)
+    for (const batch of await source.next()) {
+      all.push(described(batch));
+      batch[Symbol.dispose]();
+    }
+  return all;
+}
+
+/** Tensors by the hash of their bytes. */
+const described = (batch: SupervisedBatch): string =>
+  JSON.stringify(batch, (_, value: unknown) =>
+    value instanceof Tensor ? createHash("sha256").update(value.toBytes()).digest("hex") : value,
+  );
+
+describe("batches", () => {
+  test("are the same bit for bit with 0, 1 and 2 threads, from rows and from shards", async () => {
+    for (const rows of [join(folder, "train.json"), shard]) {
+      using alone = await stage({ rows });
+      const expected = await contents(alone.source, 5);
+      assert.ok(new Set(expected).size === 10);
+      for (const workers of [1, 2]) {
+        using threaded = await stage({ rows, workers });
+        assert.deepEqual(await contents(threaded.source, 5), expected, `${rows} with ${workers}`);
+      }
+    }
+  });
+
+  test("go on from a state as if nothing had happened, whatever was loaded ahead", async () => {
+    for (const rows of [join(folder, "train.json"), shard]) {
+      using whole = await stage({ rows, workers: 1 });
+      await contents(whole.source, 3);
+      const state = JSON.parse(JSON.stringify(whole.source.state));
+      const expected = await contents(whole.source, 3);
+      for (const workers of [0, 2]) {
+        using resumed = await stage({ rows, workers });
+        await contents(resumed.source, 1);
+        resumed.source.state = state;
+        assert.deepEqual(await contents(resumed.source, 3), expected, `${rows} with ${workers}`);
+      }
+    }
+  });
+});
+
+describe("shards", () => {
+  test("train as they stream by, and refuse what takes rows that are known beforehand", async () => {
+    using streaming = await stage({ rows: shard, images: "" });
+    assert.equal(streaming.source.stepsPerEpoch, 2);
+    const ids = (await Promise.all([1, 2].map(() => streaming.source.next()))).flat().flatMap((batch) => {
+      batch[Symbol.dispose]();
+      return batch.samples;
+    });
+    assert.equal(new Set(ids).size, 16);
+    await assert.rejects(
+      stage({ rows: shard, rowsPerImage: 2 }),
+      /data\.rowsPerImage needs rows that are known/,
+    );
+    await assert.rejects(stage({ rows: shard, grouping: "modality" }), /data\.grouping needs rows/);
+  });
+});
