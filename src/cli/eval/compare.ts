@@ -1,5 +1,6 @@
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
-import type { Comparison, Flip } from "../../evaluation/index.ts";
+import type { Comparison, Flip, OutcomeRow, Result } from "../../evaluation/index.ts";
 import { wholeNumber } from "../model-options.ts";
 import { table } from "./table.ts";
 
@@ -26,24 +27,51 @@ async function run(first: string, second: string, { json, limit, force }: Compar
     "../../evaluation/index.ts"
   );
   const [one, two] = [await readResult(first), await readResult(second)];
-  const comparison = await compareResults(
+  const { gained, lost, ...comparison } = await compareResults(
     await findBenchmark(one.benchmark),
     { result: one, outcomes: readOutcomes(first, one) },
     { result: two, outcomes: readOutcomes(second, two) },
     { force },
   );
-  if (json) {
-    const { gained, lost, ...rest } = comparison;
-    const flips = { gained: gained.slice(0, limit), lost: lost.slice(0, limit) };
-    const counts = { gained: gained.length, lost: lost.length };
-    return console.log(JSON.stringify({ ...rest, counts, ...flips }, null, 2));
+  const listed = await link([gained.slice(0, limit), lost.slice(0, limit)], second, two, readOutcomes);
+  const counts = { gained: gained.length, lost: lost.length };
+  if (json)
+    console.log(JSON.stringify({ ...comparison, counts, gained: listed[0], lost: listed[1] }, null, 2));
+  else console.log(show(comparison, counts, listed, formatMetric));
+}
+
+/** A flip with its place in the second result's outcomes, which hold the whole question and answer. */
+interface LinkedFlip extends Flip {
+  readonly where: string;
+  readonly question: string;
+  readonly images: readonly string[];
+}
+
+type Both<Value> = readonly [gained: Value, lost: Value];
+
+async function link(
+  flips: Both<readonly Flip[]>,
+  path: string,
+  result: Pick<Result, "outcomes">,
+  read: (path: string, result: Pick<Result, "outcomes">) => AsyncIterable<OutcomeRow>,
+): Promise<Both<LinkedFlip[]>> {
+  const wanted = new Set(flips.flat().map(({ id }) => id));
+  const found = new Map<string, Pick<LinkedFlip, "where" | "question" | "images">>();
+  const file = join(dirname(path), result.outcomes);
+  let line = 0;
+  for await (const { id, prompt, images } of read(path, result)) {
+    line++;
+    if (wanted.has(id)) found.set(id, { where: `${file}:${line}`, question: prompt, images });
   }
-  console.log(show(comparison, limit, formatMetric));
+  const linked = (some: readonly Flip[]): LinkedFlip[] =>
+    some.map((flip) => ({ ...flip, ...found.get(flip.id)! }));
+  return [linked(flips[0]), linked(flips[1])];
 }
 
 function show(
-  comparison: Comparison,
-  limit: number,
+  comparison: Omit<Comparison, "gained" | "lost">,
+  counts: { readonly gained: number; readonly lost: number },
+  [gained, lost]: Both<readonly LinkedFlip[]>,
   format: (value: number, digits: number) => string,
 ): string {
   const { benchmark, split, models, headline, values, difference, digits, shared, p, mcnemar } = comparison;
@@ -63,23 +91,30 @@ function show(
     table(["model", headline, "95 % interval"], rows),
     tests.filter(Boolean).join(", "),
     ...comparison.warnings.map((warning) => `Note: ${warning}.`),
-    flips("better", comparison.gained, limit),
-    flips("worse", comparison.lost, limit),
+    flips("better", counts.gained, gained),
+    flips("worse", counts.lost, lost),
   ].join("\n");
 }
 
 const pValue = (p: number): string => (p < 0.0001 ? p.toExponential(1) : p.toFixed(4));
 
-const leftOut = ({ onlyFirst, onlySecond }: Comparison): string =>
+const leftOut = ({ onlyFirst, onlySecond }: Pick<Comparison, "onlyFirst" | "onlySecond">): string =>
   onlyFirst + onlySecond === 0
     ? ""
     : `; left out: ${onlyFirst} of the first alone, ${onlySecond} of the second`;
 
-function flips(word: string, found: readonly Flip[], limit: number): string {
+function flips(word: string, count: number, listed: readonly LinkedFlip[]): string {
   const credit = (value: number): string => String(Math.round(value * 1000) / 1000);
-  const listed = found
-    .slice(0, limit)
-    .map(({ id, before, after }) => `  ${id}: ${credit(before)} → ${credit(after)}`);
-  const more = found.length > limit ? [`  and ${found.length - limit} more (--limit)`] : [];
-  return [`${found.length} ${word}${found.length > 0 ? ":" : ""}`, ...listed, ...more].join("\n");
+  const lines = listed.flatMap(({ id, before, after, where, question, images }) => [
+    `  ${id}: ${credit(before)} → ${credit(after)}  ${where}`,
+    `    ${[...images.filter((image) => !image.startsWith("data:")), excerpt(question)].join("  ")}`,
+  ]);
+  const more = count > listed.length ? [`  and ${count - listed.length} more (--limit)`] : [];
+  return [`${count} ${word}${count > 0 ? ":" : ""}`, ...lines, ...more].join("\n");
+}
+
+/** The question on one line, cut short. */
+function excerpt(prompt: string): string {
+  const text = prompt.replaceAll("<image>", " ").replace(/\s+/g, " ").trim();
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }

@@ -37,6 +37,8 @@ export const publishedModels: readonly StudyModel[] = [
     "llava-w": 89.6,
   }),
   model("LLaMA-3 8B", 8, [66.6, llama3], cogvlm2, { mmmu: 41.7, mmbench: 72.1, docvqa: 78.2, chartqa: 69.5 }),
+  // The release has it too, in a picture alone.
+  model("Qwen1.5 72B", 72, [77.5, qwen2], cogvlm2, {}),
   model("Qwen1.5 110B", 110, [80.4, qwen2], cogvlm2, {
     mmmu: 49.1,
     mmbench: 80.5,
