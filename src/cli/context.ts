@@ -8,11 +8,16 @@ export interface CommandContext {
   /** A line on stderr about what is being done, or nothing with --quiet. */
   report(line: string): void;
   /**
-   * Aborts at the first Ctrl-C, so that work can stop at a clean point; the second ends the process. A command that
-   * never asks for it ends at the first.
+   * Aborts at the first Ctrl-C or SIGTERM, so that work can stop at a clean point; the second ends the process. A command
+   * that never asks for it ends at the first.
    */
   signal(): AbortSignal;
+  /** What `signal` aborted for. */
+  readonly stoppedBy: StopSignal | undefined;
 }
+
+export type StopSignal = "SIGINT" | "SIGTERM";
+const stopSignals = ["SIGINT", "SIGTERM"] as const;
 
 /** A file of commands/: adds the arguments, options, example and action of its command. */
 export interface CommandModule {
@@ -24,13 +29,26 @@ export function createContext(
   report: (line: string) => void,
 ): CommandContext & Disposable {
   let controller: AbortController | undefined;
-  const abort = (): void => controller?.abort();
-  const signal = (): AbortSignal => {
-    if (!controller) {
-      controller = new AbortController();
-      process.once("SIGINT", abort);
-    }
-    return controller.signal;
+  let stoppedBy: StopSignal | undefined;
+  const abort = (signal: StopSignal): void => {
+    stoppedBy ??= signal;
+    controller?.abort();
   };
-  return { progress, report, signal, [Symbol.dispose]: () => void process.off("SIGINT", abort) };
+  return {
+    progress,
+    report,
+    signal: () => {
+      if (!controller) {
+        controller = new AbortController();
+        for (const signal of stopSignals) process.once(signal, abort);
+      }
+      return controller.signal;
+    },
+    get stoppedBy() {
+      return stoppedBy;
+    },
+    [Symbol.dispose]: () => {
+      for (const signal of stopSignals) process.off(signal, abort);
+    },
+  };
 }

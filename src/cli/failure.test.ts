@@ -3,9 +3,11 @@ import { describe, test } from "node:test";
 import { LlavaError } from "../errors.ts";
 import { reportFailure } from "./failure.ts";
 
-function report(error: unknown, debug = false): { status: number; lines: string[] } {
+type Options = Parameters<typeof reportFailure>[2];
+
+function report(error: unknown, options?: Options): { status: number; lines: string[] } {
   const lines: string[] = [];
-  return { status: reportFailure(error, (line) => lines.push(line), debug), lines };
+  return { status: reportFailure(error, (line) => lines.push(line), options), lines };
 }
 
 describe("reportFailure", () => {
@@ -14,13 +16,14 @@ describe("reportFailure", () => {
     assert.deepEqual(report(error), { status: 1, lines: ["llava: a.jpg: cut short", "Fetch it again."] });
   });
 
-  test("a wrong command line is 2, a stop by the user 130", () => {
+  test("a wrong command line is 2, a stop 130 or, by SIGTERM, 143", () => {
     assert.equal(report(new LlavaError("usage", "no image given")).status, 2);
     const stopped = new LlavaError("aborted", "stopped after step 3", { hint: "--resume goes on." });
     assert.deepEqual(report(stopped), {
       status: 130,
       lines: ["llava: stopped after step 3", "--resume goes on."],
     });
+    assert.equal(report(stopped, { stoppedBy: "SIGTERM" }).status, 143);
     assert.deepEqual(report(AbortSignal.abort().reason), { status: 130, lines: ["llava: stopped"] });
   });
 
@@ -35,6 +38,6 @@ describe("reportFailure", () => {
     assert.equal(status, 1);
     assert.match(lines[1]!, /LLAVA_DEBUG=1/);
     assert.ok(!lines.some((line) => line.includes("failure.test.ts")));
-    assert.ok(report(error, true).lines.some((line) => line.includes("failure.test.ts")));
+    assert.ok(report(error, { debug: true }).lines.some((line) => line.includes("failure.test.ts")));
   });
 });

@@ -1,19 +1,23 @@
+import { constants } from "node:os";
 import { CommanderError } from "commander";
 import { LlavaError } from "../errors.ts";
+import type { StopSignal } from "./context.ts";
 import { printable } from "./printable.ts";
-
-const interrupted = 130;
 
 /**
  * The exit status for what a command threw, after telling the user about it: 0 for --help, 2 for a wrong command
- * line, 130 for Ctrl-C, 1 for everything else.
+ * line, 130 for Ctrl-C, 143 for SIGTERM, 1 for everything else.
  */
-export function reportFailure(error: unknown, print: (line: string) => void, debug: boolean): number {
+export function reportFailure(
+  error: unknown,
+  print: (line: string) => void,
+  { debug = false, stoppedBy = "SIGINT" }: { debug?: boolean; stoppedBy?: StopSignal | undefined } = {},
+): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { message, hint } = describeFailure(error);
   print(`llava: ${oneLine(message)}`);
   if (hint) print(oneLine(hint));
-  if (isAbort(error)) return interrupted;
+  if (isAbort(error)) return 128 + constants.signals[stoppedBy];
   if (debug && error instanceof Error) print(error.stack ?? "");
   return error instanceof LlavaError && error.code === "usage" ? 2 : 1;
 }

@@ -77,7 +77,10 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
-    return reportFailure(error, (line) => process.stderr.write(`${line}\n`), LLAVA_DEBUG === "1");
+    return reportFailure(error, (line) => process.stderr.write(`${line}\n`), {
+      debug: LLAVA_DEBUG === "1",
+      stoppedBy: context.stoppedBy,
+    });
   }
 }
 

@@ -52,8 +52,11 @@ test("Ctrl-C while a trace waits for its image ends with 130 and leaves no file"
 });
 
 describe("training", () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    test(`${signal} ends with 130 after the step under way, which is saved`, async () => {
+  for (const [signal, expected] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)
+    test(`${signal} ends with ${expected} after the step under way, which is saved`, async () => {
       const rows = await drawSquares(folder, "train", 4);
       const run = join(folder, signal);
       const recipe = join(folder, "recipe.mjs");
@@ -73,7 +76,7 @@ describe("training", () => {
       while (child.exitCode === null && steps() < 3) await wait(20);
       child.kill(signal);
       const { status, stderr } = await ended;
-      assert.equal(status, 130, stderr);
+      assert.equal(status, expected, stderr);
       const [, step] =
         /^llava: stopped after step (\d+) of \d+\n--resume goes on from there\.\n$/.exec(stderr) ?? [];
       assert.equal(steps(), Number(step), stderr);

@@ -37,15 +37,12 @@ Example:
       const [fields, overrides] = [await readRecipe(path), parseOverrides(words)];
       if (options.dryRun) return await dryRun(fields, overrides, options);
       const recipe = resolveRecipe(fields, overrides);
-      const stop = new AbortController();
-      const abort = (): void => stop.abort();
-      process.once("SIGTERM", abort);
       const result = await runRecipe(recipe, {
         progress,
         report,
-        signal: AbortSignal.any([signal(), stop.signal]),
+        signal: signal(),
         resume: options.resume ?? false,
-      }).finally(() => process.off("SIGTERM", abort));
+      });
       if (result.result !== undefined) report(`trained: ${result.result}`);
       else
         throw new LlavaError("aborted", `stopped after step ${result.step} of ${result.totalSteps}`, {
