@@ -7,7 +7,7 @@ export default recipe({
   vision: { ...pretrain.vision!, imageAspectRatio: "pad" },
   projector: "runs/llava-1.5-7b/pretrain/projector.safetensors",
   train: ["projector", "languageModel"],
-  data: { ...pretrain.data, template: "vicuna_v1" },
+  data: { ...pretrain.data, template: "vicuna_v1", grouping: "modality" },
   optimizer: { learningRate: 2e-5, weightDecay: 0 },
   batchSize: 128,
   output: "runs/llava-1.5-7b/finetune",

@@ -83,7 +83,7 @@ const losses = (run: string): string[] =>
     .map(({ step, loss, gradientNorm }) => `${step} ${loss} ${gradientNorm}`);
 
 async function run(name: string, fields: Partial<RecipeFields>, stopAfter = Infinity) {
-  const recipe = rowsRecipe(join(folder, name), { batchSize: 2, maxSteps: 7, ...fields });
+  const recipe = rowsRecipe(join(folder, name), { batchSize: 2, maxSteps: 5, ...fields });
   const stop = new AbortController();
   const progress = () => ({
     update: (done: number) => void (done === stopAfter && stop.abort()),
@@ -109,6 +109,13 @@ for (const [name, fields] of Object.entries(stages))
         assert.deepEqual(await run(`${name} ${dtype} again`, { ...fields, dtype }), await whole);
         const { bytes } = await run(`${name} ${dtype} seed`, { ...fields, dtype, seed: 1 });
         assert.notDeepEqual(bytes, (await whole).bytes);
+      });
+
+      test("a run whose images are loaded by one or two other threads, and one of them stopped and resumed", async () => {
+        const { data } = rowsRecipe("unused");
+        const withWorkers = (workers: number) => ({ ...fields, dtype, data: { ...data, workers } });
+        assert.deepEqual(await run(`${name} ${dtype} one`, withWorkers(1)), await whole);
+        assert.deepEqual(await run(`${name} ${dtype} two`, withWorkers(2), 3), await whole);
       });
 
       test("a run that computes activations again in the backward pass", async () => {
