@@ -62,7 +62,7 @@ describe("training", () => {
       const recipe = join(folder, "recipe.mjs");
       const fields = {
         model,
-        data: { rows, images: folder, end: "</s>" },
+        data: { rows, images: folder, template: "plain", answerEnd: "</s>" },
         optimizer: { learningRate: 1e-3 },
         dtype: "float32",
         batchSize: 8,
