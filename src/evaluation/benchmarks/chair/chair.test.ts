@@ -23,6 +23,7 @@ test("objects by other names, in the plural, in two words, and what only sounds 
     ["knives, glasses and wine glasses", ["knife", "wine glass"]],
     ["a black-and-white TV on the dining table", ["tv", "dining table"]],
     ["a couple of traffic lights", ["traffic light"]],
+    ["the bear's face, two computer monitors and the men's room", ["bear", "tv"]],
     ["sky and grass", []],
     ["", []],
   ];

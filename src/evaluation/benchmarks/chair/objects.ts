@@ -65,7 +65,7 @@ potted plant: houseplant, house plant, pot plant, plant in a pot, flower pot, bo
 bed: bunk bed, mattress
 dining table: table, desk, kitchen table, coffee table, picnic table
 toilet: urinal, toilet bowl, toilet seat, commode, lavatory
-tv: television, television set, tv set, flat screen
+tv: television, television set, tv set, flat screen, monitor, computer monitor, computer screen
 laptop: notebook computer, macbook, laptop computer
 mouse: mice, computer mouse
 remote: remote control, game controller, wii remote
@@ -169,6 +169,11 @@ const exceptions: Readonly<Record<string, string>> = {
   "horse drawn": "horse",
   "bear cub": "bear",
   "seat of the toilet": "toilet",
+  "men room": "",
+  "women room": "",
+  "men restroom": "",
+  "women restroom": "",
+  "ladies room": "",
 };
 
 const vowelled = /[^aeiou]y$/;
@@ -192,7 +197,11 @@ const longest = Math.max(...Array.from(categories.keys(), (name) => name.split("
 
 /** The categories of the objects that a caption names, one for each mention, in its order; the longest name counts. */
 export function objectsNamed(caption: string): string[] {
-  const words = caption.toLowerCase().match(/\p{L}+(?:['’]\p{L}+)?/gu) ?? [];
+  const words =
+    caption
+      .toLowerCase()
+      .replace(/['’]s\b/g, "")
+      .match(/\p{L}+/gu) ?? [];
   const named: string[] = [];
   for (let start = 0; start < words.length; ) {
     let length = Math.min(longest, words.length - start);
