@@ -136,7 +136,7 @@ describe("training", () => {
       `${name}.mjs`,
       `export default ${JSON.stringify({
         model: goodModel,
-        data: { end: "</s>" },
+        data: { template: "plain", answerEnd: "</s>" },
         optimizer: { learningRate: 1e-2 },
         dtype: "float32",
         batchSize: 8,
