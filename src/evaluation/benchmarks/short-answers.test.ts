@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { LlavaError } from "../../errors.ts";
 import gqa from "./gqa/index.ts";
 import ocrvqa from "./ocrvqa/index.ts";
+import okvqa from "./okvqa/index.ts";
 import vizwiz from "./vizwiz/index.ts";
 import vqav2 from "./vqav2/index.ts";
 
@@ -33,6 +34,19 @@ test("OCR-VQA wants the title whole, in any case", () => {
   const { credit, group } = ocrvqa.outcome(item, "the sea: a story");
   assert.deepEqual([credit, group], [1, "0003"]);
   assert.equal(ocrvqa.outcome(item, "sea").credit, 0);
+});
+
+test("OK-VQA leaves each person out in turn: three others suffice", () => {
+  const people = (...counts: [string, number][]): string[] =>
+    counts.flatMap(([answer, count]) => Array<string>(count).fill(answer));
+  const credit = (answers: string[], text: string): number =>
+    okvqa.outcome({ id: "1", answers } as never, text).credit;
+  // Of 10 people 2 said so: 8 leave out another and see 2 of 3, 2 leave out one of them and see 1.
+  assert.ok(
+    Math.abs(credit(people(["surfing", 2], ["swim", 8]), "Surfing.") - (8 * (2 / 3) + 2 / 3) / 10) < 1e-12,
+  );
+  assert.equal(credit(people(["two", 4], ["three", 6]), "2"), 1);
+  assert.equal(credit(people(["race", 10]), "racing"), 0);
 });
 
 test("servers get normalised answers to every question, in their own fields", async () => {
