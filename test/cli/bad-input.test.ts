@@ -172,10 +172,10 @@ describe("training", () => {
     [
       "an image that is not there",
       JSON.stringify([{ id: 7, image: "gone.png", conversations: turns }]),
-      /row 7: .*gone\.png/,
+      /\(id 7\): .*gone\.png does not exist/,
     ],
-    ["no image", JSON.stringify([{ id: 7, conversations: turns }]), /row 7: captioning needs an image/],
-    ["other characters", Buffer.from('[{"id": "é"}]', "latin1"), /other characters\.json:1: not UTF-8/],
+    ["no image", JSON.stringify([{ id: 7, conversations: turns }]), /\(id 7\): 1 <image> in its text, but 0 images/],
+    ["other characters", Buffer.from('[{"id": "é"}]', "latin1"), /other characters\.json: row 1: not UTF-8/],
     ["nothing of a row", '[{"id": 7}]', /row 1 \(id 7\): conversations/],
     ["no JSON", '{"id": 7', /no JSON\.json:1: not valid JSON/],
     ["no rows", "[]", /no rows\.json: no rows to use/],
@@ -210,7 +210,7 @@ describe("training", () => {
     const path = file("cut.json", JSON.stringify([{ id: 7, image: "cut.png", conversations: turns }]));
     return begunAndRefused(
       train(recipe("good", {}), "--data.rows", path, ...begun),
-      /cut\.json: row 7: cut\.png cannot be decoded/,
+      /cut\.json: row 1 \(id 7\): .*cut\.png: damaged/,
     );
   });
 
