@@ -28,6 +28,7 @@ export function radarChart(
   const names = series.map(({ name }) => name);
   return frame({ height: 520, ...options }, names, ({ left, top, right, bottom }) => {
     const radius = Math.max(10, Math.min((right - left) / 2 - 110, (bottom - top) / 2 - 34));
+    const room = Math.max(118, (right - left) / 2 - radius - 16);
     const angle = (index: number): number => (2 * Math.PI * index) / Math.max(1, axes.length);
     const share = (index: number, value: number): number => {
       const { low = 0, high } = axes[index]!;
@@ -46,7 +47,7 @@ ${axes.map((_, index) => {
 })}
 </g>
 ${series.map((each, index) => outline(each, index))}
-${axes.map((axis, index) => axisLabel(axis, angle(index), radius))}
+${axes.map((axis, index) => axisLabel(axis, angle(index), radius, room))}
 </g>`;
 
     function outline({ name, values }: RadarSeries, index: number): Markup {
@@ -74,9 +75,9 @@ const isShown = (value: number | undefined): value is number => value !== undefi
 
 const written = (value: number): string => value.toLocaleString("en", { maximumFractionDigits: 1 });
 
-function axisLabel({ name, low = 0, high }: RadarAxis, angle: number, radius: number): Markup {
+function axisLabel({ name, low = 0, high }: RadarAxis, angle: number, radius: number, room: number): Markup {
   const [x, y] = pointRadial(angle, radius + 14);
   const anchor = Math.abs(x) < 12 ? "middle" : x > 0 ? "start" : "end";
   const lift = y < -radius * 0.9 ? -12 : y > radius * 0.9 ? 6 : 0;
-  return markup`<g text-anchor="${anchor}"><text font-size="12" x="${x}" y="${y + lift + 2}">${fitted(name, 12, 118)}</text><text class="quiet" font-size="10" x="${x}" y="${y + lift + 15}">${written(low)}–${written(high)}</text></g>`;
+  return markup`<g text-anchor="${anchor}"><text font-size="12" x="${x}" y="${y + lift + 2}">${fitted(name, 12, room)}</text><text class="quiet" font-size="10" x="${x}" y="${y + lift + 15}">${written(low)}–${written(high)}</text></g>`;
 }

@@ -170,14 +170,8 @@ ${lost > 0 && markup`<details><summary>Lost (${String(flips.losses.length)} show
 }
 
 function publishedPart({ sources }: BenchmarkGroup): Markup | undefined {
-  const { published, result } = sources[0]!;
+  const { published } = sources[0]!;
   if (published.length === 0) return undefined;
-  const digits = headlineOf(result).digits;
-  const rows = published.map(({ model, metric, value, source }) => [
-    model,
-    metric,
-    formatMetric(value, result.scores.find(({ name }) => name === metric)?.digits ?? digits),
-    source,
-  ]);
+  const rows = published.map(({ model, metric, value, source }) => [model, metric, String(value), source]);
   return markup`<details><summary>Published scores</summary>${table([{ name: "Model" }, { name: "Metric" }, { name: "Score", isNumber: true }, { name: "Printed in" }], rows)}</details>`;
 }

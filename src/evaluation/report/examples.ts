@@ -24,7 +24,7 @@ export async function flipCard(
 async function card(row: OutcomeRow, pictures: Pictures, facts: readonly Markup[]): Promise<Markup> {
   const labels = Object.values(row.labels ?? {}).join(", ");
   return markup`<article class="card">${await pictures.embed(row.images)}
-<p class="question"><bdi>${shortened(row.prompt)}</bdi></p>
+<p class="question"><bdi>${shortened(row.prompt.replace(/^<image>\n?/, ""))}</bdi></p>
 <dl>${facts}${row.truth !== undefined && fact("truth", row.truth)}${labels !== "" && fact("labels", labels)}${fact("id", row.id)}</dl></article>
 `;
 }

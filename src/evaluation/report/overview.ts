@@ -1,5 +1,4 @@
 import { type Markup, markup, Markup as Raw, radarChart } from "../../charts/index.ts";
-import { formatMetric } from "../results/format-metric.ts";
 import { table } from "./page.ts";
 import { coverageCell, headlineOf, scoreCell } from "./scores.ts";
 import type { BenchmarkGroup } from "./source.ts";
@@ -26,8 +25,7 @@ export function overview(groups: readonly BenchmarkGroup[]): Markup {
         coverageCell(result),
         markup`<bdi>${result.judge ?? "none"}</bdi>`,
         markup`<small>${beside.map(
-          ({ model, value }, index) =>
-            markup`${index > 0 && ", "}${model} ${formatMetric(value, headline.digits)}`,
+          ({ model, value }, index) => markup`${index > 0 && ", "}${model} ${String(value)}`,
         )}</small>`,
       ];
     }),

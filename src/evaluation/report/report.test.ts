@@ -68,7 +68,7 @@ describe("a report of hostile answers", () => {
     assert.equal(cells[2], "65.0 59.0 to 70.0");
     assert.equal(cells[3], "95.2 % 40 of 42");
     assert.equal(cells[4], "none");
-    assert.equal(cells[5], "LLaVA-1.5 13B 85.9");
+    assert.equal(cells[5], "LLaVA-1.5 13B 85.94");
   });
 
   test("counts flips between two models", () => {
