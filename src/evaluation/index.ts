@@ -1,5 +1,6 @@
 export * from "./answers/index.ts";
 export type * from "./benchmark.ts";
+export { type ProblemRow, scienceQaRows } from "./benchmarks/scienceqa/training-rows.ts";
 export { type CaptionReport, type CaptionScores, evaluateCaptions } from "./captions.ts";
 export * from "./judge/index.ts";
 export * from "./metrics/index.ts";

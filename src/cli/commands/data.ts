@@ -4,9 +4,10 @@ import { configure as check } from "../data-commands/check.ts";
 import { configure as filter } from "../data-commands/filter.ts";
 import { configure as inspect } from "../data-commands/inspect.ts";
 import { configure as questions } from "../data-commands/questions.ts";
+import { configure as scienceqa } from "../data-commands/scienceqa.ts";
 
 /** One file of ../data-commands a subcommand; what it needs is imported when it runs. */
-const subcommands = [check, inspect, questions, filter];
+const subcommands = [check, inspect, questions, filter, scienceqa];
 
 export function configure(command: Command, context: CommandContext): void {
   command
