@@ -132,3 +132,21 @@ test("a name comes before the checkpoint's template, and that before the archite
   assert.equal(choose({ modelType: "llava", textModelType: "qwen2" }), "qwen_1_5");
   assert.equal(choose({ modelType: "llava_llama" }), "chatml_direct");
 });
+
+test("a template that does not come to an end is stopped, whether it loops or hoards", () => {
+  for (const endless of [
+    "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+    "{% set ns = namespace(x=[1, 2, 3]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+  ]) {
+    const format = chatTemplate(endless, { tokenizer, timeLimit: 100 });
+    assert.throws(
+      () => format.render(conversation),
+      (error) =>
+        error instanceof LlavaError &&
+        error.code === "checkpoint" &&
+        /did not come to an end in 100 ms/.test(error.message),
+    );
+  }
+  const deep = `{{ ${"(".repeat(100_000)}1${")".repeat(100_000)} }}`;
+  assert.throws(() => chatTemplate(deep, { tokenizer }), LlavaError);
+});

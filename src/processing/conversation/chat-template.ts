@@ -8,13 +8,18 @@ import { type Conversation, conversationOf } from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
 import { taint, taintAnswer, taintTurn, untaint } from "./taint.ts";
 import type { PromptFormat } from "./templates.ts";
+import { isTimeUp, withinTime } from "./time-limit.ts";
 
 export interface ChatTemplateOptions {
   /** Gives the texts of the begin, end and special tokens. */
   readonly tokenizer: Tokenizer;
   /** What the template writes for an image part. Default `<image>`. */
   readonly imageToken?: string;
+  /** Most milliseconds that parsing or rendering may take: 2,000 by default. Templates come with downloaded weights. */
+  readonly timeLimit?: number;
 }
+
+const TIME_LIMIT = 2_000;
 
 /**
  * A prompt format from a checkpoint's Jinja template. Throws `checkpoint` if the template does not parse;
@@ -22,11 +27,11 @@ export interface ChatTemplateOptions {
  */
 export function chatTemplate(
   source: string,
-  { tokenizer, imageToken = "<image>" }: ChatTemplateOptions,
+  { tokenizer, imageToken = "<image>", timeLimit = TIME_LIMIT }: ChatTemplateOptions,
 ): PromptFormat {
   let template: Template;
   try {
-    template = new Template(source);
+    template = withinTime(timeLimit, () => new Template(source));
   } catch (error) {
     throw new LlavaError(
       "checkpoint",
@@ -45,7 +50,7 @@ export function chatTemplate(
     stop: [],
     render: (messages, { addGenerationPrompt = true } = {}) => {
       const conversation = conversationOf(messages, addGenerationPrompt);
-      const rendered = render(template, {
+      const rendered = render(template, timeLimit, {
         messages: takesParts ? messagesOfParts(conversation) : messagesOfText(conversation),
         add_generation_prompt: addGenerationPrompt,
         bos_token: tokenText(tokenizer.bosId),
@@ -61,10 +66,19 @@ export function chatTemplate(
   };
 }
 
-function render(template: Template, context: Record<string, unknown>): string {
+function render(template: Template, timeLimit: number, context: Record<string, unknown>): string {
   try {
-    return template.render(context);
+    return withinTime(timeLimit, () => template.render(context));
   } catch (error) {
+    if (isTimeUp(error))
+      throw new LlavaError(
+        "checkpoint",
+        `The checkpoint's chat template did not come to an end in ${timeLimit} ms`,
+        {
+          hint: "Name a conversation template to use instead.",
+          cause: error,
+        },
+      );
     throw new LlavaError(
       "prompt",
       `The chat template refuses the conversation: ${(error as Error).message}`,
