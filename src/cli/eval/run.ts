@@ -13,7 +13,7 @@ import type {
 } from "../../evaluation/index.ts";
 import type { Progress } from "../../setup/index.ts";
 import type { CommandContext } from "../context.ts";
-import { addModelOptions, count, fastestDtype, type ModelFlags } from "../model-options.ts";
+import { addModelOptions, count, type ModelFlags } from "../model-options.ts";
 import { askJudge } from "./ask-judge.ts";
 import {
   addEndpointOptions,
@@ -33,7 +33,7 @@ interface RunFlags extends ModelFlags, EndpointFlags {
   readonly limit?: number;
   readonly shard?: string;
   readonly compat?: boolean;
-  readonly batchSize: number;
+  readonly batchSize?: number;
   readonly judge: boolean;
   readonly judgeEndpoint?: string;
   readonly judgeModel?: string;
@@ -56,7 +56,11 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--compat", "reproduce bugs of the original that published scores depend on")
     .option("--limit <n>", "ask the first questions only", count)
     .option("--shard <i/n>", "ask part i of n only; a run without it merges all parts in the folder")
-    .option("--batch-size <n>", "questions that a model on this machine answers in step", count, 8)
+    .option(
+      "--batch-size <n>",
+      "questions that a model on this machine answers in step (default: 8 in float32, else 1: coarser types let a batch change answers)",
+      count,
+    )
     .option("--judge-endpoint <url>", "the judge of answers that no rule can read")
     .option("--judge-model <name>", "its name there (default: the judge of published scores)")
     .option(
@@ -67,7 +71,7 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--no-judge", "count answers that no rule can read as wrong")
     .option("--json", "print the results as JSON");
   addEndpointOptions(command);
-  addModelOptions(command, fastestDtype)
+  addModelOptions(command, "as stored; for built-in models float32")
     .addHelpText(
       "after",
       `
@@ -111,7 +115,12 @@ async function openAnswerer(
     });
   if (endpoint !== undefined) return await openEndpoint(endpoint, model, flags);
   const { LocalAnswerer } = await import("./local-answerer.ts");
-  return closing.use(await LocalAnswerer.create(model, flags, context, context.signal()));
+  const { builtinModels } = await import("../../setup/index.ts");
+  // The fastest type depends on the processor, and in bfloat16 the company of a batch decides close calls.
+  const dtype = flags.dtype ?? (Object.hasOwn(builtinModels, model) ? "float32" : undefined);
+  const batchSize = flags.batchSize ?? (dtype === "float32" ? 8 : 1);
+  const exact = { ...flags, ...(dtype && { dtype }), batchSize };
+  return closing.use(await LocalAnswerer.create(model, exact, context, context.signal()));
 }
 
 interface Task {
