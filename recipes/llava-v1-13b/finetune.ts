@@ -1,12 +1,15 @@
 import { recipe } from "../../src/training/index.ts";
 import pretrain from "./pretrain.ts";
 
-/** Stage 2 of LLaVA (arXiv 2304.08485, section 4.2): projector and language model, three passes over Instruct-158K. */
+/**
+ * Stage 2 of LLaVA (arXiv 2304.08485, section 4.2): projector and language model, three passes over Instruct-158K. Its three
+ * types of rows are seen equally often: instruct-158k.yaml, beside their files, is the mixture (--data.rows).
+ */
 export default recipe({
   ...pretrain,
   projector: "runs/llava-v1-13b/pretrain/projector.safetensors",
   train: ["projector", "languageModel"],
-  data: { ...pretrain.data, template: "vicuna_v1" },
+  data: { ...pretrain.data, template: "vicuna_v1", mixing: "datasets" },
   optimizer: { learningRate: 2e-5, weightDecay: 0 },
   batchSize: 32,
   epochs: 3,

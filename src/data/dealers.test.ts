@@ -9,6 +9,7 @@ import type { SchemaElement } from "hyparquet";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../test/support/tar.ts";
 import type { LlavaError } from "../errors.ts";
+import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import type { Dataset } from "./mixture.ts";
 import { rowTable } from "./row-table.ts";
@@ -46,6 +47,50 @@ describe("a grouped order", () => {
         }
       }),
     );
+  });
+});
+
+describe("an even draw", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 });
+  const setsOf = (lengths: readonly number[]): number[][] =>
+    lengths.map((length, set) => Array.from({ length }, (_, i) => 1000 * set + i));
+
+  test("takes the same number of every set, and over the epochs every item of one equally often", () => {
+    fc.assert(
+      fc.property(sizes, fc.nat(100), fc.integer({ min: 1, max: 6 }), (lengths, seed, epochs) => {
+        const sets = setsOf(lengths);
+        const count = lengths.reduce((sum, length) => sum + length, 0);
+        const seen = new Map<number, number>();
+        for (let epoch = 0; epoch < epochs; epoch++) {
+          const drawn = evenDraw(sets, { seed, epoch });
+          assert.equal(drawn.length, count);
+          const shares = sets.map((_, set) => drawn.filter((item) => Math.floor(item / 1000) === set).length);
+          assert.ok(Math.max(...shares) - Math.min(...shares) <= 1);
+          for (const item of drawn) seen.set(item, (seen.get(item) ?? 0) + 1);
+        }
+        for (const set of sets) {
+          const times = set.map((item) => seen.get(item) ?? 0);
+          assert.ok(Math.max(...times) - Math.min(...times) <= 1);
+        }
+      }),
+    );
+  });
+
+  test("is what a dealer deals where datasets are mixed evenly, grouped or not", async () => {
+    const table = { ...rowTable(rows), datasetOf: (row: number) => (row < 5 ? 0 : 1) };
+    for (const grouping of ["none", "modality"] as const) {
+      const options = {
+        rows: table,
+        rowsPerImage: 1,
+        batchSize: rows.length,
+        flips: false,
+        seed: 3,
+        grouping,
+      };
+      const dealer = new TableDealer({ ...options, mixing: "datasets" });
+      const dealt = (await dealer.deal()).flatMap((group) => group.rows.map(({ id }) => Number(id)));
+      assert.equal(dealt.filter((id) => id < 5).length, 18, grouping);
+    }
   });
 });
 

@@ -9,6 +9,8 @@ export interface GroupedOrderOptions {
   /** Kind of an item: a step holds one kind, but for the last steps. */
   readonly kindOf: (item: number) => string;
   readonly lengthOf: (item: number) => number;
+  /** The items, where they are not each of 0 … count − 1 once. */
+  readonly items?: readonly number[];
 }
 
 /**
@@ -18,8 +20,9 @@ export interface GroupedOrderOptions {
  * of each kind comes last, together. Item i of a step goes to rank i mod `ranks`.
  */
 export function groupedOrder(count: number, options: GroupedOrderOptions): Uint32Array {
-  const { seed, epoch, stepSize, kindOf } = options;
-  const kinds = Map.groupBy(permutation(count, mixSeed(seed, epoch)), kindOf);
+  const { seed, epoch, stepSize, kindOf, items: given } = options;
+  const drawn = Array.from(permutation(count, mixSeed(seed, epoch)), (place) => given?.[place] ?? place);
+  const kinds = Map.groupBy(drawn, kindOf);
   const steps: number[][] = [];
   const rest: number[] = [];
   for (const [, items] of [...kinds].sort(([a], [b]) => (a < b ? -1 : 1))) {

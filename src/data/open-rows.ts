@@ -34,7 +34,7 @@ export async function openRows(name: string, options: OpenRowsOptions): Promise<
       throw new LlavaError("config", `${dataset.path} is a shard, whose rows are not read one by one`, {
         hint: "Name shards alone, not together with files of rows.",
       });
-    const table = await openDataset(dataset, options);
+    const table = await openDataset(dataset, index, options);
     const chosen = chooseRows(dataset.strategy, table.length, mixSeed(options.seed, index));
     const isChosen = new Set(chosen);
     tables.push(chosen.length === table.length ? table : filterTable(table, (row) => isChosen.has(row)));
@@ -42,7 +42,7 @@ export async function openRows(name: string, options: OpenRowsOptions): Promise<
   return concatenated(tables);
 }
 
-async function openDataset(dataset: Dataset, options: OpenRowsOptions): Promise<RowTable> {
+async function openDataset(dataset: Dataset, number: number, options: OpenRowsOptions): Promise<RowTable> {
   const file = new RowFile(dataset.path);
   const images: (readonly string[])[] = [];
   const lengths: number[] = [];
@@ -61,6 +61,7 @@ async function openDataset(dataset: Dataset, options: OpenRowsOptions): Promise<
     at: (index) => adaptRow(file.at(index), dataset),
     imagesOf: (index) => images[index]!,
     lengthOf: (index) => lengths[index]!,
+    datasetOf: () => number,
   };
 }
 
@@ -117,5 +118,6 @@ function concatenated(tables: readonly RowTable[]): RowTable {
     at: read((table, index) => table.at(index)),
     imagesOf: read((table, index) => table.imagesOf(index)),
     lengthOf: read((table, index) => table.lengthOf(index)),
+    datasetOf: read((table, index) => table.datasetOf(index)),
   };
 }

@@ -8,6 +8,8 @@ export interface RowTable {
   imagesOf(index: number): readonly string[];
   /** See `lengthOfRow`. */
   lengthOf(index: number): number;
+  /** Number of the dataset that the row is from, of a mixture's. */
+  datasetOf(index: number): number;
 }
 
 /** Rows that are in memory. */
@@ -16,6 +18,7 @@ export const rowTable = (rows: readonly LlavaRow[]): RowTable => ({
   at: (index) => rows[index]!,
   imagesOf: (index) => imagesOfRow(rows[index]!),
   lengthOf: (index) => lengthOfRow(rows[index]!),
+  datasetOf: () => 0,
 });
 
 /** Those of a table for which `keep` holds. */
@@ -26,6 +29,7 @@ export function filterTable(table: RowTable, keep: (index: number) => boolean): 
     at: (index) => table.at(chosen[index]!),
     imagesOf: (index) => table.imagesOf(chosen[index]!),
     lengthOf: (index) => table.lengthOf(chosen[index]!),
+    datasetOf: (index) => table.datasetOf(chosen[index]!),
   };
 }
 

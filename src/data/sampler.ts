@@ -16,7 +16,7 @@ export interface DrawnItem {
   readonly epoch: number;
 }
 
-/** The order of an epoch: each item number once. */
+/** The order of an epoch: as many item numbers as there are, each once unless a mixture is evened out. */
 export type EpochOrder = (epoch: number) => Uint32Array;
 
 /** Draws item numbers, each once an epoch, in an order that depends on the seed and the epoch alone. */

@@ -69,6 +69,8 @@ const recipeSchema = z.strictObject({
     maxTokens: count.default(2048),
     /** "modality": the rows of a step all have images or all have none; "length": those of micro-batches are about equally long. */
     grouping: z.enum(["none", "length", "modality"]).default("none"),
+    /** "datasets": an epoch draws equally many rows of each file of a mixture, whatever their sizes; "rows": each row once. */
+    mixing: z.enum(["rows", "datasets"]).default("rows"),
     /** Threads beside the training's own that decode and resize images; the batches are the same for any number. */
     workers: z.int().min(0).default(0),
     /** Rows of shards that wait in memory, with their encoded images, to be drawn from at random. */

@@ -12,12 +12,12 @@ import { modelShape } from "./shape.ts";
 /**
  * arXiv 2304.08485 (section 4.2, 5.2), arXiv 2310.03744 (table 9) and the scripts pretrain.sh, finetune.sh,
  * finetune_sqa.sh, v1_5/{pretrain,finetune,finetune_lora,finetune_task,finetune_task_lora}.sh of LLaVA's repository:
- * rate, the projector's rate, rows a step, epochs, template, grouping, what learns, rank/alpha/dropout, aspect ratio,
+ * rate, the projector's rate, rows a step, epochs, template, grouping and mixing, what learns, rank/alpha/dropout, aspect ratio,
  * projector.
  */
 const table: Readonly<Record<string, string>> = {
   "llava-v1-13b/pretrain": "2e-3 2e-3 128 1 plain none projector - square linear",
-  "llava-v1-13b/finetune": "2e-5 2e-5 32 3 vicuna_v1 none projector+languageModel - square linear",
+  "llava-v1-13b/finetune": "2e-5 2e-5 32 3 vicuna_v1 none/datasets projector+languageModel - square linear",
   "llava-v1-13b/scienceqa": "2e-5 2e-5 32 12 vicuna_v1 none projector+languageModel - square linear",
   "llava-1.5-7b/pretrain": "1e-3 1e-3 256 1 plain none projector - square mlp2x_gelu",
   "llava-1.5-7b/finetune": "2e-5 2e-5 128 1 vicuna_v1 modality projector+languageModel - pad mlp2x_gelu",
@@ -46,9 +46,10 @@ for (const [name, row] of Object.entries(table))
       assert.equal(optimizer.learningRate, Number(rate));
       assert.equal(optimizer.projectorLearningRate ?? optimizer.learningRate, Number(projectorRate));
       const adapters = lora ? `${lora.rank}/${lora.alpha}/${lora.dropout}` : "-";
+      const how = data.mixing === "rows" ? data.grouping : `${data.grouping}/${data.mixing}`;
       const eyes = vision ? [vision.imageAspectRatio, vision.projector] : ["own", "own"];
       assert.deepEqual(
-        [batchSize, epochs, data.template, data.grouping, train.join("+"), adapters, ...eyes].map(String),
+        [batchSize, epochs, data.template, how, train.join("+"), adapters, ...eyes].map(String),
         others,
       );
       // What all of them have in common.

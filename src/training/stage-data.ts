@@ -130,6 +130,7 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
   const wrong = [
     { is: data.rowsPerImage > 1, what: "data.rowsPerImage" },
     { is: data.grouping !== "none", what: "data.grouping" },
+    { is: data.mixing !== "rows", what: "data.mixing" },
     { is: features.cache !== "", what: "features.cache" },
   ].find(({ is }) => is);
   if (wrong)
