@@ -6,8 +6,8 @@ import { sniff } from "./sniff.ts";
 
 /**
  * The answers in a file of predictions, or in several that make up one: in the benchmark's own format, LLaVA's JSONL
- * (question_id, text, model_id), a run's own store, a JSON list of such rows or of a server's (question_id, answer), or a
- * JSON object of id to text.
+ * (question_id, text, model_id), a run's own store, a JSON list of such rows or of a server's (question_id, answer;
+ * questionId, prediction), or a JSON object of id to text.
  * @throws LlavaError "data" naming file and line: an id twice, a line that is cut or not UTF-8, no answers at all
  */
 export async function readAnswers(
@@ -37,9 +37,11 @@ export async function readAnswers(
 
 interface Row {
   readonly question_id?: unknown;
+  readonly questionId?: unknown;
   readonly id?: unknown;
   readonly text?: unknown;
   readonly answer?: unknown;
+  readonly prediction?: unknown;
   readonly error?: unknown;
   readonly model_id?: unknown;
   readonly model?: unknown;
@@ -48,8 +50,8 @@ interface Row {
 function addRow(answers: Answers, value: unknown, place: string, line?: number): void {
   const misfit = (field: string): LlavaError => unfit(line === undefined ? place : `${place}:${line}`, field);
   const row = (typeof value === "object" && value !== null ? value : {}) as Row;
-  const id = row.question_id ?? row.id;
-  const text = row.text ?? row.answer;
+  const id = row.question_id ?? row.questionId ?? row.id;
+  const text = row.text ?? row.answer ?? row.prediction;
   if (typeof id !== "string" && typeof id !== "number") throw misfit("question_id");
   if (typeof text === "string") {
     answers.add({ id: String(id), text }, line);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import {
+  type Answer,
   type Benchmark,
   type BenchmarkItem,
   benchmark,
@@ -78,6 +79,24 @@ const common = {
   aggregate: (outcomes: readonly Outcome[]) => accuracyByLabel(outcomes),
 } satisfies Partial<Benchmark>;
 
+/** The server's form, in which a question may have an answer of each kind: { id: { multiple_choice, direct_answer } }. */
+const readPredictions =
+  (field: string) =>
+  async (path: string): Promise<AsyncIterable<Answer> | undefined> => {
+    if (!path.endsWith(".json")) return undefined;
+    const fit = z
+      .record(z.string(), z.looseObject({ [field]: z.string() }))
+      .safeParse(await readJsonDocument(path));
+    return fit.success ? answersOf(fit.data, field) : undefined;
+  };
+
+async function* answersOf(
+  rows: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  field: string,
+): AsyncGenerator<Answer> {
+  for (const [id, row] of Object.entries(rows)) yield { id, text: String(row[field]) };
+}
+
 const submission = (field: string, write: (item: AokVqaItem, answer: string) => string) => ({
   file: "predictions.json",
   async write(items: readonly AokVqaItem[], answers: ReadonlyMap<string, string>) {
@@ -102,6 +121,7 @@ export default [
       const parsed = index === undefined ? undefined : named(index);
       return { id: item.id, parsed, truth: named(correct), credit: index === correct ? 1 : 0 };
     },
+    readPredictions: readPredictions("multiple_choice"),
     submission: submission(
       "multiple_choice",
       (item, answer) => item.choices[chosen(item, answer) ?? -1] ?? "",
@@ -120,6 +140,7 @@ export default [
       const matches = people.filter((person) => person === parsed).length;
       return { id, parsed, truth: [...new Set(people)].join(" | "), credit: Math.min(1, matches / 3) };
     },
+    readPredictions: readPredictions("direct_answer"),
     submission: submission("direct_answer", (_, answer) => normalize(answer)),
   }),
 ];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import { check, jsonBytes, locateFile, readJsonDocument, videoFiles } from "../../files/index.ts";
 import {
   accuracyByLabel,
@@ -72,6 +72,23 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
 const read = (answer: string, { options, compat }: PerceptionItem): string | undefined =>
   compat ? /^[ABC]$/.exec(answer)?.[0] : chosenOption(answer, options);
 
+const submissionSchema = z.record(
+  z.string(),
+  z.array(z.object({ id: z.int(), answer_id: z.int().min(0).max(2) })),
+);
+
+/** The server's form: the number of the option for each question of a video. */
+async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (!path.endsWith(".json")) return undefined;
+  const fit = submissionSchema.safeParse(await readJsonDocument(path));
+  return fit.success ? answersOf(fit.data) : undefined;
+}
+
+async function* answersOf(videos: z.output<typeof submissionSchema>): AsyncGenerator<Answer> {
+  for (const [videoId, rows] of Object.entries(videos))
+    for (const { id, answer_id } of rows) yield { id: `${videoId}/${id}`, text: letters[answer_id]! };
+}
+
 export default benchmark<PerceptionItem>({
   name: "perceptiontest",
   title: "Perception Test (multiple choice)",
@@ -92,6 +109,7 @@ export default benchmark<PerceptionItem>({
     return { id, labels, parsed, truth, group: videoId, credit: parsed === letters[right] ? 1 : 0 };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
+  readPredictions,
   submission: {
     file: "perception-test.json",
     async write(items, answers) {
