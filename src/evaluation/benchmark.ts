@@ -64,6 +64,8 @@ export interface JudgedAnswer {
   readonly reply?: string | undefined;
   /** The judge's id, if the file has it. */
   readonly judge?: string | undefined;
+  /** Where the file has it, counted from 1. */
+  readonly line?: number | undefined;
 }
 
 /** How a model judges answers that no rule can. */

@@ -207,6 +207,15 @@ class Join {
         `${answers.where("")}: ${unanswered} of ${counts.items} questions of ${this.#place()} have no answer, the first is "${missing[0] ?? failures[0]?.id}"`,
         { hint: "--partial scores the others and prints the coverage." },
       );
+    const stray = [...(this.#options.verdicts?.byId.keys() ?? [])].find((id) => !this.#seen.has(id));
+    if (stray !== undefined && !partial)
+      throw new LlavaError(
+        "data",
+        `there is a verdict on question "${stray}", which ${this.#place()} does not have`,
+        {
+          hint: "These look like verdicts on another split or benchmark; --partial leaves them out.",
+        },
+      );
     const lacking = counts.judgeable - counts.judged;
     if (unjudged.length > 0 && (!(partial || leaveOutFailures) || counts.scored === 0))
       throw new LlavaError(

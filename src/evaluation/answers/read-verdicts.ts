@@ -31,17 +31,18 @@ export async function readVerdicts(
   const byId = new Map<string, Verdict>();
   const replies = new Map<string, string>();
   const judges = new Set<string>();
-  const refuse = (problem: string): never => {
-    throw new LlavaError("data", `${path}: ${problem}`, { hint: "Verdicts of one judge, one a question." });
+  const refuse = (problem: string, line?: number): never => {
+    const where = line === undefined ? path : `${path}:${line}`;
+    throw new LlavaError("data", `${where}: ${problem}`, { hint: "Verdicts of one judge, one a question." });
   };
   const rows = (await benchmark.readVerdicts?.(path)) ?? readRows(path);
-  for await (const { id, verdict, reply, judge } of rows) {
-    if (byId.has(id)) refuse(`a second verdict on question "${id}"`);
+  for await (const { id, verdict, reply, judge, line } of rows) {
+    if (byId.has(id)) refuse(`a second verdict on question "${id}"`, line);
     byId.set(id, verdict);
     if (reply !== undefined) replies.set(id, reply);
-    if (judge !== undefined) judges.add(judge);
+    if (judge !== undefined && judges.add(judge).size > 1)
+      refuse(`verdicts of several judges: ${[...judges].join(", ")}`, line);
   }
-  if (judges.size > 1) refuse(`verdicts of several judges: ${[...judges].join(", ")}`);
   if (byId.size === 0) refuse("holds no verdicts");
   return { path, byId, replies, judge: [...judges][0] };
 }
@@ -49,6 +50,6 @@ export async function readVerdicts(
 async function* readRows(path: string): AsyncGenerator<JudgedAnswer> {
   for await (const { value, line } of readJsonLines(path)) {
     const { id, verdict, reply, judge } = check(rowSchema, value, `${path}:${line}`);
-    if (verdict) yield { id, verdict, reply, judge };
+    if (verdict) yield { id, verdict, reply, judge, line };
   }
 }

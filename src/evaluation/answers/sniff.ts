@@ -27,11 +27,26 @@ async function beginning(path: string, length: number): Promise<string> {
     // Some benchmarks have a folder of predictions.
     if ((await file.stat()).isDirectory()) return "-";
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
-    return buffer.toString("utf8", 0, bytesRead);
+    const bytes = buffer.subarray(0, bytesRead);
+    requireText(bytes, path);
+    return bytes.toString("utf8");
   } catch (cause) {
+    if (cause instanceof LlavaError) throw cause;
     throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
       hint: "Check the path, and that it is a file that may be read.",
       cause,
     });
   }
+}
+
+/** @throws LlavaError "data" for what people take for text that others can read */
+function requireText(bytes: Buffer, path: string): void {
+  const [first, second] = bytes;
+  const refuse = (what: string, hint: string): never => {
+    throw new LlavaError("data", `${path}:1: ${what}`, { hint });
+  };
+  if (first === 0x1f && second === 0x8b) refuse("compressed with gzip", "Decompress the file with gunzip.");
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  const isWide = (first === 0) !== (second === 0) && bytes.length > 1;
+  if (isMarked || isWide) refuse("UTF-16, not UTF-8", "Convert the file to UTF-8.");
 }

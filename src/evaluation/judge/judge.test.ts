@@ -285,6 +285,22 @@ describe("stored replies", () => {
   });
 });
 
+test("verdicts on questions that the split does not have are refused", async () => {
+  const byId = new Map([
+    ["q10", { grade: 1 }],
+    ["other", { grade: 2 }],
+  ]);
+  const stray = score({
+    ...task,
+    answers: { texts: answers, failures: new Map(), where: () => "answers" },
+    model: "m",
+    verdicts: { byId },
+  });
+  await assert.rejects(stray, {
+    message: 'there is a verdict on question "other", which graded (test) does not have',
+  });
+});
+
 test("results of different judges, or of one that was asked otherwise, are not compared", async () => {
   await using server = await fake.startEndpoint((_, request) => grading(request, request.body.model));
   const resultBy = async (model: string, change: Partial<Benchmark["judge"]> = {}): Promise<Result> => {

@@ -20,6 +20,6 @@ export const readReviews = async (path: string): Promise<AsyncIterable<JudgedAns
 async function* reviews(path: string): AsyncGenerator<JudgedAnswer> {
   for await (const { value, line } of readJsonLines(path)) {
     const { question_id, content, tuple } = check(reviewSchema, value, `${path}:${line}`);
-    yield { id: question_id, verdict: { reference: tuple[0], model: tuple[1] }, reply: content };
+    yield { id: question_id, verdict: { reference: tuple[0], model: tuple[1] }, reply: content, line };
   }
 }
