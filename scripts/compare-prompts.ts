@@ -2,8 +2,8 @@
  * Compares the prompts of benchmarks with those that LLaVA's authors and others asked their models: question files, and
  * answers that repeat the prompt. Every row must equal the prompt of a question about the same image.
  *   node scripts/compare-prompts.ts FOLDER
- * FOLDER holds llava15_eval (LLaVA's playground/data/eval), pope_coco, mme, mm-vet, mmbench and mova_eval; what is missing
- * is said.
+ * FOLDER holds llava15_eval (LLaVA's playground/data/eval), pope_coco, mme, mm-vet, llava_bench_wild, mathvista, mmbench
+ * and mova_eval; what is missing is said.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -48,6 +48,18 @@ const comparisons: readonly Comparison[] = [
   },
   { benchmark: "mm-vet", data: "mm-vet", asked: `${llava}/mm-vet/llava-mm-vet.jsonl`, images: true },
   {
+    benchmark: "llava-w",
+    data: "llava_bench_wild",
+    asked: `${llava}/llava-bench-in-the-wild/answers/llava-v1.5-13b.jsonl`,
+    images: false,
+  },
+  {
+    benchmark: "mathvista",
+    data: "mathvista",
+    asked: "mathvista/results/llava/output_llava_llama_2_13b.json",
+    images: true,
+  },
+  {
     benchmark: "scienceqa",
     data: `${llava}/scienceqa`,
     asked: `${llava}/scienceqa/answers/llava-v1.5-13b_output.jsonl`,
@@ -71,9 +83,13 @@ interface Row {
   readonly question?: string;
 }
 
-/** ScienceQA's outputs are a document of two lists, and write out where the image stands. */
+/** MathVista's outputs are by id. ScienceQA's outputs are a document of two lists, and write out where the image stands. */
 async function rowsOf(path: string): Promise<Row[]> {
   const text = await readFile(path, "utf8");
+  if (path.endsWith(".json")) {
+    const outputs = JSON.parse(text) as Record<string, { image: string; query: string }>;
+    return Object.values(outputs).map(({ image, query }) => ({ image, text: query }));
+  }
   if (!path.endsWith("_output.jsonl"))
     return text
       .trim()

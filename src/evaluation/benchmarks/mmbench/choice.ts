@@ -15,7 +15,7 @@ export const toOptions = (choices: readonly (string | undefined)[]): Options => 
  */
 export function readChoice(answer: string, options: Options): string | undefined {
   const words = answer
-    .replace(/[.()[\],:;!*#{}]/g, " ")
+    .replace(/[.()[\],:;!*#{}。，、：；！（）【】]/g, " ")
     .split(/\s+/)
     .filter((word) => word !== "");
   const named = [...options.keys()].filter((letter) => words.includes(letter));

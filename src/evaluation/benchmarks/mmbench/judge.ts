@@ -10,7 +10,7 @@ export const noneOf = ({ options }: MmBenchItem): string => letters[Math.max(4, 
 export const mmBenchJudge: JudgeProtocol<MmBenchItem> = {
   model: "gpt-3.5-turbo-0613",
   sampling: { temperature: 0, maxTokens: 16 },
-  needed: ({ options }, answer) => readChoice(answer, options) === undefined,
+  needed: ({ options }, answer) => answer.trim() !== "" && readChoice(answer, options) === undefined,
   prompt(item, answer) {
     const options = [...item.options].map(([letter, option]) => `${letter}. ${option}`);
     const content = [

@@ -22,6 +22,8 @@ test("a letter that stands alone counts, then the one option that is quoted", ()
     ["B. Venus", "B"],
     ["(B)", "B"],
     ["The answer is: B!", "B"],
+    ["B。", "B"],
+    ["（B）Venus", "B"],
     ["D", undefined],
     ["A or B", undefined],
     ["A planet called Venus", "B"],
@@ -64,6 +66,7 @@ test("the judge is asked only where no rule reads an answer, and one letter of i
   };
   assert.equal(mmBenchJudge.needed!(item, "Mars."), false);
   assert.equal(mmBenchJudge.needed!(item, "the fourth one"), true);
+  assert.equal(mmBenchJudge.needed!(item, " "), false);
   assert.deepEqual(mmBenchJudge.parse("A.", item), { choice: "A" });
   assert.deepEqual(mmBenchJudge.parse("E", item), { choice: "E" });
   assert.equal(mmBenchJudge.parse("A or B", item), undefined);
