@@ -2,7 +2,7 @@
  * Decoding, prefill and the stage-1 training step of the default model, beside transformers with the same weights in
  * the same run:
  *
- *   node bench/language-model.ts [--python PATH] [--repeats 5] [--dtype bfloat16] [--json]
+ *   node bench/language-model.ts [--python PATH] [--repeats 5] [--dtype bfloat16] [--tasks decode,prefill,train] [--json]
  *
  * Both sides take turns, so that a busy machine slows both; medians are compared. The Python (or $PYTHON) needs torch,
  * transformers, gguf and safetensors.
@@ -35,6 +35,7 @@ const { values: flags } = parseArgs({
     python: { type: "string", default: process.env["PYTHON"] ?? "" },
     repeats: { type: "string", default: "5" },
     dtype: { type: "string", default: "bfloat16" },
+    tasks: { type: "string", default: "decode,prefill,train" },
     json: { type: "boolean", default: false },
   },
 });
@@ -107,7 +108,7 @@ function trainingStep(): void {
     const inputs = pretrained.model.spliceImages(packed.inputIds, pretrained.model.project(ordered));
     const hidden = languageModel.forward(inputs, {
       positions: packed.positions,
-      attention: { mask: packed.mask },
+      attention: packed.attention,
     });
     const chosen = hidden.flatten(0, 1).indexSelect(0, packed.supervised);
     const mean = crossEntropy(languageModel.logits(chosen).to("float32"), packed.targets);
@@ -140,7 +141,7 @@ try {
     { name: "decode", unit: "ms a token", run: decode, question: { ids: prompt, count: DECODED } },
     { name: "prefill", unit: `ms for ${PREFILLED} tokens`, run: prefill, question: { ids: longPrompt } },
     { name: "train", unit: `ms a step of ${BATCH}`, run: train, question: { captions, steps: STEPS } },
-  ];
+  ].filter(({ name }) => flags.tasks.split(",").includes(name));
   const results = [];
   for (const { name, unit, run, question } of tasks) {
     const rounds: { own: number; other: number }[] = [];
@@ -160,7 +161,7 @@ try {
       console.log(`${name.padEnd(8)} ${milliseconds.toFixed(1)} ${unit}${beside}`);
     }
   }
-  const peerLoss = await peer?.ask(JSON.stringify({ task: "loss" }));
+  const peerLoss = Number.isNaN(loss) ? undefined : await peer?.ask(JSON.stringify({ task: "loss" }));
   const losses = { loss, ...(peerLoss !== undefined && { peerLoss }) };
   if (flags.json)
     console.log(
@@ -173,7 +174,7 @@ try {
         ...losses,
       }),
     );
-  else
+  else if (!Number.isNaN(loss))
     console.log(
       `loss of the training step ${loss.toFixed(4)}${peerLoss === undefined ? "" : `, the peer's ${peerLoss.toFixed(4)}`}`,
     );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { assertClose } from "../../test/support/close.ts";
 import { checkGradients } from "../../test/support/gradients.ts";
-import { aten, type DType, Generator, randn, stack, type Tensor, tensor } from "../torch/index.ts";
+import { aten, cat, type DType, Generator, randn, stack, type Tensor, tensor } from "../torch/index.ts";
 import { type AttentionMask, attend, causalMask } from "./index.ts";
 
 const generator = new Generator(2);
@@ -76,6 +76,18 @@ test("an explicit causal mask and the causal flag agree", () => {
   );
 });
 
+test("blocks see nothing of each other, whatever their lengths and masks", () => {
+  const backwards = lower(4, 0).squeeze(0).transpose(0, 1).eq(1).reshape([1, 1, 4, 4]);
+  const blocks = [{ length: 5 }, { length: 4, mask: backwards }, { length: 1 }, { length: 300 }];
+  const [query, key, value] = [normal([1, 4, 310, 8]), normal([1, 2, 310, 8]), normal([1, 2, 310, 8])];
+  const parts = [query, key, value].map((x) => x.split([5, 4, 1, 300], 2));
+  const alone = blocks.map(({ length, mask }, i) => {
+    const sees = mask ? mask.squeeze(0).to("float64") : lower(length, 0);
+    return byHand(parts[0]![i]!, parts[1]![i]!, parts[2]![i]!, sees);
+  });
+  assertClose(attend(query, key, value, { blocks }), cat(alone, 1), 1e-6, "blocks");
+});
+
 test("half precision stays near float32", () => {
   const shapes = [
     [1, 4, 6, 16],
@@ -108,6 +120,7 @@ describe("gradients", () => {
     causal: { causal: true },
     unmasked: { mask: undefined },
     masked: { mask: lower(5, 0).eq(1).unsqueeze(0) },
+    "in blocks": { blocks: [{ length: 2 }, { length: 3 }] },
   };
   for (const [name, mask] of Object.entries(cases))
     for (const keyHeads of [4, 2])

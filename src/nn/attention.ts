@@ -1,10 +1,28 @@
-import { arange, aten, scaledDotProductAttention, softmax, type Tensor } from "../torch/index.ts";
+import {
+  arange,
+  aten,
+  cat,
+  isRecording,
+  scaledDotProductAttention,
+  softmax,
+  type Tensor,
+} from "../torch/index.ts";
 
 /**
  * Which positions see which: causal, or a mask [B or 1, 1, Tq, Tk] (boolean, true = attend; or additive), or undefined =
- * every query sees every key. A query that sees no key has no defined result.
+ * every query sees every key; or blocks of positions side by side that see nothing of each other. A query that sees no
+ * key has no defined result.
  */
-export type AttentionMask = { readonly causal: true } | { readonly mask: Tensor | undefined };
+export type AttentionMask =
+  | { readonly causal: true }
+  | { readonly mask: Tensor | undefined }
+  | { readonly blocks: readonly AttentionBlock[] };
+
+/** So many positions, causal among themselves unless a mask [1, 1, length, length] says otherwise. */
+export interface AttentionBlock {
+  readonly length: number;
+  readonly mask?: Tensor;
+}
 
 /** Causal attention of `queries` new positions after `past` earlier ones. */
 export function causalMask(queries: number, past: number, device: string): AttentionMask {
@@ -17,6 +35,7 @@ export function causalMask(queries: number, past: number, device: string): Atten
 
 /** query [B, H, Tq, d]; key, value [B, Hkv, Tk, d], H a multiple of Hkv → [B, Tq, H·d]. */
 export function attend(query: Tensor, key: Tensor, value: Tensor, attention: AttentionMask): Tensor {
+  if ("blocks" in attention) return attendInBlocks(query, key, value, attention.blocks);
   const [batch, heads, queries, headDim] = query.shape as [number, number, number, number];
   const groups = heads / key.size(1);
   const mask = "mask" in attention ? attention.mask : undefined;
@@ -31,6 +50,28 @@ export function attend(query: Tensor, key: Tensor, value: Tensor, attention: Att
       ? attendExplicitly(query, key, value, mask)
       : scaledDotProductAttention(query, key, value, { mask, causal, groupedQuery: groups > 1 });
   return output.transpose(1, 2).reshape([batch, queries, heads * headDim]);
+}
+
+/** Time and memory are those of the blocks, not of the square that they lie in. */
+function attendInBlocks(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  blocks: readonly AttentionBlock[],
+): Tensor {
+  const lengths = blocks.map(({ length }) => length);
+  const [queries, keys, values] = [query, key, value].map((x) => x.split(lengths, 2));
+  const attended = blocks.map(({ mask, length }, i) => {
+    const short = query.device === "cpu" && length <= SHORT && isRecording();
+    const seen = mask ?? (short ? lowerTriangle(length, query.device) : undefined);
+    return attend(queries![i]!, keys![i]!, values![i]!, seen ? { mask: seen } : { causal: true });
+  });
+  return cat(attended, 1);
+}
+
+function lowerTriangle(length: number, device: string): Tensor {
+  const positions = arange(0, length, { device });
+  return positions.le(positions.unsqueeze(1)).reshape([1, 1, length, length]);
 }
 
 /** Up to this many keys, libtorch's blockwise CPU kernel and above all its backward pass lose to plain products. */

@@ -14,7 +14,7 @@ import {
   scope,
   type Tensor,
 } from "../../torch/index.ts";
-import { type PackingSample, packSamples } from "../packing.ts";
+import { type PackedBatch, type PackingSample, packSamples } from "../packing.ts";
 import { SupervisedObjective } from "./supervised.ts";
 
 const folder = fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url));
@@ -93,6 +93,29 @@ function oneByOne(pretrained: PretrainedLlava, features: Tensor, prefix: readonl
   });
 }
 
+/** `images`: which features each sample is behind. */
+const measurePacked = (
+  pretrained: PretrainedLlava,
+  features: Tensor,
+  packed: PackedBatch,
+  images: readonly number[],
+): Measured =>
+  measure(pretrained, () =>
+    new SupervisedObjective(pretrained.model, (features) => features).loss({
+      ...packed,
+      images: features.indexSelect(0, longTensor(packed.order.map((sample) => images[sample]!))),
+      samples: [],
+      [Symbol.dispose]() {},
+    }),
+  );
+
+function assertSame(actual: Measured, expected: Measured, tolerance = 1e-5): void {
+  const scale = expected.loss.item();
+  assert.ok(Math.abs(actual.loss.item() - scale) <= 1e-5 * scale, `${actual.loss.item()} and ${scale}`);
+  for (const [key, gradient] of expected.gradients)
+    assertClose(actual.gradients.get(key)!, gradient, tolerance, `gradient of ${key}`);
+}
+
 describe("packed captions", () => {
   const layouts: Record<
     string,
@@ -107,7 +130,20 @@ describe("packed captions", () => {
       images: captions.flatMap((of, image) => of.map(() => image)),
     }),
   };
-  for (const [name, layout] of Object.entries(layouts))
+  for (const [name, layout] of Object.entries(layouts)) {
+    for (const words of [120, 300])
+      test(`${name}, behind ${words} words, in blocks, have the loss and gradients of separate ones`, async () => {
+        const { pretrained, features, prefix } = await prepare();
+        using _ = pretrained;
+        const long = [...prefix, ...Array.from({ length: words }, (_, i) => 3 + (i % 250))];
+        const expected = oneByOne(pretrained, features, long);
+        const { samples, images } = layout(long);
+        const packed = packSamples(samples, 1);
+        assert.ok("blocks" in packed.attention && packed.attention.blocks.length >= samples.length);
+        assert.equal(packed.inputIds.size(0), 1);
+        // Kernels for short and for long blocks add in different orders.
+        assertSame(measurePacked(pretrained, features, packed, images), expected, 5e-5);
+      });
     for (const rows of [1, 2, 4])
       test(`${name}, in ${rows} rows, have the loss and gradients of separate ones`, async () => {
         const { pretrained, features, prefix } = await prepare();
@@ -116,21 +152,10 @@ describe("packed captions", () => {
         const { samples, images } = layout(prefix);
         const packed = packSamples(samples, rows);
         assert.equal(packed.inputIds.size(0), Math.min(rows, samples.length));
-        const order = longTensor(packed.order.map((sample) => images[sample]!));
-        const actual = measure(pretrained, () =>
-          new SupervisedObjective(pretrained.model, (images) => images).loss({
-            ...packed,
-            images: features.indexSelect(0, order),
-            samples: [],
-            [Symbol.dispose]() {},
-          }),
-        );
         assert.equal(packed.units, captions.flat(2).length);
-        const scale = expected.loss.item();
-        assert.ok(Math.abs(actual.loss.item() - scale) <= 1e-5 * scale, `${actual.loss.item()} and ${scale}`);
-        for (const [key, gradient] of expected.gradients)
-          assertClose(actual.gradients.get(key)!, gradient, 1e-5, `gradient of ${key}`);
+        assertSame(measurePacked(pretrained, features, packed, images), expected);
       });
+  }
 
   test("see nothing of each other: another caption's words leave a caption's hidden states alone", async () => {
     const { pretrained, features, prefix } = await prepare();
@@ -145,10 +170,8 @@ describe("packed captions", () => {
         const packed = packSamples([sampleOf(prefix, continuations)], 1);
         const projected = pretrained.model.project(features.slice(0, 0, 1));
         const inputs = pretrained.model.spliceImages(packed.inputIds, projected);
-        const { positions, mask } = packed;
-        return languageModel
-          .forward(inputs, { positions, attention: { mask } })
-          .slice(1, 0, prefix.length + 2);
+        const { positions, attention } = packed;
+        return languageModel.forward(inputs, { positions, attention }).slice(1, 0, prefix.length + 2);
       });
     assertClose(hiddenOf(10), hiddenOf(90), 0, "hidden states of image and first caption");
   });

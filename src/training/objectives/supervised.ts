@@ -1,16 +1,19 @@
 import type { Llava } from "../../models/index.ts";
-import { ActivationCheckpoints } from "../../nn/index.ts";
-import { backward, crossEntropy, type Generator, type Tensor } from "../../torch/index.ts";
+import { ActivationCheckpoints, type SegmentRunner } from "../../nn/index.ts";
+import { backward, crossEntropy, type Generator, scope, type Tensor } from "../../torch/index.ts";
 import type { PackedBatch } from "../packing.ts";
 import type { Batch, Objective } from "./objective.ts";
 
-export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "positions" | "mask"> {
+export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "positions" | "attention"> {
   /** What `ImageInputs.load` gave, [N, …] in the order of the image placeholders; undefined for text alone. */
   readonly images: Tensor | undefined;
   /** int64 [S]: which of the hidden states, rows end to end, predict `targets`, int64 [S]. */
   readonly supervised: Tensor;
   readonly targets: Tensor;
 }
+
+/** Of what a layer computes, only what its backward pass needs stays in memory. */
+const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden));
 
 /**
  * −log p(answer | images, everything before it), over the ids of all answers (arXiv 2304.08485, equation 2). With the
@@ -40,15 +43,15 @@ export class SupervisedObjective implements Objective<SupervisedBatch> {
     else backward([scaledLoss]);
   }
 
-  loss({ images, inputIds, positions, mask, supervised, targets }: SupervisedBatch): Tensor {
+  loss({ images, inputIds, positions, attention, supervised, targets }: SupervisedBatch): Tensor {
     const { languageModel } = this.#model;
     const inputs = images // [R, T, D]
       ? this.#model.spliceImages(inputIds, this.#model.project(this.#encodeImages(images)))
       : languageModel.embed(inputIds);
     const hidden = languageModel.forward(inputs, {
       positions,
-      attention: { mask },
-      runLayer: this.#checkpoints?.run,
+      attention,
+      runLayer: this.#checkpoints?.run ?? freeing,
     }); // [R, T, D]
     // Only the positions that predict something go through the vocabulary, the largest matrix of a small model.
     const logits = languageModel.logits(hidden.flatten(0, 1).indexSelect(0, supervised)); // [S, vocab]
