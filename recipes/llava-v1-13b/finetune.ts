@@ -2,8 +2,8 @@ import { recipe } from "../../src/training/index.ts";
 import pretrain from "./pretrain.ts";
 
 /**
- * Stage 2 of LLaVA (arXiv 2304.08485, section 4.2): projector and language model, three passes over Instruct-158K. Its three
- * types of rows are seen equally often: instruct-158k.yaml, beside their files, is the mixture (--data.rows).
+ * Stage 2 of LLaVA (arXiv 2304.08485, section 4.2): projector and language model, three passes over Instruct-158K, its types
+ * seen equally often: --data.rows 'LLaVA-Instruct-150K/{conversation_58k,detail_23k,complex_reasoning_77k}.json'.
  */
 export default recipe({
   ...pretrain,
