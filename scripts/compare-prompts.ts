@@ -53,12 +53,8 @@ const comparisons: readonly Comparison[] = [
     asked: `${llava}/llava-bench-in-the-wild/answers/llava-v1.5-13b.jsonl`,
     images: false,
   },
-  {
-    benchmark: "mathvista",
-    data: "mathvista",
-    asked: "mathvista/results/llava/output_llava_llama_2_13b.json",
-    images: true,
-  },
+  // The first thousand queries are those of testmini.
+  { benchmark: "mathvista", data: "mathvista", asked: "mathvista/data/query.json", images: false },
   {
     benchmark: "scienceqa",
     data: `${llava}/scienceqa`,
@@ -83,13 +79,13 @@ interface Row {
   readonly question?: string;
 }
 
-/** MathVista's outputs are by id. ScienceQA's outputs are a document of two lists, and write out where the image stands. */
+/** MathVista's are by id. ScienceQA's outputs are a document of two lists, and write out where the image stands. */
 async function rowsOf(path: string): Promise<Row[]> {
   const text = await readFile(path, "utf8");
-  if (path.endsWith(".json")) {
-    const outputs = JSON.parse(text) as Record<string, { image: string; query: string }>;
-    return Object.values(outputs).map(({ image, query }) => ({ image, text: query }));
-  }
+  if (path.endsWith("query.json"))
+    return Object.values(JSON.parse(text) as Record<string, string>)
+      .slice(0, 1000)
+      .map((query) => ({ text: query }));
   if (!path.endsWith("_output.jsonl"))
     return text
       .trim()
