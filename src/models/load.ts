@@ -18,7 +18,7 @@ import {
 export interface PretrainedOptions extends LoadOptions {
   /** Base model of an adapter: folder, built-in or hub name, instead of the one that the adapter names. */
   readonly base?: string;
-  /** Finds the base model's files; `resolveModel` by default. */
+  /** Finds the files of a base model or vision tower; `resolveModel` by default. */
   readonly resolve?: (name: string) => Promise<ResolvedModel>;
 }
 
@@ -29,7 +29,7 @@ export async function loadPretrained(
 ): Promise<PretrainedLlava> {
   if (resolved.kind === "builtin") return loadBuiltin(resolved, options);
   if (isAdapter(resolved.path)) return loadAdapted(resolved.path, options);
-  return loadCheckpoint(resolved.path, options);
+  return loadCheckpoint(resolved.path, { resolve: resolveModel, ...options });
 }
 
 /**

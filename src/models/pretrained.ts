@@ -25,6 +25,7 @@ import {
   parseImageProcessorConfig,
 } from "../processing/image/index.ts";
 import { loadTokenizer, type Tokenizer } from "../processing/tokenizer/index.ts";
+import type { ResolvedModel } from "../setup/index.ts";
 import type { DType } from "../torch/index.ts";
 import { ClipVisionTower } from "./clip.ts";
 import { Llama } from "./llama.ts";
@@ -41,6 +42,8 @@ export interface LoadOptions {
   readonly device?: string;
   /** "int8": the language model's layers keep their weights in 8 bits, to train adapters beside them in little memory. */
   readonly frozenWeights?: "int8";
+  /** Finds the files of a vision tower that a checkpoint names and does not hold. */
+  readonly resolve?: (name: string) => Promise<ResolvedModel>;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
 }
@@ -103,7 +106,7 @@ export async function loadFolders(
   { config: configFolder, files: folder, read, open, withoutProjector = false }: CheckpointFolders,
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
-  const config = read?.() ?? readLlavaConfig(configFolder, folder);
+  const config = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
   const [tokenizer, imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadTokenizer(folder),
     loadImageProcessor(folder, config),
@@ -132,6 +135,14 @@ export async function loadFolders(
     contextLength: config.text.maxPositionEmbeddings,
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
+}
+
+/** With the folder of the vision tower in the place of its name, where it is not beside the checkpoint's files. */
+async function withTower(config: LlavaConfig, { resolve }: LoadOptions): Promise<LlavaConfig> {
+  const { visionTower } = config;
+  if (visionTower === undefined || existsSync(visionTower) || resolve === undefined) return config;
+  const found = await resolve(visionTower);
+  return found.kind === "folder" ? { ...config, visionTower: found.path } : config;
 }
 
 /** A projector that is to be drawn, or comes from another file, has no place in the checkpoint. */
@@ -190,7 +201,7 @@ export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
       "checkpoint",
       `${folder}: its vision tower ${config.visionTower} is a checkpoint of its own`,
       {
-        hint: "Put the tower's folder under that name beside the checkpoint's files.",
+        hint: "Put the tower's folder under that name beside the checkpoint's files, or fetch it (llava model pull).",
       },
     );
   }
@@ -200,8 +211,8 @@ export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
 }
 
 /** Where a checkpoint's parts are, for writing the model again. */
-export function checkpointOrigin(folder: string): ModelOrigin {
-  const config = readLlavaConfig(folder);
+export async function checkpointOrigin(folder: string, options: LoadOptions = {}): Promise<ModelOrigin> {
+  const config = await withTower(readLlavaConfig(folder), options);
   return {
     files: folder,
     config: readJsonVerbatim(join(folder, "config.json")),

@@ -57,7 +57,8 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
       return { pretrained: await loadAssembled(path, eyes, options), origin: assembledOrigin(path, eyes) };
     }
     const pretrained = await loadPretrained(resolved, { ...options, resolve: find });
-    return { pretrained, origin: isAdapter(path) ? undefined : checkpointOrigin(path) };
+    const origin = isAdapter(path) ? undefined : await checkpointOrigin(path, { resolve: find });
+    return { pretrained, origin };
   };
   const { pretrained, origin } = await load();
   const { projector } = pretrained.model;
