@@ -1,4 +1,5 @@
 export { type BleuCounts, bleu, bleuCounts, bleuOf } from "./bleu.ts";
+export { CaptionCorpus, type CaptionedItem, captionMetrics, captionOutcome } from "./caption-scores.ts";
 export { captionTokens } from "./caption-tokens.ts";
 export { type CiderOptions, cider, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
 export { rougeL, rougeLOf } from "./rouge-l.ts";

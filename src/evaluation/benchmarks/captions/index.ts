@@ -1,14 +1,7 @@
-import { type Benchmark, benchmark, type Metric, type Outcome } from "../../benchmark.ts";
+import { type Benchmark, benchmark } from "../../benchmark.ts";
 import { jsonBytes, readCocoResults } from "../../files/index.ts";
-import {
-  type BleuCounts,
-  bleuCounts,
-  bleuOf,
-  captionTokens,
-  ciderOf,
-  rougeLOf,
-} from "../../metrics/index.ts";
-import { known, question } from "../../parsing/index.ts";
+import { captionMetrics, captionOutcome } from "../../metrics/index.ts";
+import { question } from "../../parsing/index.ts";
 import {
   type CaptionItem,
   type CaptionReader,
@@ -18,56 +11,6 @@ import {
   readKarpathy,
   readTextCaps,
 } from "./load.ts";
-
-const sizes = [1, 2, 3, 4] as const;
-
-function outcome({ id, captions, corpus }: CaptionItem, answer: string): Outcome {
-  const written = known(captions, id);
-  const caption = { prediction: captionTokens(answer), references: written.map(captionTokens) };
-  const cider = ciderOf(caption, corpus.frequencies);
-  const { matched, possible, predictedLength, referenceLength } = bleuCounts(caption);
-  const values: Record<string, number> = {
-    cider,
-    rougeL: rougeLOf(caption),
-    predictedLength,
-    referenceLength,
-  };
-  for (const [index, size] of sizes.entries()) {
-    values[`matched${size}`] = matched[index]!;
-    values[`possible${size}`] = possible[index]!;
-  }
-  // Papers print a CIDEr of 1 as 100; few captions reach more, and none loses by it.
-  return { id, credit: Math.min(1, cider), parsed: answer, truth: written.join(" | "), values };
-}
-
-/** METEOR and SPICE are left out: both need tables and parsers that exist in Java alone. */
-function aggregate(outcomes: readonly Outcome[]): Metric[] {
-  const count = outcomes.length;
-  const metric = (name: string, share: number): Metric => ({ name, value: 100 * share, count, digits: 1 });
-  const sum = (name: string): number =>
-    outcomes.reduce((total, { values }) => total + (values?.[name] ?? 0), 0);
-  const scores = bleuOf(outcomes.map(countsOf));
-  return [
-    metric("cider", sum("cider") / count),
-    ...sizes.map((size, index) => metric(`bleu-${size}`, scores[index]!)),
-    metric("rouge-l", sum("rougeL") / count),
-  ];
-}
-
-function countsOf({ values = {} }: Outcome): BleuCounts {
-  const four = (name: string): BleuCounts["matched"] => [
-    values[`${name}1`] ?? 0,
-    values[`${name}2`] ?? 0,
-    values[`${name}3`] ?? 0,
-    values[`${name}4`] ?? 0,
-  ];
-  return {
-    matched: four("matched"),
-    possible: four("possible"),
-    predictedLength: values["predictedLength"] ?? 0,
-    referenceLength: values["referenceLength"] ?? 0,
-  };
-}
 
 interface CaptionSet extends Pick<Benchmark, "name" | "title" | "source" | "files" | "splits"> {
   readonly read: CaptionReader;
@@ -81,8 +24,8 @@ const captionBenchmark = ({ read, ...about }: CaptionSet): Benchmark =>
     load: (options) => loadCaptions({ ...options, split: options.split ?? about.splits[0]! }, read),
     prompt: ({ image }) => question("Provide a one-sentence caption for the provided image.", image),
     sampling: { maxTokens: 64, temperature: 0 },
-    outcome,
-    aggregate,
+    outcome: captionOutcome,
+    aggregate: captionMetrics,
     readPredictions: readCocoResults,
     submission: {
       file: "captions.json",

@@ -10,7 +10,7 @@ import {
   readJsonDocument,
   readLines,
 } from "../../files/index.ts";
-import { captionTokens, DocumentFrequencies, type ScoredCaption } from "../../metrics/index.ts";
+import { CaptionCorpus } from "../../metrics/index.ts";
 
 /** An image and what people wrote about it; undefined for splits that keep it back. */
 export interface CaptionedImage {
@@ -20,7 +20,6 @@ export interface CaptionedImage {
 }
 
 export interface CaptionItem extends BenchmarkItem, CaptionedImage {
-  /** What CIDEr weighs words by: shared by all items. */
   readonly corpus: CaptionCorpus;
 }
 
@@ -29,33 +28,12 @@ export type CaptionReader = (place: {
   readonly split: string;
 }) => Promise<CaptionedImage[]>;
 
-/** References of the images that are scored, counted when the first is. */
-export class CaptionCorpus {
-  readonly #images: readonly CaptionedImage[];
-  #frequencies: DocumentFrequencies | undefined;
-
-  constructor(images: readonly CaptionedImage[]) {
-    this.#images = images;
-  }
-
-  get frequencies(): DocumentFrequencies {
-    this.#frequencies ??= new DocumentFrequencies(tokenized(this.#images));
-    return this.#frequencies;
-  }
-}
-
-function* tokenized(images: readonly CaptionedImage[]): Generator<ScoredCaption["references"]> {
-  for (const { captions = [] } of images) yield captions.map(captionTokens);
-}
-
 export async function* loadCaptions(
   { data, split, answered }: LoadOptions & { split: string },
   read: CaptionReader,
 ): AsyncGenerator<CaptionItem> {
   const images = await read({ data, split });
-  // Like the original, counts only images that have an answer, where answers are known and some fit.
-  const scored = answered === undefined ? images : images.filter(({ id }) => answered.has(id));
-  const corpus = new CaptionCorpus(scored.length === 0 ? images : scored);
+  const corpus = new CaptionCorpus(images, answered);
   for (const image of images) yield { ...image, corpus };
 }
 

@@ -1,14 +1,21 @@
-import { type Benchmark, benchmark, type Metric, type Outcome } from "../../benchmark.ts";
-import { question } from "../../parsing/index.ts";
+import { type Benchmark, benchmark, type LoadOptions, type Metric, type Outcome } from "../../benchmark.ts";
+import { captionMetrics, captionOutcome } from "../../metrics/index.ts";
+import { pythonFloatText, question, roundHalfEven } from "../../parsing/index.ts";
 import { holdsCentre, overlap, readBox } from "./box.ts";
-import { loadRefCoco, type RefCocoItem } from "./load.ts";
+import {
+  loadExpressions,
+  loadRegions,
+  type RefCocoItem,
+  type ReferenceFiles,
+  type RegionItem,
+} from "./load.ts";
 
 const thresholds = [0.5, 0.3, 0.7, 0.9];
 
 function outcome({ id, box }: RefCocoItem, answer: string): Outcome {
   const found = readBox(answer);
   const iou = found === undefined ? 0 : overlap(box, found);
-  const truth = `[${box.map((side) => side.toFixed(2)).join(", ")}]`;
+  const truth = `[${box.map((corner) => corner.toFixed(2)).join(", ")}]`;
   const values = { iou, centre: found !== undefined && holdsCentre(box, found) ? 1 : 0 };
   const parsed = found === undefined ? undefined : `[${found.join(", ")}]`;
   return { id, parsed, truth, values, credit: iou >= 0.5 ? 1 : 0 };
@@ -30,49 +37,69 @@ function aggregate(outcomes: readonly Outcome[]): Metric[] {
   ];
 }
 
-interface ReferenceSet extends Pick<Benchmark, "name" | "title" | "source" | "splits"> {
-  /** Its folder, and by whom it was split. */
-  readonly folder: string;
-  readonly by: string;
-}
+interface ReferenceSet extends Pick<Benchmark, "name" | "title" | "source" | "splits">, ReferenceFiles {}
 
-const referenceBenchmark = ({ folder, by, ...about }: ReferenceSet): Benchmark =>
-  benchmark<RefCocoItem>({
+/** Finding the object of each sentence, and naming each object, as LLaVA-1.5's training data asks for both. */
+function referenceBenchmarks({ folder, by, name, title, ...about }: ReferenceSet): Benchmark[] {
+  const common = {
     ...about,
     files: [`${folder}/refs(${by}).p, ${folder}/instances.json and train2014/`],
-    headline: "accuracy@0.5",
     published: [],
-    load: (options) => loadRefCoco({ ...options, split: options.split ?? about.splits[0]! }, folder, by),
-    prompt: ({ expression, image }) =>
-      question(
-        `Please provide the bounding box coordinate of the region this sentence describes: ${expression}.`,
-        image,
-      ),
     sampling: { maxTokens: 64, temperature: 0 },
-    outcome,
-    aggregate,
-  });
+  };
+  const complete = (options: LoadOptions) => ({ ...options, split: options.split ?? about.splits[0]! });
+  return [
+    benchmark<RefCocoItem>({
+      ...common,
+      name,
+      title,
+      headline: "accuracy@0.5",
+      load: (options) => loadExpressions(complete(options), { folder, by }),
+      prompt: ({ expression, image }) =>
+        question(
+          `Please provide the bounding box coordinate of the region this sentence describes: ${expression}.`,
+          image,
+        ),
+      outcome,
+      aggregate,
+    }),
+    benchmark<RegionItem>({
+      ...common,
+      name: `${name}-naming`,
+      title: `${title}, naming regions`,
+      headline: "cider",
+      load: (options) => loadRegions(complete(options), { folder, by }),
+      prompt: ({ box, image }) =>
+        question(`Please provide a short description for this region: [${box.map(side).join(", ")}].`, image),
+      outcome: captionOutcome,
+      aggregate: captionMetrics,
+    }),
+  ];
+}
+
+/** "0.75", "0.9", "1.0" */
+const side = (value: number): string => pythonFloatText(roundHalfEven(value, 2));
 
 const yu = 'Yu et al. 2016, "Modeling Context in Referring Expressions"; github.com/lichengunc/refer';
 
 export default [
-  referenceBenchmark({
+  {
     name: "refcoco",
     title: "RefCOCO",
     source: yu,
     splits: ["val", "testA", "testB"],
     folder: "refcoco",
     by: "unc",
-  }),
-  referenceBenchmark({
+  },
+  {
     name: "refcoco-plus",
     title: "RefCOCO+",
     source: yu,
     splits: ["val", "testA", "testB"],
     folder: "refcoco+",
     by: "unc",
-  }),
-  referenceBenchmark({
+  },
+  {
     name: "refcocog",
     title: "RefCOCOg",
     source:
@@ -80,5 +107,5 @@ export default [
     splits: ["val", "test"],
     folder: "refcocog",
     by: "umd",
-  }),
-];
+  },
+].flatMap(referenceBenchmarks);

@@ -3,11 +3,26 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import { check, imageFolder, locateFile, readJsonDocument, readPickle } from "../../files/index.ts";
+import { CaptionCorpus, type CaptionedItem } from "../../metrics/index.ts";
 import { type Box, inImage, inPaddedSquare } from "./box.ts";
 
+/** An object, and what people said to name it: "the lady with the blue shirt". */
+interface Reference {
+  readonly id: string;
+  readonly image: string;
+  readonly box: Box;
+  readonly sentences: readonly { readonly id: string; readonly text: string }[];
+}
+
+/** A sentence whose object is to be found. */
 export interface RefCocoItem extends BenchmarkItem {
-  /** What people said to name the object: "the lady with the blue shirt". */
   readonly expression: string;
+  readonly image: string;
+  readonly box: Box;
+}
+
+/** An object that is to be named. */
+export interface RegionItem extends CaptionedItem {
   readonly image: string;
   readonly box: Box;
 }
@@ -16,6 +31,7 @@ export interface RefCocoItem extends BenchmarkItem {
 const number = z.union([z.number(), z.bigint()]).transform(Number);
 const referenceSchema = z.array(
   z.looseObject({
+    ref_id: number,
     ann_id: number,
     split: z.string(),
     sentences: z.array(z.looseObject({ sent_id: number, sent: z.string() })),
@@ -32,15 +48,38 @@ const instanceSchema = z.object({
   ),
 });
 
+/** Where a set of references lies, and by whom it was split. */
+export interface ReferenceFiles {
+  readonly folder: string;
+  readonly by: string;
+}
+
+type Options = LoadOptions & { readonly split: string };
+
+/** A question for each sentence of refs(<by>).p. */
+export async function* loadExpressions(options: Options, files: ReferenceFiles): AsyncGenerator<RefCocoItem> {
+  for (const { image, box, sentences } of await readReferences(options, files))
+    for (const { id, text } of sentences) yield { id, expression: text, image, box };
+}
+
+/** A question for each object, which all its sentences answer. */
+export async function* loadRegions(options: Options, files: ReferenceFiles): AsyncGenerator<RegionItem> {
+  const regions = (await readReferences(options, files)).map(({ sentences, ...region }) => ({
+    ...region,
+    captions: sentences.map(({ text }) => text),
+  }));
+  const corpus = new CaptionCorpus(regions, options.answered);
+  for (const region of regions) yield { ...region, corpus };
+}
+
 /**
- * A question for each sentence of refs(<by>).p about an object of instances.json. Boxes are those of the padded square that
- * LLaVA-1.5 sees; with `compat`, of the image itself, as lmms-eval compares them whatever the model was trained on.
+ * The references of a split to objects of instances.json. Boxes are those of the padded square that LLaVA-1.5 sees; with
+ * `compat`, of the image itself, as lmms-eval compares them whatever the model was trained on.
  */
-export async function* loadRefCoco(
-  { data, split, compat = false }: LoadOptions & { split: string },
-  dataset: string,
-  by: string,
-): AsyncGenerator<RefCocoItem> {
+async function readReferences(
+  { data, split, compat = false }: Options,
+  { folder: dataset, by }: ReferenceFiles,
+): Promise<Reference[]> {
   const inside = (name: string): string[] => ["", `${dataset}/`].map((folder) => `${folder}${name}`);
   const referencePath = locateFile(data, inside(`refs(${by}).p`));
   const instancePath = locateFile(data, inside("instances.json"));
@@ -49,21 +88,22 @@ export async function* loadRefCoco(
   const images = new Map(instances.images.map((image) => [image.id, image]));
   const annotations = new Map(instances.annotations.map((annotation) => [annotation.id, annotation]));
   const folder = imageFolder(data, ["train2014", "coco/train2014", "images/train2014"]);
-  for (const reference of references) {
-    if (reference.split !== split) continue;
-    const annotation = annotations.get(reference.ann_id);
-    const image = images.get(annotation?.image_id ?? -1);
-    if (annotation === undefined || image === undefined)
-      throw new LlavaError("data", `${instancePath}: lacks object ${reference.ann_id} of ${referencePath}`, {
-        hint: "Take both files from the same archive.",
-      });
-    const [left, top, width, height] = annotation.bbox;
-    const box = (compat ? inImage : inPaddedSquare)(
-      [left, top, left + width, top + height],
-      image.width,
-      image.height,
-    );
-    for (const { sent_id, sent } of reference.sentences)
-      yield { id: String(sent_id), expression: sent, image: join(folder, image.file_name), box };
-  }
+  return references
+    .filter((reference) => reference.split === split)
+    .map(({ ref_id, ann_id, sentences }) => {
+      const annotation = annotations.get(ann_id);
+      const image = images.get(annotation?.image_id ?? -1);
+      if (annotation === undefined || image === undefined)
+        throw new LlavaError("data", `${instancePath}: lacks object ${ann_id} of ${referencePath}`, {
+          hint: "Take both files from the same archive.",
+        });
+      const [left, top, width, height] = annotation.bbox;
+      const corners: Box = [left, top, left + width, top + height];
+      return {
+        id: String(ref_id),
+        image: join(folder, image.file_name),
+        box: (compat ? inImage : inPaddedSquare)(corners, image.width, image.height),
+        sentences: sentences.map(({ sent_id, sent }) => ({ id: String(sent_id), text: sent })),
+      };
+    });
 }

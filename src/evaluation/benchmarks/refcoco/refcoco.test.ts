@@ -62,3 +62,18 @@ test("a box is in 0…1 of the padded square, or of the image for the sake of ot
     await rm(data, { recursive: true });
   }
 });
+
+test("an object may be named by any of its sentences", async () => {
+  const naming = references.find(({ name }) => name === "refcocog-naming")!;
+  const data = await mkdtemp(join(tmpdir(), "llava-refcoco-"));
+  try {
+    await writeExample(data);
+    const items: BenchmarkItem[] = [];
+    for await (const item of naming.load({ data, split: "test" })) items.push(item);
+    const outcomes = items.map((item) => naming.outcome(item, "the lady with the blue shirt"));
+    const scores = Object.fromEntries(naming.aggregate(outcomes).map(({ name, value }) => [name, value]));
+    assert.deepEqual([scores["bleu-4"], scores["rouge-l"]], [100, 100]);
+  } finally {
+    await rm(data, { recursive: true });
+  }
+});
