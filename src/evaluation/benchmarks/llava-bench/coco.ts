@@ -28,13 +28,15 @@ async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<Revi
     ({ captions, instances }) =>
       `${captions.join("\n")}\n\n${instances.map(({ category, bbox }) => `${category}: ${box(bbox)}`).join("\n")}`,
   );
-  const images = findFile(data, ["val2014", "images", "coco_imgs"]) ?? resolve(data, "val2014");
   for await (const { question_id, image, text, category } of readQuestions(at("qa90_questions.jsonl"))) {
     const names = [image, `COCO_val2014_${image}`];
+    const places = ["val2014", "images", "coco_imgs"].flatMap((place) =>
+      names.map((name) => `${place}/${name}`),
+    );
     yield {
       id: question_id,
       labels: { category },
-      image: findFile(images, names) ?? resolve(images, names[1]!),
+      image: findFile(data, places) ?? resolve(data, "val2014", names[1]!),
       question: text,
       reference: reference(question_id),
       context: context(image),
