@@ -4,13 +4,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { assertClose } from "../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
 import { openSafetensors } from "../checkpoint/index.ts";
-import { loadPretrained } from "../models/index.ts";
+import { adaptedLinears, loadAdapter, loadPretrained } from "../models/index.ts";
 import { silentProgress } from "../setup/index.ts";
-import { noGrad, scope, type Tensor } from "../torch/index.ts";
+import { longTensor, noGrad, scope, type Tensor } from "../torch/index.ts";
 import type { RecipeFields } from "./recipe.ts";
 import { runRecipe } from "./run.ts";
+import { prepareStage } from "./stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-adapters-"));
 const quiet = { progress: silentProgress, report: () => {} };
@@ -60,6 +62,67 @@ describe("a run with adapters", () => {
     await runRecipe(recipeFor("unstopped"), quiet);
     const resultOf = (run: string) => tensorsOf(join(folder, run, "adapter", "adapter_model.safetensors"));
     assert.deepEqual(resultOf("stopped"), resultOf("unstopped"));
+  });
+
+  test("starts as the base model to the last bit", async () => {
+    const lossOf = async (fields: Partial<RecipeFields>) => {
+      using stage = await prepareStage(recipeFor("unused", { ...fields, maxSteps: 1 }), quiet);
+      const [batch] = await stage.source.next();
+      const loss = noGrad(() => scope(() => stage.objective.loss(batch!).item()));
+      batch![Symbol.dispose]();
+      return loss;
+    };
+    const plain = await lossOf({ lora: undefined });
+    assert.equal(await lossOf({ lora: { ...lora, dropout: 0 } }), plain);
+    assert.equal(await lossOf({ lora }), plain, "dropout is for training alone");
+  });
+
+  test("ends with the same model merged and unmerged", async () => {
+    const { result } = await runRecipe(recipeFor("merging"), quiet);
+    using merged = await loadPretrained({ kind: "folder", path: result! });
+    using unmerged = await loadPretrained({ kind: "folder", path: recipeFor("merging").model });
+    loadAdapter(unmerged.model, result!);
+    assert.ok([...adaptedLinears(unmerged.model)].length > 0);
+    const ids = longTensor([1, 5, 9, 11, 30, 2], [1, 6]);
+    const [a, b] = [merged, unmerged].map(({ model }) => noGrad(() => scope(() => model.forward(ids))));
+    const largest = noGrad(() => scope(() => b!.abs().amax().item()));
+    assertClose(a!, b!, 1e-5 * Math.max(1, largest), "logits");
+  });
+
+  test("goes on from an adapter, but not from one of another size", async () => {
+    const { result } = await runRecipe(recipeFor("first"), quiet);
+    const further = { lora: { ...lora, start: result! }, projector: "loaded" };
+    const { result: second } = await runRecipe(recipeFor("further", further), quiet);
+    const [before, after] = [result!, second!].map((path) =>
+      tensorsOf(join(path, "adapter_model.safetensors")),
+    );
+    assert.deepEqual([...before!.keys()], [...after!.keys()]);
+    for (const [name, values] of before!) {
+      const moved = Math.max(...values.map((value, i) => Math.abs(value - after!.get(name)![i]!)));
+      assert.ok(moved > 0 && moved < 8 * 2e-2, `${name} moved by ${moved}`); // 8 steps of at most the rate each
+    }
+    const other = { lora: { rank: 3, alpha: 4, start: result! } };
+    await assert.rejects(
+      runRecipe(recipeFor("other", other), quiet),
+      /has rank 2 and alpha 4, the recipe 3 and 4/,
+    );
+  });
+
+  test("beside weights in 8 bits learns as it does beside whole ones", async () => {
+    const lossesOf = async (name: string, fields: Partial<RecipeFields>) => {
+      const losses: number[] = [];
+      const callbacks = [{ afterStep: (_: unknown, { loss }: { loss: number }) => void losses.push(loss) }];
+      const { result } = await runRecipe(recipeFor(name, fields), { ...quiet, callbacks });
+      assert.ok(result);
+      return losses;
+    };
+    const whole = await lossesOf("beside-whole", {});
+    const narrow = await lossesOf("beside-int8", { frozenWeights: "int8" });
+    assert.notDeepEqual(narrow, whole);
+    for (const [i, loss] of narrow.entries()) assert.ok(Math.abs(loss / whole[i]! - 1) < 0.02, `${loss}`);
+    using stage = await prepareStage(recipeFor("unused", { frozenWeights: "int8" }), quiet);
+    for (const [name, { weight }] of adaptedLinears(stage.pretrained.model))
+      assert.equal(weight.dtype, "int8", name);
   });
 
   test("does not train the same weights whole as well", () => {

@@ -39,6 +39,15 @@ describe("a recipe", () => {
       assert.throws(() => resolve({ ...small, ...fields } as RecipeFields, []), expected);
   });
 
+  test("that trains nothing, or the same weights in two ways, is refused", () => {
+    const lora = { rank: 1, alpha: 1 };
+    assert.throws(() => resolve({ ...small, train: [] }, []), /trains nothing/);
+    assert.deepEqual(resolve({ ...small, train: [], lora }, []).train, []);
+    const whole: RecipeFields = { ...small, train: ["languageModel"] };
+    assert.throws(() => resolve({ ...whole, lora }, []), /both whole and by adapters/);
+    assert.throws(() => resolve({ ...whole, frozenWeights: "int8" }, []), /frozenWeights is "int8"/);
+  });
+
   test("survives being written as JSON", () => {
     const recipe = resolve(small, ["--evaluation.rows", "e.json", "--evaluation.images", "i"]);
     assert.deepEqual(resolveRecipe(JSON.parse(JSON.stringify(recipe))), recipe);
