@@ -1,6 +1,6 @@
 import type { ClipVisionConfig } from "../checkpoint/index.ts";
 import { activations, attend, Embedding, LayerNorm, Linear, Module, placeholder } from "../nn/index.ts";
-import { aten, cat, type Tensor } from "../torch/index.ts";
+import { aten, cat, scope, type Tensor } from "../torch/index.ts";
 import type { VisionTower } from "./vision-tower.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
@@ -153,7 +153,7 @@ export class ClipVisionTower extends Module implements VisionTower {
 
   forward(pixelValues: Tensor): Tensor {
     const states = [this.preLayrnorm.forward(this.embeddings.forward(pixelValues))]; // [N, 1 + h·w, D]
-    for (const layer of this.encoder.layers) states.push(layer.forward(states.at(-1)!));
+    for (const layer of this.encoder.layers) states.push(scope(() => layer.forward(states.at(-1)!)));
     const selected = this.#features.map((index) => states[index]!);
     const features = selected.length === 1 ? selected[0]! : cat(selected, -1);
     return this.#selectStrategy === "patch" ? features.slice(1, 1) : features;

@@ -1,5 +1,5 @@
 import { Module, placeholder } from "../nn/index.ts";
-import { aten, type Tensor } from "../torch/index.ts";
+import { aten, scope, type Tensor } from "../torch/index.ts";
 import type { VisionTower } from "./vision-tower.ts";
 
 const BATCH_NORM_EPSILON = 1e-3;
@@ -203,7 +203,8 @@ export class EfficientNetLite extends Module implements VisionTower {
   forward(pixelValues: Tensor): Tensor {
     const channelsLast = aten.contiguous(pixelValues, CHANNELS_LAST); // depthwise kernels are several times faster
     let grid = relu6(this.convStem.forward(channelsLast));
-    for (const block of this.blocks) grid = block.forward(grid);
+    // What a block computes on its way is freed behind it: of all blocks together it would be 100 MB an image.
+    for (const block of this.blocks) grid = scope(() => block.forward(grid));
     return relu6(this.convHead.forward(grid)).flatten(2).transpose(1, 2); // [N, h·w, 1280]
   }
 }
