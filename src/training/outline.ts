@@ -1,6 +1,7 @@
 import type { LlavaConfig } from "../checkpoint/index.ts";
 import { adaptableLinears, createLlava } from "../models/index.ts";
 import { type Recipe, trainableParts } from "./recipe.ts";
+import { learningRateOf } from "./trainable.ts";
 
 /** Weights that learn together, or are frozen. */
 export interface OutlinedGroup {
@@ -30,18 +31,13 @@ export function outlineRecipe(recipe: Recipe, shape: LlavaConfig): Outline {
   const { train, lora, optimizer, batchSize, data, dtype, frozenWeights } = recipe;
   // Shapes without memory: no weight of it is ever read.
   using model = createLlava(shape);
-  const rates = {
-    visionTower: optimizer.visionTowerLearningRate,
-    projector: optimizer.projectorLearningRate,
-    languageModel: undefined,
-  };
   const groups = trainableParts.map((part): OutlinedGroup => {
     const learns = train.includes(part);
     const frozenType = part === "languageModel" ? (frozenWeights ?? dtype) : dtype;
     return {
       name: part,
       parameters: model[part].parameters().reduce((sum, { elements }) => sum + elements, 0),
-      learningRate: learns ? (rates[part] ?? optimizer.learningRate) : undefined,
+      learningRate: learns ? learningRateOf(recipe, part) : undefined,
       storedAs: learns || part === "projector" ? "float32" : frozenType,
     };
   });

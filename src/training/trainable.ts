@@ -11,6 +11,14 @@ export const prefixes = {
   languageModel: "model.language_model.",
 } as const;
 
+/** The peak rate of a part that learns. */
+export const learningRateOf = ({ optimizer }: Recipe, part: keyof typeof prefixes): number =>
+  ({
+    visionTower: optimizer.visionTowerLearningRate,
+    projector: optimizer.projectorLearningRate,
+    languageModel: undefined,
+  })[part] ?? optimizer.learningRate;
+
 /** Freezes all that the recipe does not train, and gives what learns a place and a type to learn in. */
 export function trainableGroups(
   recipe: Recipe,
@@ -21,11 +29,6 @@ export function trainableGroups(
   model.requiresGrad_(false);
   const { train, optimizer, device } = recipe;
   const { learningRate, weightDecay } = optimizer;
-  const rates = {
-    visionTower: optimizer.visionTowerLearningRate,
-    projector: optimizer.projectorLearningRate,
-    languageModel: undefined,
-  };
   const groups = train.flatMap((part) => {
     const module = model[part];
     // Loaded weights lie in a mapped file, which is not to be written to.
@@ -33,7 +36,7 @@ export function trainableGroups(
       module.setParameter(name, weight.to("float32").clone());
     module.to({ dtype: "float32", device }).requiresGrad_(true);
     const parameters = named(prefixes[part], module.namedParameters());
-    return decayGroups(parameters, { learningRate: rates[part] ?? learningRate, weightDecay });
+    return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
   });
   if (!adapters) return groups;
   for (const parameter of adapters.values()) parameter.requiresGrad_(true);
