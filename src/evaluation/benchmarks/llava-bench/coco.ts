@@ -4,8 +4,7 @@ import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import { findFile, locateFile } from "../../files/index.ts";
 import { pythonFloatText } from "../../parsing/index.ts";
 import { readContexts, readQuestions, readReferences } from "./load.ts";
-import { plainQuestion, type ReviewedItem, relativeScores, reviewOutcome, textJudge } from "./review.ts";
-import { readReviews } from "./review-files.ts";
+import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { captionsAndBoxes } from "./rules.ts";
 
 const contextSchema = z.object({
@@ -47,19 +46,15 @@ async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<Revi
 }
 
 export const llavaBenchCoco = benchmark<ReviewedItem>({
+  ...reviewed,
   name: "llava-bench-coco",
   title: "LLaVA-Bench (COCO)",
   source:
     "Liu et al. 2023, arXiv:2304.08485; 30 images of COCO val2014 and 90 questions, files of the LLaVA repository",
   files: ["qa90_questions.jsonl", "qa90_gpt4_answer.jsonl", "caps_boxes_coco2014_val_80.jsonl", "val2014/"],
   splits: ["test"],
-  headline: "relative",
   published: [],
   load,
-  prompt: plainQuestion,
   sampling: { temperature: 0, maxTokens: 1024 },
-  outcome: reviewOutcome,
-  aggregate: relativeScores,
   judge: textJudge,
-  readVerdicts: readReviews,
 });

@@ -1,6 +1,7 @@
 import type { Message } from "../../../protocol/index.ts";
 import type { BenchmarkItem, JudgeProtocol, Metric, Outcome, Verdict } from "../../benchmark.ts";
 import { question, roundHalfEven } from "../../parsing/index.ts";
+import { readReviews } from "./review-files.ts";
 
 /** A question whose answer a judge rates beside a reference answer. */
 export interface ReviewedItem extends BenchmarkItem {
@@ -15,7 +16,7 @@ export interface ReviewedItem extends BenchmarkItem {
 }
 
 /** The question as it is, after its image. */
-export const plainQuestion = (item: ReviewedItem): readonly Message[] =>
+const plainQuestion = (item: ReviewedItem): readonly Message[] =>
   question(item.question, ...(item.image ? [item.image] : []));
 
 /** What the judge reads, but for the image; the reference is always the first assistant. */
@@ -67,7 +68,7 @@ export function readScores(reply: string, { compat }: ReviewedItem): Verdict | u
     : undefined;
 }
 
-export function reviewOutcome(item: ReviewedItem, _answer: string, verdict?: Verdict): Outcome {
+function reviewOutcome(item: ReviewedItem, _answer: string, verdict?: Verdict): Outcome {
   const outcome = { id: item.id, group: item.image ?? item.id, truth: item.reference };
   const labels = item.labels && { labels: item.labels };
   if (verdict === undefined) return { ...outcome, ...labels, credit: 0 };
@@ -96,7 +97,7 @@ const nothing: Sums = { reference: 0, model: 0, count: 0, compat: false };
  * times ten. In compat the means are rounded to three places first, as in LLaVA's summarize_gpt_review.py, which
  * can change the last digit.
  */
-export function relativeScores(outcomes: readonly Outcome[]): readonly Metric[] {
+function relativeScores(outcomes: readonly Outcome[]): readonly Metric[] {
   const total: Sums = { ...nothing };
   const slices = new Map<string, Sums>();
   for (const { values, labels } of outcomes) {
@@ -134,3 +135,12 @@ function summary({ reference, model, count, compat }: Sums): Record<(typeof name
     model: round(second * 10, 1),
   };
 }
+
+/** What benchmarks have in common whose answers are reviewed. */
+export const reviewed = {
+  headline: "relative",
+  prompt: plainQuestion,
+  outcome: reviewOutcome,
+  aggregate: relativeScores,
+  readVerdicts: readReviews,
+} as const;

@@ -2,15 +2,7 @@ import { z } from "zod";
 import { benchmark, type LoadOptions, type Verdict } from "../../benchmark.ts";
 import { check, locateFile, readJsonDocument, readJsonLines } from "../../files/index.ts";
 import { readReferences } from "./load.ts";
-import {
-  plainQuestion,
-  type ReviewedItem,
-  readScores,
-  relativeScores,
-  reviewOutcome,
-  textJudge,
-} from "./review.ts";
-import { readReviews } from "./review-files.ts";
+import { type ReviewedItem, readScores, reviewed, textJudge } from "./review.ts";
 
 const rulesSchema = z.record(z.string(), z.object({ prompt: z.string() }));
 const questionSchema = z.object({
@@ -53,19 +45,15 @@ function readScoresAnywhere(reply: string, item: ReviewedItem): Verdict | undefi
 }
 
 export const vicunaQuestions = benchmark<ReviewedItem>({
+  ...reviewed,
   name: "vicuna-questions",
   title: "Vicuna's questions",
   source:
     "80 questions without images that LLaVA's language models were compared by; llava/eval/table of the LLaVA repository. The split names the model of assistant 1",
   files: ["question.jsonl", "rule.json", ...references.map((name) => `answer/answer_${name}.jsonl`)],
   splits: references,
-  headline: "relative",
   published: [],
   load,
-  prompt: plainQuestion,
   sampling: { temperature: 0.7, maxTokens: 1024 },
-  outcome: reviewOutcome,
-  aggregate: relativeScores,
   judge: { ...textJudge, parse: readScoresAnywhere },
-  readVerdicts: readReviews,
 });

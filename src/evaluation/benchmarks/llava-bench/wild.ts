@@ -3,8 +3,7 @@ import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import { findFile, locateFile } from "../../files/index.ts";
 import { readContexts, readQuestions, readReferences } from "./load.ts";
-import { plainQuestion, type ReviewedItem, relativeScores, reviewOutcome, textJudge } from "./review.ts";
-import { readReviews } from "./review-files.ts";
+import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { describedImage } from "./rules.ts";
 
 const contextSchema = z.object({ image: z.string(), caption: z.union([z.string(), z.array(z.string())]) });
@@ -41,12 +40,12 @@ const relative = (model: string, value: number, source = zoo) => ({
 });
 
 export const llavaW = benchmark<ReviewedItem>({
+  ...reviewed,
   name: "llava-w",
   title: "LLaVA-Bench (In-the-Wild)",
   source: "Liu et al. 2023, arXiv:2304.08485; 24 images and 60 questions, liuhaotian/llava-bench-in-the-wild",
   files: ["questions.jsonl", "context.jsonl", "answers_gpt4.jsonl", "images/"],
   splits: ["test"],
-  headline: "relative",
   published: [
     relative("LLaVA-1.5 7B", 65.4),
     relative("LLaVA-1.5 13B", 72.5),
@@ -61,10 +60,6 @@ export const llavaW = benchmark<ReviewedItem>({
     relative("LLaVA-1 LLaMA-2-7B LoRA", 62.8, "LLaVA"),
   ],
   load,
-  prompt: plainQuestion,
   sampling: { temperature: 0, maxTokens: 1024 },
-  outcome: reviewOutcome,
-  aggregate: relativeScores,
   judge: textJudge,
-  readVerdicts: readReviews,
 });

@@ -2,8 +2,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import { check, embeddedImage, locateFile, readJsonLines, readParquet } from "../../files/index.ts";
-import { imageJudge, plainQuestion, type ReviewedItem, relativeScores, reviewOutcome } from "./review.ts";
-import { readReviews } from "./review-files.ts";
+import { imageJudge, type ReviewedItem, reviewed } from "./review.ts";
 import { shownImage } from "./rules.ts";
 
 /** Columns of the dataset; rows without an id go by their number, from 0. */
@@ -55,6 +54,7 @@ async function* rows(path: string): AsyncGenerator<Row> {
 }
 
 export const wilder = benchmark<ReviewedItem>({
+  ...reviewed,
   name: "wilder",
   title: "LLaVA-Bench (Wilder)",
   source:
@@ -63,13 +63,8 @@ export const wilder = benchmark<ReviewedItem>({
     "small/test-00000-of-00001.parquet or medium/…, or as JSON lines small.jsonl (Question, Answer, image: a path beside it or a data URL)",
   ],
   splits: ["small", "medium"],
-  headline: "relative",
   published: [],
   load,
-  prompt: plainQuestion,
   sampling: { temperature: 0, maxTokens: 4096 },
-  outcome: reviewOutcome,
-  aggregate: relativeScores,
   judge: imageJudge,
-  readVerdicts: readReviews,
 });

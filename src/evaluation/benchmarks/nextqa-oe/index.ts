@@ -7,9 +7,10 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, findFile, locateFile, readJsonDocument, readTable, videoFiles } from "../../files/index.ts";
+import { check, findFile, locateFile, readJsonDocument, readTable } from "../../files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
+import { nextQaVideos } from "../video-qa/nextqa-videos.ts";
 import { contentWords } from "./content-words.ts";
 
 interface OpenEndedItem extends BenchmarkItem {
@@ -35,8 +36,7 @@ const inside = (name: string): string[] => ["", "dataset/nextqa/"].map((folder) 
 async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenEndedItem> {
   const path = locateFile(data, inside(`${split}.csv`));
   const second = await readByVideo(findFile(data, inside(`add_reference_answer_${split}.json`)));
-  const folders = await readFolders(findFile(data, inside("map_vid_vidorID.json")));
-  const videoOf = videoFiles(data, ["NExTVideo", "videos"]);
+  const videoOf = await nextQaVideos(data);
   for await (const { values, line } of readTable(path)) {
     const { video, question, answer, qid, type } = check(rowSchema, values, `${path}:${line}`);
     const other = second[video]?.[qid];
@@ -45,7 +45,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
       id: `${video}_${qid}`,
       labels: { kind: type.charAt(0), type: type === "TP" ? "TN" : type },
       question: question.trim(),
-      video: videoOf(folders[video] ?? video),
+      video: videoOf(video),
       answers: other === undefined ? [answer] : [answer, other],
       isExact: type === "DC" || type === "DB",
     };
@@ -54,9 +54,6 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
 
 const readByVideo = async (path: string | undefined): Promise<z.infer<typeof byVideoSchema>> =>
   path === undefined ? {} : check(byVideoSchema, await readJsonDocument(path), path);
-
-const readFolders = async (path: string | undefined): Promise<Readonly<Record<string, string>>> =>
-  path === undefined ? {} : check(z.record(z.string(), z.string()), await readJsonDocument(path), path);
 
 let similarity: WordSimilarity | undefined;
 

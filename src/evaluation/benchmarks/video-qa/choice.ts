@@ -7,10 +7,11 @@ import {
   benchmark,
   type LoadOptions,
 } from "../../benchmark.ts";
-import { check, findFile, locateFile, readJsonDocument, readTable, videoFiles } from "../../files/index.ts";
+import { check, locateFile, readJsonDocument, readTable } from "../../files/index.ts";
 import { accuracyByLabel, letteredOptions, letterSuffix, letters, question } from "../../parsing/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
+import { nextQaVideos } from "./nextqa-videos.ts";
 
 interface ChoiceItem extends BenchmarkItem {
   readonly question: string;
@@ -41,8 +42,7 @@ const textSchema = z.object({ question: z.string() });
 async function* load(set: ChoiceSet, options: LoadOptions): AsyncGenerator<ChoiceItem> {
   const { data, split = Object.keys(set.files)[0]! } = options;
   const path = locateFile(data, set.files[split] ?? []);
-  const videoOf = videoFiles(data, set.videos);
-  const folderOf = await videoFolders(data);
+  const videoOf = await nextQaVideos(data, set.videos);
   for await (const { values, line } of readTable(path)) {
     const where = `${path}:${line}`;
     const own = ownSchema.safeParse(values);
@@ -57,7 +57,7 @@ async function* load(set: ChoiceSet, options: LoadOptions): AsyncGenerator<Choic
       labels: set.labels(row.type),
       question: check(textSchema, values, where).question.trim(),
       options: offered,
-      video: videoOf(folderOf.get(row.video) ?? row.video),
+      video: videoOf(row.video),
       answer: rightLetter(row.answer, offered, where),
     };
   }
@@ -72,13 +72,6 @@ function rightLetter(answer: string, offered: readonly string[], where: string):
   throw new LlavaError("data", `${where}: "${answer}" is none of the options`, {
     hint: "Check that this is the dataset's original file.",
   });
-}
-
-/** NExT-QA keeps its videos in folders that this file names. */
-async function videoFolders(data: string): Promise<ReadonlyMap<string, string>> {
-  const path = findFile(data, ["map_vid_vidorID.json", "dataset/nextqa/map_vid_vidorID.json"]);
-  if (path === undefined) return new Map();
-  return new Map(Object.entries(check(z.record(z.string(), z.string()), await readJsonDocument(path), path)));
 }
 
 const predictionsSchema = z.record(z.string(), z.object({ prediction: z.int().nonnegative() }));

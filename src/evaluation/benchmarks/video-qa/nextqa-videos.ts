@@ -1,0 +1,16 @@
+import { z } from "zod";
+import { check, findFile, readJsonDocument, videoFiles } from "../../files/index.ts";
+
+const mapSchema = z.record(z.string(), z.string());
+
+/** Paths of videos by their id, in the folders that NExT-QA's map_vid_vidorID.json names, if it is there. */
+export async function nextQaVideos(
+  data: string,
+  folders: readonly string[] = ["NExTVideo", "videos"],
+): Promise<(video: string) => string> {
+  const name = "map_vid_vidorID.json";
+  const path = findFile(data, [name, `dataset/nextqa/${name}`]);
+  const places = path === undefined ? {} : check(mapSchema, await readJsonDocument(path), path);
+  const videoOf = videoFiles(data, folders);
+  return (video) => videoOf(places[video] ?? video);
+}
