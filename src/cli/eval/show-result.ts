@@ -30,7 +30,7 @@ function showReplies(replies: Result["replies"]): string[] {
   const words = (verdict: object | null): string =>
     verdict === null ? "not readable" : JSON.stringify(verdict).replaceAll('"', "");
   return [
-    `${read} replies of the judge read again: ${differing.length === 0 ? "all as its verdicts" : `${differing.length} differ from its verdicts`}`,
+    `${read} replies of the judge read again: ${differing.length === 0 ? "all as its verdicts" : `${differing.length} not as its verdicts`}`,
     ...differing.map(
       ({ id, verdict, reading }) => `  ${id}: verdict ${words(verdict)}, reply ${words(reading)}`,
     ),
