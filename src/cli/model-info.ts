@@ -1,6 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { openGguf, openSafetensors, openTorchFile, type TensorSource } from "../checkpoint/index.ts";
+import {
+  openCheckpoint,
+  openGguf,
+  openSafetensors,
+  openTorchFile,
+  type TensorSource,
+} from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
 import { parseJsonObject } from "../json.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { fileSize } from "./sizes.ts";
@@ -39,10 +46,28 @@ export function inspectModel(model: ResolvedModel): ModelInfo {
           paths: [model.visionTower, model.languageModel, model.projector].filter(existsSync),
         };
   const files = paths.map(inspectFile);
-  const parameters = files
-    .flatMap(({ tensors }) => tensors ?? [])
-    .reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
-  return { name, folder, config: readConfig(join(folder, "config.json")), files, parameters };
+  return {
+    name,
+    folder,
+    config: readConfig(join(folder, "config.json")),
+    files,
+    parameters: countParameters(model, files),
+  };
+}
+
+/** Of a folder, those that would be loaded: it may hold its weights in several formats, and other tensors too. */
+function countParameters(model: ResolvedModel, files: readonly FileInfo[]): number {
+  const count = (shapes: Iterable<readonly number[]>): number =>
+    [...shapes].reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  const all = (): number => count(files.flatMap(({ tensors = [] }) => tensors.map(({ shape }) => shape)));
+  if (model.kind !== "folder") return all();
+  try {
+    using source = openCheckpoint(model.path);
+    return count(Array.from(source.names(), (name) => source.info(name).shape));
+  } catch (error) {
+    if (error instanceof LlavaError) return all(); // parts of a model, such as an adapter
+    throw error;
+  }
 }
 
 const filesOf = (folder: string): string[] =>
