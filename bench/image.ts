@@ -13,28 +13,9 @@ import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { clipImageConfig, decodeImage, preprocess } from "../src/processing/image/index.ts";
 import { median, Peer } from "./peer.ts";
+import { photo } from "./photo.ts";
 
 const SIDE = 336;
-
-/** A JPEG of 640×480 with the smooth areas, edges and grain of a photo; the same for the same seed. */
-async function photo(seed: number): Promise<Buffer> {
-  const [width, height] = [640, 480];
-  const data = new Uint8Array(width * height * 3);
-  let state = seed + 1;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const light = 110 + 70 * Math.sin((x + seed * 37) / 90) * Math.cos((y - seed * 11) / 70);
-      const edge = ((x + seed * 13) >> 6) % 3 === (y >> 5) % 3 ? 40 : 0;
-      for (let channel = 0; channel < 3; channel++, at++) {
-        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-        data[at] = Math.min(255, Math.max(0, light + edge * (channel - 0.5) + (state >>> 28) - 8));
-      }
-    }
-  }
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .jpeg({ quality: 90 })
-    .toBuffer();
-}
 
 type Contestant = { readonly name: string; run(): Promise<number>; close(): void };
 

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type Llava, PooledTower, type VisionTower } from "../models/index.ts";
-import type { PixelValues } from "../processing/image/index.ts";
+import { type PixelValues, releaseMemory } from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
 
 /** An image of the data as a step sees it. */
@@ -163,9 +163,11 @@ export class LiveFeatures implements FeatureSource {
   }
 }
 
+/** Takes the values' memory back. */
 function pixelTensor({ data, height, width }: PixelValues, mirrored: boolean): Tensor {
   return scope(() => {
     const values = fromTyped(data, { dtype: "float32", shape: [3, height, width] });
+    releaseMemory(data);
     return mirrored ? aten.flip(values, [2]) : values;
   });
 }

@@ -4,6 +4,7 @@ import {
   type ImageProcessorConfig,
   type PixelValues,
   preprocess,
+  releaseMemory,
 } from "../../processing/image/index.ts";
 
 /** The path of an image file or the encoded image itself, named for errors. */
@@ -32,7 +33,10 @@ export async function loadPixels(
   processor: ImageProcessorConfig,
 ): Promise<PixelValues | LlavaError> {
   try {
-    return preprocess(await decodeImage(image, { where }), processor);
+    const decoded = await decodeImage(image, { where });
+    const pixels = preprocess(decoded, processor);
+    releaseMemory(decoded.data);
+    return pixels;
   } catch (error) {
     if (error instanceof LlavaError && error.code === "image") return error;
     throw error;

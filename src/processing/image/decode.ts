@@ -3,6 +3,7 @@ import sharp, { type Metadata } from "sharp";
 import { LlavaError } from "../../errors.ts";
 import { describeBytes } from "./format.ts";
 import { withoutTransparency } from "./gif.ts";
+import { readJpegHeader } from "./jpeg-header.ts";
 import type { RgbImage } from "./rgb.ts";
 
 export type DecodeOptions = {
@@ -79,11 +80,15 @@ async function readImageFile(path: string, maxBytes: number, where: string): Pro
   }
 }
 
-async function readHeader(bytes: Uint8Array, where: string): Promise<Metadata> {
+type Header = Pick<Metadata, "width" | "height" | "format"> & { readonly isCmyk: boolean };
+
+async function readHeader(bytes: Uint8Array, where: string): Promise<Header> {
+  const jpeg = readJpegHeader(bytes);
+  if (jpeg) return { ...jpeg, format: "jpeg", isCmyk: jpeg.components === 4 };
   let cause: unknown;
   try {
     const header = await sharp(bytes, { limitInputPixels: false, failOn: "none" }).metadata();
-    if (FORMATS.has(header.format)) return header;
+    if (FORMATS.has(header.format)) return { ...header, isCmyk: header.space === "cmyk" };
   } catch (error) {
     cause = error;
   }
@@ -100,9 +105,8 @@ async function readHeader(bytes: Uint8Array, where: string): Promise<Metadata> {
   });
 }
 
-async function decodePixels(bytes: Uint8Array, header: Metadata): Promise<RgbImage> {
-  const isCmyk = header.space === "cmyk";
-  const source = header.format === "gif" ? withoutTransparency(bytes) : bytes;
+async function decodePixels(bytes: Uint8Array, { format, isCmyk }: Header): Promise<RgbImage> {
+  const source = format === "gif" ? withoutTransparency(bytes) : bytes;
   const decoder = sharp(source, {
     limitInputPixels: false, // the header has been checked
     failOn: "error",

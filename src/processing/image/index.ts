@@ -12,4 +12,4 @@ export { CLIP_MEAN_COLOUR, centerCrop, cropAt, padToSquare, paste } from "./geom
 export { type LoadOptions, loadImage } from "./load.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
-export { type Colour, createImage, type Rectangle, type RgbImage } from "./rgb.ts";
+export { type Colour, createImage, type Rectangle, type RgbImage, releaseMemory } from "./rgb.ts";

@@ -1,6 +1,7 @@
 import type { AspectMode, ImageProcessorConfig } from "./config.ts";
 import { centerRectangle, padToSquare, paste } from "./geometry.ts";
 import { resize } from "./resample.ts";
+import { openWorkspace } from "./resampleWorkspace.ts";
 import { type Colour, createImage, type RgbImage } from "./rgb.ts";
 
 /** Values of one image for the vision tower, planes of red, green and blue: [3, height, width]. */
@@ -54,20 +55,21 @@ function resizedSize(
 }
 
 function normalize(image: RgbImage, config: ImageProcessorConfig): PixelValues {
-  const { width, height, data: bytes } = image;
-  const plane = width * height;
-  const data = new Float32Array(3 * plane);
-  const [red, green, blue] = [0, 1, 2].map((channel) => valueOfByte(config, channel)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  for (let at = 0, from = 0; at < plane; at++, from += 3) {
-    data[at] = red[bytes[from]!]!;
-    data[at + plane] = green[bytes[from + 1]!]!;
-    data[at + 2 * plane] = blue[bytes[from + 2]!]!;
+  const { width, height } = image;
+  return { data: openWorkspace().lookUp(image, tableOf(config)), channels: 3, height, width };
+}
+
+const tables = new WeakMap<ImageProcessorConfig, Float32Array>();
+
+/** The values of all bytes, one channel after another. */
+function tableOf(config: ImageProcessorConfig): Float32Array {
+  let table = tables.get(config);
+  if (table === undefined) {
+    table = new Float32Array(3 * 256);
+    for (const channel of [0, 1, 2]) table.set(valueOfByte(config, channel), channel * 256);
+    tables.set(config, table);
   }
-  return { data, channels: 3, height, width };
+  return table;
 }
 
 /** A byte can become 256 values only. Each step rounds to float32, as NumPy's do. */

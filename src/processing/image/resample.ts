@@ -53,9 +53,9 @@ function createKernel(
   const count = endOf(outputs - 1) - first;
   const starts = Int32Array.from({ length: outputs }, (_, output) => startOf(output) - first);
   const longest = starts.reduce((most, start, output) => Math.max(most, endOf(output) - first - start), 0);
-  const taps = longest + (longest % 2);
-  const weights = new Int32Array(outputs * taps);
-  const exact = new Float64Array(taps);
+  const pairs = Math.ceil(longest / 2);
+  const weights = new Int16Array(outputs * pairs * 4);
+  const exact = new Float64Array(longest);
   for (let output = 0; output < outputs; output++) {
     const center = centerOf(output);
     const start = startOf(output);
@@ -67,10 +67,33 @@ function createKernel(
     }
     for (let tap = 0; tap < length; tap++) {
       const scaled = (sum === 0 ? exact[tap]! : exact[tap]! / sum) * 2 ** PRECISION_BITS;
-      weights[output * taps + tap] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+      const rounded = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+      const low = (rounded << 20) >> 20;
+      const at = (output * pairs + (tap >> 1)) * 4 + (tap & 1);
+      weights[at] = low;
+      weights[at + 2] = (rounded - low) >> 12;
     }
   }
-  return { first, count, starts, taps, weights };
+  return { first, count, starts, pairs, weights };
+}
+
+/** Kernels of the sizes that were met last: photos of a data set have few. */
+const kernels = new Map<string, Kernel>();
+const mostKernels = 64;
+
+function kernelFor(
+  ...sizes: readonly [inputSize: number, outputSize: number, from: number, outputs: number]
+) {
+  return (resample: Exclude<Resample, "nearest">): Kernel => {
+    const name = `${resample} ${sizes.join(" ")}`;
+    let kernel = kernels.get(name);
+    if (kernel === undefined) {
+      kernel = createKernel(...sizes, FILTERS[resample]);
+      if (kernels.size >= mostKernels) kernels.delete(kernels.keys().next().value!);
+      kernels.set(name, kernel);
+    }
+    return kernel;
+  };
 }
 
 /** Takes the pixel under the centre of each output pixel; positions are summed up step by step, as Pillow's. */
@@ -114,12 +137,11 @@ export function resize(
   checkSize(region.width, region.height);
   if (image.width === width && image.height === height) return cropAt(image, region);
   if (resample === "nearest") return resizeNearest(image, width, height, region);
-  const filter = FILTERS[resample];
   const { left, top } = region;
   const alongX =
-    image.width === width ? undefined : createKernel(image.width, width, left, region.width, filter);
+    image.width === width ? undefined : kernelFor(image.width, width, left, region.width)(resample);
   const alongY =
-    image.height === height ? undefined : createKernel(image.height, height, top, region.height, filter);
+    image.height === height ? undefined : kernelFor(image.height, height, top, region.height)(resample);
   const verticalFirst = height < image.height && image.height - height > 2 * (image.width - width);
 
   const workspace = openWorkspace();

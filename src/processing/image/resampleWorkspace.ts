@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import type { RgbImage } from "./rgb.ts";
 
 /**
- * What a pass along one axis needs: output i is the sum of `taps` inputs from `first + starts[i]`, weighted
- * by `weights[i * taps]` and the following. All outputs together read `count` inputs from `first`.
+ * What a pass along one axis needs: output i is the weighted sum of inputs from `first + starts[i]`, two for each of its
+ * `pairs` of weights, which are cut and laid out as resample.wat says. All outputs together read `count` inputs from `first`.
  */
 export type Kernel = {
   readonly first: number;
   readonly count: number;
   readonly starts: Int32Array;
-  readonly taps: number;
-  readonly weights: Int32Array;
+  readonly pairs: number;
+  readonly weights: Int16Array;
 };
 
 /** RGB rows in the workspace: `pitch` bytes from one to the next. */
@@ -29,6 +29,8 @@ export type Workspace = {
   resampleColumns(band: Band, kernel: Kernel): Band;
   /** Copies the result of a pass out. */
   read(band: Band): RgbImage;
+  /** Planes of red, green and blue, each byte replaced by the value in its channel's part of 3 × 256 values. */
+  lookUp(image: RgbImage, values: Float32Array): Float32Array;
 };
 
 type Pass = (
@@ -36,13 +38,20 @@ type Pass = (
   pitch: number,
   rows: number,
   target: number,
+  targetPitch: number,
   extent: number,
   starts: number,
   weights: number,
-  taps: number,
+  pairs: number,
 ) => void;
+type LookUp = (source: number, pixels: number, values: number, target: number) => void;
 type Memory = { readonly buffer: ArrayBuffer; grow(pages: number): number };
-type Exports = { readonly memory: Memory; readonly rows: Pass; readonly columns: Pass };
+type Exports = {
+  readonly memory: Memory;
+  readonly rows: Pass;
+  readonly columns: Pass;
+  readonly look: LookUp;
+};
 
 // The types of this global come with the browser's, which are of no use here.
 declare const WebAssembly: {
@@ -61,7 +70,7 @@ let kept: Exports | undefined;
 export function openWorkspace(): Workspace {
   compiled ??= new WebAssembly.Module(readFileSync(new URL("./resample.wasm", import.meta.url)));
   kept ??= new WebAssembly.Instance(compiled).exports as Exports;
-  const { memory, rows, columns } = kept;
+  const { memory, rows, columns, look } = kept;
   let end = 0;
 
   /** The passes read and write up to a vector past the end of what they are given. */
@@ -72,17 +81,21 @@ export function openWorkspace(): Workspace {
     return address;
   }
 
-  function store(values: Int32Array): number {
+  function store(values: Int32Array | Int16Array | Float32Array | Uint8Array): number {
     const address = reserve(values.byteLength);
-    new Int32Array(memory.buffer, address, values.length).set(values);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    new Uint8Array(memory.buffer, address).set(bytes);
     return address;
   }
+
+  /** A band of whole groups of four rows, and a row more: a tap of weight zero may lie one below the last. */
+  const reserveRows = (pitch: number, height: number): number =>
+    reserve((Math.ceil(height / 4) * 4 + 1) * pitch);
 
   return {
     load({ width, data }, firstRow, rowCount) {
       const pitch = width * 3;
-      // A tap of weight zero may lie one row below the last.
-      const address = reserve((rowCount + 1) * pitch);
+      const address = reserveRows(pitch, rowCount);
       new Uint8Array(memory.buffer, address).set(
         data.subarray(firstRow * pitch, (firstRow + rowCount) * pitch),
       );
@@ -93,9 +106,15 @@ export function openWorkspace(): Workspace {
       const width = kernel.starts.length;
       const starts = store(kernel.starts.map((start) => start * 3));
       const weights = store(kernel.weights);
-      const address = reserve((band.height + 1) * width * 3);
-      rows(band.address, band.pitch, band.height, address, width, starts, weights, kernel.taps);
-      return { address, pitch: width * 3, width, height: band.height };
+      // The byte that a row's last pixel runs over into is its own.
+      const pitch = width * 3 + 1;
+      const address = reserveRows(pitch, band.height);
+      rows(
+        ...([band.address, band.pitch, band.height] as const),
+        ...([address, pitch, width] as const),
+        ...([starts, weights, kernel.pairs] as const),
+      );
+      return { address, pitch, width, height: band.height };
     },
 
     resampleColumns(band, kernel) {
@@ -103,15 +122,37 @@ export function openWorkspace(): Workspace {
       const pitch = band.width * 3;
       const starts = store(kernel.starts.map((start) => start * band.pitch));
       const weights = store(kernel.weights);
-      const address = reserve((height + 1) * pitch);
-      columns(band.address, band.pitch, height, address, pitch, starts, weights, kernel.taps);
+      const address = reserveRows(pitch, height);
+      columns(
+        ...([band.address, band.pitch, height] as const),
+        ...([address, pitch, pitch] as const),
+        ...([starts, weights, kernel.pairs] as const),
+      );
       return { address, pitch, width: band.width, height };
     },
 
-    read({ address, width, height }) {
-      const data = new Uint8Array(memory.buffer, address, width * height * 3).slice();
-      if (memory.buffer.byteLength > MOST_KEPT) kept = undefined;
+    read({ address, pitch, width, height }) {
+      const length = width * 3;
+      const bytes = new Uint8Array(memory.buffer, address, pitch * height);
+      const data = pitch === length ? bytes.slice() : new Uint8Array(length * height);
+      if (pitch !== length)
+        for (let y = 0; y < height; y++) data.set(bytes.subarray(y * pitch, y * pitch + length), y * length);
+      release();
       return { width, height, data };
     },
+
+    lookUp({ width, height, data }, values) {
+      const pixels = width * height;
+      const [source, tables] = [store(data), store(values)];
+      const target = reserve(pixels * 12);
+      look(source, pixels, tables, target);
+      const planes = new Float32Array(memory.buffer, target, pixels * 3).slice();
+      release();
+      return planes;
+    },
   };
+
+  function release(): void {
+    if (memory.buffer.byteLength > MOST_KEPT) kept = undefined;
+  }
 }

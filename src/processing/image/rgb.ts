@@ -46,3 +46,12 @@ export function createImage(width: number, height: number, colour: Colour = [0, 
   }
   return { width, height, data };
 }
+
+/**
+ * Gives the memory of an array back at once, which must not be used any more. Left to the garbage collector, arrays of a
+ * megabyte for every image of a data set make it run all the time.
+ */
+export function releaseMemory({ buffer, byteLength }: Uint8Array | Float32Array): void {
+  // An array that shares its memory with others keeps it.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
