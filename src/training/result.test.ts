@@ -13,6 +13,7 @@ import { inference, type Tensor } from "../torch/index.ts";
 import { latestCheckpoint } from "./checkpoint.ts";
 import type { RecipeFields } from "./recipe.ts";
 import { runRecipe } from "./run.ts";
+import { prepareStage } from "./stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-result-"));
 const quiet = { progress: silentProgress, report: () => {} };
@@ -101,6 +102,19 @@ describe("a model that was trained whole is a checkpoint", () => {
     using written = openSafetensors(join(elsewhere, "model.safetensors"));
     for (const name of ["model.mm_projector.2.bias", "model.layers.1.mlp.up_proj.weight", "lm_head.weight"])
       assert.ok(written.has(name), name);
+  });
+
+  test("learns from its weights as they were stored, whatever the type that is computed in", async () => {
+    const recipe = rowsRecipe(join(folder, "unused"), { ...stages["full"], dtype: "bfloat16" });
+    using stage = await prepareStage(recipe, quiet);
+    using stored = openCheckpoint(recipe.model);
+    for (const { parameters } of stage.groups)
+      for (const [name, weight] of parameters) {
+        const canonical = name.replace("model.language_model.lm_head", "lm_head");
+        assertClose(weight, stored.read(canonical), 0, name);
+      }
+    assert.equal(stage.pretrained.model.visionTower.parameters()[0]!.dtype, "bfloat16");
+    assert.equal(stage.pretrained.model.computeDtype, "bfloat16");
   });
 
   test("in the type that the recipe computes in", async () => {

@@ -31,7 +31,16 @@ export interface Start {
 
 /** The model that a recipe starts from, with the projector that it starts from. */
 export async function loadModel(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
-  const { model: name, vision, dtype, device, tokensPerSide, projector: start, frozenWeights } = recipe;
+  const {
+    model: name,
+    vision,
+    dtype,
+    device,
+    tokensPerSide,
+    projector: start,
+    frozenWeights,
+    train,
+  } = recipe;
   const { report, progress, signal } = around;
   const find = (wanted: string) => resolveModel(wanted, { report, progress, ...(signal && { signal }) });
   const resolved = await find(name);
@@ -45,11 +54,20 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
       hint: 'Set projector to "fresh", or to the projector.safetensors of a stage-1 run.',
     });
   const untrained = start !== "loaded";
-  const options = { dtype, computeDtype: dtype, device, ...(frozenWeights && { frozenWeights }) };
+  const placement = { computeDtype: dtype, device };
+  // What learns starts from the weights as they are stored, which the type that is computed in may not hold.
+  const options = { ...placement, ...(frozenWeights && { frozenWeights, dtype }) };
   const load = async (): Promise<Start> => {
     if (resolved.kind === "builtin") {
-      const tokens = tokensPerSide && { tokensPerSide };
-      return { pretrained: loadBuiltin(resolved, { ...options, untrained, ...tokens }), origin: undefined };
+      const parts = {
+        ...(tokensPerSide && { tokensPerSide }),
+        ...(frozenWeights && { frozenWeights }),
+        dtype: train.includes("languageModel") ? ("float32" as const) : dtype,
+      };
+      return {
+        pretrained: loadBuiltin(resolved, { ...placement, untrained, ...parts }),
+        origin: undefined,
+      };
     }
     const { path } = resolved;
     if (vision) {
@@ -65,6 +83,10 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
   if (start === "fresh") projector.initialize(generator);
   else if (start !== "loaded") loadProjector(pretrained, start);
   projector.to({ dtype: "float32", device });
+  // The frozen parts of built-in models, and those in 8 bits, have their types already.
+  if (resolved.kind === "folder" && !frozenWeights)
+    for (const part of ["visionTower", "languageModel"] as const)
+      if (!train.includes(part)) pretrained.model[part].to({ dtype });
   return { pretrained, origin };
 }
 

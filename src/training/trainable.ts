@@ -31,9 +31,11 @@ export function trainableGroups(
   const { learningRate, weightDecay } = optimizer;
   const groups = train.flatMap((part) => {
     const module = model[part];
-    // Loaded weights lie in a mapped file, which is not to be written to.
-    for (const [name, weight] of module.namedParameters())
-      module.setParameter(name, weight.to("float32").clone());
+    for (const [name, weight] of module.namedParameters()) {
+      const precise = weight.to("float32");
+      // Loaded weights lie in a mapped file, which is not to be written to.
+      module.setParameter(name, precise === weight ? weight.clone() : precise);
+    }
     module.to({ dtype: "float32", device }).requiresGrad_(true);
     const parameters = named(prefixes[part], module.namedParameters());
     return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
