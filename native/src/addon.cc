@@ -38,6 +38,7 @@ NAPI_MODULE_INIT() {
   napi_set_instance_data(env, environment, nullptr, nullptr);
   napi_add_env_cleanup_hook(env, [](void* data) { static_cast<llava::Environment*>(data)->close(); }, environment);
   llava::defineTensors(env, exports);
+  llava::defineMappedFiles(env, exports);
   llava::defineDispatch(env, exports);
   llava::defineAutograd(env, exports);
   llava::defineRuntime(env, exports);

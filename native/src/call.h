@@ -122,6 +122,10 @@ class Call {
 
 at::Generator& generatorOf(const Call& call, napi_value index);
 
+at::ScalarType dtypeOf(const Call& call, napi_value value);
+// Of a tensor of this shape; throws where there can be none.
+int64_t bytesOf(const std::vector<int64_t>& shape, at::ScalarType type);
+
 // Drops the C++ stack trace that libtorch appends to its messages.
 std::string messageOf(const std::exception& error);
 
@@ -148,6 +152,7 @@ void define(napi_env env, napi_value exports, const char* name) {
 }
 
 void defineTensors(napi_env env, napi_value exports);
+void defineMappedFiles(napi_env env, napi_value exports);
 void defineDispatch(napi_env env, napi_value exports);
 void defineAutograd(napi_env env, napi_value exports);
 void defineRuntime(napi_env env, napi_value exports);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,4 +80,24 @@ test("what is no file is refused: a missing one, a folder, a pipe without a writ
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
   assert.throws(() => MappedFile.open(pipe), /pipe: not a file/);
+});
+
+test("a file that gets shorter while it is in use ends the process with a message, not with a crash", () => {
+  const path = fileOf("cut", new Uint8Array(1 << 20));
+  const torch = new URL("./index.ts", import.meta.url).href;
+  const script = `
+    import { truncateSync } from "node:fs";
+    import { MappedFile } from ${JSON.stringify(torch)};
+    const tensor = MappedFile.open(${JSON.stringify(path)}).tensor(0, [1 << 18], "float32");
+    truncateSync(${JSON.stringify(path)}, 4096);
+    console.log(tensor.sum().item());`;
+  const { status, signal, stderr, stdout } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", script],
+    {
+      encoding: "utf8",
+    },
+  );
+  assert.deepEqual([status, signal, stdout], [1, null, ""]);
+  assert.match(stderr, /^llava: .*cut: was cut short while it was in use\nGet the file again.*\n$/);
 });
