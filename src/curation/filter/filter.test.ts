@@ -98,7 +98,7 @@ describe("files of captions", () => {
       { id: "1", image: "1.jpg", caption: odd },
     ]);
     await writeFile(path, JSON.stringify(rows).slice(0, -20));
-    await assert.rejects(read(path), { code: "data", message: /rows\.json: ends within a row/ });
+    await assert.rejects(read(path), { code: "data", message: /rows\.json: ends within its list of rows/ });
     await writeFile(path, '[{"id": 1, "image": "a.jpg"}]');
     await assert.rejects(read(path), { message: /row 1: caption/ });
   });

@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
+import { jsonObjects } from "../../formats/index.ts";
 import { describeIssues } from "../../json.ts";
 import { linesOf } from "../captions.ts";
 
@@ -39,19 +39,18 @@ export async function* captionRecords(path: string): AsyncGenerator<CaptionRecor
     yield* tabbedRecords(path);
     return;
   }
-  let number = 0;
-  for await (const text of jsonObjects(path)) {
-    number++;
-    const where = `${path}: row ${number}`;
-    const value = parse(text, where);
-    if (typeof value === "object" && value !== null && "conversations" in value) {
-      const { id, image, conversations } = checked(row, value, where);
-      yield { id, image, caption: conversations[1]!.value };
-    } else {
-      const { id, image, caption, blip_caption, url } = checked(plain, value, where);
-      yield { id, image, caption, blipCaption: blip_caption, url };
-    }
+  for await (const spans of jsonObjects(path))
+    for (const { bytes, place } of spans) yield recordOf(bytes, `${path}:${place.replace("row", " row")}`);
+}
+
+function recordOf(bytes: Buffer, where: string): CaptionRecord {
+  const value = parse(bytes.toString("utf8"), where);
+  if (typeof value === "object" && value !== null && "conversations" in value) {
+    const { id, image, conversations } = checked(row, value, where);
+    return { id, image, caption: conversations[1]!.value };
   }
+  const { id, image, caption, blip_caption, url } = checked(plain, value, where);
+  return { id, image, caption, blipCaption: blip_caption, url };
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
@@ -78,48 +77,5 @@ function parse(text: string, where: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, { hint, cause });
-  }
-}
-
-/** The text of each object of a JSON array or of JSON lines, without holding the others. */
-async function* jsonObjects(path: string): AsyncGenerator<string> {
-  let text = "";
-  let [depth, start, position] = [0, 0, 0];
-  let [inString, escaped] = [false, false];
-  for await (const chunk of textOf(path)) {
-    text = text.slice(start) + chunk;
-    position -= start;
-    start = 0;
-    for (; position < text.length; position++) {
-      const code = text.charCodeAt(position);
-      if (inString) {
-        if (escaped) escaped = false;
-        else if (code === 0x5c) escaped = true;
-        else if (code === 0x22) inString = false;
-      } else if (code === 0x22) inString = true;
-      else if (code === 0x7b && depth++ === 0) start = position;
-      else if (code === 0x7d && --depth === 0) {
-        yield text.slice(start, position + 1);
-        start = position + 1;
-      }
-    }
-    if (depth === 0) start = position;
-  }
-  if (depth > 0)
-    throw new LlavaError("data", `${path}: ends within a row`, {
-      hint: "The file is cut short; fetch it again.",
-    });
-}
-
-async function* textOf(path: string): AsyncGenerator<string> {
-  try {
-    for await (const chunk of createReadStream(path, { encoding: "utf8", highWaterMark: 1 << 20 }))
-      yield chunk;
-  } catch (cause) {
-    if (cause instanceof LlavaError) throw cause;
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
   }
 }
