@@ -1,6 +1,7 @@
 /**
  * Scoring many answers to VQA v2 questions, ten people's answers each, from files as the dataset has them: seconds from
- * reading the first file to the score with its interval, and the peak of resident memory.
+ * reading the first file to the score with its interval, those of the processor (all threads, which other load on the
+ * machine changes less), and the peak of resident memory.
  *
  *   node bench/score.ts [--answers 1000000] [--folder PATH] [--json]
  *
@@ -114,15 +115,18 @@ async function generate(folder: string): Promise<void> {
 async function measure(data: string): Promise<void> {
   const benchmark = await findBenchmark("vqav2");
   const start = performance.now();
+  const cpu = process.cpuUsage();
   const answers = await readAnswers(benchmark, join(data, answersFile));
   const read = performance.now();
   const { result } = await score({ benchmark, load: { data, split: "val" }, answers, model: "made-up" });
   const end = performance.now();
+  const { user, system } = process.cpuUsage(cpu);
   const [headline] = result.scores;
   const figures = {
     answers: result.counts.scored,
     seconds: (end - start) / 1000,
     reading: (read - start) / 1000,
+    cpuSeconds: (user + system) / 1e6,
     peakMiB: process.resourceUsage().maxRSS / 1024,
     score: headline!.value,
     interval: [headline!.low, headline!.high],
@@ -139,10 +143,10 @@ else {
     const output = execFileSync(process.execPath, args, { encoding: "utf8", maxBuffer: 2 ** 24 });
     if (options.json) process.stdout.write(output);
     else {
-      const { answers, seconds, reading, peakMiB, score, interval } = JSON.parse(output);
+      const { answers, seconds, reading, cpuSeconds, peakMiB, score, interval } = JSON.parse(output);
       const [low, high] = interval.map((value: number) => value.toFixed(2));
       console.log(
-        `${answers} answers: ${seconds.toFixed(1)} s, ${reading.toFixed(1)} s of them for reading the answers`,
+        `${answers} answers: ${seconds.toFixed(1)} s, ${reading.toFixed(1)} s of them for reading the answers; ${cpuSeconds.toFixed(1)} s of the processor`,
       );
       console.log(`peak memory ${Math.round(peakMiB)} MiB; score ${score.toFixed(2)} [${low}, ${high}]`);
     }

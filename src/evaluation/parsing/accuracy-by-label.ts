@@ -27,14 +27,15 @@ export function accuracyByLabel(outcomes: readonly Outcome[], options: AccuracyO
   const { name = "accuracy", digits = 2 } = options;
   const total: Sum = { credit: 0, count: 0 };
   const slices = new Map<string, Sum>();
-  for (const { credit, labels = {} } of outcomes) {
+  for (const { credit, labels } of outcomes) {
     add(total, credit);
-    for (const label of options.labels ?? Object.keys(labels)) {
-      const value = labels[label];
-      if (value === undefined) continue;
-      const sum = slices.get(value) ?? { credit: 0, count: 0 };
-      slices.set(value, sum);
-      add(sum, credit);
+    // Resamples come here millions of times: without lists of keys.
+    for (const label in labels) {
+      if (options.labels && !options.labels.includes(label)) continue;
+      const value = labels[label]!;
+      const sum = slices.get(value);
+      if (sum === undefined) slices.set(value, { credit, count: 1 });
+      else add(sum, credit);
     }
   }
   const metric = (slice: string, { credit, count }: Sum): Metric => ({

@@ -13,6 +13,7 @@ import {
   known,
   normalizeEvalAiAnswer,
   question,
+  remember,
   shortAnswerSuffix,
   vqaCredit,
 } from "../../parsing/index.ts";
@@ -43,6 +44,9 @@ const splits: Readonly<Record<string, { images: string; questions: string[]; ann
   },
 };
 
+/** One object for each type: there are a million questions and more. */
+const labelsOf = remember((answerType: string) => ({ answerType }));
+
 const inside = (names: readonly string[]): string[] => [
   ...names,
   ...names.map((name) => name.replace(/^vqa_v2_small\//, "")),
@@ -61,7 +65,9 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
   for await (const row of readVqaQuestions(path, findFile(data, inside(annotations)))) {
     const image = join(folder, `COCO_${images}_${String(row.imageId).padStart(12, "0")}.jpg`);
     const { id, question, answers, answerType } = row;
-    yield { id, question, image, answers, ...(answerType === undefined ? {} : { labels: { answerType } }) };
+    yield answerType === undefined
+      ? { id, question, image, answers }
+      : { id, question, image, answers, labels: labelsOf(answerType) };
   }
 }
 
