@@ -43,6 +43,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "train a model as a recipe says",
     load: () => import("./commands/train.ts"),
   },
+  plan: {
+    summary: "tell how much memory a recipe takes",
+    load: () => import("./commands/plan.ts"),
+  },
   runs: {
     summary: "list training runs and draw their curves",
     load: () => import("./commands/runs.ts"),

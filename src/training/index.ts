@@ -10,6 +10,18 @@ export {
   packSamples,
   shareTrunk,
 } from "./packing.ts";
+export {
+  advise,
+  type Change,
+  type MemoryPlan,
+  type ModelSizes,
+  modelSizes,
+  type PlanOptions,
+  planMemory,
+  type RowLengths,
+  recipeSizes,
+  renderPlan,
+} from "./plan/index.ts";
 export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
 export { type RunOptions, type RunResult, runRecipe } from "./run.ts";
 export { modelShape } from "./shape.ts";

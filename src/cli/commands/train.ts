@@ -1,10 +1,9 @@
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
 import { ensureNative } from "../../setup/index.ts";
 import type { Override, RecipeFields } from "../../training/index.ts";
 import type { CommandContext } from "../context.ts";
+import { readRecipe, resolveToShow } from "../recipe-file.ts";
 
 interface Options {
   dryRun?: boolean;
@@ -57,35 +56,19 @@ async function dryRun(
   overrides: readonly Override[],
   { json = false }: Options,
 ): Promise<void> {
-  const { modelShape, outlineRecipe, renderOutline, resolveRecipe } = await import("../../training/index.ts");
-  const unknown = "(given for a run)";
-  const { data, output = unknown } = fields;
-  const recipe = resolveRecipe(
-    { ...fields, data: { ...data, rows: data.rows ?? unknown, images: data.images ?? unknown }, output },
-    overrides,
+  const { modelShape, outlineRecipe, planMemory, recipeSizes, renderOutline, renderPlan } = await import(
+    "../../training/index.ts"
   );
+  const recipe = await resolveToShow(fields, overrides);
   const shape = await modelShape(recipe);
   const outline = shape && outlineRecipe(recipe, shape);
   const lines = outline
     ? renderOutline(outline)
     : [`What ${recipe.model} consists of is not known here; give a folder with its config.json (--model).`];
+  const sizes = await recipeSizes(recipe).catch(() => undefined);
+  const plan = sizes && planMemory(sizes, recipe);
   const text = json
-    ? JSON.stringify({ recipe, outline })
-    : [JSON.stringify(recipe, null, 2), "", ...lines].join("\n");
+    ? JSON.stringify({ recipe, outline, plan })
+    : [JSON.stringify(recipe, null, 2), "", ...lines, ...(plan ? ["", ...renderPlan(plan)] : [])].join("\n");
   process.stdout.write(`${text}\n`);
-}
-
-async function readRecipe(path: string): Promise<RecipeFields> {
-  try {
-    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: RecipeFields };
-    if (typeof module.default === "object") return module.default;
-  } catch (cause) {
-    throw new LlavaError("config", `${path} cannot be loaded: ${(cause as Error).message}`, {
-      hint: "Give the path of a TypeScript file that exports a recipe, such as those in recipes/.",
-      cause,
-    });
-  }
-  throw new LlavaError("config", `${path} exports no recipe`, {
-    hint: "Write: export default recipe({ … })",
-  });
 }

@@ -1,0 +1,88 @@
+import type { Recipe } from "../recipe.ts";
+import type { ModelSizes } from "./sizes.ts";
+
+/** What one micro-batch is made of. */
+export interface MicroBatch {
+  /** Tokens with those of images; they lie in rows of `rowWidth`. */
+  readonly tokens: number;
+  readonly rowWidth: number;
+  /** Tokens of the longest sample. */
+  readonly longest: number;
+  /** Positions that are scored over the vocabulary. */
+  readonly supervised: number;
+  readonly images: number;
+}
+
+/** Bytes of an element of activations. */
+export const computeBytes = ({ dtype }: Recipe): number => (dtype === "bfloat16" ? 2 : 4);
+
+const onCpu = ({ device }: Recipe): boolean => device.startsWith("cpu");
+
+/** Rows, and samples, up to this length are attended to by plain products on the CPU, whose scores are kept. */
+const SHORT = 256;
+
+/**
+ * Bytes that the backward pass of one decoder layer needs of its forward pass, counted operator by operator: what
+ * autograd saves, each tensor once. A matrix saves its input where it, or an adapter beside it, learns.
+ */
+export function layerActivations(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch): number {
+  const { hiddenSize, intermediateSize, numHeads, numKeyValueHeads, headDim } = sizes.text;
+  const { tokens, rowWidth, longest } = batch;
+  const bytes = computeBytes(recipe);
+  const learns = recipe.train.includes("languageModel");
+  const adapts = (name: string): boolean => learns || (recipe.lora?.targets.includes(name) ?? false);
+  const query = numHeads * headDim;
+  const keyValue = numKeyValueHeads * headDim;
+
+  // RMS norm: on the CPU its steps in float32, on a GPU one kernel that keeps its input.
+  const input = onCpu(recipe) ? 4 * hiddenSize : bytes * hiddenSize + 4;
+  const scaled = learns && onCpu(recipe) ? 4 * hiddenSize : 0;
+  const norms = 2 * (input + scaled);
+  const intoAttention = ["q_proj", "k_proj", "v_proj"].some(adapts) ? bytes * hiddenSize : 0;
+  const intoMlp = ["gate_proj", "up_proj"].some(adapts) ? bytes * hiddenSize : 0;
+  const intoOutput = adapts("o_proj") ? bytes * query : 0;
+  const intoDown = adapts("down_proj") ? bytes * intermediateSize : 0;
+  const isShort = onCpu(recipe) && rowWidth <= SHORT;
+  const keys = isShort ? rowWidth : onCpu(recipe) && longest <= SHORT ? longest : 0;
+  // Scores in float32 and as weights of the values, and who sees whom; long samples keep a sum for each row instead.
+  const scores =
+    keys > 0 ? keys * (numHeads * (4 + (bytes === 4 ? 0 : bytes)) + 1) : bytes * query + 4 * numHeads;
+  const attention = bytes * (query + 2 * keyValue) + scores;
+  const gated = 3 * bytes * intermediateSize; // gate, its activation, up
+  const perToken = norms + intoAttention + attention + intoOutput + intoMlp + gated + intoDown;
+  return tokens * (perToken + adapterActivations(sizes, recipe));
+}
+
+/** Of each adapter its narrow product, before and after scaling; with dropout, what is left of its input, and the mask. */
+function adapterActivations({ linears }: ModelSizes, recipe: Recipe): number {
+  const { lora } = recipe;
+  if (!lora) return 0;
+  const bytes = computeBytes(recipe);
+  return lora.targets.reduce((sum, name) => {
+    const width = linears.get(name)?.[1] ?? 0;
+    return sum + bytes * (2 * lora.rank + (lora.dropout > 0 ? 2 * width : 0));
+  }, 0);
+}
+
+/** Of all layers; with activation checkpointing one layer, computed again, and the inputs of the others. */
+export function modelActivations(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch): number {
+  const { numLayers, hiddenSize } = sizes.text;
+  const layer = layerActivations(sizes, recipe, batch);
+  const between = batch.tokens * hiddenSize * computeBytes(recipe);
+  // Embeddings, the image features among them, and the last norm.
+  const ends = batch.tokens * hiddenSize * (3 * computeBytes(recipe) + 8);
+  return ends + (recipe.activationCheckpointing ? layer + numLayers * between : numLayers * layer);
+}
+
+/** What a layer makes on its way, forward or backward, that is freed behind it. */
+export function layerBuffers({ text }: ModelSizes, recipe: Recipe, { tokens }: MicroBatch): number {
+  return tokens * (8 * text.hiddenSize + 4 * text.intermediateSize) * computeBytes(recipe);
+}
+
+/** Scores over the vocabulary: as computed, in float32, their softmax; then gradients of the latter two. */
+export function logits({ text }: ModelSizes, recipe: Recipe, { supervised }: MicroBatch): number {
+  const bytes = computeBytes(recipe);
+  const forward = bytes === 4 ? 8 : bytes + 8;
+  const backward = bytes === 4 ? 4 : 4 + bytes;
+  return supervised * text.vocabSize * (forward + backward);
+}

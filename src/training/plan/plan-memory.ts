@@ -1,0 +1,230 @@
+import type { Recipe } from "../recipe.ts";
+import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
+import type { ModelSizes } from "./sizes.ts";
+
+/** What rows are like. */
+export interface RowLengths {
+  /** Tokens without those of images. */
+  readonly text: number;
+  /** Those of them that are trained. */
+  readonly supervised: number;
+  readonly images: number;
+}
+
+export interface PlanOptions {
+  /** By default those of captions with the plain template, otherwise those of LLaVA-1.5's mixture. */
+  readonly rows?: RowLengths;
+  /** Devices that a step's rows are shared by, each with a whole model; 1. */
+  readonly devices?: number;
+}
+
+export interface PlannedPart {
+  readonly name: string;
+  readonly bytes: number;
+  /** What it consists of. */
+  readonly note: string;
+}
+
+/** Memory of one device, in bytes. */
+export interface MemoryPlan {
+  readonly parts: readonly PlannedPart[];
+  /** Of them all. Parts that never live at once are counted as the larger of them. */
+  readonly total: number;
+  /** Of each device, if weights, gradients and states were split among the devices, as ZeRO-3 does; not done here. */
+  readonly sharded: number;
+  readonly devices: number;
+  readonly microBatch: MicroBatch & { readonly rows: number };
+  readonly rows: RowLengths;
+}
+
+const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1 };
+/** Means of 1,000 rows of llava_v1_5_mix665k with Vicuna's tokenizer and template. */
+const INSTRUCTION: RowLengths = { text: 215, supervised: 90, images: 1 };
+
+/** Node with libtorch loaded and a first step done: code, kernels that oneDNN keeps, tokenizer, rows. */
+const PROCESS_BYTES = 330e6;
+/** A CUDA context with the libraries' workspaces. */
+const CONTEXT_BYTES = 900e6;
+/** What an allocator holds beyond what is in use, as a share of what comes and goes in a step. */
+const FRAGMENTATION = 0.08;
+
+/** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
+export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptions = {}): MemoryPlan {
+  const { devices = 1 } = options;
+  const rows = options.rows ?? (recipe.data.template?.includes("plain") ? CAPTION : INSTRUCTION);
+  const batch = microBatchOf(sizes, recipe, rows, devices);
+  const bytes = computeBytes(recipe);
+  const trained = trainedParameters(sizes, recipe);
+  const learning = sum(Object.values(trained));
+  const isCpu = recipe.device.startsWith("cpu");
+
+  const weights = weightBytes(sizes, recipe);
+  const gradients = 4 * learning;
+  const states = 8 * learning;
+  const copies = copyBytes(sizes, recipe, trained);
+  const activations = modelActivations(sizes, recipe, batch) + projectorActivations(sizes, recipe, batch);
+  const scores = logits(sizes, recipe, batch);
+  const tower = towerBytes(sizes, recipe, batch);
+  const buffers = layerBuffers(sizes, recipe, batch) + gradientBuffer(sizes, recipe);
+
+  // Activations are given up while gradients arrive; only gradients of an earlier micro-batch are there beside them.
+  const kept = recipe.accumulation > 1 ? gradients : 0;
+  const forward = kept + copies + activations + scores + buffers;
+  const backward = gradients + copies + buffers;
+  const encoding = kept + tower.passing;
+  const peak = Math.max(forward, backward, encoding, gradients);
+  const base = isCpu ? PROCESS_BYTES : CONTEXT_BYTES;
+  const slack = FRAGMENTATION * (peak - kept);
+  const shared = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
+  const parts = [
+    { name: "weights", bytes: weights, note: weightNote(recipe) },
+    { name: "optimizer states", bytes: states, note: "two float32 moments of what learns" },
+    { name: "gradients", bytes: peak - shared, note: gradientNote(recipe) },
+    ...(peak === encoding
+      ? [{ name: "image encoding", bytes: tower.passing, note: `${tower.images} images at once` }]
+      : [
+          { name: "copies of weights", bytes: copies, note: `in ${recipe.dtype}, during a micro-batch` },
+          {
+            name: "activations",
+            bytes: peak === forward ? activations : 0,
+            note: activationNote(recipe, batch),
+          },
+          {
+            name: "logits",
+            bytes: peak === forward ? scores : 0,
+            note: `${batch.supervised} positions × ${sizes.text.vocabSize} words, loss and gradient in float32`,
+          },
+          { name: "buffers", bytes: buffers, note: "results on the way, a gradient before it is added" },
+        ]),
+    {
+      name: "image features",
+      bytes: tower.kept,
+      note: `${batch.images} images, ${sizes.imageTokens} tokens each`,
+    },
+    { name: "allocator", bytes: slack, note: `${100 * FRAGMENTATION} % of what comes and goes` },
+    {
+      name: isCpu ? "process" : "context",
+      bytes: base,
+      note: isCpu ? "Node and libtorch" : "CUDA and its libraries",
+    },
+  ];
+  const total = sum(parts.map((part) => part.bytes));
+  const whole = weights + gradients + states;
+  const layer = sizes.layerMatrices / sizes.text.numLayers;
+  const sharded = total - whole + (gradients - (peak - shared)) + whole / devices + 2 * bytes * layer;
+  return { parts, total, sharded: devices > 1 ? sharded : total, devices, microBatch: batch, rows };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+
+function microBatchOf(
+  { imageTokens }: ModelSizes,
+  { batchSize, accumulation, packedRows, data }: Recipe,
+  { text, supervised, images }: RowLengths,
+  devices: number,
+): MemoryPlan["microBatch"] {
+  const rows = Math.max(1, Math.ceil(batchSize / accumulation / devices));
+  const samples = Math.ceil(rows / data.rowsPerImage);
+  const longest = Math.min(images * imageTokens + text * Math.min(data.rowsPerImage, rows), data.maxTokens);
+  const rowWidth = roundUp(Math.ceil((samples * longest) / Math.min(packedRows, samples)), 16);
+  return {
+    rows,
+    tokens: roundUp(samples * longest, 16),
+    rowWidth,
+    longest,
+    supervised: roundUp(rows * supervised, 64),
+    images: samples * images,
+  };
+}
+
+function trainedParameters({ parameters, linears, text }: ModelSizes, { train, lora }: Recipe) {
+  const adapters = (lora?.targets ?? []).map((name) => {
+    const [out, width] = linears.get(name) ?? [0, 0];
+    return lora!.rank * (out + width) * text.numLayers;
+  });
+  const whole = (part: keyof typeof parameters): number => (train.includes(part) ? parameters[part] : 0);
+  return {
+    visionTower: whole("visionTower"),
+    projector: whole("projector"),
+    languageModel: whole("languageModel"),
+    adapters: sum(adapters),
+  };
+}
+
+function weightBytes(sizes: ModelSizes, recipe: Recipe): number {
+  const { parameters, layerMatrices, tower } = sizes;
+  const { train, frozenWeights } = recipe;
+  const bytes = computeBytes(recipe);
+  const frozenLanguage =
+    frozenWeights === "int8"
+      ? layerMatrices + bytes * (parameters.languageModel - layerMatrices)
+      : bytes * parameters.languageModel;
+  return (
+    parameters.visionTower * (train.includes("visionTower") || tower.isPrecise ? 4 : bytes) +
+    parameters.projector * 4 +
+    (train.includes("languageModel") ? 4 * parameters.languageModel : frozenLanguage) +
+    4 * trainedParameters(sizes, recipe).adapters
+  );
+}
+
+/** Of float32 masters in the type that is computed in, and of weights in 8 bits; a layer's where it is computed again. */
+function copyBytes(
+  { layerMatrices, text }: ModelSizes,
+  recipe: Recipe,
+  trained: ReturnType<typeof trainedParameters>,
+): number {
+  const bytes = computeBytes(recipe);
+  const share = recipe.activationCheckpointing ? 1 / text.numLayers : 1;
+  const quantized = recipe.frozenWeights === "int8" ? bytes * layerMatrices * share : 0;
+  if (bytes === 4) return quantized;
+  const layers = trained.languageModel > 0 ? layerMatrices : 0;
+  const others = trained.languageModel > 0 ? text.vocabSize * text.hiddenSize : 0; // the output matrix
+  const masters = (layers + trained.adapters) * share + others + trained.projector + trained.visionTower;
+  return quantized + bytes * masters;
+}
+
+/** Inputs of the projector's layers, in float32 features before. */
+function projectorActivations(
+  { projectorWidths, imageTokens }: ModelSizes,
+  recipe: Recipe,
+  batch: MicroBatch,
+) {
+  const [input = 0, ...others] = projectorWidths;
+  const bytes = computeBytes(recipe);
+  return batch.images * imageTokens * (input * (8 + bytes) + sum(others) * 2 * bytes);
+}
+
+/** What the tower needs while images pass, and the features that a micro-batch waits for. */
+function towerBytes({ tower, imageTokens, projectorWidths }: ModelSizes, recipe: Recipe, batch: MicroBatch) {
+  const bytes = tower.isPrecise ? 4 : computeBytes(recipe);
+  const learns = recipe.train.includes("visionTower");
+  const images = learns ? batch.images : Math.min(recipe.features.batchSize, batch.images);
+  // A cache is built before the first step, so many images at once.
+  const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;
+  const passing = atOnce * bytes * (tower.perLayer + tower.between);
+  const kept = batch.images * (learns ? bytes * tower.saved : 4 * imageTokens * (projectorWidths[0] ?? 0));
+  return { passing, kept, images: atOnce };
+}
+
+/** The largest matrix's gradient, as computed and in float32, before it is added to what is there. */
+function gradientBuffer({ text, projectorWidths }: ModelSizes, recipe: Recipe): number {
+  const largest = recipe.train.includes("languageModel")
+    ? text.vocabSize * text.hiddenSize
+    : Math.max(...projectorWidths.slice(1).map((width, i) => width * projectorWidths[i]!));
+  return largest * (computeBytes(recipe) === 4 ? 4 : 6);
+}
+
+const weightNote = ({ dtype, frozenWeights, train, lora }: Recipe): string => {
+  const frozen = frozenWeights === "int8" ? `${dtype}, the language model's layers in 8 bits` : dtype;
+  const learning = [...train, ...(lora ? ["adapters"] : [])].join(", ");
+  return `frozen ones in ${frozen}; ${learning} in float32`;
+};
+
+const gradientNote = ({ accumulation }: Recipe): string =>
+  accumulation > 1
+    ? "float32, summed over micro-batches"
+    : "float32; they arrive as activations are given up";
+
+const activationNote = ({ activationCheckpointing }: Recipe, { tokens }: MicroBatch): string =>
+  `${tokens} tokens${activationCheckpointing ? ", one layer at a time, computed again" : ""}`;

@@ -1,0 +1,23 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { configFromGguf, readGgufHeader } from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import { resolveModel } from "../../setup/index.ts";
+import type { Recipe } from "../recipe.ts";
+import { modelShape } from "../shape.ts";
+import { type BuiltinShape, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
+
+/** Sizes of the model that a recipe names, without reading its weights. @throws LlavaError "config" where they are not known */
+export async function recipeSizes(recipe: Recipe): Promise<ModelSizes> {
+  const shape = await modelShape(recipe);
+  if (shape) return modelSizes(shape);
+  const resolved = await resolveModel(recipe.model, { offline: true }).catch(() => undefined);
+  if (resolved?.kind === "builtin" && existsSync(resolved.languageModel)) {
+    const path = join(dirname(resolved.projector), "config.json");
+    const text = configFromGguf(readGgufHeader(resolved.languageModel), resolved.languageModel);
+    return builtinSizes(text, JSON.parse(readFileSync(path, "utf8")) as BuiltinShape, recipe);
+  }
+  throw new LlavaError("config", `what ${recipe.model} consists of is not known here`, {
+    hint: "Give a folder with its config.json (--model), or fetch a built-in model (llava model pull).",
+  });
+}

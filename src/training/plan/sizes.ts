@@ -1,0 +1,106 @@
+import type { LlamaConfig, LlavaConfig } from "../../checkpoint/index.ts";
+import { createLlava, EfficientNetLite, Llama, type Llava, type Projector } from "../../models/index.ts";
+import type { Recipe } from "../recipe.ts";
+
+/** What a model's parts weigh and compute, without its weights. */
+export interface ModelSizes {
+  readonly text: LlamaConfig;
+  readonly parameters: {
+    readonly visionTower: number;
+    readonly projector: number;
+    readonly languageModel: number;
+  };
+  /** Of the language model: what its decoder layers' matrices hold, and what the adapted ones are made of. */
+  readonly layerMatrices: number;
+  /** [out, in] of the decoder layers' linear layers, by the ends of their names. */
+  readonly linears: ReadonlyMap<string, readonly [number, number]>;
+  /** Widths of the features, of what lies between the projector's layers, and of the language model. */
+  readonly projectorWidths: readonly number[];
+  readonly imageTokens: number;
+  readonly tower: TowerSizes;
+}
+
+export interface TowerSizes {
+  /** Numbers that the pass of one image through a layer makes, all of its intermediate results together. */
+  readonly perLayer: number;
+  /** Numbers that stay from layer to layer, of all layers together. */
+  readonly between: number;
+  /** Numbers that backward needs of an image where the tower learns. */
+  readonly saved: number;
+  /** Whether it computes in float32 whatever the recipe says. */
+  readonly isPrecise: boolean;
+}
+
+/** A model with a CLIP tower, from its configuration. */
+export function modelSizes(config: LlavaConfig): ModelSizes {
+  using model = createLlava(config); // shapes without memory
+  const { hiddenSize, intermediateSize, imageSize, patchSize } = config.vision;
+  const tokens = Math.floor(imageSize / patchSize) ** 2 + 1;
+  const layers = model.visionTower.namedParameters().size === 0 ? 0 : towerLayers(config);
+  const hidden = config.projector.depth > 1 ? [config.text.hiddenSize] : [];
+  return {
+    ...languageSizes(config.text, model.languageModel),
+    parameters: partParameters(model),
+    projectorWidths: [hiddenSize * config.featureLayers.length, ...hidden, config.text.hiddenSize],
+    imageTokens: config.imageSequenceLength,
+    tower: {
+      perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
+      between: tokens * hiddenSize * (layers + 1),
+      // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
+      saved: tokens * (9 * hiddenSize + 3 * intermediateSize) * layers,
+      isPrecise: false,
+    },
+  };
+}
+
+/** Layers up to the deepest whose features are used. */
+const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
+  Math.max(...featureLayers.map((layer) => (layer < 0 ? vision.numLayers + 1 + layer : layer)));
+
+/** A built-in model: its language model's configuration, and what its own config.json says. */
+export function builtinSizes(
+  text: LlamaConfig,
+  { visionTower, tokensPerSide, projector }: BuiltinShape,
+  recipe: Pick<Recipe, "tokensPerSide">,
+): ModelSizes {
+  const tower = new EfficientNetLite(visionTower);
+  using languageModel = new Llama(text);
+  const widths = [tower.hiddenSize, projector.hiddenSize, text.hiddenSize];
+  const parameters = {
+    visionTower: elements(tower) + 2 * tower.hiddenSize,
+    projector: widths.slice(1).reduce((sum, width, i) => sum + width * (widths[i]! + 1), 0),
+    languageModel: elements(languageModel),
+  };
+  const widest = 96 * (tower.imageSize / 2) ** 2; // the first expanded map, which is the largest
+  return {
+    ...languageSizes(text, languageModel),
+    parameters,
+    projectorWidths: widths,
+    imageTokens: (recipe.tokensPerSide ?? tokensPerSide) ** 2,
+    // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
+    tower: { perLayer: 7 * widest, between: 0, saved: 30 * widest, isPrecise: true },
+  };
+}
+
+export interface BuiltinShape {
+  readonly visionTower: ConstructorParameters<typeof EfficientNetLite>[0];
+  readonly tokensPerSide: number;
+  readonly projector: { readonly hiddenSize: number };
+}
+
+function languageSizes(text: LlamaConfig, model: Llama) {
+  const linears = new Map<string, readonly [number, number]>();
+  for (const [name, { shape }] of model.layers[0]!.namedParameters())
+    if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);
+  const matrices = [...linears.values()].reduce((sum, [out, width]) => sum + out * width, 0);
+  return { text, linears, layerMatrices: matrices * text.numLayers };
+}
+
+const partParameters = (model: Llava) => ({
+  visionTower: elements(model.visionTower),
+  projector: elements(model.projector),
+  languageModel: elements(model.languageModel),
+});
+
+const elements = (module: Pick<Projector, "parameters">): number =>
+  module.parameters().reduce((sum, parameter) => sum + parameter.elements, 0);
