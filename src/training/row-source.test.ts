@@ -1,7 +1,7 @@
 // Batches by any number of threads, from rows and from shards: npm test -- src/training/row-source.test.ts
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -66,11 +66,11 @@ const described = (batch: SupervisedBatch): string =>
 
 describe("batches", () => {
   test("are the same bit for bit with 0, 1 and 2 threads, from rows and from shards", async () => {
-    for (const rows of [join(folder, "train.json"), shard]) {
+    for (const [rows, threads] of [[join(folder, "train.json"), [1, 2]] as const, [shard, [2]] as const]) {
       using alone = await stage({ rows });
       const expected = await contents(alone.source, 5);
       assert.ok(new Set(expected).size === 10);
-      for (const workers of [1, 2]) {
+      for (const workers of threads) {
         using threaded = await stage({ rows, workers });
         assert.deepEqual(await contents(threaded.source, 5), expected, `${rows} with ${workers}`);
       }
@@ -83,13 +83,44 @@ describe("batches", () => {
       await contents(whole.source, 3);
       const state = JSON.parse(JSON.stringify(whole.source.state));
       const expected = await contents(whole.source, 3);
-      for (const workers of [0, 2]) {
-        using resumed = await stage({ rows, workers });
-        await contents(resumed.source, 1);
-        resumed.source.state = state;
-        assert.deepEqual(await contents(resumed.source, 3), expected, `${rows} with ${workers}`);
-      }
+      using resumed = await stage({ rows, workers: rows === shard ? 0 : 2 });
+      await contents(resumed.source, 1);
+      resumed.source.state = state;
+      assert.deepEqual(await contents(resumed.source, 3), expected, rows);
     }
+  });
+});
+
+describe("rows that are too long", () => {
+  const turns = [0, 1, 2].flatMap((turn) => [
+    { from: "human" as const, value: `${turn === 0 ? "<image>\n" : ""}what colour` },
+    { from: "gpt" as const, value: "red and green and blue" },
+  ]);
+  /** Tokens that are fed of the only row, all but its last, by the longest that is allowed; the row is left out where it is undefined. */
+  async function tokens(maxTokens: number, onLongRow: "truncate" | "skip"): Promise<number | undefined> {
+    const rows = join(folder, "long.json");
+    writeFileSync(rows, JSON.stringify([{ id: "long", image: "train-red-0.png", conversations: turns }]));
+    const long = { rows, template: "v1", answerEnd: "</s>", maxTokens, onLongRow, onBadRow: "skip" as const };
+    using one = await stage(long, { batchSize: 1, accumulation: 1 });
+    try {
+      const [batch] = await one.source.next();
+      batch![Symbol.dispose]();
+      return batch!.tokens;
+    } catch (error) {
+      assert.match((error as Error).message, /no row of a whole step can be used, long/);
+      return undefined;
+    }
+  }
+
+  test("lose whole turns off their end, and never a part of an image", async () => {
+    const whole = (await tokens(2048, "truncate"))!;
+    const lengths = new Set<number | undefined>();
+    for (let most = whole + 1; most > 0; most -= 15) lengths.add(await tokens(most, "truncate"));
+    const [three, two, one, none, ...others] = [...lengths];
+    assert.deepEqual([three, none, others], [whole, undefined, []]);
+    assert.ok(three! > two! && two! > one!);
+    assert.equal(three! - two!, two! - one!, "what is gone is a turn");
+    assert.equal(await tokens(whole, "skip"), undefined);
   });
 });
 
