@@ -106,6 +106,8 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   /** Name of the metric that stands for the benchmark. */
   readonly headline: string;
   readonly published: readonly Published[];
+  /** What `LoadOptions.compat` reproduces; undefined where scores depend on no bug of the original. */
+  readonly compat?: string;
   /** Items in the order of the original file. Errors are LlavaError "data" naming file and line. */
   load(options: LoadOptions): AsyncIterable<Item>;
   /** The exact prompt; images are absolute paths. */

@@ -70,7 +70,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
       benchmark: benchmark.name,
       title: benchmark.title,
       split: load.split ?? benchmark.splits[0] ?? "",
-      compat: load.compat ?? false,
+      compat: benchmark.compat !== undefined && (load.compat ?? false),
       model,
       judge: counts.judged > 0 ? (judge ?? "unknown") : null,
       headline: benchmark.headline,

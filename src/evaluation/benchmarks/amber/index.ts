@@ -40,6 +40,8 @@ export default [
     title: "AMBER, questions of yes and no",
     files: ["data/query/query_discriminative*.json, data/annotations.json", "image/"],
     splits: ["all", "existence", "attribute", "relation"],
+    compat:
+      'only "Yes" and "No" are read; F1 is made of rounded percentages and lessened by the original\'s epsilons',
     headline: "accuracy",
     load: loadJudgements,
     prompt: ({ query, image }) => question(query + shortAnswerSuffix, image),

@@ -139,6 +139,8 @@ function summary({ reference, model, count, compat }: Sums): Record<(typeof name
 /** What benchmarks have in common whose answers are reviewed. */
 export const reviewed = {
   headline: "relative",
+  compat:
+    "reviews that failed count as −1; scores are read from the reply's very first line, and means rounded to three places",
   prompt: plainQuestion,
   outcome: reviewOutcome,
   aggregate: relativeScores,

@@ -88,6 +88,7 @@ export default benchmark<MmmuItem>({
     { model: "LLaVA-NeXT Qwen1.5-110B", metric: "accuracy", value: 49.1, source: "CogVLM2 README" },
     { model: "GPT-4V", metric: "accuracy", value: 56.8, source: "LLaVA-NeXT blog, January 2024" },
   ],
+  compat: 'a letter with a point after it ("C. Blue") is not read, as by MMMU\'s own code',
   load: loadMmmu,
   prompt,
   sampling: { maxTokens: 128, temperature: 0 },

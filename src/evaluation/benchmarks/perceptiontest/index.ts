@@ -98,6 +98,7 @@ export default benchmark<PerceptionItem>({
   splits: ["val", "test"],
   headline: "accuracy",
   published: [],
+  compat: "nothing but the letter alone is read, as by lmms-eval",
   load,
   prompt: (item) => question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
   sampling: { maxTokens: 16, temperature: 0 },

@@ -55,6 +55,8 @@ export default benchmark<RealWorldItem>({
   splits: ["test"],
   headline: "accuracy",
   published: [],
+  compat:
+    'the letter of "B. Left" is not read: only an option\'s text is, which punctuation hides; as lmms-eval has it',
   load,
   prompt: (item) => question(item.question.trim(), ...(item.image === "" ? [] : [item.image])),
   sampling: { maxTokens: 16, temperature: 0 },

@@ -45,6 +45,8 @@ function referenceBenchmarks({ folder, by, name, title, ...about }: ReferenceSet
     ...about,
     files: [`${folder}/refs(${by}).p, ${folder}/instances.json and train2014/`],
     published: [],
+    compat:
+      "boxes are relative to the image, not to the padded square that LLaVA-1.5 sees; as lmms-eval has it",
     sampling: { maxTokens: 64, temperature: 0 },
   };
   const complete = (options: LoadOptions) => ({ ...options, split: options.split ?? about.splits[0]! });

@@ -33,6 +33,7 @@ export default benchmark<VideoChatGptItem>({
   ],
   splits: dimensions,
   headline: "score",
+  compat: "scores are cut to whole numbers, and the judge is shown the first of two questions twice",
   published: [],
   load: loadVideoChatGpt,
   prompt: (item) => question(item.question, item.video),

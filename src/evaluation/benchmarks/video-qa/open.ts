@@ -34,6 +34,8 @@ const exact = (set: OpenSet): Benchmark =>
     name: set.name,
     title: set.title,
     headline: "accuracy",
+    compat:
+      "answers are compared as they are, and free questions divided by those of all but the first three types; as eval.py has it",
     outcome(item, answer): Outcome {
       const parsed = plain(answer, item);
       return {
@@ -64,6 +66,8 @@ const judged = (set: OpenSet): Benchmark =>
     name: `${set.name}-judge`,
     title: `${set.title} (judged)`,
     headline: "accuracy",
+    compat:
+      "scores are cut to whole numbers, and answers that are neither yes nor no left out of the accuracy",
     outcome: judgedOutcome,
     aggregate: judgedMetrics,
     judge,

@@ -35,6 +35,8 @@ const variant = (name: string, title: string, withSubtitles: boolean): Benchmark
     splits: ["all", "short", "medium", "long"],
     headline: "accuracy",
     published: [],
+    compat:
+      'the first capital from A to D is the answer, also in "Based on …"; answers without one are left out of the mean',
     load: (options) => loadVideoMme(options, withSubtitles),
     prompt,
     sampling: { maxTokens: 16, temperature: 0 },
