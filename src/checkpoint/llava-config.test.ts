@@ -184,6 +184,9 @@ describe("decoders", () => {
       originalMaxPositionEmbeddings: 8192,
     };
     assert.deepEqual(text({ rope_scaling: { rope_type: "llama3", ...llama3 } }).ropeScaling, expected);
+    const plain = { rope_type: "default", rope_theta: 10_000 };
+    const both = text({ rope_parameters: plain, rope_scaling: { rope_type: "llama3", ...llama3 } });
+    assert.deepEqual(both.ropeScaling, expected);
     const parameters = { rope_type: "llama3", rope_theta: 5e5, ...llama3 };
     assert.deepEqual(text({ rope_parameters: parameters }).ropeScaling, expected);
     assert.throws(

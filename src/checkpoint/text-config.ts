@@ -128,7 +128,7 @@ function activeWindow(type: TextModelType, config: Fields): number | undefined {
 }
 
 function parseRopeScaling(config: Fields, where: string): RopeScaling | undefined {
-  const parameters = config.rope_parameters ?? config.rope_scaling;
+  const parameters = config.rope_scaling ?? config.rope_parameters; // where both are there, as transformers has it
   const type = parameters?.rope_type ?? parameters?.type ?? "default";
   if (!parameters || type === "default") return undefined;
   const required = (
