@@ -148,5 +148,7 @@ function parseRopeScaling(config: Fields, where: string): RopeScaling | undefine
       originalMaxPositionEmbeddings: required("original_max_position_embeddings"),
     };
   }
-  throw new LlavaError("config", `${where}: rope scaling "${type}"; known are default, linear, llama3`);
+  throw new LlavaError("config", `${where}: rope scaling "${type}"; known are default, linear, llama3`, {
+    hint: "A checkpoint with this scaling is not read yet.",
+  });
 }
