@@ -4,11 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { silentProgress } from "../../src/setup/index.ts";
-import { type RecipeFields, resolveRecipe, runRecipe } from "../../src/training/index.ts";
+import { type RecipeFields, runRecipe } from "../../src/training/index.ts";
+import { fixtures, rowsRecipe } from "../support/training-rows.ts";
 
-const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "llava-training-parity-"));
 after(() => rmSync(scratch, { recursive: true }));
 
@@ -17,6 +16,7 @@ interface Case {
   readonly template: string;
   readonly train: RecipeFields["train"];
   readonly projectorLearningRate?: number;
+  readonly visionTowerLearningRate?: number;
   readonly lora?: { readonly rank: number; readonly alpha: number };
   readonly units: number;
   readonly losses: readonly number[];
@@ -35,26 +35,26 @@ const { settings, cases } = JSON.parse(readFileSync(join(fixtures, "training/los
   settings: Settings;
   cases: Record<string, Case>;
 };
-const ROWS = 6;
 const TOLERANCE = 1e-4; // measured: losses within 8e-7, gradient norms within 2e-6 of themselves
 
 function recipeOf(name: string, { model, template, train, lora, ...each }: Case, output: string) {
   const { warmupRatio, betas, ...optimizer } = settings;
-  const { projectorLearningRate } = each;
-  return resolveRecipe({
+  const { projectorLearningRate, visionTowerLearningRate } = each;
+  return rowsRecipe(join(scratch, `${name}-${output}`), {
     model: join(fixtures, "llava", model),
-    projector: "loaded",
     ...(train && { train }),
     ...(lora && { lora: { ...lora, start: join(fixtures, "training/adapter") } }),
-    data: { rows: join(fixtures, "training/rows.json"), images: join(fixtures, "llava/images"), template },
-    optimizer: { ...optimizer, betas: [...betas], ...(projectorLearningRate && { projectorLearningRate }) },
+    data: { ...rowsRecipe("unused").data, template },
+    optimizer: {
+      ...optimizer,
+      betas: [...betas],
+      ...(projectorLearningRate && { projectorLearningRate }),
+      ...(visionTowerLearningRate && { visionTowerLearningRate }),
+    },
     schedule: { type: "cosine", warmupRatio },
-    batchSize: ROWS,
     accumulation: 3,
     packedRows: 2,
     epochs: 10,
-    dtype: "float32",
-    output: join(scratch, `${name}-${output}`),
   });
 }
 

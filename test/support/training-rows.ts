@@ -31,6 +31,7 @@ export const rowsRecipe = (output: string, fields: Partial<RecipeFields> = {}): 
 export const stages: Readonly<Record<string, Partial<RecipeFields>>> = {
   projector: { train: ["projector"] },
   full: { train: ["projector", "languageModel"] },
+  all: { train: ["visionTower", "projector", "languageModel"] },
   lora: { train: ["projector"], lora: { rank: 2, alpha: 4, dropout: 0.1 } },
 };
 
