@@ -7,7 +7,6 @@ export { Llama, type LlamaOptions } from "./llama.ts";
 export { Llava, type LlavaParts } from "./llava.ts";
 export { loadPretrained, type PretrainedOptions } from "./load.ts";
 export {
-  adaptableLinears,
   adaptedLinears,
   adapterParameters,
   applyLora,

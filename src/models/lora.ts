@@ -30,7 +30,7 @@ export function applyLora(model: Module, options: LoraOptions, generator: Genera
     throw new LlavaError("config", `alpha of LoRA is ${alpha}; expected a number above 0`);
   if (!(dropout >= 0 && dropout < 1))
     throw new LlavaError("config", `the dropout of LoRA is ${dropout}; expected a number from 0, below 1`);
-  const chosen = adaptableLinears(model, targets);
+  const chosen = chosenLinears(model, targets);
   const adapted = chosen.find(([, linear]) => linear.adapter !== undefined);
   if (adapted !== undefined)
     throw new LlavaError("usage", `${adapted[0]} has an adapter already`, {
@@ -46,11 +46,7 @@ export function applyLora(model: Module, options: LoraOptions, generator: Genera
   return adapterParameters(model);
 }
 
-/** The linear layers that `targets` name (see `LoraOptions`), by their paths. */
-export function adaptableLinears(
-  model: Module,
-  targets: readonly string[] | RegExp = DEFAULT_TARGETS,
-): [string, Linear][] {
+function chosenLinears(model: Module, targets: readonly string[] | RegExp): [string, Linear][] {
   const all = [...linears(model)];
   if (targets instanceof RegExp) {
     const chosen = all.filter(([name]) => targets.test(name));

@@ -24,5 +24,4 @@ export {
 } from "./plan/index.ts";
 export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
 export { type RunOptions, type RunResult, runRecipe } from "./run.ts";
-export { modelShape } from "./shape.ts";
 export { type Callback, type Run, type StepMetrics, type TrainerOptions, train } from "./trainer.ts";

@@ -1,5 +1,4 @@
-import type { LlavaConfig } from "../checkpoint/index.ts";
-import { adaptableLinears, createLlava } from "../models/index.ts";
+import type { ModelSizes } from "./plan/index.ts";
 import { type Recipe, trainableParts } from "./recipe.ts";
 import { learningRateOf } from "./trainable.ts";
 
@@ -26,34 +25,38 @@ export interface Outline {
   readonly mostTokensPerStep: number;
 }
 
-/** Counts what a recipe trains of a model of this shape. */
-export function outlineRecipe(recipe: Recipe, shape: LlavaConfig): Outline {
+/** Counts what a recipe trains of a model of these sizes. */
+export function outlineRecipe(
+  recipe: Recipe,
+  { parameters, linears, imageTokens, text, tower }: ModelSizes,
+): Outline {
   const { train, lora, optimizer, batchSize, data, dtype, frozenWeights } = recipe;
-  // Shapes without memory: no weight of it is ever read.
-  using model = createLlava(shape);
   const groups = trainableParts.map((part): OutlinedGroup => {
     const learns = train.includes(part);
+    const isPrecise = learns || part === "projector" || (part === "visionTower" && tower.isPrecise);
     const frozenType = part === "languageModel" ? (frozenWeights ?? dtype) : dtype;
     return {
       name: part,
-      parameters: model[part].parameters().reduce((sum, { elements }) => sum + elements, 0),
+      parameters: parameters[part],
       learningRate: learns ? learningRateOf(recipe, part) : undefined,
-      storedAs: learns || part === "projector" ? "float32" : frozenType,
+      storedAs: isPrecise ? "float32" : frozenType,
     };
   });
   if (lora) {
-    const adapted = adaptableLinears(model, lora.targets);
-    const parameters = adapted.reduce(
-      (sum, [, { weight }]) => sum + lora.rank * (weight.size(0) + weight.size(1)),
-      0,
+    const widths = lora.targets.map((name) =>
+      (linears.get(name) ?? []).reduce((sum, width) => sum + width, 0),
     );
-    groups.push({ name: "lora", parameters, learningRate: optimizer.learningRate, storedAs: "float32" });
+    groups.push({
+      name: "lora",
+      parameters: lora.rank * text.numLayers * widths.reduce((sum, width) => sum + width, 0),
+      learningRate: optimizer.learningRate,
+      storedAs: "float32",
+    });
   }
   const count = (learns: boolean) =>
     groups
       .filter(({ learningRate }) => (learningRate !== undefined) === learns)
       .reduce((sum, { parameters }) => sum + parameters, 0);
-  const imageTokens = shape.imageSequenceLength;
   return {
     groups,
     trained: count(true),

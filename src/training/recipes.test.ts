@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { llava } from "../../test/support/cli.ts";
 import { outlineRecipe } from "./outline.ts";
+import { recipeSizes } from "./plan/index.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe.ts";
-import { modelShape } from "./shape.ts";
 
 /**
  * arXiv 2304.08485 (section 4.2, 5.2), arXiv 2310.03744 (table 9) and the scripts pretrain.sh, finetune.sh,
@@ -93,9 +94,7 @@ describe("what a recipe trains is told without weights", () => {
 
   const outlineOf = async (name: string) => {
     const recipe = await recipeOf(name);
-    const shape = await modelShape(recipe);
-    assert.ok(shape);
-    return outlineRecipe(recipe, shape);
+    return outlineRecipe(recipe, await recipeSizes(recipe));
   };
 
   for (const [name, trained, imageTokens] of [
@@ -123,12 +122,28 @@ describe("what a recipe trains is told without weights", () => {
       JSON.stringify({ ...config, num_attention_heads: 4, num_key_value_heads: 2, vocab_size: 100 }),
     );
     const recipe = { ...(await recipeOf("llava-1.5-7b/pretrain")), model: folder };
-    const { groups } = outlineRecipe(recipe, (await modelShape(recipe))!);
+    const { groups } = outlineRecipe(recipe, await recipeSizes(recipe));
     const attention = 64 * 64 * 2 + 64 * 32 * 2 + 64 + 32 * 2;
     assert.equal(
       groups.find(({ name }) => name === "languageModel")!.parameters,
       2 * 100 * 64 + 2 * (attention + 3 * 64 * 96 + 2 * 64) + 64,
     );
-    assert.equal(await modelShape({ ...recipe, model: "nobody/knows-this" }), undefined);
+    await assert.rejects(recipeSizes({ ...recipe, model: "nobody/knows-this" }), /is not known here/);
   });
+});
+
+test("llava train --dry-run prints recipe, groups and memory, for people and as JSON", async () => {
+  const path = join(import.meta.dirname, "../../recipes/llava-1.5-13b/lora.ts");
+  const [people, json] = await Promise.all([
+    llava(["train", path, "--dry-run", "--lora.rank", "64"]),
+    llava(["train", path, "--dry-run", "--json"]),
+  ]);
+  assert.match(people.stdout, /"rank": 64,/);
+  assert.match(people.stdout, /languageModel +13,015,864,320 {2}frozen/);
+  assert.match(people.stdout, /lora +250,347,520 {2}learns at 0\.0002/);
+  assert.match(people.stdout, /total +\d+\.\d GB/);
+  const { recipe, outline, plan } = JSON.parse(json.stdout);
+  assert.equal(recipe.lora.rank, 128);
+  assert.equal(outline.trained, outline.groups[1].parameters + outline.groups[3].parameters);
+  assert.ok(plan.total > 2 * outline.frozen);
 });

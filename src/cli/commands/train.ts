@@ -56,19 +56,23 @@ async function dryRun(
   overrides: readonly Override[],
   { json = false }: Options,
 ): Promise<void> {
-  const { modelShape, outlineRecipe, planMemory, recipeSizes, renderOutline, renderPlan } = await import(
+  const { outlineRecipe, planMemory, recipeSizes, renderOutline, renderPlan } = await import(
     "../../training/index.ts"
   );
   const recipe = await resolveToShow(fields, overrides);
-  const shape = await modelShape(recipe);
-  const outline = shape && outlineRecipe(recipe, shape);
-  const lines = outline
-    ? renderOutline(outline)
-    : [`What ${recipe.model} consists of is not known here; give a folder with its config.json (--model).`];
-  const sizes = await recipeSizes(recipe).catch(() => undefined);
-  const plan = sizes && planMemory(sizes, recipe);
+  const sizes = await recipeSizes(recipe).catch((error: unknown) => {
+    if (error instanceof LlavaError && error.code === "config") return error;
+    throw error;
+  });
+  const known = !(sizes instanceof LlavaError) && {
+    outline: outlineRecipe(recipe, sizes),
+    plan: planMemory(sizes, recipe),
+  };
+  const lines = known
+    ? [...renderOutline(known.outline), "", ...renderPlan(known.plan)]
+    : [(sizes as LlavaError).message];
   const text = json
-    ? JSON.stringify({ recipe, outline, plan })
-    : [JSON.stringify(recipe, null, 2), "", ...lines, ...(plan ? ["", ...renderPlan(plan)] : [])].join("\n");
+    ? JSON.stringify({ recipe, ...known })
+    : [JSON.stringify(recipe, null, 2), "", ...lines].join("\n");
   process.stdout.write(`${text}\n`);
 }
