@@ -41,6 +41,7 @@ const relative = (model: string, value: number, source = zoo) => ({
 
 export const llavaW = benchmark<ReviewedItem>({
   ...reviewed,
+  compat: `${reviewed.compat}; the judge reads descriptions of images a letter a line`,
   name: "llava-w",
   title: "LLaVA-Bench (In-the-Wild)",
   source: "Liu et al. 2023, arXiv:2304.08485; 24 images and 60 questions, liuhaotian/llava-bench-in-the-wild",
