@@ -8,7 +8,6 @@
  * core can feed, whatever else the machine does, and the best of the repeats is the least disturbed one.
  */
 import { parseArgs } from "node:util";
-import sharp from "sharp";
 import { type PixelLoader, PixelPool, pixelsHere } from "../src/data/index.ts";
 import { LlavaError } from "../src/errors.ts";
 import { clipImageConfig, releaseMemory } from "../src/processing/image/index.ts";
@@ -32,7 +31,6 @@ const [images, repeats, quality] = [flags.images, flags.repeats, flags.quality].
 /** Images that are asked for at a time, as for a step of training. */
 const stepSize = 32;
 
-sharp.concurrency(1);
 const photos = await Promise.all(Array.from({ length: 16 }, (_, seed) => photo(seed, quality)));
 const config = clipImageConfig(336);
 

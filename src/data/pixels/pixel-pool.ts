@@ -15,8 +15,8 @@ interface Thread {
   readonly jobs: Map<number, Waiting>;
 }
 
-/** Jobs that a thread has at a time: one is decoded in the background while another is resized. */
-const jobsEach = 2;
+/** Jobs that a thread has at a time: some are decoded in the background while another is resized. */
+const jobsEach = 4;
 
 /** Loads pixels in worker threads, which live while there is work and never keep the process alive by themselves. */
 export class PixelPool implements PixelLoader {
