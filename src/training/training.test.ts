@@ -4,7 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
+import { collectGarbage } from "../../test/support/garbage.ts";
 import { AdamW, cosineSchedule } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { aten, liveTensors } from "../torch/index.ts";
@@ -91,6 +93,8 @@ describe("learning", () => {
     const bytesOf = () => frozen.map((weight) => Buffer.from(weight.toBytes()).toString("base64"));
     const before = bytesOf();
     using optimizer = new AdamW(groups);
+    await setImmediate();
+    collectGarbage(); // of what came before
     const live: number[] = [];
     const count = { afterStep: () => void live.push(liveTensors()) };
     const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 4 };
