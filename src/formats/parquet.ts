@@ -8,13 +8,6 @@ export interface ParquetRow {
   readonly row: number;
 }
 
-export interface ReadParquetOptions {
-  /** Only these; all without it. */
-  readonly columns?: readonly string[];
-  /** Rows at the begin that are passed over; row groups among them are not read. */
-  readonly skip?: number;
-}
-
 // Snappy is hyparquet's own.
 const compressors = {
   GZIP: (bytes: Uint8Array) => gunzipSync(bytes),
@@ -23,24 +16,15 @@ const compressors = {
 };
 
 /** The rows of a parquet file, a row group at a time in memory. @throws LlavaError "data" naming the file */
-export async function* readParquet(
-  path: string,
-  { columns, skip = 0 }: ReadParquetOptions = {},
-): AsyncGenerator<ParquetRow> {
+export async function* readParquet(path: string): AsyncGenerator<ParquetRow> {
   let row = 0;
   try {
     const file = await asyncBufferFromFile(path);
     const metadata = await parquetMetadataAsync(file);
-    const shared = { file, metadata, compressors, utf8: false, ...(columns && { columns: [...columns] }) };
     for (const group of metadata.row_groups) {
-      const rowEnd = row + Number(group.num_rows);
-      if (rowEnd > skip) {
-        const rowStart = Math.max(row, skip);
-        row = rowStart;
-        for (const values of await parquetReadObjects({ ...shared, rowStart, rowEnd }))
-          yield { values, row: ++row };
-      }
-      row = rowEnd;
+      const range = { rowStart: row, rowEnd: row + Number(group.num_rows) };
+      for (const values of await parquetReadObjects({ file, metadata, compressors, utf8: false, ...range }))
+        yield { values, row: ++row };
     }
   } catch (cause) {
     throw unreadable(path, cause);

@@ -30,17 +30,13 @@ describe("a parquet file", () => {
     rowGroupSize: 10,
   });
 
-  test("gives its rows, from any on, bytes as bytes", async () => {
+  test("gives its rows, over all row groups, bytes as bytes", async () => {
     assert.equal(await countParquetRows(path), 25);
     const rows = await collected(readParquet(path));
     assert.deepEqual(
       rows.map(({ values, row }) => [values["id"], values["bytes"], row]),
       ids.map((id, i) => [id, Uint8Array.of(255, i), i + 1]),
     );
-    for (const skip of [0, 3, 10, 19, 25])
-      assert.deepEqual(await collected(readParquet(path, { skip })), rows.slice(skip));
-    const [first] = await collected(readParquet(path, { columns: ["id"] }));
-    assert.deepEqual(first!.values, { id: "id 0" });
   });
 
   test("that is cut short is an error", async () => {

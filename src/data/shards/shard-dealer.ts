@@ -1,11 +1,11 @@
 import { LlavaError } from "../../errors.ts";
-import { countParquetRows } from "../../formats/index.ts";
 import { datasetRows } from "../dataset-rows.ts";
 import { messagesOfRow } from "../encode-row.ts";
-import type { Dataset } from "../mixture.ts";
+import { type Dataset, isShard } from "../mixture.ts";
 import { mixSeed, permutation, randomNumbers } from "../random.ts";
 import { partOf, type Rank, type RowDealer, type RowGroup } from "../row-dealer.ts";
 import type { LlavaRow } from "../rows.ts";
+import { countShardRows } from "./shard-rows.ts";
 
 export interface ShardDealerOptions extends Partial<Rank> {
   readonly datasets: readonly Dataset[];
@@ -145,7 +145,7 @@ function turnProblem(row: LlavaRow): LlavaError | undefined {
   }
 }
 
-/** Rows of datasets that are read in order, usable or not: by the footer of parquet files, else by reading through. */
+/** Rows of datasets that are read in order, usable or not. What is damaged is told, and counts up to there. */
 export async function countRows(
   datasets: readonly Dataset[],
   { onBadRow, onRow }: Pick<ShardDealerOptions, "onBadRow"> & { readonly onRow?: () => void },
@@ -153,14 +153,12 @@ export async function countRows(
   let total = 0;
   for (const dataset of datasets) {
     const { path, strategy } = dataset;
-    const limit = strategy.take === "first" ? strategy.amount : Infinity;
+    const most = total + (strategy.take === "first" ? strategy.amount : Infinity);
     try {
-      if (path.endsWith(".parquet")) total += Math.min(limit, await countParquetRows(path));
-      else
-        for await (const _ of datasetRows(dataset)) {
-          total++;
-          onRow?.();
-        }
+      for await (const counted of isShard(path) ? countShardRows(path) : datasetRows(dataset)) {
+        total = Math.min(most, total + (typeof counted === "number" ? counted : 1));
+        onRow?.();
+      }
     } catch (error) {
       if (!(error instanceof LlavaError) || error.code !== "data") throw error;
       onBadRow(error);

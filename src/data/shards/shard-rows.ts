@@ -1,5 +1,11 @@
 import { extname } from "node:path";
-import { type ParquetRow, readParquet, readTar, type TarMember } from "../../formats/index.ts";
+import {
+  countParquetRows,
+  type ParquetRow,
+  readParquet,
+  readTar,
+  type TarMember,
+} from "../../formats/index.ts";
 import { type LlavaRow, parseRow, RowError, rowHint } from "../rows.ts";
 
 /** A row with the bytes of its images, or why it is none. */
@@ -18,6 +24,20 @@ export async function* shardRows(path: string): AsyncGenerator<ShardRow> {
       if (!(error instanceof RowError)) throw error;
       yield { error };
     }
+}
+
+/** Counts the rows of a shard, usable or not, one by one, without reading them. @throws LlavaError "data" */
+export async function* countShardRows(path: string): AsyncGenerator<number> {
+  if (extname(path) === ".parquet") {
+    yield await countParquetRows(path);
+    return;
+  }
+  let last: string | undefined;
+  for await (const { name } of readTar(path, { wants: () => false })) {
+    const key = keyOf(name);
+    if (key !== last) yield 1;
+    last = key;
+  }
 }
 
 interface Sample {
