@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { largestDifference } from "../../test/support/close.ts";
-import { byteWidth, crossEntropy, Generator, longTensor, noGrad, scope } from "../torch/index.ts";
+import { assertClose, largestDifference } from "../../test/support/close.ts";
+import { byteWidth, crossEntropy, Generator, longTensor, noGrad, randn, scope } from "../torch/index.ts";
 import { applyLora, loadCheckpoint, mergeLora, type PretrainedLlava } from "./index.ts";
+import { linears } from "./lora.ts";
 
 const folder = fileURLToPath(new URL("../../test/fixtures/llava/llama", import.meta.url));
 const ids = longTensor([1, 40, 41, 42, 43, 44], [1, 6]);
@@ -23,6 +24,33 @@ test("the decoder's layers are loaded in 8 bits, all else as stored, and say nea
   const [expected, actual] = noGrad(() => [logitsOf(whole), logitsOf(narrow)] as const);
   const difference = largestDifference(actual, expected) / expected.abs().amax().item();
   assert.ok(difference > 0 && difference < 0.05, `${difference}`);
+});
+
+test("adapters' gradients are those beside the same weights in floating point", async () => {
+  using narrow = await loadCheckpoint(folder, { frozenWeights: "int8" });
+  using wide = await loadCheckpoint(folder);
+  scope(() => {
+    for (const [name, { weight, weightScale }] of linears(narrow.model))
+      if (weightScale !== undefined)
+        wide.model.setParameter(`${name}.weight`, weight.to("float32").mul(weightScale.unsqueeze(1)));
+  });
+  const gradientsOf = (loaded: PretrainedLlava) => {
+    using generator = new Generator(7);
+    const parameters = applyLora(loaded.model, { rank: 2, alpha: 4 }, generator);
+    noGrad(() => {
+      for (const parameter of parameters.values())
+        parameter.copy_(randn(parameter.shape, generator).mul(0.1));
+    });
+    crossEntropy(logitsOf(loaded).squeeze(0), ids.flatten()).backward();
+    return new Map([...parameters].map(([name, { grad }]) => [name, grad!]));
+  };
+  const [actual, expected] = [gradientsOf(narrow), gradientsOf(wide)];
+  assert.ok(actual.size === 28);
+  for (const [name, gradient] of actual) {
+    const scale = expected.get(name)!.abs().amax().item();
+    assert.ok(scale > 0, name);
+    assertClose(gradient.div(scale), expected.get(name)!.div(scale), 1e-4, name);
+  }
 });
 
 test("adapters learn beside weights in 8 bits, and are not merged into them", async () => {
