@@ -6,7 +6,7 @@
  * Captions after a single-sentence prompt (CIDEr-D, CIDEr, BLEU-4, ROUGE-L), the loss of people's captions with the true
  * photo and with another, and questions made from the captions by rule (`llava data questions`): short answers with
  * and without the image, yes/no balanced, and how many words the answers have. An answer is right if it is the expected
- * one but for case and punctuation. --photos takes the first so many; --parts another folder of the same form as
+ * one but for case and punctuation. --photos takes the first so many, --yes-no so many of those questions; --parts another folder of the same form as
  * models/llava-smol-135m.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -36,6 +36,7 @@ const { values: options } = parseArgs({
     prompt: { type: "string", default: "Provide a one-sentence caption for the provided image." },
     dtype: { type: "string", default: "bfloat16" },
     photos: { type: "string" },
+    "yes-no": { type: "string", default: "1000" },
     "loss-photos": { type: "string", default: "100" },
     out: { type: "string" },
     json: { type: "boolean", default: false },
@@ -50,7 +51,9 @@ const captioned = await readCaptions(options.captions, new Set(chosen));
 const byName = new Map(captioned.map((photo) => [photo.image, photo]));
 const photos = chosen.map((image) => byName.get(image)!);
 const written = photos.map(({ image, captions }) => ({ image, captions: captions.map(asSentence) }));
-const questions = [...evaluationQuestions(curate(photos, englishReader(), { seed: 0 }))];
+const all = [...evaluationQuestions(curate(photos, englishReader(), { seed: 0 }))];
+const yesNo = all.filter(({ type }) => type === "yes/no").slice(0, Number(options["yes-no"]));
+const questions = [...all.filter(({ type }) => type === "short"), ...yesNo];
 
 const resolved = await resolveModel(options.model);
 const parts = options.parts === undefined ? {} : { projector: join(options.parts, "projector.safetensors") };

@@ -39,7 +39,7 @@ function numbers(isRight: (value: number) => boolean, range: string): (text: str
 export const wholeNumber = numbers((n) => Number.isSafeInteger(n) && n >= 0, "a whole number, 0 or more");
 export const count = numbers((n) => Number.isSafeInteger(n) && n > 0, "a whole number above 0");
 export const notNegative = numbers((value) => value >= 0, "a number, 0 or more");
-const share = numbers((value) => value >= 0 && value <= 1, "a number from 0 to 1");
+export const share = numbers((value) => value >= 0 && value <= 1, "a number from 0 to 1");
 export const shareBelowOne = numbers((value) => value >= 0 && value < 1, "a number from 0 to below 1");
 const positiveShare = numbers((value) => value > 0 && value <= 1, "a number above 0 and up to 1");
 const positive = numbers((value) => value > 0, "a number above 0");

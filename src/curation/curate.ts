@@ -21,6 +21,8 @@ export interface CurationOptions {
   readonly seed: number;
   /** Kinds of questions; all when left out. */
   readonly types?: readonly QuestionType[] | undefined;
+  /** Share of the photos that are asked one yes/no question with one answer, at most; 0.06, for variety. */
+  readonly yesNoShare?: number | undefined;
   /** Called after each photo that was read. */
   readonly onPhoto?: (() => void) | undefined;
 }
@@ -37,7 +39,7 @@ export interface Curation {
  * they cannot be told from the question. The same photos and seed give the same questions.
  */
 export function curate(photos: Iterable<CaptionedPhoto>, read: Reader, options: CurationOptions): Curation {
-  const { seed, types = questionTypes, onPhoto } = options;
+  const { seed, types = questionTypes, yesNoShare: share = 0.06, onPhoto } = options;
   const agreement = { captions: 2 };
   const inventories: Inventory[] = [];
   const short: AskedQuestion[] = [];
@@ -53,8 +55,8 @@ export function curate(photos: Iterable<CaptionedPhoto>, read: Reader, options: 
   }
   const questions = [
     ...balanceAnswers(short, seed),
-    ...askPresence(inventories, agreement, seed),
-    ...balanceYesNo(affirmations, inventories.length, seed),
+    ...askPresence(inventories, agreement, { seed, share }),
+    ...balanceYesNo(affirmations, inventories.length, { seed, share }),
   ];
   return { photos: inventories, questions: questions.filter(({ type }) => types.includes(type)) };
 }

@@ -40,7 +40,7 @@ const shortTurn = ({ text, answer }: AskedQuestion): Turn => [text + shortAnswer
 const sentenceTurn = ({ text, sentence }: AskedQuestion): Turn => [text, sentence];
 
 /** Questions in one conversation at most: more make rows long without using the image better. */
-const turnsPerRow = 4;
+const turnsPerRow = 8;
 /** Photos of all that get a row of each other kind, one at most, beside captions and short answers. */
 const share = { description: 0.15, sentences: 0.15, mixed: 0.15 };
 
@@ -48,16 +48,18 @@ export interface RowOptions {
   readonly seed: number;
   /** Short-answer questions in the rows of a photo, at most; all when left out. */
   readonly questionsPerPhoto?: number | undefined;
+  /** Captions of a photo after a brief instruction; 2. */
+  readonly captionsPerPhoto?: number | undefined;
 }
 
 /**
- * The rows of one photo: its two captions that agree most with the others, after a brief instruction; short answers; and
+ * The rows of one photo: those captions that agree most with the others, after a brief instruction; short answers; and
  * of some photos a description, answers in sentences, and a conversation of all kinds.
  */
 export function rowsOf(
   scene: Scene,
   questions: readonly AskedQuestion[],
-  { seed, questionsPerPhoto }: RowOptions,
+  { seed, questionsPerPhoto, captionsPerPhoto = 2 }: RowOptions,
 ): ConversationRow[] {
   const random = randomFor(seed, `rows ${scene.image}`);
   const captions = byAgreement(shuffled(goodCaptions(scene), random));
@@ -67,7 +69,8 @@ export function rowsOf(
     pick(briefInstructions, random),
     captions[index % captions.length]!,
   ];
-  const conversations: Turn[][] = [[[briefInstructions[0]!, captions[0]!]], [caption(1)]];
+  const first: Turn = [briefInstructions[0]!, captions[0]!];
+  const conversations = Array.from({ length: captionsPerPhoto }, (_, i) => [i === 0 ? first : caption(i)]);
   for (let start = 0; start < short.length; start += turnsPerRow)
     conversations.push(promptedOnce(short.slice(start, start + turnsPerRow)));
   const kind = random();

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
 import { readDataFile } from "../../json.ts";
 import type { CommandContext } from "../context.ts";
-import { count } from "../model-options.ts";
+import { count, share, wholeNumber } from "../model-options.ts";
 import { seedOption } from "./seed.ts";
 
 interface Options {
@@ -15,6 +15,8 @@ interface Options {
   only?: string;
   types?: string;
   perPhoto?: number;
+  captionsPerPhoto?: number;
+  yesNoShare?: number;
   seed: number;
 }
 
@@ -36,6 +38,12 @@ export function configure(data: Command, { progress, report }: CommandContext): 
       "short-answer questions in the training rows of a photo, at most; all when left out",
       count,
     )
+    .option("--captions-per-photo <count>", "captions in the training rows of a photo (2)", wholeNumber)
+    .option(
+      "--yes-no-share <share>",
+      "share of the photos that are asked one yes/no question with one answer, at most (0.06)",
+      share,
+    )
     .addOption(seedOption())
     .addHelpText(
       "after",
@@ -43,42 +51,60 @@ export function configure(data: Command, { progress, report }: CommandContext): 
 Example:
   llava data questions --captions Flickr8k.token.txt --only Flickr_8k.trainImages.txt --out train.json`,
     )
-    .action(async ({ captions, images, out, evaluation, only, types, perPhoto, seed }: Options) => {
-      if (out === undefined && evaluation === undefined)
-        throw new LlavaError("usage", "nothing to write", { hint: "Give --out, --evaluation or both." });
-      const curation = await import("../../curation/index.ts");
-      const wanted = types?.split(",").map((type) => type.trim());
-      const known: readonly string[] = curation.questionTypes;
-      const unknown = wanted?.find((type) => !known.includes(type));
-      if (unknown !== undefined)
-        throw new LlavaError("usage", `--types: there is no "${unknown}"`, {
-          hint: `Choose from ${known.join(", ")}.`,
-        });
-      const photos = await curation.readCaptions(
+    .action(
+      async ({
         captions,
-        only === undefined ? undefined : await readNames(only),
-      );
-      if (images !== undefined) checkImages(photos, images);
-      const read = curation.englishReader();
-      const reading = progress({ label: "captions", total: photos.length, unit: "photos" });
-      const curated = curation.curate(photos, read, {
+        images,
+        out,
+        evaluation,
+        only,
+        types,
+        perPhoto,
+        captionsPerPhoto,
+        yesNoShare,
         seed,
-        types: curation.questionTypes.filter((type) => wanted?.includes(type) ?? true),
-        onPhoto: () => reading.increment(),
-      });
-      reading.stop();
-      for (const [category, count] of countBy(curated.questions.map(({ category: name }) => name)))
-        report(`${category}: ${count} questions`);
-      if (out !== undefined) {
-        const rows = curation.trainingRows(curated, read, { seed, questionsPerPhoto: perPhoto });
-        const written = await curation.writeRows(out, rows);
-        report(`${out}: ${written} rows of ${photos.length} photos`);
-      }
-      if (evaluation !== undefined) {
-        const written = await curation.writeRows(evaluation, curation.evaluationQuestions(curated));
-        report(`${evaluation}: ${written} questions`);
-      }
-    });
+      }: Options) => {
+        if (out === undefined && evaluation === undefined)
+          throw new LlavaError("usage", "nothing to write", { hint: "Give --out, --evaluation or both." });
+        const curation = await import("../../curation/index.ts");
+        const wanted = types?.split(",").map((type) => type.trim());
+        const known: readonly string[] = curation.questionTypes;
+        const unknown = wanted?.find((type) => !known.includes(type));
+        if (unknown !== undefined)
+          throw new LlavaError("usage", `--types: there is no "${unknown}"`, {
+            hint: `Choose from ${known.join(", ")}.`,
+          });
+        const photos = await curation.readCaptions(
+          captions,
+          only === undefined ? undefined : await readNames(only),
+        );
+        if (images !== undefined) checkImages(photos, images);
+        const read = curation.englishReader();
+        const reading = progress({ label: "captions", total: photos.length, unit: "photos" });
+        const curated = curation.curate(photos, read, {
+          seed,
+          yesNoShare,
+          types: curation.questionTypes.filter((type) => wanted?.includes(type) ?? true),
+          onPhoto: () => reading.increment(),
+        });
+        reading.stop();
+        for (const [category, count] of countBy(curated.questions.map(({ category: name }) => name)))
+          report(`${category}: ${count} questions`);
+        if (out !== undefined) {
+          const rows = curation.trainingRows(curated, read, {
+            seed,
+            questionsPerPhoto: perPhoto,
+            captionsPerPhoto,
+          });
+          const written = await curation.writeRows(out, rows);
+          report(`${out}: ${written} rows of ${photos.length} photos`);
+        }
+        if (evaluation !== undefined) {
+          const written = await curation.writeRows(evaluation, curation.evaluationQuestions(curated));
+          report(`${evaluation}: ${written} questions`);
+        }
+      },
+    );
 }
 
 async function readNames(path: string): Promise<Set<string>> {

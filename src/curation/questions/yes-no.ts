@@ -7,17 +7,20 @@ import { agentsOf } from "./agents.ts";
 import { coloredThings } from "./colors.ts";
 import { type Agreement, agreed, type Question, type QuestionType } from "./question.ts";
 
+export interface Balancing {
+  readonly seed: number;
+  /** For each wording at most this share of the photos with yes, and as many with no. */
+  readonly share: number;
+}
+
 /** A question, the index of its photo, and the column of an evaluation's table it counts in. */
 export interface AskedQuestion extends Question {
   readonly photo: number;
   readonly category: string;
 }
 
-/** For each wording at most this share of the photos with yes, and as many with no. */
-const largestShare = 0.06;
-
-/** The most questions of one wording with one answer. */
-const limitFor = (photos: number): number => Math.max(12, Math.round(largestShare * photos));
+/** The most questions of one wording with one answer: a share of the photos. */
+const limitFor = (photos: number, share: number): number => Math.max(12, Math.round(share * photos));
 
 /** Named wherever one may be seen without being named: neither is denied in a photo with another of its line. */
 const confusable = `
@@ -66,9 +69,9 @@ const kindsAsked = new Set(["person", "water", "ball", "child"]);
 export function askPresence(
   scenes: readonly Inventory[],
   { captions }: Agreement,
-  seed: number,
+  { seed, share }: Balancing,
 ): AskedQuestion[] {
-  const limit = limitFor(scenes.length);
+  const limit = limitFor(scenes.length, share);
   const namedIn = ({ named, namedExactly }: Inventory, concept: string): number =>
     (kindsAsked.has(concept) ? named : namedExactly).get(concept) ?? 0;
   const photosWith = new Map(
@@ -247,9 +250,9 @@ const affirmation = (
 export function balanceYesNo(
   questions: readonly AskedQuestion[],
   photos: number,
-  seed: number,
+  { seed, share }: Balancing,
 ): AskedQuestion[] {
-  const limit = limitFor(photos);
+  const limit = limitFor(photos, share);
   const byText = new Map<string, { yes: AskedQuestion[]; no: AskedQuestion[] }>();
   for (const question of questions) {
     const both = byText.get(question.text) ?? { yes: [], no: [] };
