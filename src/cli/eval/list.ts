@@ -4,7 +4,9 @@ import { table } from "./table.ts";
 
 export function configure(command: Command): void {
   command
-    .description("List the benchmarks: their metric, the files they need, published scores.")
+    .description(
+      "List the benchmarks; of those that are named, also the files they need, settings and published scores.",
+    )
     .argument("[benchmark...]", "all there is to know of these")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExamples:\n  llava eval list\n  llava eval list videomme mmmu")
@@ -20,14 +22,13 @@ async function run(names: readonly string[], { json }: { json?: boolean }): Prom
   else
     console.log(
       table(
-        ["name", "title", "metric", "splits", "published", "files"],
-        benchmarks.map(({ name, title, headline, judge, splits, published, files }) => [
+        ["name", "title", "metric", "splits", "published"],
+        benchmarks.map(({ name, title, headline, judge, splits, published }) => [
           name,
           title,
           judge ? `${headline} (judge)` : headline,
           splits.join(" "),
           String(published.length),
-          files.join("; "),
         ]),
       ),
     );
