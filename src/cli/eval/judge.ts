@@ -3,14 +3,13 @@ import { LlavaError } from "../../errors.ts";
 import type { Judged } from "../../evaluation/index.ts";
 import type { SamplingOptions } from "../../protocol/index.ts";
 import type { CommandContext } from "../context.ts";
-import { collect, count, notNegative } from "../model-options.ts";
+import { count, notNegative } from "../model-options.ts";
 import { askJudge, type JudgeTask } from "./ask-judge.ts";
 import { addEndpointOptions, type EndpointFlags, openEndpoint, retryOf } from "./endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
+import { addPredictions, type PredictionFlags } from "./prediction-options.ts";
 
-interface JudgeFlags extends EndpointFlags {
-  readonly predictions: readonly string[];
-  readonly data: string;
+interface JudgeFlags extends EndpointFlags, PredictionFlags {
   readonly output: string;
   readonly split?: string;
   readonly compat?: boolean;
@@ -26,15 +25,8 @@ interface JudgeFlags extends EndpointFlags {
 }
 
 export function configure(command: Command, context: CommandContext): void {
-  command
+  addPredictions(command)
     .description("Have a judge model rate answers that no rule can read, and score them.")
-    .argument("<benchmark>", "name, as llava eval list prints it")
-    .requiredOption(
-      "-p, --predictions <file>",
-      "answers, in LLaVA's JSONL or the benchmark's format (repeatable)",
-      collect,
-    )
-    .requiredOption("-d, --data <folder>", "the dataset's original files")
     .requiredOption("-o, --output <folder>", "where replies, verdicts and the result go")
     .option("--judge-endpoint <url>", "an OpenAI-compatible endpoint")
     .option("--judge-model <name>", "its name there (default: the judge of published scores)")
@@ -52,7 +44,7 @@ export function configure(command: Command, context: CommandContext): void {
       "after",
       `
 Example:
-  llava eval judge llava-bench -p answers.jsonl --data llava-bench --judge-endpoint https://api.openai.com/v1 \\
+  llava eval judge llava-w -p answers.jsonl --data llava-bench --judge-endpoint https://api.openai.com/v1 \\
     --judge-model gpt-4o-2024-11-20 --output runs/7b`,
     )
     .action((name: string, flags: JudgeFlags) => run(name, flags, context));

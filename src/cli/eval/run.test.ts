@@ -128,6 +128,21 @@ describe("llava eval run", () => {
     assert.ok(server.asked.length <= count + 3 * 4, `${server.asked.length}`);
   });
 
+  test("stopped with Ctrl-C keeps its answers, lets go of the folder, and says how to go on", async () => {
+    const output = join(folder, "stopped");
+    await using server = await fake.startEndpoint((index, request) =>
+      index < 12 ? fake.answer(answerTo(request)) : fake.silence,
+    );
+    const { child, ended } = startLlava(command(server.url, output, "--concurrency", "4"));
+    while (server.asked.length < 16) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill("SIGINT");
+    const { status, stderr } = await ended;
+    assert.equal(status, 130);
+    assert.match(stderr, /stopped; 12 new answers are kept\nThe same command goes on from there/);
+    assert.deepEqual(readdirSync(output), ["questions.requests.jsonl"]);
+    assert.equal(jsonLines(join(output, "questions.requests.jsonl")).length, 12);
+  });
+
   test("in shards gives the same result, and the last command asks nothing", async () => {
     const output = join(folder, "shards");
     await using server = await fake.startEndpoint((_, request) =>

@@ -2,26 +2,17 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
-import { collect } from "../model-options.ts";
+import { addPredictions, type PredictionFlags } from "./prediction-options.ts";
 
-interface SubmitFlags {
-  readonly predictions: readonly string[];
-  readonly data: string;
+interface SubmitFlags extends PredictionFlags {
   readonly out: string;
   readonly split?: string;
   readonly partial?: boolean;
 }
 
 export function configure(command: Command, context: CommandContext): void {
-  command
+  addPredictions(command)
     .description("Write answers in the format that a benchmark's server takes.")
-    .argument("<benchmark>", "name, as llava eval list prints it")
-    .requiredOption(
-      "-p, --predictions <file>",
-      "answers, in LLaVA's JSONL or the benchmark's format (repeatable)",
-      collect,
-    )
-    .requiredOption("-d, --data <folder>", "the dataset's original files")
     .requiredOption("-o, --out <file>", "the file to write, or the folder to write it into")
     .option("--split <name>", "the benchmark's first one if left out")
     .option("--partial", "submit questions without an answer as unanswered")
