@@ -51,7 +51,7 @@ export interface CheckReport {
 
 const batchSize = 256;
 
-/** Looks at every row of every dataset, decodes every image once and encodes every row, as training would. */
+/** Looks at every row that the datasets take, decodes every image once and encodes every row, as training would. */
 export async function checkData(datasets: readonly Dataset[], options: CheckOptions): Promise<CheckReport> {
   const check = new Check(options);
   for (const dataset of datasets) await check.dataset(dataset);
@@ -75,13 +75,14 @@ class Check {
   }
 
   async dataset(dataset: Dataset): Promise<void> {
-    const whole: Dataset = { ...dataset, strategy: { take: "all", amount: 100, isPercent: true } };
     let batch: LlavaRow[] = [];
     try {
-      for await (const found of datasetRows(whole)) {
+      for await (const found of datasetRows(dataset)) {
         if (this.#options.signal?.aborted) throw new LlavaError("aborted", "stopped while checking");
-        if ("error" in found) this.#bad(this.#source(dataset.path), found.error);
-        else if (batch.push(found.row) >= batchSize) {
+        if ("error" in found) {
+          this.#options.onRow?.();
+          this.#bad(this.#source(dataset.path), found.error);
+        } else if (batch.push(found.row) >= batchSize) {
           await this.#rows(batch, dataset.path);
           batch = [];
         }

@@ -9,12 +9,13 @@ import type { SchemaElement } from "hyparquet";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../test/support/tar.ts";
 import type { LlavaError } from "../errors.ts";
+import { countRows } from "./count-rows.ts";
 import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import type { Dataset } from "./mixture.ts";
 import { rowTable } from "./row-table.ts";
 import type { LlavaRow } from "./rows.ts";
-import { countRows, ShardDealer } from "./shards/shard-dealer.ts";
+import { ShardDealer } from "./shards/shard-dealer.ts";
 import { TableDealer, type TableDealerOptions } from "./table-dealer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-dealers-"));
@@ -231,7 +232,7 @@ describe("a dealer of shards", () => {
 
   test("reads rows with their images from both kinds, each once an epoch, mixed", async () => {
     await made;
-    assert.equal(await countRows(datasets, { onBadRow: assert.fail }), 26);
+    assert.equal(await countRows(datasets, { onDamage: assert.fail }), 26);
     const from = dealer({ batchSize: 1 });
     const groups = [];
     for (let i = 0; i < 26; i++) groups.push(...(await from.deal()));
@@ -306,7 +307,7 @@ describe("a dealer of shards", () => {
     await assert.rejects(strict.deal(), { code: "data", message: /textless: has neither/ });
     await assert.rejects(
       countRows([name("none.tar")], {
-        onBadRow: (error) => {
+        onDamage: (error) => {
           throw error;
         },
       }),

@@ -1,4 +1,5 @@
 export { type CheckOptions, type CheckReport, checkData, type SourceReport } from "./check-data.ts";
+export { type CountRowsOptions, countRows } from "./count-rows.ts";
 export { datasetRows } from "./dataset-rows.ts";
 export { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 export { flickrRows } from "./flickr8k.ts";
@@ -20,5 +21,5 @@ export {
   rowProblems,
 } from "./rows.ts";
 export { type DrawnItem, EpochSampler, type SamplerState } from "./sampler.ts";
-export { countRows, ShardDealer, type ShardDealerOptions, type ShardState } from "./shards/shard-dealer.ts";
+export { ShardDealer, type ShardDealerOptions, type ShardState } from "./shards/shard-dealer.ts";
 export { TableDealer, type TableDealerOptions } from "./table-dealer.ts";

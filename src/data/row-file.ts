@@ -22,6 +22,11 @@ export async function* foundRows(path: string): AsyncGenerator<readonly FoundRow
 const originOf = (path: string, place: string): string =>
   place.startsWith("row") ? `${path}: ${place}` : `${path}:${place}`;
 
+/** Counts the rows of a file, whether they can be used or not, without parsing them. */
+export async function* countFileRows(path: string): AsyncGenerator<number> {
+  for await (const spans of jsonObjects(path)) yield spans.length;
+}
+
 function parseSpan({ bytes }: Pick<JsonSpan, "bytes">, origin: string): LlavaRow {
   let value: unknown;
   try {

@@ -143,9 +143,10 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
     );
   const onBadRow = data.onBadRow === "error" ? raise : countSkippedErrors(around.report);
   const bar = around.progress({ label: "counting", unit: "rows" });
-  const rowCount = await countRows(datasets, { onBadRow, onRow: () => bar.increment() }).finally(() =>
-    bar.stop(),
-  );
+  const rowCount = await countRows(datasets, {
+    onDamage: onBadRow,
+    onRows: (count) => bar.increment(count),
+  }).finally(() => bar.stop());
   const { inputs, cache } = await openImages({
     ...open,
     folder: data.images,

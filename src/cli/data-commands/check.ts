@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import type { CheckReport, RowProblem, SourceReport } from "../../data/index.ts";
+import type { CheckReport, Dataset, RowProblem, SourceReport } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { CommandContext } from "../context.ts";
 import { table } from "../eval/table.ts";
@@ -48,11 +48,17 @@ The exit status is 1 if any row cannot be used.`,
 }
 
 async function run(names: readonly string[], options: Options, context: CommandContext): Promise<void> {
-  const { checkData, readDatasets, rowProblems } = await import("../../data/index.ts");
+  const { checkData, countRows, readDatasets, rowProblems } = await import("../../data/index.ts");
   const signal = context.signal();
-  const datasets = (await Promise.all(names.map(readDatasets))).flat();
+  const datasets = wholeFiles((await Promise.all(names.map(readDatasets))).flat());
   using encoding = await openEncoding(options, context);
-  const bar = context.progress({ label: "checking", unit: "rows" });
+  const counting = context.progress({ label: "counting", unit: "rows" });
+  // Damage is told where it is met again, with the rows before it.
+  const total = await countRows(datasets, {
+    onDamage() {},
+    onRows: (count) => counting.increment(count),
+  }).finally(() => counting.stop());
+  const bar = context.progress({ label: "checking", total, unit: "rows" });
   const problems: { source: string; problem: string; message: string }[] = [];
   const report = await checkData(datasets, {
     ...(options.images !== undefined && { images: options.images }),
@@ -83,6 +89,12 @@ async function run(names: readonly string[], options: Options, context: CommandC
     throw new LlavaError("data", `${problems.length} problems in ${names.join(", ")}`, {
       hint: "Training stops at such rows, or leaves them out with --data.onBadRow skip.",
     });
+}
+
+/** Every file once with all its rows, whichever of them a mixture takes. */
+function wholeFiles(datasets: readonly Dataset[]): Dataset[] {
+  const strategy = { take: "all", amount: 100, isPercent: true } as const;
+  return [...new Map(datasets.map((dataset) => [dataset.path, { ...dataset, strategy }])).values()];
 }
 
 function countByProblem({ sources }: CheckReport): Map<RowProblem, number> {

@@ -1,11 +1,10 @@
 import { LlavaError } from "../../errors.ts";
 import { datasetRows } from "../dataset-rows.ts";
 import { messagesOfRow } from "../encode-row.ts";
-import { type Dataset, isShard } from "../mixture.ts";
+import type { Dataset } from "../mixture.ts";
 import { mixSeed, permutation, randomNumbers } from "../random.ts";
 import { partOf, type Rank, type RowDealer, type RowGroup } from "../row-dealer.ts";
 import type { LlavaRow } from "../rows.ts";
-import { countShardRows } from "./shard-rows.ts";
 
 export interface ShardDealerOptions extends Partial<Rank> {
   readonly datasets: readonly Dataset[];
@@ -143,26 +142,4 @@ function turnProblem(row: LlavaRow): LlavaError | undefined {
     if (error instanceof LlavaError) return error;
     throw error;
   }
-}
-
-/** Rows of datasets that are read in order, usable or not. What is damaged is told, and counts up to there. */
-export async function countRows(
-  datasets: readonly Dataset[],
-  { onBadRow, onRow }: Pick<ShardDealerOptions, "onBadRow"> & { readonly onRow?: () => void },
-): Promise<number> {
-  let total = 0;
-  for (const dataset of datasets) {
-    const { path, strategy } = dataset;
-    const most = total + (strategy.take === "first" ? strategy.amount : Infinity);
-    try {
-      for await (const counted of isShard(path) ? countShardRows(path) : datasetRows(dataset)) {
-        total = Math.min(most, total + (typeof counted === "number" ? counted : 1));
-        onRow?.();
-      }
-    } catch (error) {
-      if (!(error instanceof LlavaError) || error.code !== "data") throw error;
-      onBadRow(error);
-    }
-  }
-  return total;
 }
