@@ -46,6 +46,41 @@ const half = (blocks: Tensor, start: number): Tensor =>
 /** 16 bytes → their 32 four-bit halves, all the low ones first. */
 const nibbles = (packed: Tensor): Tensor => cat([packed.bitwiseAnd(0x0f), packed.rightShift(4)], 1);
 
+/** Bytes with a dimension of 1 at `dim` → their 8 bits along it, the lowest first. */
+const bitsOf = (bytes: Tensor, dim: number): Tensor =>
+  cat(
+    Array.from({ length: 8 }, (_, bit) => bytes.rightShift(bit).bitwiseAnd(1)),
+    dim,
+  );
+
+/** 4 bytes of fifth bits, 16 of nibbles → 32 numbers of five bits. */
+const fiveBits = (packed: Tensor): Tensor =>
+  bitsOf(packed.slice(1, 0, 4).unsqueeze(2), 2)
+    .reshape([-1, 32])
+    .leftShift(4)
+    .add(nibbles(packed.slice(1, 4)));
+
+/** 128 bytes → 8 groups of 32 nibbles: the low ones of 32 bytes, then their high ones. */
+function groupNibbles(bytes: Tensor): Tensor {
+  const packed = bytes.reshape([-1, 4, 1, 32]);
+  return cat([packed.bitwiseAnd(0x0f), packed.rightShift(4)], 2).reshape([-1, 8, 32]);
+}
+
+/**
+ * (d · scale) · q − (dmin · min) for each of 8 groups of 32 numbers q; bytes: d 2, dmin 2, scales 12. The 6-bit scales and
+ * minima of groups 0–3 fill the low bits of bytes 0–3 and 4–7; those of groups 4–7 have their low four bits in bytes
+ * 8–11 and their high two in the top bits of bytes 0–7.
+ */
+function scaledGroups(blocks: Tensor, quantised: Tensor): Tensor {
+  const [low, high, rest] = blocks.slice(1, 4, 16).split([4, 4, 4], 1) as [Tensor, Tensor, Tensor];
+  const top = (bytes: Tensor) => bytes.rightShift(2).bitwiseAnd(0x30);
+  const scale = cat([low.bitwiseAnd(0x3f), rest.bitwiseAnd(0x0f).add(top(low))], 1);
+  const minimum = cat([high.bitwiseAnd(0x3f), rest.rightShift(4).add(top(high))], 1);
+  const factor = scale.to("float32").mul_(half(blocks, 0)).unsqueeze(2);
+  const shift = minimum.to("float32").mul_(half(blocks, 2)).unsqueeze(2);
+  return quantised.to("float32").mul_(factor).add_(shift, -1).reshape([-1, 256]);
+}
+
 const DECODERS: Readonly<Record<Exclude<GgufType, "F32" | "F16" | "BF16">, Decode>> = {
   /** d · (q − 8); bytes: d 2, q 16. */
   Q4_0: (blocks) => nibbles(blocks.slice(1, 2)).viewAs("int8").sub(8).to("float32").mul_(half(blocks, 0)),
@@ -56,21 +91,19 @@ const DECODERS: Readonly<Record<Exclude<GgufType, "F32" | "F16" | "BF16">, Decod
   /** d · q; bytes: d 2, q 32 (signed). */
   Q8_0: (blocks) => blocks.slice(1, 2).viewAs("int8").to("float32").mul_(half(blocks, 0)),
 
-  /**
-   * (d · scale) · q − (dmin · min) for each of 8 groups of 32; bytes: d 2, dmin 2, scales 12, q 128. The 6-bit scales
-   * and minima of groups 0–3 fill the low bits of bytes 0–3 and 4–7; those of groups 4–7 have their low four bits in
-   * bytes 8–11 and their high two in the top bits of bytes 0–7.
-   */
-  Q4_K: (blocks) => {
-    const [low, high, rest] = blocks.slice(1, 4, 16).split([4, 4, 4], 1) as [Tensor, Tensor, Tensor];
-    const top = (bytes: Tensor) => bytes.rightShift(2).bitwiseAnd(0x30);
-    const scale = cat([low.bitwiseAnd(0x3f), rest.bitwiseAnd(0x0f).add(top(low))], 1);
-    const minimum = cat([high.bitwiseAnd(0x3f), rest.rightShift(4).add(top(high))], 1);
-    const factor = scale.to("float32").mul_(half(blocks, 0)).unsqueeze(2);
-    const shift = minimum.to("float32").mul_(half(blocks, 2)).unsqueeze(2);
-    const packed = blocks.slice(1, 16).reshape([-1, 4, 1, 32]);
-    const quantised = cat([packed.bitwiseAnd(0x0f), packed.rightShift(4)], 2).reshape([-1, 8, 32]);
-    return quantised.to("float32").mul_(factor).add_(shift, -1).reshape([-1, 256]);
+  /** d · (q − 16), q of 32 fifth bits and 32 nibbles; bytes: d 2, fifth bits 4, q 16. */
+  Q5_0: (blocks) => fiveBits(blocks.slice(1, 2)).viewAs("int8").sub(16).to("float32").mul_(half(blocks, 0)),
+
+  /** d · q + m; bytes: d 2, m 2, fifth bits 4, q 16. */
+  Q5_1: (blocks) => fiveBits(blocks.slice(1, 4)).to("float32").mul_(half(blocks, 0)).add_(half(blocks, 2)),
+
+  /** Groups of nibbles; bytes: d 2, dmin 2, scales 12, q 128. */
+  Q4_K: (blocks) => scaledGroups(blocks, groupNibbles(blocks.slice(1, 16))),
+
+  /** The same with a fifth bit: bit g of byte i is that of element i of group g; bytes: d 2, dmin 2, scales 12, fifth bits 32, q 128. */
+  Q5_K: (blocks) => {
+    const fifth = bitsOf(blocks.slice(1, 16, 48).unsqueeze(1), 1); // [n, 8, 32]
+    return scaledGroups(blocks, fifth.leftShift(4).add(groupNibbles(blocks.slice(1, 48))));
   },
 
   /** (d · scale) · (q − 32) for each of 16 groups of 16; bytes: low 4 bits 128, high 2 bits 64, scales 16 (signed), d 2. */

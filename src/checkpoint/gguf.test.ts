@@ -29,7 +29,19 @@ describe("GGUF tensors", () => {
       assert.deepEqual(values.shape, expected.info(name).shape, name);
       assert.deepEqual(values.toFloat32Array(), expected.read(name).toFloat32Array(), name);
     }
-    assert.deepEqual([...types].sort(), ["BF16", "F16", "F32", "Q4_0", "Q4_1", "Q4_K", "Q6_K", "Q8_0"]);
+    assert.deepEqual([...types].sort(), [
+      "BF16",
+      "F16",
+      "F32",
+      "Q4_0",
+      "Q4_1",
+      "Q4_K",
+      "Q5_0",
+      "Q5_1",
+      "Q5_K",
+      "Q6_K",
+      "Q8_0",
+    ]);
   });
 
   test("the requested dtype is rounded to once, from float32", () => {
@@ -60,7 +72,7 @@ describe("GGUF header", () => {
     assert.deepEqual(metadata.get("tokenizer.ggml.scores"), [0.5, -1, 0, 2]);
     assert.equal(metadata.get("test.wide"), 2n ** 60n + 1n);
     assert.equal(metadata.get("test.flag"), true);
-    assert.equal(metadata.get("llama.block_count"), 1);
+    assert.equal(metadata.get("llama.block_count"), 2);
   });
 
   test("a header longer than the first read is found whole", () => {
@@ -180,7 +192,7 @@ describe("GGUF decoder configuration", () => {
       vocabSize: 4,
       hiddenSize: 256,
       intermediateSize: 4,
-      numLayers: 1,
+      numLayers: 2,
       numHeads: 4,
       numKeyValueHeads: 2,
       headDim: 8,
