@@ -1,7 +1,7 @@
 // What users get wrong, through the command line: npm test -- test/cli/bad-input.test.ts
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { crc32 } from "node:zlib";
@@ -18,6 +18,7 @@ import {
   photo,
   refused,
 } from "../support/refusals.ts";
+import { writeTar } from "../support/tar.ts";
 
 /** The photo, with other numbers in its header. */
 function resizedHeader(width: number, height: number): Buffer {
@@ -174,7 +175,11 @@ describe("training", () => {
       JSON.stringify([{ id: 7, image: "gone.png", conversations: turns }]),
       /\(id 7\): .*gone\.png does not exist/,
     ],
-    ["no image", JSON.stringify([{ id: 7, conversations: turns }]), /\(id 7\): 1 <image> in its text, but 0 images/],
+    [
+      "no image",
+      JSON.stringify([{ id: 7, conversations: turns }]),
+      /\(id 7\): 1 <image> in its text, but 0 images/,
+    ],
     ["other characters", Buffer.from('[{"id": "é"}]', "latin1"), /other characters\.json: row 1: not UTF-8/],
     ["nothing of a row", '[{"id": 7}]', /row 1 \(id 7\): conversations/],
     ["no JSON", '{"id": 7', /no JSON\.json:1: not valid JSON/],
@@ -185,6 +190,16 @@ describe("training", () => {
       const path = file(`${what}.json`, content);
       return refused(train(recipe("good", {}), "--data.rows", path), 1, ...expected);
     });
+
+  test("on a shard that is cut short", async () => {
+    const shard = await writeTar(inFolder("cut.tar"), { "a.png": readFileSync(photo), "a.txt": "red" });
+    truncateSync(shard, 700);
+    await refused(
+      train(recipe("good", {}), "--data.rows", shard),
+      1,
+      /cut\.tar: damaged or cut short at its begin: Unexpected end of data/,
+    );
+  });
 
   test("into a file", () =>
     refused(train(recipe("good", {}), "--output", join(photo, "run")), 1, /wide\.png.run/));
