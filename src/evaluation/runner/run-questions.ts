@@ -48,8 +48,10 @@ export async function runQuestions(options: RunOptions): Promise<RunReport> {
   const run = new Run(options);
   const groups = inGroups(questions, answerer.batchSize);
   let stop: { error: unknown } | undefined;
-  const work = async (): Promise<void> => {
+  const work = async (_: unknown, index: number): Promise<void> => {
     try {
+      // Not all at once: an endpoint that answers in equal times would get and give everything in bursts.
+      if (index > 0) await sleep(index);
       while (!run.signal.aborted) {
         const { value, done } = await groups.next();
         if (done) return;
