@@ -238,3 +238,21 @@ test("an abort ends the answer with that reason, before and during the request",
   for (const { finish } of [aborted, midway])
     assert.equal(finish.type === "finish" && finish.reason, "aborted");
 });
+
+test("only so many requests are under way; the others wait without their time running, or until an abort", async () => {
+  let running = 0;
+  let most = 0;
+  await using server = await fake.startEndpoint(() => async (response, request) => {
+    most = Math.max(most, ++running);
+    await fake.answer("ok", 150)(response, request);
+    running--;
+  });
+  const model = new EndpointModel({ url: server.url, model: "m", timeoutMs: 20_000, concurrency: 2 });
+  const aborted = { ...hello, signal: AbortSignal.timeout(20) };
+  const answers = await Promise.all([...Array(5).fill(hello), aborted].map((request) => ask(model, request)));
+  assert.deepEqual(
+    answers.map(({ finish }) => finish.type === "finish" && finish.reason),
+    ["stop", "stop", "stop", "stop", "stop", "aborted"],
+  );
+  assert.deepEqual([most, server.asked.length], [2, 5]);
+});
