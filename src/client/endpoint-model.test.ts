@@ -239,7 +239,7 @@ test("an abort ends the answer with that reason, before and during the request",
     assert.equal(finish.type === "finish" && finish.reason, "aborted");
 });
 
-test("only so many requests are under way; the others wait without their time running, or until an abort", async () => {
+test("only so many requests are under way; the others wait, or end with an abort", async () => {
   let running = 0;
   let most = 0;
   await using server = await fake.startEndpoint(() => async (response, request) => {
