@@ -32,6 +32,8 @@ describe("runs", () => {
     await makeRun("sweep/a", [step(1, 5), '{"step":2,"lo'], 10);
     await makeRun("sweep/b", [step(1, 5, 40)], 500); // slow steps: ten minutes may pass between two
     await makeRun("sweep/c", [step(1, 5)], 500);
+    await mkdir(join(await makeRun("sweep/d", [step(1, 5)], 600), "checkpoints", "step-0000001"));
+    await mkdir(join(await makeRun("sweep/e", [step(1, 5)], 700), "adapter"));
   });
   after(() => rm(root, { recursive: true }));
 
@@ -42,7 +44,9 @@ describe("runs", () => {
       [
         ["sweep/a", "running", 1],
         ["sweep/b", "running", 1],
-        ["sweep/c", "stopped", 1],
+        ["sweep/c", "crashed", 1],
+        ["sweep/d", "stopped", 1],
+        ["sweep/e", "finished", 1],
         ["first", "finished", 2],
       ],
     );
@@ -60,7 +64,7 @@ describe("runs", () => {
     assert.match(stdout, /^first +finished +2 +3\.0000 +3\.5000 +0:00:04 +2 /m);
     const { document } = parseHTML(await readFile(plot, "utf8"));
     const names = [...document.querySelectorAll("path.line title")].map(({ textContent }) => textContent);
-    assert.deepEqual(new Set(names), new Set(["first", "a", "b", "c"]));
+    assert.deepEqual(new Set(names), new Set(["first", "a", "b", "c", "d", "e"]));
     const wrong = await llava(["runs", root, "--plot", plot, "--metric", "accuracy"]);
     assert.notEqual(wrong.status, 0);
     assert.match(wrong.stderr, /no run has logged "accuracy"\n.*step, loss, seconds, heldOutLoss/);

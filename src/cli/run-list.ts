@@ -5,8 +5,8 @@ import { LlavaError } from "../errors.ts";
 /** A training run as its folder tells it: recipe.json, log.jsonl, checkpoints/ and, at its end, the result. */
 export interface RunSummary {
   readonly folder: string;
-  /** Running while the log still grows. */
-  readonly state: "running" | "finished" | "stopped";
+  /** Running while the log still grows; crashed where the last step was not saved, as it is when a run is stopped. */
+  readonly state: "running" | "finished" | "stopped" | "crashed";
   readonly step: number;
   /** Of the last step, and of the newest measurement on held-out rows. */
   readonly loss: number | undefined;
@@ -21,6 +21,9 @@ export interface RunSummary {
 }
 
 const deepest = 4;
+
+/** Folders that a run leaves at its end. */
+const results = new Set(["adapter", "model"]);
 
 /** Runs in the folders, or those that lie in them, the newest first. @throws LlavaError "usage" for a folder without any */
 export async function findRuns(folders: readonly string[], now: Date): Promise<RunSummary[]> {
@@ -57,14 +60,15 @@ async function readRun(folder: string, now: Date): Promise<RunSummary> {
   const log = text.split("\n").flatMap(entry);
   const last = (name: string): number | undefined => log.findLast((line) => name in line)?.[name];
   const steps = checkpoints.flatMap((name) => /^step-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
-  const isFinished = entries.some((name) => name.endsWith(".safetensors"));
+  const isFinished = entries.some((name) => name.endsWith(".safetensors") || results.has(name));
+  const step = last("step") ?? 0;
   // A step may be followed by a checkpoint or a measurement, which take longer than it.
   const patience = Math.max(60, 20 * (last("seconds") ?? 0));
   const isFresh = (now.getTime() - mtime.getTime()) / 1000 < patience;
   return {
     folder,
-    state: isFinished ? "finished" : isFresh ? "running" : "stopped",
-    step: last("step") ?? 0,
+    state: isFinished ? "finished" : isFresh ? "running" : steps.includes(step) ? "stopped" : "crashed",
+    step,
     loss: last("loss"),
     heldOutLoss: last("heldOutLoss"),
     seconds: log.reduce((sum, { seconds = 0 }) => sum + seconds, 0),
