@@ -10,6 +10,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
+  makeFolder,
   openSafetensors,
   readJsonObject,
   readSafetensorsHeader,
@@ -30,7 +31,10 @@ if (path === undefined) throw new Error(`${run} holds neither a result nor a che
 const { recipe: full, step } = originOf(path);
 const { output, data, evaluation, features, projector: start, ...recipe } = full;
 const { rows, images, ...dataset } = data;
-const metadata = { format: "pt", recipe: JSON.stringify({ ...recipe, data: dataset }), step };
+const { start: _, ...lora } = full.lora ?? {};
+const kept = { ...recipe, ...(full.lora && { lora }), data: dataset };
+const metadata = { format: "pt", recipe: JSON.stringify(kept), step };
+makeFolder(folder);
 
 using trained = openSafetensors(path);
 const isAdapter = (name: string): boolean => /\.lora_[AB]\.weight$/.test(name);
