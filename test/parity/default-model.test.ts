@@ -1,0 +1,38 @@
+// What the default model says about a photo. Skipped where its weights have not been fetched:
+//   npx llava model pull llava-smol-135m
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type LocalModel, loadModel } from "../../src/index.ts";
+import { defaultModel, resolveModel } from "../../src/setup/index.ts";
+
+const found = await resolveModel(defaultModel, { offline: true }).catch(() => undefined);
+const skip =
+  found === undefined && `the weights are not here; fetch them: npx llava model pull ${defaultModel}`;
+const soccer = fileURLToPath(new URL("../../examples/soccer.jpg", import.meta.url));
+const shortly = "\nAnswer the question using a single word or phrase.";
+
+describe("the default model", { skip }, () => {
+  let model: LocalModel;
+  before(async () => {
+    if (!skip) model = await loadModel(defaultModel);
+  });
+  after(() => model?.[Symbol.dispose]());
+
+  async function answer(question: string): Promise<string> {
+    let text = "";
+    for await (const part of model.chat(question, { images: [soccer], temperature: 0, maxTokens: 30 }))
+      if (part.type === "text-delta") text += part.text;
+    return text.trim();
+  }
+
+  test("answers in a sentence, or in a word where it is asked to", async () => {
+    assert.match(await answer("Provide a one-sentence caption for the provided image."), /^[A-Z][^.]+\.$/);
+    assert.equal(await answer(`What sport is shown in the picture?${shortly}`), "soccer");
+  });
+
+  test("says yes to what is there and no to what is not", async () => {
+    assert.equal(await answer(`Is there a ball in the picture?${shortly}`), "yes");
+    assert.equal(await answer(`Is there a dog in the picture?${shortly}`), "no");
+  });
+});
