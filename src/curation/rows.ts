@@ -24,6 +24,7 @@ export const briefInstructions = [
   "Sum up what can be seen here in a single sentence.",
   "Caption this picture.",
   "Say briefly what is happening in the photo.",
+  "What is in this photo?",
 ];
 const detailedInstructions = [
   "Describe the image in detail.",
