@@ -6,7 +6,8 @@
  * Captions after a single-sentence prompt (CIDEr-D, CIDEr, BLEU-4, ROUGE-L), the loss of people's captions with the true
  * photo and with another, and questions made from the captions by rule (`llava data questions`): short answers with
  * and without the image, yes/no balanced, and how many words the answers have. An answer is right if it is the expected
- * one but for case and punctuation. --photos takes the first so many, --yes-no so many of those questions; --parts another folder of the same form as
+ * one but for case and punctuation. Captions are greedy, and once more by the search of --beams beams (1: not). --photos
+ * takes the first so many, --yes-no so many of those questions; --parts another folder of the same form as
  * models/llava-smol-135m.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -38,6 +39,7 @@ const { values: options } = parseArgs({
     photos: { type: "string" },
     "yes-no": { type: "string", default: "1000" },
     "loss-photos": { type: "string", default: "100" },
+    beams: { type: "string", default: "3" },
     out: { type: "string" },
     json: { type: "boolean", default: false },
   },
@@ -63,14 +65,17 @@ const heldOut = new HeldOut(pretrained, options.images);
 const captionPrompt = heldOut.promptIds(options.prompt);
 const lossPhotos = written.slice(0, Number(options["loss-photos"]));
 const loss = await heldOut.captionLosses(lossPhotos, captionPrompt, "<|im_end|>");
-const captions = await heldOut.answers(
-  "captions",
-  written.map(({ image }) => ({ image, inputIds: captionPrompt })),
-);
-const { scores } = evaluateCaptions(
-  new Map(written.map(({ image }, i) => [image, captions[i]!])),
-  new Map(written.map(({ image, captions: references }) => [image, references])),
-);
+const captionQuestions = written.map(({ image }) => ({ image, inputIds: captionPrompt }));
+const scoresOf = (captions: readonly string[]) =>
+  evaluateCaptions(
+    new Map(written.map(({ image }, i) => [image, captions[i]!])),
+    new Map(written.map(({ image, captions: references }) => [image, references])),
+  ).scores;
+const captions = await heldOut.answers("captions", captionQuestions);
+const scores = scoresOf(captions);
+const beams = Number(options.beams);
+const searched =
+  beams > 1 ? await heldOut.answers("captions by beams", captionQuestions, { beams, batch: 16 }) : [];
 
 const asked = questions.map(({ image, text }) => ({ image, inputIds: heldOut.promptIds(text) }));
 const answers = await heldOut.answers("questions", asked, { maxTokens: 12 });
@@ -108,6 +113,7 @@ const report = {
   lossTrueImage: loss.own,
   lossOtherImage: loss.other,
   ...scores,
+  ...(beams > 1 && { beams, byBeams: scoresOf(searched) }),
   captionsThatAreSentences: share(captions.map((text) => /^[A-Z].*[.!]$/.test(text) && words(text) >= 4)),
   shortQuestions: short.length,
   shortAccuracy: withImage,
@@ -122,7 +128,11 @@ if (options.out !== undefined) {
     writeFileSync(join(options.out!, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   save(
     "captions.jsonl",
-    written.map(({ image }, i) => ({ image, caption: captions[i] })),
+    written.map(({ image }, i) => ({
+      image,
+      caption: captions[i],
+      ...(beams > 1 && { searched: searched[i] }),
+    })),
   );
   save(
     "answers.jsonl",
@@ -136,4 +146,12 @@ if (options.out !== undefined) {
 if (options.json) console.log(JSON.stringify({ ...report, byCategory }));
 else
   for (const [name, value] of [...Object.entries(report), ...Object.entries(byCategory)])
-    console.log(`${name.padEnd(28)} ${typeof value === "number" ? Number(value.toFixed(4)) : value}`);
+    console.log(`${name.padEnd(28)} ${shown(value)}`);
+
+function shown(value: unknown): string {
+  if (typeof value === "number") return String(Number(value.toFixed(4)));
+  if (typeof value === "string") return value;
+  return Object.entries(value as object)
+    .map(([name, part]) => `${name} ${shown(part)}`)
+    .join(", ");
+}

@@ -1,7 +1,7 @@
 /** What the scripts that measure a model on held-out photos share: features once a photo, losses, greedy answers. */
 import { join } from "node:path";
 import { createProgress } from "../src/cli/index.ts";
-import { generateBatch } from "../src/generation/index.ts";
+import { beamSearch, generateBatch } from "../src/generation/index.ts";
 import { Llava, type PretrainedLlava, type VisionTower } from "../src/models/index.ts";
 import { Module } from "../src/nn/index.ts";
 import { type PromptPiece, tokenizePrompt } from "../src/processing/conversation/index.ts";
@@ -95,11 +95,11 @@ export class HeldOut {
     return tokenizePrompt(pieces, tokenizer, { imageTokens, imageTokenId: model.imageTokenId }).inputIds;
   }
 
-  /** Greedy answers, in the order of the questions. */
+  /** Greedy answers, or those of beam search, in the order of the questions. */
   async answers(
     label: string,
     asked: readonly { readonly image: string; readonly inputIds: readonly number[] }[],
-    { blind = false, maxTokens = 40, batch = 32 } = {},
+    { blind = false, maxTokens = 40, batch = 32, beams = 1 } = {},
   ): Promise<string[]> {
     if (!blind) await this.look([...new Set(asked.map(({ image }) => image))]);
     const answers: string[] = [];
@@ -112,8 +112,13 @@ export class HeldOut {
         temperature: 0,
         maxTokens,
       }));
-      for await (const { row, part } of generateBatch(this.#answering, inputs))
-        if (part.type === "finish") answers[start + row] = part.output.text.trim();
+      if (beams > 1)
+        answers.push(
+          ...(await beamSearch(this.#answering, inputs, { beams })).map(({ text }) => text.trim()),
+        );
+      else
+        for await (const { row, part } of generateBatch(this.#answering, inputs))
+          if (part.type === "finish") answers[start + row] = part.output.text.trim();
       bar.update(start + chunk.length);
     }
     bar.stop();

@@ -1,3 +1,4 @@
+export { type BeamAnswer, type BeamOptions, beamSearch } from "./beam-search.ts";
 export {
   type BatchPart,
   defaultMaxTokens,

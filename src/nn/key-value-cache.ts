@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { type DType, empty, keep, type Tensor } from "../torch/index.ts";
+import { aten, type DType, empty, keep, type Tensor } from "../torch/index.ts";
 
 export interface KeyValueCacheOptions {
   readonly layers: number;
@@ -59,6 +59,20 @@ export class KeyValueCache implements Disposable {
     if (!(length >= 0 && length <= this.#length))
       throw new LlavaError("usage", `a cache of ${this.#length} positions cannot be cut to ${length}`);
     this.#length = length;
+  }
+
+  /** Holds what `rows` (int64, as many as this batch has) of a cache hold, this one's own rows too. */
+  copyRows(from: KeyValueCache, rows: Tensor): void {
+    if (from.length > this.capacity)
+      throw new LlavaError("prompt", `${from.length} positions do not fit a cache of ${this.capacity}`);
+    const copy = (to: readonly Tensor[], source: readonly Tensor[]) =>
+      to.forEach((buffer, layer) => {
+        const held = source[layer]!.slice(2, 0, from.length);
+        buffer.slice(2, 0, from.length).copy_(aten.indexSelect(held, 0, rows));
+      });
+    copy(this.#keys, from.#keys);
+    copy(this.#values, from.#values);
+    this.#length = from.length;
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { openSafetensors, readSafetensorsHeader } from "../checkpoint/index.ts";
+import { loadCheckpoint } from "../models/index.ts";
+import { liveTensors } from "../torch/index.ts";
+import { beamSearch } from "./beam-search.ts";
+import { preparePrompt } from "./prompt.ts";
+
+interface Reference {
+  readonly maxTokens: number;
+  readonly cases: readonly {
+    readonly beams: number;
+    readonly lengthPenalty: number;
+    readonly stopIds: readonly number[];
+    readonly tokenIds: readonly (readonly number[])[];
+    readonly scores: readonly number[] | null;
+  }[];
+}
+
+const folder = fileURLToPath(new URL("../../test/fixtures/llava/", import.meta.url));
+const pretrained = await loadCheckpoint(`${folder}llama`);
+const { metadata } = readSafetensorsHeader(`${folder}llama/reference.safetensors`);
+const prompts: string[] = JSON.parse(metadata.get("prompts")!);
+const images: string[][] = JSON.parse(metadata.get("images")!);
+const inputs = await Promise.all(
+  prompts.map((raw, row) =>
+    preparePrompt(pretrained, { raw, images: images[row]!.map((file) => `${folder}images/${file}`) }),
+  ),
+);
+
+after(() => pretrained[Symbol.dispose]());
+
+test("beams are those of transformers, padded prompts with images together", async () => {
+  const { maxTokens, cases } = JSON.parse(readFileSync(`${folder}llama/beams.json`, "utf8")) as Reference;
+  const before = liveTensors();
+  for (const { stopIds, tokenIds, scores, ...options } of cases) {
+    const answers = await beamSearch(
+      { ...pretrained, stopIds },
+      inputs.map((input) => ({ ...input, maxTokens })),
+      options,
+    );
+    assert.deepEqual(
+      answers.map((answer) => answer.tokenIds),
+      tokenIds,
+      JSON.stringify(options),
+    );
+    for (const [row, score] of (scores ?? []).entries())
+      assert.ok(Math.abs(answers[row]!.score - score) < 1e-4, `${answers[row]!.score} and ${score}`);
+  }
+  assert.equal(liveTensors(), before);
+});
+
+test("one prompt gets the answer that it gets beside another", async () => {
+  const options = { beams: 3 };
+  const asked = inputs.map((input) => ({ ...input, maxTokens: 8 }));
+  const together = await beamSearch(pretrained, asked, options);
+  for (const [row, input] of asked.entries()) {
+    const [alone] = await beamSearch(pretrained, [input], options);
+    assert.deepEqual(alone!.tokenIds, together[row]!.tokenIds);
+  }
+});
+
+test("wrong numbers of beams are refused, an abort ends the search", async () => {
+  await assert.rejects(beamSearch(pretrained, inputs, { beams: 0 }), /beams must be/);
+  await assert.rejects(beamSearch(pretrained, inputs, { beams: 2, signal: AbortSignal.abort() }), /stopped/);
+});
