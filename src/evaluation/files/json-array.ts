@@ -4,7 +4,7 @@ import { LlavaError } from "../../errors.ts";
 const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-const pieceSize = 1 << 21;
+const pieceSize = 1 << 19;
 const code = (character: string): number => character.charCodeAt(0);
 const [quote, backslash, comma, colon] = [code('"'), code("\\"), code(","), code(":")];
 const [openList, closeList, openObject, closeObject] = [code("["), code("]"), code("{"), code("}")];

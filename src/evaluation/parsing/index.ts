@@ -17,6 +17,6 @@ export {
   unanswerableSuffix,
 } from "./response-format.ts";
 export { roundHalfEven } from "./round.ts";
-export { known } from "./truth.ts";
+export { known, listAnswers } from "./truth.ts";
 export { textVqaCredit, vqaCredit } from "./vqa-accuracy.ts";
 export { normalizeEvalAiAnswer, normalizeVqaAnswer } from "./vqa-normalizer.ts";

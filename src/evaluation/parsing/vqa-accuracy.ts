@@ -7,23 +7,25 @@ import { normalizeEvalAiAnswer, normalizeVqaAnswer, onOneLine } from "./vqa-norm
 const consensus = (matches: number, people: number): number =>
   (matches * Math.min(1, (matches - 1) / 3) + (people - matches) * Math.min(1, matches / 3)) / people;
 
-const countEqual = (answers: readonly string[], answer: string): number =>
-  answers.reduce((count, other) => count + (other === answer ? 1 : 0), 0);
+/** How many of `references` are `answer`, both after `normalize`. */
+function countEqual(answer: string, references: readonly string[], normalize: (text: string) => string) {
+  const normalized = normalize(answer);
+  let count = 0;
+  for (const reference of references) if (normalize(reference) === normalized) count++;
+  return count;
+}
 
 /** Credit from 0 to 1 by EvalAI's normaliser on both sides (TextVQA). */
 export function textVqaCredit(answer: string, references: readonly string[]): number {
-  const normalized = normalizeEvalAiAnswer(answer);
-  let matches = 0;
-  for (const reference of references) if (normalizeEvalAiAnswer(reference) === normalized) matches++;
+  const matches = countEqual(answer, references, normalizeEvalAiAnswer);
   return matches === 0 ? 0 : consensus(matches, references.length);
 }
 
 /** Credit from 0 to 1 as the VQA v2 server gives it, which normalises only where people disagree. */
 export function vqaCredit(answer: string, references: readonly string[]): number {
-  const written = references.map(onOneLine);
-  const agree = written.every((reference) => reference === written[0]);
-  const matches = agree
-    ? countEqual(written, onOneLine(answer))
-    : countEqual(written.map(normalizeVqaAnswer), normalizeVqaAnswer(answer));
+  const first = onOneLine(references[0] ?? "");
+  const agree = references.every((reference) => onOneLine(reference) === first);
+  // What is on one line stays as it is there, so that the normaliser may take the answers as written.
+  const matches = countEqual(answer, references, agree ? onOneLine : normalizeVqaAnswer);
   return matches === 0 ? 0 : consensus(matches, references.length);
 }

@@ -51,7 +51,8 @@ const withPlainWords = (text: string): string =>
     .join(" ");
 
 /** Newlines and tabs as spaces, none at the ends. */
-export const onOneLine = (text: string): string => text.replace(/[\n\t]/g, " ").trim();
+export const onOneLine = (text: string): string =>
+  (/[\n\t]/.test(text) ? text.replace(/[\n\t]/g, " ") : text).trim();
 
 /** An answer as the VQA v2 evaluation compares it: no punctuation, digits for number words, no articles. */
 export const normalizeVqaAnswer = remember((answer) => withPlainWords(withoutPunctuation(onOneLine(answer))));

@@ -16,6 +16,7 @@ import {
   letteredOptions,
   letterSuffix,
   letters,
+  listAnswers,
   question,
   shortAnswerSuffix,
   statedLetter,
@@ -138,7 +139,7 @@ export default [
       const people = known(answers, id);
       const parsed = normalize(answer);
       const matches = people.filter((person) => person === parsed).length;
-      return { id, parsed, truth: [...new Set(people)].join(" | "), credit: Math.min(1, matches / 3) };
+      return { id, parsed, truth: listAnswers(people), credit: Math.min(1, matches / 3) };
     },
     readPredictions: readPredictions("direct_answer"),
     submission: submission("direct_answer", (_, answer) => normalize(answer)),

@@ -4,6 +4,7 @@ import { findFile, imageFolder, locateFile, readVqaQuestions } from "../../files
 import {
   accuracyByLabel,
   known,
+  listAnswers,
   normalizeEvalAiAnswer,
   question,
   shortAnswerSuffix,
@@ -44,7 +45,7 @@ export default benchmark<OkVqaItem>({
   outcome({ id, answers }, answer) {
     const people = known(answers, id);
     const parsed = normalizeEvalAiAnswer(answer);
-    return { id, parsed, truth: [...new Set(people)].join(" | "), credit: vqaCredit(parsed, people) };
+    return { id, parsed, truth: listAnswers(people), credit: vqaCredit(parsed, people) };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
 });

@@ -14,6 +14,7 @@ import {
 import {
   accuracyByLabel,
   known,
+  listAnswers,
   normalizeEvalAiAnswer,
   question,
   shortAnswerSuffix,
@@ -125,7 +126,7 @@ export default benchmark<TextVqaItem>({
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answers }, answer) {
     const people = known(answers, id);
-    const truth = [...new Set(people)].join(" | ");
+    const truth = listAnswers(people);
     return { id, parsed: normalizeEvalAiAnswer(answer), truth, credit: textVqaCredit(answer, people) };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),

@@ -12,6 +12,7 @@ import {
 import {
   accuracyByLabel,
   known,
+  listAnswers,
   normalizeEvalAiAnswer,
   question,
   shortAnswerSuffix,
@@ -101,7 +102,7 @@ export default benchmark<VizWizItem>({
   outcome({ id, answers, labels = {} }, answer) {
     const people = known(answers, id);
     const parsed = normalizeEvalAiAnswer(answer);
-    return { id, labels, parsed, truth: [...new Set(people)].join(" | "), credit: vqaCredit(parsed, people) };
+    return { id, labels, parsed, truth: listAnswers(people), credit: vqaCredit(parsed, people) };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
   readPredictions,

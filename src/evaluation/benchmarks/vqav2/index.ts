@@ -11,6 +11,7 @@ import {
 import {
   accuracyByLabel,
   known,
+  listAnswers,
   normalizeEvalAiAnswer,
   question,
   remember,
@@ -62,8 +63,9 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
       yield { id, question: text, image: join(folder, image) };
     return;
   }
+  const prefix = join(folder, `COCO_${images}_`);
   for await (const row of readVqaQuestions(path, findFile(data, inside(annotations)))) {
-    const image = join(folder, `COCO_${images}_${String(row.imageId).padStart(12, "0")}.jpg`);
+    const image = `${prefix}${String(row.imageId).padStart(12, "0")}.jpg`;
     const { id, question, answers, answerType } = row;
     yield answerType === undefined
       ? { id, question, image, answers }
@@ -101,7 +103,7 @@ export default benchmark<VqaItem>({
     const people = known(answers, id);
     // Normalised once before it is sent, as LLaVA does, and again by the server.
     const parsed = normalizeEvalAiAnswer(answer);
-    return { id, labels, parsed, truth: [...new Set(people)].join(" | "), credit: vqaCredit(parsed, people) };
+    return { id, labels, parsed, truth: listAnswers(people), credit: vqaCredit(parsed, people) };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
   submission: {
