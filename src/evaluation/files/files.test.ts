@@ -140,15 +140,41 @@ test("VQA questions find their annotations in any order, and do without", async 
     "a.json",
     JSON.stringify({ annotations: [annotation(3, "c"), annotation(1, "a")] }),
   );
-  const rows = await collect(readVqaQuestions(questions, annotations));
-  assert.deepEqual(
-    rows.map(({ id, answers }) => [id, answers]),
-    [
-      ["1", ["a", "b"]],
-      ["2", undefined],
-      ["3", ["c", "b"]],
-    ],
-  );
   const bad = await put("bad-a.json", JSON.stringify({ annotations: [{ question_id: 1 }] }));
-  await refused(collect(readVqaQuestions(questions, bad)), /bad-a\.json: answers/);
+  // Large files are read in a thread of their own; here by request.
+  for (const aside of [undefined, 0]) {
+    const rows = await collect(readVqaQuestions(questions, annotations, { aside }));
+    assert.deepEqual(
+      rows.map(({ id, answers, answerType }) => [id, answers, answerType]),
+      [
+        ["1", ["a", "b"], "other"],
+        ["2", undefined, undefined],
+        ["3", ["c", "b"], "other"],
+      ],
+    );
+    await refused(collect(readVqaQuestions(questions, bad, { aside })), /bad-a\.json: answers/);
+  }
+});
+
+test("annotations beyond what a thread reads ahead arrive whole, and the thread ends with its reader", async () => {
+  const ids = Array.from({ length: 60_000 }, (_, id) => id);
+  const annotations = ids.map((id) => ({
+    question_id: id,
+    answer_type: ["number", "other"][id % 2],
+    answers: Array.from({ length: id % 11 }, (_, person) => ({ answer: `answer ${(id + person) % 5000}` })),
+  }));
+  const questions = ids.map((id) => ({ question_id: id, image_id: id, question: "?" }));
+  const files = [
+    await put("many-q.json", JSON.stringify({ questions })),
+    await put("many-a.json", JSON.stringify({ annotations })),
+  ] as const;
+  const [aside, here] = [0, Number.POSITIVE_INFINITY];
+  assert.deepEqual(
+    await collect(readVqaQuestions(...files, { aside })),
+    await collect(readVqaQuestions(...files, { aside: here })),
+  );
+  for await (const { answers } of readVqaQuestions(...files, { aside })) {
+    assert.deepEqual(answers, []);
+    break; // a thread that went on would keep the test from ending
+  }
 });

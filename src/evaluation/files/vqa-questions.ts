@@ -1,33 +1,12 @@
+import { stat } from "node:fs/promises";
 import { z } from "zod";
-import { LlavaError } from "../../errors.ts";
 import { check } from "./check.ts";
-import { streamJsonBatches } from "./json-array.ts";
-import { readJsonDocument } from "./json-document.ts";
+import { readVqaAnnotations, type VqaAnnotation } from "./vqa-annotations.ts";
+import { readAnnotationsAside } from "./vqa-annotations-aside.ts";
+import { isCompressed, isId, rowId, streamRows } from "./vqa-rows.ts";
 
-/** Schemas say what is wrong with a row; guards pass those that are right, of which there are millions, at no cost. */
-const id = z.union([z.string(), z.number()]).transform(String);
-const questionSchema = z.object({ question_id: id, image_id: z.number(), question: z.string() });
-const annotationSchema = z.object({
-  question_id: id,
-  answer_type: z.string().default("other"),
-  answers: z.array(z.object({ answer: z.string() })),
-});
-
-const isId = (value: unknown): value is string | number =>
-  typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
-
-function isQuestion(value: unknown): value is z.input<typeof questionSchema> {
-  const row = value as Partial<z.input<typeof questionSchema>> | null;
-  return isId(row?.question_id) && Number.isFinite(row?.image_id) && typeof row?.question === "string";
-}
-
-function isAnnotation(value: unknown): value is z.output<typeof annotationSchema> {
-  const row = value as Partial<z.output<typeof annotationSchema>> | null;
-  if (!isId(row?.question_id) || typeof row?.answer_type !== "string" || !Array.isArray(row.answers))
-    return false;
-  for (const answer of row.answers) if (typeof answer?.answer !== "string") return false;
-  return true;
-}
+const questionSchema = z.object({ question_id: rowId, image_id: z.number(), question: z.string() });
+type Row = z.input<typeof questionSchema>;
 
 export interface VqaQuestion {
   readonly id: string;
@@ -40,37 +19,55 @@ export interface VqaQuestion {
   readonly answerType?: string;
 }
 
+/** Bytes of annotations from which a thread of their own is worth its start. */
+const large = 1 << 25;
+
 /** The questions and annotations of VQA v2 and of data sets in its format, which may be gzip-compressed. */
 export async function* readVqaQuestions(
   questions: string,
   annotations?: string,
+  { aside = large }: { readonly aside?: number | undefined } = {},
 ): AsyncGenerator<VqaQuestion> {
-  const answers = annotations === undefined ? undefined : new Annotations(annotations);
-  for await (const batch of batches(questions, "questions")) {
-    for (const value of batch) {
-      const row = isQuestion(value) ? value : check(questionSchema, value, questions);
-      const question = { id: String(row.question_id), imageId: row.image_id, question: row.question };
-      let found = answers?.take(question.id);
-      while (answers && found === undefined && (await answers.more())) found = answers.take(question.id);
-      yield found === undefined ? question : { ...question, ...found };
+  const answers = annotations === undefined ? undefined : new Annotations(await source(annotations, aside));
+  try {
+    for await (const batch of streamRows(questions, "questions")) {
+      for (const value of batch) {
+        const row = isRow(value) ? value : check(questionSchema, value, questions);
+        const question = { id: String(row.question_id), imageId: row.image_id, question: row.question };
+        let found = answers?.take(question.id);
+        while (answers && found === undefined && (await answers.more())) found = answers.take(question.id);
+        yield found === undefined
+          ? question
+          : { ...question, answers: found.answers, answerType: found.answerType };
+      }
     }
+  } finally {
+    await answers?.close();
   }
 }
 
-type Annotation = Required<Pick<VqaQuestion, "answers" | "answerType">>;
+function isRow(value: unknown): value is Row {
+  const row = value as Partial<Row> | null;
+  return isId(row?.question_id) && Number.isFinite(row?.image_id) && typeof row?.question === "string";
+}
+
+type Source = AsyncGenerator<readonly VqaAnnotation[]>;
+
+async function source(path: string, aside: number): Promise<Source> {
+  const isLarge = !isCompressed(path) && ((await stat(path).catch(() => undefined))?.size ?? 0) >= aside;
+  return isLarge ? readAnnotationsAside(path) : readVqaAnnotations(path);
+}
 
 /** Annotations read as far as they are asked for; original files have the order of the questions, so that few wait. */
 class Annotations {
-  readonly #path: string;
-  readonly #source: AsyncIterator<readonly unknown[]>;
-  readonly #waiting = new Map<string, Annotation>();
+  readonly #source: Source;
+  readonly #waiting = new Map<string, VqaAnnotation>();
 
-  constructor(path: string) {
-    this.#path = path;
-    this.#source = batches(path, "annotations");
+  constructor(source: Source) {
+    this.#source = source;
   }
 
-  take(id: string): Annotation | undefined {
+  take(id: string): VqaAnnotation | undefined {
     const found = this.#waiting.get(id);
     this.#waiting.delete(id);
     return found;
@@ -79,21 +76,11 @@ class Annotations {
   async more(): Promise<boolean> {
     const { done, value } = await this.#source.next();
     if (done) return false;
-    for (const row of value) {
-      const annotation = isAnnotation(row) ? row : check(annotationSchema, row, this.#path);
-      const { question_id, answer_type, answers } = annotation;
-      const written = answers.map(({ answer }) => answer);
-      this.#waiting.set(String(question_id), { answers: written, answerType: answer_type });
-    }
+    for (const annotation of value) this.#waiting.set(annotation.id, annotation);
     return true;
   }
-}
 
-async function* batches(path: string, key: string): AsyncGenerator<readonly unknown[]> {
-  if (!/\.(gz|gzip)$/.test(path)) return yield* streamJsonBatches(path, key);
-  const document = await readJsonDocument(path);
-  const rows = (document as Record<string, unknown> | null)?.[key];
-  if (!Array.isArray(rows))
-    throw new LlavaError("data", `${path}: holds no list "${key}"`, { hint: "Fetch the original file." });
-  yield rows;
+  async close(): Promise<void> {
+    await this.#source.return(undefined);
+  }
 }
