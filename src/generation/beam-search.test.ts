@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openSafetensors, readSafetensorsHeader } from "../checkpoint/index.ts";
+import { readSafetensorsHeader } from "../checkpoint/index.ts";
 import { loadCheckpoint } from "../models/index.ts";
 import { liveTensors } from "../torch/index.ts";
 import { beamSearch } from "./beam-search.ts";
