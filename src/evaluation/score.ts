@@ -1,6 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
 import type { Answers, Verdicts } from "./answers/index.ts";
+import { AskedIds } from "./asked-ids.ts";
 import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
 import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
 import { RepliesReadAgain } from "./replies-read-again.ts";
@@ -112,25 +113,27 @@ class Join {
   readonly prompts = new PromptHash();
   readonly tables = new LabelTables();
   readonly #options: ScoreOptions;
-  readonly #seen = new Set<string>();
+  readonly #asked: AskedIds;
   readonly #keepsRows: boolean;
 
   constructor(options: ScoreOptions) {
     this.#options = options;
+    this.#asked = new AskedIds(options.answers.texts);
     this.#keepsRows = options.onOutcome !== undefined;
   }
 
   add(item: BenchmarkItem): Promise<void> | undefined {
-    const { benchmark, answers, withoutJudge, onOutcome } = this.#options;
+    const { benchmark, withoutJudge, onOutcome } = this.#options;
     const { id } = item;
-    if (this.#seen.add(id).size === this.counts.items)
+    const taken = this.#asked.take(id);
+    if (taken === "twice")
       throw new LlavaError("data", `${this.#place()}: has two questions with the id "${id}"`, {
         hint: "Check that the data folder holds the original files, each once.",
       });
     this.counts.items++;
     const prompt = benchmark.prompt(item);
     this.prompts.add(id, prompt);
-    const answer = answers.texts.get(id);
+    const answer = taken.text;
     if (answer === undefined) return void this.#noteUnanswered(id);
     this.counts.answered++;
     let verdict: Verdict | undefined;
@@ -188,7 +191,7 @@ class Join {
     counts.unknown = given - counts.answered;
     if (counts.items === 0) throw new LlavaError("data", `${this.#place()}: has no questions`);
     if (counts.unknown > 0 && (!partial || counts.answered === 0)) {
-      const unknown = [...answers.texts.keys()].find((id) => !this.#seen.has(id)) ?? "";
+      const unknown = [...answers.texts.keys()].find((id) => !this.#asked.has(id)) ?? "";
       const most = counts.unknown > 0.9 * given;
       throw new LlavaError(
         "data",
@@ -207,7 +210,7 @@ class Join {
         `${answers.where("")}: ${unanswered} of ${counts.items} questions of ${this.#place()} have no answer, the first is "${missing[0] ?? failures[0]?.id}"`,
         { hint: "--partial scores the others and prints the coverage." },
       );
-    const stray = [...(this.#options.verdicts?.byId.keys() ?? [])].find((id) => !this.#seen.has(id));
+    const stray = [...(this.#options.verdicts?.byId.keys() ?? [])].find((id) => !this.#asked.has(id));
     if (stray !== undefined && !partial)
       throw new LlavaError(
         "data",

@@ -30,7 +30,7 @@ function pack(rows: readonly VqaAnnotation[]): PackedAnnotations {
     codes.push(answers.length);
     for (const answer of answers) add(answer);
   }
-  return { ids: rows.map(({ id }) => id), texts: [...places.keys()], codes: Uint32Array.from(codes) };
+  return { ids: rows.map(({ id }) => id), texts: [...places.keys()], codes: new Uint32Array(codes) };
 }
 
 let ahead = 8;
