@@ -1,0 +1,13 @@
+import { recipe } from "../../src/training/index.ts";
+import finetune from "./finetune.ts";
+
+/**
+ * The end of stage 2: more captions, of other photos than those its halves saw. It goes on from the second half's
+ * projector and adapter.
+ */
+export default recipe({
+  ...finetune,
+  optimizer: { learningRate: 7e-4, projectorLearningRate: 3e-4 },
+  maxSteps: 110,
+  seed: 1,
+});
