@@ -38,8 +38,8 @@ export interface MemoryPlan {
 }
 
 const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1 };
-/** Means of 1,000 rows of llava_v1_5_mix665k with Vicuna's tokenizer and template. */
-const INSTRUCTION: RowLengths = { text: 215, supervised: 90, images: 1 };
+/** Means of 1,000 image rows of llava_v1_5_mix665k, template v1, a vocabulary of 32,000 (`llava data inspect --json`). */
+const INSTRUCTION: RowLengths = { text: 255, supervised: 90, images: 1 };
 
 /** Node with libtorch loaded and a first step done: code, kernels that oneDNN keeps, tokenizer, rows. */
 const PROCESS_BYTES = 330e6;
