@@ -150,12 +150,31 @@ napi_value mappedTensor(Call& call) {
   return call.slot(at::from_blob(data, shape, [mapping](void*) {}, at::TensorOptions().dtype(type)));
 }
 
+// releasePages(slot): takes the pages that lie wholly under a tensor out of memory, if it lies in a mapped file. They come
+// back from the file when they are touched, without what was written to them.
+napi_value releasePages(Call& call) {
+  const at::Tensor& tensor = call.tensor(call.arguments[0]);
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous() || tensor.numel() == 0) return nullptr;
+  auto begin = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
+  uintptr_t end = begin + tensor.nbytes();
+  for (const Region& region : regions) {
+    if (begin < region.begin || end > region.end) continue;
+    uintptr_t page = sysconf(_SC_PAGESIZE);
+    uintptr_t first = (begin + page - 1) / page * page;
+    uintptr_t last = end / page * page;
+    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    break;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void defineMappedFiles(napi_env env, napi_value exports) {
   define<mapFile>(env, exports, "mapFile");
   define<mappedBytes>(env, exports, "mappedBytes");
   define<mappedTensor>(env, exports, "mappedTensor");
+  define<releasePages>(env, exports, "releasePages");
 }
 
 }  // namespace llava

@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { type DType, empty, isFloating, keep, Tensor } from "../torch/index.ts";
+import { type DType, empty, isFloating, keep, releasePages, Tensor } from "../torch/index.ts";
 
 /** "qProj" → "q_proj", "layerNorm1" → "layer_norm1": the names that Hugging Face checkpoints use. */
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -73,7 +73,9 @@ export abstract class Module implements Disposable {
       let moved = parameter;
       if (target.dtype !== undefined && isFloating(parameter.dtype)) moved = moved.to(target.dtype);
       if (target.device !== undefined) moved = moved.toDevice(target.device);
-      if (moved !== parameter) this.setParameter(name, moved);
+      if (moved === parameter) continue;
+      releasePages(parameter);
+      this.setParameter(name, moved);
     }
     return this;
   }

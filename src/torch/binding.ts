@@ -27,6 +27,7 @@ export interface Native {
   mapFile(path: string): [mapping: object, byteLength: number];
   mappedBytes(mapping: object, start: number, end: number): ArrayBuffer;
   mappedTensor(mapping: object, byteOffset: number, shape: readonly number[], dtype: number): Slot;
+  releasePages(slot: Slot): void;
 
   backward(outputs: Slot[], gradients: Slot[] | undefined, retainGraph: boolean): void;
   gradientsWith(

@@ -3,7 +3,7 @@ export { byteWidth, type DType, isFloating } from "./dtype.ts";
 export { TorchError } from "./errors.ts";
 export * from "./functions.ts";
 export { Generator } from "./generator.ts";
-export { MappedFile } from "./mapped-file.ts";
+export { MappedFile, releasePages } from "./mapped-file.ts";
 export { aten } from "./operators.ts";
 export * from "./runtime.ts";
 export { keep, liveTensors, scope } from "./scope.ts";

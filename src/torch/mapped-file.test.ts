@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { collectGarbage } from "../../test/support/garbage.ts";
 import { LlavaError } from "../errors.ts";
-import { MappedFile, scope, type Tensor } from "./index.ts";
+import { MappedFile, releasePages, scope, type Tensor, zeros } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-mapped-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -43,6 +43,26 @@ test("a tensor keeps its mapping alive, without the file object and without the 
   tensor.dispose();
   collectGarbage();
   assert.deepEqual(view.toNumbers(), [10, 11]);
+});
+
+test("released pages leave memory and come back from the file", {
+  skip: !existsSync("/proc/self/status"),
+}, () => {
+  const count = 1 << 22; // 16 MiB
+  const path = fileOf("released", new Uint8Array(new Float32Array(count).fill(1).buffer));
+  const resident = (): number =>
+    Number(/RssFile:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 1024;
+  const file = MappedFile.open(path);
+  const [half, other] = [0, 2 * count].map((offset) => file.tensor(offset, [count / 2], "float32"));
+  const sums = () => [half!, other!].map((tensor) => tensor.sum().item());
+  assert.deepEqual(sums(), [count / 2, count / 2]);
+  const before = resident();
+  releasePages(half!);
+  assert.ok(Math.abs(before - resident() - 8) < 1, `${before} MiB, then ${resident()}`);
+  assert.deepEqual(sums(), [count / 2, count / 2]);
+  const own = zeros([3]);
+  releasePages(own); // lies in no file
+  assert.deepEqual(own.toNumbers(), [0, 0, 0]);
 });
 
 test("ranges outside the file, misaligned offsets and impossible shapes are refused with the path", () => {

@@ -44,3 +44,9 @@ export class MappedFile {
     }
   }
 }
+
+/**
+ * Takes the pages under a tensor of a mapped file out of memory, where it has been copied and is not needed any more: as
+ * long as any tensor of the file lives, all pages that were touched would stay. Of other tensors nothing is released.
+ */
+export const releasePages = (tensor: Tensor): void => native.releasePages(tensor.slot);

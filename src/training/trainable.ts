@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import { adapterParameters, applyLora, loadAdapter, type PretrainedLlava } from "../models/index.ts";
 import { decayGroups, type ParameterGroup } from "../optim/index.ts";
-import type { Generator, Tensor } from "../torch/index.ts";
+import { type Generator, releasePages, type Tensor } from "../torch/index.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** What names of tensors begin with in checkpoints. */
@@ -34,7 +34,9 @@ export function trainableGroups(
     for (const [name, weight] of module.namedParameters()) {
       const precise = weight.to("float32");
       // Loaded weights lie in a mapped file, which is not to be written to.
-      module.setParameter(name, precise === weight ? weight.clone() : precise);
+      const own = precise === weight ? weight.clone() : precise;
+      releasePages(weight);
+      module.setParameter(name, own);
     }
     module.to({ dtype: "float32", device }).requiresGrad_(true);
     const parameters = named(prefixes[part], module.namedParameters());
