@@ -8,7 +8,7 @@
  * The peak is that of the process as the kernel counts it (VmHWM), from its start to its end.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -89,42 +89,34 @@ async function comparePlans(): Promise<void> {
       batchSize: 16,
     };
     const middling = join(folder, "model");
-    const cases: Record<string, { fields: RecipeFields; rows: RowLengths }> = {
+    const cases: Record<string, RecipeFields> = {
       "stage 1": {
-        fields: {
-          ...pretrain,
-          ...shared,
-          data: { ...pretrain.data, ...captions, rowsPerImage: 1 },
-          features: cache,
-        },
-        rows: { text: 19, supervised: 19, images: 1 },
+        ...pretrain,
+        ...shared,
+        data: { ...pretrain.data, ...captions, rowsPerImage: 1 },
+        features: cache,
       },
-      "stage 2 by adapters": { fields: stage2, rows: { text: 195, supervised: 152, images: 1 } },
-      "stage 2 by adapters, recomputing": {
-        fields: { ...stage2, activationCheckpointing: true },
-        rows: { text: 195, supervised: 152, images: 1 },
-      },
+      "stage 2 by adapters": stage2,
+      "stage 2 by adapters, recomputing": { ...stage2, activationCheckpointing: true },
       "full, float32": {
-        fields: {
-          model: middling,
-          ...shared,
-          projector: "loaded",
-          train: ["projector", "languageModel"],
-          data: { ...answers, template: "v1" },
-          optimizer: { learningRate: 1e-5 },
-          batchSize: 8,
-          accumulation: 2,
-          dtype: "float32",
-        },
-        rows: { text: 216, supervised: 152, images: 1 },
+        model: middling,
+        ...shared,
+        projector: "loaded",
+        train: ["projector", "languageModel"],
+        data: { ...answers, template: "v1" },
+        optimizer: { learningRate: 1e-5 },
+        batchSize: 8,
+        accumulation: 2,
+        dtype: "float32",
       },
     };
-    for (const [name, { fields, rows }] of Object.entries(cases)) {
+    for (const [name, fields] of Object.entries(cases)) {
       if (flags.only !== undefined && !name.startsWith(flags.only)) continue;
       if (fields.model === middling) writeRandomCheckpoint(middling, MIDDLING, flags.tokenizer);
       const recipe = resolveRecipe({ ...fields, output: join(folder, name) });
-      const plan = planMemory(await recipeSizes(recipe), recipe, { rows });
       const measured = peakOf(recipe);
+      const sizes = await recipeSizes(recipe);
+      const plan = planMemory(sizes, recipe, { rows: rowLengths(recipe, sizes.imageTokens) });
       const difference = (plan.total - measured) / measured;
       if (flags.json) console.log(JSON.stringify({ name, planned: plan.total, measured, difference }));
       else
@@ -136,6 +128,14 @@ async function comparePlans(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** What the first step's rows were like, each with one image and none sharing it. */
+function rowLengths({ output, batchSize }: Recipe, imageTokens: number): RowLengths {
+  const [first] = readFileSync(join(output, "log.jsonl"), "utf8").split("\n");
+  const { tokens, units } = JSON.parse(first!) as { tokens: number; units: number };
+  // The last token of a row is only predicted, not seen.
+  return { text: tokens / batchSize - imageTokens + 1, supervised: units / batchSize, images: 1 };
 }
 
 /** Bytes. */

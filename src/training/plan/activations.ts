@@ -18,19 +18,29 @@ export const computeBytes = ({ dtype }: Recipe): number => (dtype === "bfloat16"
 
 const onCpu = ({ device }: Recipe): boolean => device.startsWith("cpu");
 
+/** A matrix saves its input for backward where it, or an adapter beside it, learns. */
+const savesInput = ({ train, lora }: Recipe, name: string): boolean =>
+  train.includes("languageModel") || (lora?.targets.includes(name) ?? false);
+
 /** Rows, and samples, up to this length are attended to by plain products on the CPU, whose scores are kept. */
 const SHORT = 256;
 
+/** Keys of each query whose scores are kept; 0 where a kernel computes them again. */
+function keptKeys(recipe: Recipe, { rowWidth, longest }: MicroBatch): number {
+  if (!onCpu(recipe)) return 0;
+  return [rowWidth, longest].find((width) => width <= SHORT) ?? 0;
+}
+
 /**
  * Bytes that the backward pass of one decoder layer needs of its forward pass, counted operator by operator: what
- * autograd saves, each tensor once. A matrix saves its input where it, or an adapter beside it, learns.
+ * autograd saves, each tensor once.
  */
 export function layerActivations(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch): number {
   const { hiddenSize, intermediateSize, numHeads, numKeyValueHeads, headDim } = sizes.text;
-  const { tokens, rowWidth, longest } = batch;
+  const { tokens } = batch;
   const bytes = computeBytes(recipe);
   const learns = recipe.train.includes("languageModel");
-  const adapts = (name: string): boolean => learns || (recipe.lora?.targets.includes(name) ?? false);
+  const adapts = (name: string): boolean => savesInput(recipe, name);
   const query = numHeads * headDim;
   const keyValue = numKeyValueHeads * headDim;
 
@@ -42,8 +52,7 @@ export function layerActivations(sizes: ModelSizes, recipe: Recipe, batch: Micro
   const intoMlp = ["gate_proj", "up_proj"].some(adapts) ? bytes * hiddenSize : 0;
   const intoOutput = adapts("o_proj") ? bytes * query : 0;
   const intoDown = adapts("down_proj") ? bytes * intermediateSize : 0;
-  const isShort = onCpu(recipe) && rowWidth <= SHORT;
-  const keys = isShort ? rowWidth : onCpu(recipe) && longest <= SHORT ? longest : 0;
+  const keys = keptKeys(recipe, batch);
   // Scores in float32 and as weights of the values, and who sees whom; long samples keep a sum for each row instead.
   const scores =
     keys > 0 ? keys * (numHeads * (4 + (bytes === 4 ? 0 : bytes)) + 1) : bytes * query + 4 * numHeads;
@@ -74,15 +83,36 @@ export function modelActivations(sizes: ModelSizes, recipe: Recipe, batch: Micro
   return ends + (recipe.activationCheckpointing ? layer + numLayers * between : numLayers * layer);
 }
 
-/** What a layer makes on its way, forward or backward, that is freed behind it. */
-export function layerBuffers({ text }: ModelSizes, recipe: Recipe, { tokens }: MicroBatch): number {
-  return tokens * (8 * text.hiddenSize + 4 * text.intermediateSize) * computeBytes(recipe);
+/** Results on the way through a layer that backward does not need; they live until the layer is done. */
+export function layerBuffers(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch): number {
+  const { hiddenSize, intermediateSize, numHeads, numKeyValueHeads, headDim } = sizes.text;
+  const { tokens } = batch;
+  const bytes = computeBytes(recipe);
+  const query = numHeads * headDim;
+  const keyValue = numKeyValueHeads * headDim;
+  const saves = (name: string): boolean => savesInput(recipe, name);
+
+  // Before rotation, times cosine, turned (one half negated, joined), times sine; the attended values, joined.
+  const rotation = 4.5 * (query + keyValue) + 2 * query;
+  const norms = (saves("q_proj") ? 0 : hiddenSize) + (saves("gate_proj") ? 0 : hiddenSize);
+  const sums = 4 * hiddenSize; // what attention and the MLP give, and what they are added up to
+  const product = saves("down_proj") ? 0 : intermediateSize;
+  // What an adapter gives, and what it is added to.
+  const adapted = (recipe.lora?.targets ?? []).reduce(
+    (sum, name) => sum + 2 * (sizes.linears.get(name)?.[0] ?? 0),
+    0,
+  );
+  // Products of queries and keys, in float32, and masked.
+  const scores = keptKeys(recipe, batch) * numHeads * (bytes === 4 ? 8 : bytes + 8);
+  return tokens * (bytes * (rotation + norms + sums + product + adapted) + scores);
 }
 
-/** Scores over the vocabulary: as computed, in float32, their softmax; then gradients of the latter two. */
+/**
+ * Scores over the vocabulary: as computed, in float32, their logarithmic softmax; then the gradients of the softmax and of
+ * what it was taken of.
+ */
 export function logits({ text }: ModelSizes, recipe: Recipe, { supervised }: MicroBatch): number {
   const bytes = computeBytes(recipe);
   const forward = bytes === 4 ? 8 : bytes + 8;
-  const backward = bytes === 4 ? 4 : 4 + bytes;
-  return supervised * text.vocabSize * (forward + backward);
+  return supervised * text.vocabSize * (forward + 8);
 }
