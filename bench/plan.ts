@@ -3,8 +3,9 @@
  *
  *   node bench/plan.ts --tokenizer FOLDER [--only NAME] [--steps 3] [--json]
  *
- * Stage 1 of the default model, stage 2 of it by adapters with and without activation checkpointing, and full fine-tuning of a
- * random LLaVA of middling size in float32. Images and rows are made up; FOLDER holds the tokenizer of a Llama 2 or Vicuna.
+ * Both stages of the default model by their recipes, wide adapters of it with and without activation checkpointing, and full
+ * fine-tuning of a random LLaVA of middling size in float32. Images and rows are made up; FOLDER holds the tokenizer of a
+ * Llama 2 or Vicuna.
  * The peak is that of the process as the kernel counts it (VmHWM), from its start to its end.
  */
 import { spawnSync } from "node:child_process";
@@ -13,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
+import finetune from "../recipes/llava-smol-135m/finetune.ts";
 import pretrain from "../recipes/llava-smol-135m/pretrain.ts";
 import {
   planMemory,
@@ -35,7 +37,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-const ROWS = 64;
+const ROWS = 96;
 const MIDDLING = {
   text: { hidden: 512, intermediate: 1376, layers: 8, heads: 8 },
   vision: { hidden: 384, intermediate: 1536, layers: 12, heads: 6, imageSize: 224 },
@@ -49,17 +51,18 @@ if (flags.child !== undefined) {
   console.log(process.resourceUsage().maxRSS * 1024);
 } else await comparePlans();
 
-/** Rows about images of their own: a question, and an answer of so many words. */
-async function writeRows(folder: string, words: number): Promise<{ rows: string; images: string }> {
+/** Rows, so many an image: a question, and an answer of so many words. */
+async function writeRows(folder: string, words: number, rowsPerImage = 1) {
   mkdirSync(folder);
   const answer = Array.from({ length: words }, (_, i) => ["red", "blue", "green", "small"][i % 4]).join(" ");
   const rows = await Promise.all(
     Array.from({ length: ROWS }, async (_, i) => {
       const background = { r: (37 * i) % 256, g: (91 * i) % 256, b: 128 };
-      const image = `${i}.jpg`;
-      await sharp({ create: { width: 320, height: 240, channels: 3, background } })
-        .jpeg()
-        .toFile(join(folder, image));
+      const image = `${Math.floor(i / rowsPerImage)}.jpg`;
+      if (i % rowsPerImage === 0)
+        await sharp({ create: { width: 320, height: 240, channels: 3, background } })
+          .jpeg()
+          .toFile(join(folder, image));
       const turns = [
         { from: "human", value: "<image>\nWhat is in the picture?" },
         { from: "gpt", value: answer },
@@ -75,13 +78,14 @@ async function writeRows(folder: string, words: number): Promise<{ rows: string;
 async function comparePlans(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "llava-bench-"));
   try {
-    const captions = await writeRows(join(folder, "captions"), 18);
+    const captions = await writeRows(join(folder, "captions"), 18, pretrain.data.rowsPerImage);
+    const shared = await writeRows(join(folder, "shared"), 20, finetune.data.rowsPerImage);
     const answers = await writeRows(join(folder, "answers"), 150);
     const cache = { cache: join(folder, "features") };
-    const shared = { maxSteps: Number(flags.steps) };
-    const stage2: RecipeFields = {
-      model: pretrain.model,
-      ...shared,
+    const maxSteps = Number(flags.steps);
+    const wide: RecipeFields = {
+      model: finetune.model,
+      maxSteps,
       lora: { rank: 64, alpha: 128 },
       data: answers,
       features: cache,
@@ -92,15 +96,16 @@ async function comparePlans(): Promise<void> {
     const cases: Record<string, RecipeFields> = {
       "stage 1": {
         ...pretrain,
-        ...shared,
-        data: { ...pretrain.data, ...captions, rowsPerImage: 1 },
+        maxSteps,
+        data: { ...pretrain.data, ...captions },
         features: cache,
       },
-      "stage 2 by adapters": stage2,
-      "stage 2 by adapters, recomputing": { ...stage2, activationCheckpointing: true },
+      "stage 2": { ...finetune, maxSteps, data: { ...finetune.data, ...shared }, features: cache },
+      "wide adapters": wide,
+      "wide adapters, recomputing": { ...wide, activationCheckpointing: true },
       "full, float32": {
         model: middling,
-        ...shared,
+        maxSteps,
         projector: "loaded",
         train: ["projector", "languageModel"],
         data: { ...answers, template: "v1" },
@@ -130,12 +135,13 @@ async function comparePlans(): Promise<void> {
   }
 }
 
-/** What the first step's rows were like, each with one image and none sharing it. */
-function rowLengths({ output, batchSize }: Recipe, imageTokens: number): RowLengths {
+/** What the first step's rows were like. */
+function rowLengths({ output, batchSize, data }: Recipe, imageTokens: number): RowLengths {
   const [first] = readFileSync(join(output, "log.jsonl"), "utf8").split("\n");
   const { tokens, units } = JSON.parse(first!) as { tokens: number; units: number };
   // The last token of a row is only predicted, not seen.
-  return { text: tokens / batchSize - imageTokens + 1, supervised: units / batchSize, images: 1 };
+  const text = tokens / batchSize - imageTokens / data.rowsPerImage + 1;
+  return { text, supervised: units / batchSize, images: 1 };
 }
 
 /** Bytes. */

@@ -23,7 +23,7 @@ const savesInput = ({ train, lora }: Recipe, name: string): boolean =>
   train.includes("languageModel") || (lora?.targets.includes(name) ?? false);
 
 /** Rows, and samples, up to this length are attended to by plain products on the CPU, whose scores are kept. */
-const SHORT = 256;
+export const SHORT = 256;
 
 /** Keys of each query whose scores are kept; 0 where a kernel computes them again. */
 function keptKeys(recipe: Recipe, { rowWidth, longest }: MicroBatch): number {

@@ -1,5 +1,12 @@
 import type { Recipe } from "../recipe.ts";
-import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
+import {
+  computeBytes,
+  layerBuffers,
+  logits,
+  type MicroBatch,
+  modelActivations,
+  SHORT,
+} from "./activations.ts";
 import type { ModelSizes } from "./sizes.ts";
 
 /** What rows are like. */
@@ -139,10 +146,12 @@ function microBatchOf(
   const samples = Math.ceil(rows / data.rowsPerImage);
   const fed = (text - 1) * Math.min(data.rowsPerImage, rows); // a row's last token is only predicted
   const longest = Math.min(images * imageTokens + fed, data.maxTokens);
-  const rowWidth = roundUp(Math.ceil((samples * longest) / Math.min(packedRows, samples)), 16);
+  const bins = Math.min(packedRows, samples);
+  const rowWidth = roundUp(Math.ceil((samples * longest) / bins), 16);
   return {
     rows,
-    tokens: roundUp(samples * longest, 16),
+    // Short rows are padded to one width; long ones are laid end to end.
+    tokens: rowWidth <= SHORT ? bins * rowWidth : roundUp(samples * longest, 16),
     rowWidth,
     longest,
     supervised: roundUp(rows * supervised, 64),
