@@ -46,7 +46,7 @@ export function attend(query: Tensor, key: Tensor, value: Tensor, attention: Att
     return scaledDotProductAttention(rows, key, value).reshape([batch, 1, heads * headDim]);
   }
   const output =
-    mask !== undefined && mask.device === "cpu" && key.size(2) <= SHORT && queries > 1
+    mask !== undefined && mask.device === "cpu" && key.size(2) <= shortRow && queries > 1
       ? attendExplicitly(query, key, value, mask)
       : scaledDotProductAttention(query, key, value, { mask, causal, groupedQuery: groups > 1 });
   return output.transpose(1, 2).reshape([batch, queries, heads * headDim]);
@@ -62,7 +62,7 @@ function attendInBlocks(
   const lengths = blocks.map(({ length }) => length);
   const [queries, keys, values] = [query, key, value].map((x) => x.split(lengths, 2));
   const attended = blocks.map(({ mask, length }, i) => {
-    const short = query.device === "cpu" && length <= SHORT && isRecording();
+    const short = query.device === "cpu" && length <= shortRow && isRecording();
     const seen = mask ?? (short ? lowerTriangle(length, query.device) : undefined);
     return attend(queries![i]!, keys![i]!, values![i]!, seen ? { mask: seen } : { causal: true });
   });
@@ -75,7 +75,7 @@ function lowerTriangle(length: number, device: string): Tensor {
 }
 
 /** Up to this many keys, libtorch's blockwise CPU kernel and above all its backward pass lose to plain products. */
-const SHORT = 256;
+export const shortRow = 256;
 
 /** softmax(q·kᵀ/√d + mask)·v, with the scores in float32 or wider; the query heads of a group are rows of one product. */
 function attendExplicitly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor): Tensor {

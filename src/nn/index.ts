@@ -1,6 +1,6 @@
 export { ActivationCheckpoints, type Segment, type SegmentRunner } from "./activation-checkpoints.ts";
 export { type Activation, activations } from "./activations.ts";
-export { type AttentionBlock, type AttentionMask, attend, causalMask } from "./attention.ts";
+export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow } from "./attention.ts";
 export { initializeLinear } from "./init.ts";
 export { KeyValueCache, type KeyValueCacheOptions } from "./key-value-cache.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";

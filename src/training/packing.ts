@@ -1,4 +1,4 @@
-import type { AttentionBlock } from "../nn/index.ts";
+import { type AttentionBlock, shortRow } from "../nn/index.ts";
 import { ignoreLabel } from "../processing/conversation/index.ts";
 import { fromTyped, type Tensor } from "../torch/index.ts";
 
@@ -37,12 +37,9 @@ export interface PackedBatch {
  * T and S are rounded up to multiples of these: libtorch's CPU kernels are compiled, and kept, for every shape they
  * meet, and a run of ever new shapes would spend its time and memory on that.
  */
-const [widthStep, targetStep] = [16, 64];
+export const [widthStep, targetStep] = [16, 64];
 
-/** In rows up to this width, seeing them whole costs less than going through their samples one by one. */
-const shortRow = 256;
-
-const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
 /** Ids that are fed: the last of a sequence is only predicted, unless branches go on from it. */
 const fedLength = ({ inputIds, branches }: PackingSample): number =>
@@ -55,6 +52,7 @@ export function packSamples(samples: readonly PackingSample[], rows: number): Pa
   const total = (bin: readonly number[]): number => bin.reduce((sum, sample) => sum + lengths[sample]!, 0);
   const widest = (bins: readonly number[][]): number => roundUp(Math.max(...bins.map(total), 1), widthStep);
   const balanced = fillRows(lengths, Math.min(rows, samples.length));
+  // Seeing short rows whole costs less than going through their samples one by one.
   const isShort = widest(balanced) <= shortRow;
   const bins = isShort ? balanced : [balanced.flat()];
   const width = widest(bins);

@@ -1,3 +1,4 @@
+import { shortRow } from "../../nn/index.ts";
 import type { Recipe } from "../recipe.ts";
 import type { ModelSizes } from "./sizes.ts";
 
@@ -22,13 +23,10 @@ const onCpu = ({ device }: Recipe): boolean => device.startsWith("cpu");
 const savesInput = ({ train, lora }: Recipe, name: string): boolean =>
   train.includes("languageModel") || (lora?.targets.includes(name) ?? false);
 
-/** Rows, and samples, up to this length are attended to by plain products on the CPU, whose scores are kept. */
-export const SHORT = 256;
-
-/** Keys of each query whose scores are kept; 0 where a kernel computes them again. */
+/** Keys of each query whose scores are kept, by the plain products of short rows or samples; 0 where a kernel computes them again. */
 function keptKeys(recipe: Recipe, { rowWidth, longest }: MicroBatch): number {
   if (!onCpu(recipe)) return 0;
-  return [rowWidth, longest].find((width) => width <= SHORT) ?? 0;
+  return [rowWidth, longest].find((width) => width <= shortRow) ?? 0;
 }
 
 /**

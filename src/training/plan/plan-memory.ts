@@ -1,12 +1,7 @@
+import { shortRow } from "../../nn/index.ts";
+import { roundUp, targetStep, widthStep } from "../packing.ts";
 import type { Recipe } from "../recipe.ts";
-import {
-  computeBytes,
-  layerBuffers,
-  logits,
-  type MicroBatch,
-  modelActivations,
-  SHORT,
-} from "./activations.ts";
+import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
 import type { ModelSizes } from "./sizes.ts";
 
 /** What rows are like. */
@@ -134,7 +129,6 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
 function microBatchOf(
   { imageTokens }: ModelSizes,
@@ -147,14 +141,14 @@ function microBatchOf(
   const fed = (text - 1) * Math.min(data.rowsPerImage, rows); // a row's last token is only predicted
   const longest = Math.min(images * imageTokens + fed, data.maxTokens);
   const bins = Math.min(packedRows, samples);
-  const rowWidth = roundUp(Math.ceil((samples * longest) / bins), 16);
+  const rowWidth = roundUp(Math.ceil((samples * longest) / bins), widthStep);
   return {
     rows,
     // Short rows are padded to one width; long ones are laid end to end.
-    tokens: rowWidth <= SHORT ? bins * rowWidth : roundUp(samples * longest, 16),
+    tokens: rowWidth <= shortRow ? bins * rowWidth : roundUp(samples * longest, widthStep),
     rowWidth,
     longest,
-    supervised: roundUp(rows * supervised, 64),
+    supervised: roundUp(rows * supervised, targetStep),
     images: samples * images,
   };
 }
