@@ -1,3 +1,4 @@
+import type { Llava } from "../models/index.ts";
 import { type AttentionMask, causalMask } from "../nn/index.ts";
 import { arange, aten, keep, longTensor, type Tensor } from "../torch/index.ts";
 
@@ -20,6 +21,11 @@ export class PaddedBatch implements Disposable {
     if (padding.some((count) => count > 0)) {
       this.#padding = keep(longTensor(padding, [rows.length, 1]).toDevice(device));
     }
+  }
+
+  /** Prompts of a model, where it computes. */
+  static of(rows: readonly (readonly number[])[], { imageTokenId, languageModel }: Llava): PaddedBatch {
+    return new PaddedBatch(rows, imageTokenId === 0 ? 1 : 0, languageModel.embedTokens.weight.device);
   }
 
   /** Position of each token in its own row [B, end − start]; padding has position 0. */

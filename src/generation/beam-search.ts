@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { LlavaError } from "../errors.ts";
 import { aten, inference, keep, longTensor, scope, type Tensor, tensor } from "../torch/index.ts";
 import { PaddedBatch } from "./batch.ts";
-import { defaultMaxTokens, type GenerationInput, roomFor, type TextGenerator } from "./generate.ts";
+import { type GenerationInput, limitsOf, type TextGenerator } from "./generate.ts";
 import { decodeOne, embedPrompts, prefill } from "./steps.ts";
 
 export interface BeamOptions {
@@ -44,14 +44,12 @@ export async function beamSearch(
   const { model } = generator;
   const prompts = inputs.map((input) => new Prompt(generator, input, beams, lengthPenalty));
   const longest = Math.max(...prompts.map(({ maxTokens }) => maxTokens));
-  const paddingId = model.imageTokenId === 0 ? 1 : 0;
   const { device } = model.languageModel.embedTokens.weight;
   const promptIds = inputs.map(({ inputIds }) => inputIds);
-  using single = new PaddedBatch(promptIds, paddingId, device);
-  using batch = new PaddedBatch(
+  using single = PaddedBatch.of(promptIds, model);
+  using batch = PaddedBatch.of(
     promptIds.flatMap((ids) => Array<readonly number[]>(beams).fill(ids)),
-    paddingId,
-    device,
+    model,
   );
   const capacity = single.length + longest;
   using cache = model.languageModel.newCache({ batch: inputs.length * beams, capacity });
@@ -141,13 +139,10 @@ class Prompt {
   #ended: { readonly tokenIds: readonly number[]; readonly score: number }[] = [];
 
   constructor(generator: TextGenerator, input: GenerationInput, beams: number, lengthPenalty: number) {
-    const { inputIds, pixelValues, ignoreEos, maxTokens = defaultMaxTokens } = input;
-    if (!(Number.isInteger(maxTokens) && maxTokens > 0))
-      throw new LlavaError("usage", `maxTokens must be a whole number above 0, got ${maxTokens}`);
-    const imageTokens = (pixelValues?.size(0) ?? 0) * generator.model.visionTower.tokens;
-    this.maxTokens = Math.min(maxTokens, roomFor(inputIds.length, imageTokens, generator));
+    const { maxTokens, stopIds } = limitsOf(generator, input);
+    this.maxTokens = maxTokens;
     this.#generator = generator;
-    this.#stopIds = new Set(ignoreEos ? [] : generator.stopIds);
+    this.#stopIds = stopIds;
     this.#lengthPenalty = lengthPenalty;
     // All beams begin alike: only the first may be followed.
     this.open = Array.from({ length: beams }, (_, beam) => ({

@@ -94,10 +94,9 @@ export async function* generateBatch(
   const { model } = generator;
   const rows = inputs.map((input, index) => new Row(generator, input, index));
   const pause = pauses();
-  using batch = new PaddedBatch(
+  using batch = PaddedBatch.of(
     inputs.map(({ inputIds }) => inputIds),
-    model.imageTokenId === 0 ? 1 : 0,
-    model.languageModel.embedTokens.weight.device,
+    model,
   );
   const capacity = batch.length + Math.max(...rows.map((row) => row.maxTokens));
   using cache = model.languageModel.newCache({ batch: rows.length, capacity });
@@ -148,16 +147,10 @@ class Row implements ChoosingRow {
     this.index = index;
     this.sampler = new Sampler(input);
     this.#promptIds = input.inputIds;
-    this.#imageTokens = (input.pixelValues?.size(0) ?? 0) * generator.model.visionTower.tokens;
-    const { maxTokens = defaultMaxTokens } = input;
-    if (!(Number.isInteger(maxTokens) && maxTokens > 0))
-      throw new LlavaError("usage", `maxTokens must be a whole number above 0, got ${maxTokens}`);
-    this.maxTokens = Math.min(maxTokens, roomFor(this.#promptIds.length, this.#imageTokens, generator));
-    this.#answer = new Answer(generator.tokenizer, {
-      maxTokens: this.maxTokens,
-      stopIds: new Set(input.ignoreEos ? [] : generator.stopIds),
-      stopStrings: input.stop ?? [],
-    });
+    const { imageTokens, ...limits } = limitsOf(generator, input);
+    this.#imageTokens = imageTokens;
+    this.maxTokens = limits.maxTokens;
+    this.#answer = new Answer(generator.tokenizer, { ...limits, stopStrings: input.stop ?? [] });
   }
 
   get isFinished(): boolean {
@@ -200,6 +193,24 @@ class Row implements ChoosingRow {
       },
     };
   }
+}
+
+/**
+ * How long an answer may be and which ids end it, and how many tokens of its prompt are images'.
+ * @throws LlavaError "usage" for a length that is none, "prompt" for a prompt that leaves no room
+ */
+export function limitsOf(
+  generator: TextGenerator,
+  { inputIds, pixelValues, ignoreEos, maxTokens = defaultMaxTokens }: GenerationInput,
+): { maxTokens: number; stopIds: ReadonlySet<number>; imageTokens: number } {
+  if (!(Number.isInteger(maxTokens) && maxTokens > 0))
+    throw new LlavaError("usage", `maxTokens must be a whole number above 0, got ${maxTokens}`);
+  const imageTokens = (pixelValues?.size(0) ?? 0) * generator.model.visionTower.tokens;
+  return {
+    maxTokens: Math.min(maxTokens, roomFor(inputIds.length, imageTokens, generator)),
+    stopIds: new Set(ignoreEos ? [] : generator.stopIds),
+    imageTokens,
+  };
 }
 
 /**
