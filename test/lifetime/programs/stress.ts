@@ -1,11 +1,12 @@
 // Random interleavings of scopes, keeps, disposals and collections: every tensor that is still held has its own value.
-//   node --expose-gc stress.ts SEED SECONDS
+//   node --expose-gc stress.ts SEED SECONDS CHECKS: for so long, and until so much is checked
 import assert from "node:assert/strict";
 import { keep, liveTensors, scope, type Tensor, tensor } from "../../../src/torch/index.ts";
 
 const collectGarbage = globalThis.gc!;
 let state = Number(process.argv[2]);
 const deadline = performance.now() + 1000 * Number(process.argv[3]);
+const wanted = Number(process.argv[4]);
 
 /** A whole number below `limit`. */
 function random(limit: number): number {
@@ -92,7 +93,7 @@ function round(): void {
   }
 }
 
-while (performance.now() < deadline) round();
+while (performance.now() < deadline || checks <= wanted) round();
 const expected = held.length;
 held.forEach(check);
 collectGarbage();
