@@ -42,7 +42,7 @@ export const notNegative = numbers((value) => value >= 0, "a number, 0 or more")
 export const share = numbers((value) => value >= 0 && value <= 1, "a number from 0 to 1");
 export const shareBelowOne = numbers((value) => value >= 0 && value < 1, "a number from 0 to below 1");
 const positiveShare = numbers((value) => value > 0 && value <= 1, "a number above 0 and up to 1");
-const positive = numbers((value) => value > 0, "a number above 0");
+export const positive = numbers((value) => value > 0, "a number above 0");
 
 /** For options that may be repeated. */
 export const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];

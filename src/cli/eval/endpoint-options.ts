@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Answerer, RetryOptions } from "../../evaluation/index.ts";
 import type { Usage } from "../../protocol/index.ts";
-import { count } from "../model-options.ts";
+import { count, positive } from "../model-options.ts";
 
 /** What `addEndpointOptions` reads. */
 export interface EndpointFlags {
@@ -68,12 +68,6 @@ export function showCost({ promptTokens, completionTokens }: Usage, price: Price
   if (price === undefined) return `${amount} tokens`;
   const cost = (promptTokens * price.input + completionTokens * price.output) / 1e6;
   return `${amount} tokens, cost ${cost.toFixed(cost < 1 ? 4 : 2)}`;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("Expected a number above 0.");
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> {

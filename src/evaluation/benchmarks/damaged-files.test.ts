@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { test } from "node:test";
+import { exampleNames, withExample } from "../../../test/support/benchmark-examples.ts";
 import { LlavaError } from "../../errors.ts";
 import type { Benchmark } from "../benchmark.ts";
 
@@ -23,20 +22,9 @@ const damages: Readonly<Record<string, (content: Buffer) => Uint8Array>> = {
   },
 };
 
-const folder = import.meta.dirname;
-const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "example.ts")));
-
-for (const name of names)
-  test(`damaged files of ${name}`, async () => {
-    const data = await mkdtemp(join(tmpdir(), `llava-${name}-`));
-    try {
-      const { default: writeExample } = (await import(`./${name}/example.ts`)) as {
-        default: (folder: string) => Promise<void>;
-      };
-      await writeExample(data);
-      const { default: exported } = (await import(`./${name}/index.ts`)) as {
-        default: Benchmark | readonly Benchmark[];
-      };
+for (const name of exampleNames)
+  test(`damaged files of ${name}`, () =>
+    withExample(name, async (data, benchmarks) => {
       const entries = await readdir(data, { recursive: true, withFileTypes: true });
       const files = entries
         .filter((entry) => entry.isFile())
@@ -47,16 +35,13 @@ for (const name of names)
         if (content.length === 0) continue;
         for (const [damage, spoil] of Object.entries(damages)) {
           await writeFile(file, spoil(content));
-          for (const benchmark of [exported].flat())
+          for (const benchmark of benchmarks)
             for (const split of benchmark.splits.slice(0, 2))
               await readThrough(benchmark, data, split, file, damage);
         }
         await writeFile(file, content);
       }
-    } finally {
-      await rm(data, { recursive: true });
-    }
-  });
+    }));
 
 async function readThrough(
   benchmark: Benchmark,

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { benchmarkFolder, exampleNames, withExample } from "../../../test/support/benchmark-examples.ts";
 import type { Message } from "../../protocol/index.ts";
 import type { Benchmark } from "../benchmark.ts";
 import { flattenPrompt } from "../prompt-hash.ts";
@@ -12,28 +11,14 @@ import { flattenPrompt } from "../prompt-hash.ts";
  * Prompts are part of a score. The example.ts of each folder writes a few made-up questions in the original format;
  * their prompts, and what a judge is asked of the first, must equal prompts.golden.txt. GOLDEN=write writes it anew.
  */
-const folder = import.meta.dirname;
-const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "example.ts")));
-
-for (const name of names)
-  test(`prompts of ${name}`, async () => {
-    const data = await mkdtemp(join(tmpdir(), `llava-${name}-`));
-    try {
-      const { default: writeExample } = (await import(`./${name}/example.ts`)) as {
-        default: (folder: string) => Promise<void>;
-      };
-      await writeExample(data);
-      const { default: exported } = (await import(`./${name}/index.ts`)) as {
-        default: Benchmark | readonly Benchmark[];
-      };
-      const rendered = await render([exported].flat(), data);
-      const golden = join(folder, name, "prompts.golden.txt");
+for (const name of exampleNames)
+  test(`prompts of ${name}`, () =>
+    withExample(name, async (data, benchmarks) => {
+      const rendered = await render(benchmarks, data);
+      const golden = join(benchmarkFolder, name, "prompts.golden.txt");
       if (process.env["GOLDEN"] === "write") await writeFile(golden, rendered);
       assert.equal(rendered, await readFile(golden, "utf8"));
-    } finally {
-      await rm(data, { recursive: true });
-    }
-  });
+    }));
 
 async function render(benchmarks: readonly Benchmark[], data: string): Promise<string> {
   const lines: string[] = [];

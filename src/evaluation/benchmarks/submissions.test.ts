@@ -1,29 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { benchmarksOf, exampleNames, withExample } from "../../../test/support/benchmark-examples.ts";
 import { readAnswers } from "../answers/index.ts";
-import type { Benchmark, BenchmarkItem } from "../benchmark.ts";
+import type { BenchmarkItem } from "../benchmark.ts";
 
 /** What is sent to a benchmark's server can be scored here too, and holds an answer to each question. */
-const folder = import.meta.dirname;
-const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "example.ts")));
-
-for (const name of names)
+for (const name of exampleNames)
   test(`submissions of ${name}`, async (context) => {
-    const { default: exported } = (await import(`./${name}/index.ts`)) as {
-      default: Benchmark | readonly Benchmark[];
-    };
-    const submitted = [exported].flat().filter(({ submission }) => submission !== undefined);
+    const submitted = (await benchmarksOf(name)).filter(({ submission }) => submission !== undefined);
     if (submitted.length === 0) return context.skip("has none");
-    const data = await mkdtemp(join(tmpdir(), `llava-${name}-`));
-    try {
-      const { default: writeExample } = (await import(`./${name}/example.ts`)) as {
-        default: (folder: string) => Promise<void>;
-      };
-      await writeExample(data);
+    await withExample(name, async (data) => {
       for (const benchmark of submitted)
         for (const split of benchmark.splits) {
           const items: BenchmarkItem[] = [];
@@ -35,7 +23,5 @@ for (const name of names)
           const ids = items.map(({ id }) => id).sort();
           assert.deepEqual([...texts.keys()].sort(), ids, `${benchmark.name} ${split}`);
         }
-    } finally {
-      await rm(data, { recursive: true });
-    }
+    });
   });

@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
 import type { z } from "zod";
 import { LlavaError } from "../../errors.ts";
+import { readPieces } from "./read-pieces.ts";
 
 export interface JsonLine {
   readonly value: unknown;
@@ -106,17 +106,6 @@ function decodeEach(bytes: Uint8Array, path: string, before: number): string[] {
     start = end + 1;
   }
   return texts;
-}
-
-async function* readPieces(path: string): AsyncGenerator<Buffer> {
-  try {
-    yield* createReadStream(path, { highWaterMark: 1 << 20 });
-  } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
-  }
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -15,6 +15,12 @@ export function findFile(data: string, candidates: readonly string[]): string | 
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
+/** Candidates for a name: in each of the folders, "" or with a slash at their ends, that a dataset comes in. */
+export const within =
+  (folders: readonly string[]) =>
+  (name: string): string[] =>
+    folders.map((folder) => folder + name);
+
 /** The first folder of images among the candidates; the first of them where none exists, as for scoring alone. */
 export const imageFolder = (data: string, candidates: readonly string[]): string =>
   candidates.map((candidate) => resolve(data, candidate)).find((path) => existsSync(path)) ??

@@ -1,4 +1,5 @@
 import type { Metric, Outcome } from "../benchmark.ts";
+import { percentage } from "./percentage.ts";
 
 export interface AccuracyOptions {
   /** "accuracy" when left out. */
@@ -40,7 +41,7 @@ export function accuracyByLabel(outcomes: readonly Outcome[], options: AccuracyO
   }
   const metric = (slice: string, { credit, count }: Sum): Metric => ({
     name: slice,
-    value: count === 0 ? 0 : (100 * credit) / count,
+    value: percentage(credit, count),
     count,
     digits,
   });

@@ -4,6 +4,8 @@ export { chosenOption, splitOptions } from "./chosen-option.ts";
 export { type EnglishWord, englishWords } from "./english-words.ts";
 export { leadingLetter, statedLetter } from "./letter.ts";
 export { englishNouns } from "./nouns.ts";
+export { numberWords } from "./number-words.ts";
+export { percentage } from "./percentage.ts";
 export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
 export { pythonStrings } from "./python-strings.ts";
 export { question } from "./question.ts";

@@ -1,7 +1,7 @@
+import { numberWords } from "./number-words.ts";
 import { remember } from "./remember.ts";
 
-const numbers = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
-const digits = new Map([["none", "0"], ...numbers.map((word, value) => [word, String(value)] as const)]);
+const digits = new Map([["none", "0"], ...numberWords]);
 const articles = new Set(["a", "an", "the"]);
 const punctuation = [...';/[]"{}()=+\\_-><@`,?!'];
 

@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
 import { LlavaError } from "../../errors.ts";
 import type { FinishReason, SamplingOptions, Usage } from "../../protocol/index.ts";
+import { readPieces } from "../files/index.ts";
 
 /** An answer as it stands in the store. */
 export interface StoredAnswer {
@@ -57,7 +57,7 @@ export async function* readStored(path: string): AsyncGenerator<StoredBatch> {
   let offset = 0;
   let number = 0;
   let batch: StoredRecord[] = [];
-  for await (const chunk of chunks(path)) {
+  for await (const chunk of readPieces(path)) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let start = 0;
     for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
@@ -70,17 +70,6 @@ export async function* readStored(path: string): AsyncGenerator<StoredBatch> {
     }
     offset += start;
     rest = bytes.subarray(start);
-  }
-}
-
-async function* chunks(path: string): AsyncGenerator<Buffer> {
-  try {
-    yield* createReadStream(path);
-  } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
   }
 }
 

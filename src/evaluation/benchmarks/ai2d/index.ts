@@ -9,6 +9,7 @@ import {
   locateFile,
   readAskedQuestions,
   readJsonDocument,
+  within,
 } from "../../files/index.ts";
 import {
   accuracyByLabel,
@@ -41,8 +42,7 @@ const schema = z.object({
   ),
 });
 
-const folders = ["", "ai2d/", "mova_eval/ai2d/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["", "ai2d/", "mova_eval/ai2d/"]);
 const testIds = inside("ai2d_test_ids.csv");
 const askedFiles = inside("test.jsonl");
 

@@ -1,5 +1,5 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
-import { englishNouns } from "../../parsing/index.ts";
+import { englishNouns, percentage } from "../../parsing/index.ts";
 import type { DescriptionItem } from "./load.ts";
 
 /**
@@ -57,7 +57,7 @@ export function aggregateDescriptions(outcomes: readonly Outcome[]): Metric[] {
     outcomes.reduce((total, { values }) => total + (values?.[name] ?? 0), 0);
   const share = (name: string, part: number, whole: number): Metric => ({
     name,
-    value: whole === 0 ? 0 : (100 * part) / whole,
+    value: percentage(part, whole),
     count,
     digits: 1,
   });

@@ -1,5 +1,5 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
-import { roundHalfEven } from "../../parsing/index.ts";
+import { percentage, roundHalfEven } from "../../parsing/index.ts";
 import type { JudgementItem } from "./load.ts";
 
 /** The original takes nothing but "Yes" and "No"; without `compat` the first word counts, in any case. */
@@ -29,16 +29,15 @@ function measure(outcomes: readonly Outcome[], slice: string) {
     isNo += values["isNo"] ?? 0;
     rightNo += (values["saidNo"] ?? 0) * (values["isNo"] ?? 0);
   }
-  const share = (part: number, whole: number): number => (whole === 0 ? 0 : (100 * part) / whole);
-  const precision = share(rightNo, saidNo);
-  const recall = share(rightNo, isNo);
+  const precision = percentage(rightNo, saidNo);
+  const recall = percentage(rightNo, isNo);
   const [p, r] = [roundHalfEven(precision, 1) / 100, roundHalfEven(recall, 1) / 100];
   const compat = (outcomes[0]?.values?.["compat"] ?? 0) > 0;
   return {
-    accuracy: share(right, outcomes.length),
+    accuracy: percentage(right, outcomes.length),
     f1: compat
-      ? share(2 * p * r, p + r + (slice === "existence" ? 1e-3 : 1e-4))
-      : share(2 * rightNo, saidNo + isNo),
+      ? percentage(2 * p * r, p + r + (slice === "existence" ? 1e-3 : 1e-4))
+      : percentage(2 * rightNo, saidNo + isNo),
     precision,
     recall,
   };

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
+import { check, imageFolder, locateFile, readJsonDocument, readLines, within } from "../../files/index.ts";
 
 export interface AmberQuery {
   readonly id: string;
@@ -44,8 +44,7 @@ const truthSchema = z.array(
   }),
 );
 
-const inside = (name: string): string[] =>
-  ["data/", "", "amber/data/", "AMBER/data/"].map((folder) => folder + name);
+const inside = within(["data/", "", "amber/data/", "AMBER/data/"]);
 
 type Truth = z.output<typeof truthSchema>[number];
 

@@ -9,6 +9,7 @@ import {
   readCocoCaptions,
   readJsonDocument,
   readLines,
+  within,
 } from "../../files/index.ts";
 import { CaptionCorpus } from "../../metrics/index.ts";
 
@@ -40,10 +41,7 @@ export async function* loadCaptions(
 /** COCO's own annotations: captions_val2014.json, captions_val2017.json, image_info_test2014.json. */
 export const readCoco: CaptionReader = async ({ data, split }) => {
   const name = split.startsWith("test") ? `image_info_${split}.json` : `captions_${split}.json`;
-  const path = locateFile(
-    data,
-    ["", "annotations/", "coco/annotations/", "coco_caption/"].map((folder) => `${folder}${name}`),
-  );
+  const path = locateFile(data, within(["", "annotations/", "coco/annotations/", "coco_caption/"])(name));
   const folder = imageFolder(data, [split, `coco/${split}`, "images"]);
   const images = await readCocoCaptions(path);
   return images.map(({ id, file, captions }) => ({ id, image: join(folder, file), captions }));
@@ -94,11 +92,11 @@ const textCapsSchema = z.object({
 /** TextCaps_0.1_val.json has a row for each caption, which may hold all five. */
 export const readTextCaps: CaptionReader = async ({ data, split }) => {
   const name = `TextCaps_0.1_${split}.json`;
-  const path = locateFile(data, [name, `textcaps/${name}`]);
+  const path = locateFile(data, within(["", "textcaps/"])(name));
   const { data: rows } = check(textCapsSchema, await readJsonDocument(path), path);
   const folder = imageFolder(
     data,
-    ["", "textcaps/"].map((place) => `${place}${split === "test" ? "test" : "train"}_images`),
+    within(["", "textcaps/"])(`${split === "test" ? "test" : "train"}_images`),
   );
   const captions = new Map<string, string[]>();
   const images = new Map<string, CaptionedImage>();
@@ -112,8 +110,7 @@ export const readTextCaps: CaptionReader = async ({ data, split }) => {
 
 /** Flickr8k.token.txt: "name.jpg#0", a tab and a caption, a line each; and a list of names for each split. */
 export const readFlickr8k: CaptionReader = async ({ data, split }) => {
-  const inside = (name: string): string[] =>
-    ["", "text/", "Flickr8k_text/"].map((folder) => `${folder}${name}`);
+  const inside = within(["", "text/", "Flickr8k_text/"]);
   const captions = new Map<string, string[]>();
   for await (const { text } of readLines(locateFile(data, inside("Flickr8k.token.txt")))) {
     const [, name, caption] = /^(.*)#\d+\t(.*)$/.exec(text) ?? [];

@@ -14,8 +14,9 @@ import {
   readCocoObjects,
   readCocoResults,
   readLines,
+  within,
 } from "../../files/index.ts";
-import { question } from "../../parsing/index.ts";
+import { percentage, question } from "../../parsing/index.ts";
 import { objectsNamed } from "./objects.ts";
 
 interface ChairItem extends BenchmarkItem {
@@ -24,8 +25,7 @@ interface ChairItem extends BenchmarkItem {
   readonly objects: readonly string[];
 }
 
-const inside = (name: string): string[] =>
-  ["", "annotations/", "coco/annotations/"].map((folder) => `${folder}${name}`);
+const inside = within(["", "annotations/", "coco/annotations/"]);
 
 async function* load({ data, split = "val2014", answered }: LoadOptions): AsyncGenerator<ChairItem> {
   const outlined = await readCocoObjects(locateFile(data, inside(`instances_${split}.json`)));
@@ -74,7 +74,7 @@ function aggregate(outcomes: readonly Outcome[]): Metric[] {
     outcomes.reduce((total, { values = {} }) => total + value(values), 0);
   const metric = (name: string, part: number, whole: number): Metric => ({
     name,
-    value: whole === 0 ? 0 : (100 * part) / whole,
+    value: percentage(part, whole),
     count,
     digits: 1,
   });

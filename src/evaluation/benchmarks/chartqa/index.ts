@@ -8,6 +8,7 @@ import {
   locateFile,
   readAskedQuestions,
   readJsonDocument,
+  within,
 } from "../../files/index.ts";
 import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
@@ -20,8 +21,7 @@ interface ChartItem extends BenchmarkItem {
 
 const schema = z.array(z.object({ imgname: z.string(), query: z.string(), label: z.string() }));
 
-const folders = ["", "ChartQA Dataset/", "chartqa/", "ChartQA/", "mova_eval/chartqa/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["", "ChartQA Dataset/", "chartqa/", "ChartQA/", "mova_eval/chartqa/"]);
 
 /** What people wrote, and what was generated from captions of charts: the same number of each. */
 const kinds = ["human", "augmented"];

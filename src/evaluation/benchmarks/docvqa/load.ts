@@ -8,6 +8,7 @@ import {
   locateFile,
   readAskedQuestions,
   readJsonDocument,
+  within,
 } from "../../files/index.ts";
 import { shortAnswerSuffix } from "../../parsing/index.ts";
 
@@ -44,7 +45,7 @@ export async function* loadDocuments(
   { data, split = "val" }: LoadOptions,
   { names, folders, images }: DocumentFiles,
 ): AsyncGenerator<DocumentItem> {
-  const inside = (file: string): string[] => folders.map((folder) => `${folder}${file}`);
+  const inside = within(folders);
   const folder = imageFolder(data, images);
   const original = names(split).flatMap(inside);
   const asked = inside(`${split}.jsonl`);

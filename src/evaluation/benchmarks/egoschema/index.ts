@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, findFile, jsonBytes, locateFile, readJsonDocument, videoFiles } from "../../files/index.ts";
+import {
+  check,
+  findFile,
+  jsonBytes,
+  locateFile,
+  readJsonDocument,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -33,8 +41,7 @@ const questionSchema = z.array(
 );
 const choices = z.record(z.string(), z.int().min(0).max(4));
 
-const folders = ["", "EgoSchema/", "egoschema/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["", "EgoSchema/", "egoschema/"]);
 
 /** Only options' letters, as long as the questions are not known. */
 const unknownOptions = ["", "", "", "", ""];

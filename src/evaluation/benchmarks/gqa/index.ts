@@ -8,6 +8,7 @@ import {
   locateFile,
   readJsonDocument,
   readLlavaQuestions,
+  within,
 } from "../../files/index.ts";
 import { accuracyByLabel, known, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
@@ -29,7 +30,7 @@ const schema = z.record(
 
 const files = ["testdev_balanced_questions.json", "llava_gqa_testdev_balanced.jsonl"];
 const folders = ["", "questions/", "data/", "data/questions1.2/", "gqa/", "llava15_eval/gqa/"];
-const candidates = files.flatMap((file) => folders.map((folder) => `${folder}${file}`));
+const candidates = files.flatMap(within(folders));
 
 async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
   const path = locateFile(data, candidates);

@@ -1,5 +1,5 @@
 import type { Metric, Outcome, Verdict } from "../../benchmark.ts";
-import { known } from "../../parsing/index.ts";
+import { known, percentage } from "../../parsing/index.ts";
 import { extractByRule, normalizeExtraction } from "./extraction.ts";
 import type { MathVistaItem } from "./problem.ts";
 
@@ -38,7 +38,7 @@ export function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { credit, count }]) => ({
       name,
-      value: count === 0 ? 0 : (100 * credit) / count,
+      value: percentage(credit, count),
       count,
       digits: name === "accuracy" ? 1 : 2,
     }));

@@ -1,4 +1,5 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
+import { percentage } from "../../parsing/index.ts";
 
 interface Question {
   /** The first rotation that was seen: how often it comes is how often the question was drawn. */
@@ -36,7 +37,7 @@ export function aggregateCircular(outcomes: readonly Outcome[]): Metric[] {
     }
   const metric = (name: string, right: number, count: number): Metric => ({
     name,
-    value: count === 0 ? 0 : (100 * right) / count,
+    value: percentage(right, count),
     count,
     digits: 2,
   });

@@ -1,6 +1,14 @@
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { type Cell, check, imageDataUrl, locateFile, readTable, readWorkbook } from "../../files/index.ts";
+import {
+  type Cell,
+  check,
+  imageDataUrl,
+  locateFile,
+  readTable,
+  readWorkbook,
+  within,
+} from "../../files/index.ts";
 import { type Options, toOptions } from "./choice.ts";
 
 export interface MmBenchItem extends BenchmarkItem {
@@ -48,10 +56,7 @@ export async function* loadMmBench(
   { data, split = "dev" }: LoadOptions,
   files: readonly string[],
 ): AsyncGenerator<MmBenchItem> {
-  const path = locateFile(
-    data,
-    files.flatMap((file) => ["", "mmbench/", "mmbench_cn/"].map((folder) => `${folder}${file}`)),
-  );
+  const path = locateFile(data, files.flatMap(within(["", "mmbench/", "mmbench_cn/"])));
   for await (const { value, where } of path.endsWith(".xlsx") ? workbookRows(path) : tableRows(path)) {
     const row = check(rowSchema, value, where);
     const ownSplit = textOf(row["split"]);

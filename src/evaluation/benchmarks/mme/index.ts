@@ -10,7 +10,15 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, findFile, firstLineFits, locateFile, readJsonLines, readLines } from "../../files/index.ts";
+import {
+  check,
+  findFile,
+  firstLineFits,
+  locateFile,
+  readJsonLines,
+  readLines,
+  within,
+} from "../../files/index.ts";
 import { question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface MmeItem extends BenchmarkItem {
@@ -73,8 +81,7 @@ async function* tableRows(path: string): AsyncGenerator<Row> {
 
 /** The release: two lines beside each image, question and answer, in the category's folder or two folders of it. */
 async function* releasedRows(data: string, category: string): AsyncGenerator<Row> {
-  const within = ["", "MME_Benchmark_release_version/"].map((folder) => `${folder}${category}`);
-  const root = locateFile(data, within);
+  const root = locateFile(data, within(["", "MME_Benchmark_release_version/"])(category));
   const texts = findFile(root, ["questions_answers_YN"]) ?? root;
   for (const name of readdirSync(texts)
     .filter((file) => file.endsWith(".txt"))

@@ -8,6 +8,7 @@ import {
   locateFile,
   readJsonDocument,
   readParquet,
+  within,
 } from "../../files/index.ts";
 import { letters, pythonStrings } from "../../parsing/index.ts";
 import type { Options } from "./choice.ts";
@@ -28,7 +29,7 @@ export interface MmmuItem extends BenchmarkItem {
 export const answersFile = ["mmmu/answer_dict_val.json", "answer_dict_val.json"];
 
 const parquetFiles = (subject: string): string[] =>
-  ["", "MMMU/", "mmmu/"].map((folder) => `${folder}${subject}/validation-00000-of-00001.parquet`);
+  within(["", "MMMU/", "mmmu/"])(`${subject}/validation-00000-of-00001.parquet`);
 
 /** Questions of the parquet files in the subjects' folders; without any, the ids and answers of answer_dict_val.json. */
 export async function* loadMmmu({ data, compat = false }: LoadOptions): AsyncGenerator<MmmuItem> {

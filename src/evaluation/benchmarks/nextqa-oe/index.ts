@@ -7,7 +7,7 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, findFile, locateFile, readJsonDocument, readTable } from "../../files/index.ts";
+import { check, findFile, locateFile, readJsonDocument, readTable, within } from "../../files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";
@@ -31,7 +31,7 @@ const rowSchema = z.object({
 });
 const byVideoSchema = z.record(z.string(), z.record(z.string(), z.string()));
 
-const inside = (name: string): string[] => ["", "dataset/nextqa/"].map((folder) => `${folder}${name}`);
+const inside = within(["", "dataset/nextqa/"]);
 
 async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenEndedItem> {
   const path = locateFile(data, inside(`${split}.csv`));

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { findFile, imageFolder, locateFile, readVqaQuestions } from "../../files/index.ts";
+import { findFile, imageFolder, locateFile, readVqaQuestions, within } from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,
@@ -19,7 +19,7 @@ interface OkVqaItem extends BenchmarkItem {
 
 const questionFile = "OpenEnded_mscoco_val2014_questions.json";
 const annotationFile = "mscoco_val2014_annotations.json";
-const inside = (name: string): string[] => [name, `okvqa/${name}`];
+const inside = within(["", "okvqa/"]);
 
 async function* load({ data }: LoadOptions): AsyncGenerator<OkVqaItem> {
   const folder = imageFolder(data, ["val2014", "coco/val2014", "okvqa/val2014"]);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, jsonBytes, locateFile, readJsonDocument, videoFiles } from "../../files/index.ts";
+import { check, jsonBytes, locateFile, readJsonDocument, videoFiles, within } from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -40,8 +40,7 @@ const schema = z.record(
 
 /** The annotations' names of splits. */
 const splits: Readonly<Record<string, string>> = { val: "valid", test: "test" };
-const folders = ["", "data/", "perception_test/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["", "data/", "perception_test/"]);
 
 async function* load({ data, split = "val", compat = false }: LoadOptions): AsyncGenerator<PerceptionItem> {
   const path = locateFile(data, [

@@ -7,8 +7,8 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonLines } from "../../files/index.ts";
-import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { check, imageFolder, locateFile, readJsonLines, within } from "../../files/index.ts";
+import { percentage, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface PopeItem extends BenchmarkItem {
   readonly question: string;
@@ -27,10 +27,7 @@ async function* load({ data, split = "all" }: LoadOptions): AsyncGenerator<PopeI
   for (const category of split === "all" ? categories : [split]) {
     const name = `coco_pope_${category}.json`;
     const folders = ["", "coco/", "output/coco/", "pope_coco/", "pope/coco/", "pope/"];
-    const path = locateFile(
-      data,
-      folders.map((parent) => `${parent}${name}`),
-    );
+    const path = locateFile(data, within(folders)(name));
     let place = offsets[category]!;
     for await (const { value, line } of readJsonLines(path)) {
       const { image, text, label } = check(rowSchema, value, `${path}:${line}`);
@@ -55,16 +52,15 @@ interface Confusion {
 
 function measure({ truePositives, falsePositives, trueNegatives, falseNegatives }: Confusion) {
   const count = truePositives + falsePositives + trueNegatives + falseNegatives;
-  const share = (part: number, whole: number): number => (whole === 0 ? 0 : (100 * part) / whole);
-  const precision = share(truePositives, truePositives + falsePositives);
-  const recall = share(truePositives, truePositives + falseNegatives);
+  const precision = percentage(truePositives, truePositives + falsePositives);
+  const recall = percentage(truePositives, truePositives + falseNegatives);
   return {
     count,
-    f1: share(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives),
-    accuracy: share(truePositives + trueNegatives, count),
+    f1: percentage(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives),
+    accuracy: percentage(truePositives + trueNegatives, count),
     precision,
     recall,
-    "yes-ratio": share(truePositives + falsePositives, count),
+    "yes-ratio": percentage(truePositives + falsePositives, count),
   };
 }
 

@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, embeddedImage, findFile, locateFile, readJsonLines, readParquet } from "../../files/index.ts";
+import {
+  check,
+  embeddedImage,
+  findFile,
+  locateFile,
+  readJsonLines,
+  readParquet,
+  within,
+} from "../../files/index.ts";
 import { accuracyByLabel, question } from "../../parsing/index.ts";
 import { readAnswer } from "./read-answer.ts";
 
@@ -15,8 +23,7 @@ interface RealWorldItem extends BenchmarkItem {
 const rowSchema = z.looseObject({ question: z.string(), answer: z.string() });
 const lineSchema = z.object({ image: z.string(), question: z.string(), answer: z.string() });
 
-const folders = ["data/", "", "realworldqa/", "RealWorldQA/data/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["data/", "", "realworldqa/", "RealWorldQA/data/"]);
 const parts = ["test-00000-of-00002.parquet", "test-00001-of-00002.parquet"];
 
 /** The data set has no ids: "17" is its 18th question. */

@@ -1,7 +1,4 @@
-import { leadingLetter } from "../../parsing/index.ts";
-
-const numbers = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
-const digits = new Map(numbers.map((word, value) => [word, String(value)]));
+import { leadingLetter, numberWords } from "../../parsing/index.ts";
 
 /**
  * What an answer says, lower-case: the letter of the first of the question's options whose text it contains, else its own
@@ -10,7 +7,7 @@ const digits = new Map(numbers.map((word, value) => [word, String(value)]));
  */
 export function readAnswer(answer: string, question: string, compat: boolean): string {
   const options = Array.from(question.matchAll(/\b[A-Z]\.\s+([^\n]*)/g), ([, text]) => text!.trim());
-  const text = digits.get(answer.toLowerCase()) ?? answer;
+  const text = numberWords.get(answer.toLowerCase()) ?? answer;
   const words = text.replace(/[^\p{L}\p{M}\p{N}_\s]/gu, "").trim();
   const stated = compat || options.length === 0 ? undefined : leadingLetter(answer);
   const letter = stated ?? letterOf(words, options);

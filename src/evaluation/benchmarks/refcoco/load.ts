@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument, readPickle } from "../../files/index.ts";
+import { check, imageFolder, locateFile, readJsonDocument, readPickle, within } from "../../files/index.ts";
 import { CaptionCorpus, type CaptionedItem } from "../../metrics/index.ts";
 import { type Box, inImage, inPaddedSquare } from "./box.ts";
 
@@ -80,7 +80,7 @@ async function readReferences(
   { data, split, compat = false }: Options,
   { folder: dataset, by }: ReferenceFiles,
 ): Promise<Reference[]> {
-  const inside = (name: string): string[] => ["", `${dataset}/`].map((folder) => `${folder}${name}`);
+  const inside = within(["", `${dataset}/`]);
   const referencePath = locateFile(data, inside(`refs(${by}).p`));
   const instancePath = locateFile(data, inside("instances.json"));
   const references = check(referenceSchema, await readPickle(referencePath), referencePath);

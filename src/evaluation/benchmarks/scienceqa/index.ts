@@ -7,7 +7,15 @@ import {
   type LoadOptions,
   type Published,
 } from "../../benchmark.ts";
-import { check, findFile, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  check,
+  findFile,
+  imageFolder,
+  jsonBytes,
+  locateFile,
+  readJsonDocument,
+  within,
+} from "../../files/index.ts";
 import { accuracyByLabel, letterSuffix, letters, question, statedLetter } from "../../parsing/index.ts";
 import { readPredictions } from "./predictions.ts";
 import { problemLabels, readProblems } from "./problems.ts";
@@ -31,8 +39,7 @@ const conversationSchema = z.array(
   }),
 );
 
-const folders = ["", "data/scienceqa/", "scienceqa/", "llava15_eval/scienceqa/"];
-const inside = (name: string): string[] => folders.map((folder) => folder + name);
+const inside = within(["", "data/scienceqa/", "scienceqa/", "llava15_eval/scienceqa/"]);
 
 async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<ScienceQaItem> {
   const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);

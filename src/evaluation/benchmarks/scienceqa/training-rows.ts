@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { locateFile } from "../../files/index.ts";
+import { locateFile, within } from "../../files/index.ts";
 import { type Problem, readProblems } from "./problems.ts";
 import { formatProblem } from "./prompt-forms.ts";
 
@@ -37,7 +37,7 @@ export async function scienceQaRows(
   data: string,
   { split, form }: { split: string; form: string },
 ): Promise<ProblemRow[]> {
-  const inside = (name: string): string[] => [name, join("data", "scienceqa", name), join("scienceqa", name)];
+  const inside = within(["", "data/scienceqa/", "scienceqa/"]);
   const problems = await readProblems(
     locateFile(data, inside("problems.json")),
     locateFile(data, inside("pid_splits.json")),

@@ -10,6 +10,7 @@ import {
   readJsonDocument,
   readJsonLines,
   readLlavaQuestions,
+  within,
 } from "../../files/index.ts";
 import {
   accuracyByLabel,
@@ -42,7 +43,7 @@ const answerSchema = z.object({ question_id: z.string(), prompt: z.string(), tex
 const annotationFile = "TextVQA_0.5.1_val.json";
 const tokenFile = "TextVQA_Rosetta_OCR_v0.2_val.json";
 const questionFile = "llava_textvqa_val_v051_ocr.jsonl";
-const inside = (name: string): string[] => [name, `textvqa/${name}`, `llava15_eval/textvqa/${name}`];
+const inside = within(["", "textvqa/", "llava15_eval/textvqa/"]);
 const tokenLine = "\nReference OCR token: ";
 
 /** LLaVA's answers carry the image and the prompt: several questions are about one image. */

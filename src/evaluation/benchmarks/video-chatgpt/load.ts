@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument, readTable, videoFiles } from "../../files/index.ts";
+import { check, locateFile, readJsonDocument, readTable, videoFiles, within } from "../../files/index.ts";
 import { type Dimension, isDimension, paraphraseOf, type VideoChatGptItem } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 
@@ -14,8 +14,7 @@ const files: Readonly<Record<Dimension, readonly [string, string]>> = {
   consistency: ["consistency_qa.json", "Consistency_QA1.csv"],
 };
 
-const folders = ["", "text_generation_benchmark/", "data/text_generation_benchmark/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["", "text_generation_benchmark/", "data/text_generation_benchmark/"]);
 
 export async function* loadVideoChatGpt(options: LoadOptions): AsyncGenerator<VideoChatGptItem> {
   const { data, split = "correctness", compat = false } = options;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Answer } from "../../benchmark.ts";
-import { readJsonDocument } from "../../files/index.ts";
+import { readFittingList } from "../../files/index.ts";
 import { paraphraseOf } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 
@@ -13,11 +13,8 @@ const rowSchema = z.union([
 /** Video-ChatGPT's list: {video_name, pred} for each question, {video_name, pred1, pred2} for each pair of questions. */
 export async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
   if (!path.endsWith(".json")) return undefined;
-  const list = z
-    .array(rowSchema)
-    .min(1)
-    .safeParse(await readJsonDocument(path));
-  return list.success ? each(list.data) : undefined;
+  const list = await readFittingList(path, rowSchema);
+  return list && each(list);
 }
 
 async function* each(rows: readonly z.infer<typeof rowSchema>[]): AsyncGenerator<Answer> {

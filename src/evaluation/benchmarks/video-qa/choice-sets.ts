@@ -1,3 +1,5 @@
+import { within } from "../../files/index.ts";
+
 /** A dataset of questions with lettered options. */
 export interface ChoiceSet {
   readonly name: string;
@@ -20,8 +22,7 @@ const causalOrTemporal = (type: string): Readonly<Record<string, string>> => ({
   type: type === "TP" ? "TN" : type,
 });
 
-const tables = (name: string): readonly string[] =>
-  ["", "multiple_choice_qa/", "data/multiple_choice_qa/"].map((folder) => `${folder}${name}`);
+const tables = within(["", "multiple_choice_qa/", "data/multiple_choice_qa/"]);
 
 export const choiceSets: readonly ChoiceSet[] = [
   {

@@ -1,6 +1,13 @@
 import { z } from "zod";
 import type { Answer, JudgedAnswer } from "../../benchmark.ts";
-import { check, firstLineFits, readJsonDocument, readJsonLines, readTable } from "../../files/index.ts";
+import {
+  check,
+  firstLineFits,
+  readFittingList,
+  readJsonDocument,
+  readJsonLines,
+  readTable,
+} from "../../files/index.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
 
@@ -16,11 +23,8 @@ export async function readOpenPredictions(path: string): Promise<AsyncIterable<A
   if (!path.endsWith(".json"))
     return (await firstLineFits(path, predictionSchema)) ? lineAnswers(path) : undefined;
   if (await firstLineFits(path, predictionSchema)) return lineAnswers(path);
-  const list = z
-    .array(predictionSchema)
-    .min(1)
-    .safeParse(await readJsonDocument(path));
-  return list.success ? each(list.data) : undefined;
+  const list = await readFittingList(path, predictionSchema);
+  return list && each(list);
 }
 
 async function* each(rows: readonly z.infer<typeof predictionSchema>[]): AsyncGenerator<Answer> {

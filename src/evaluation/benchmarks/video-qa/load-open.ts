@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
-import { check, findFile, locateFile, readTable, streamJsonArray, videoFiles } from "../../files/index.ts";
+import {
+  check,
+  findFile,
+  locateFile,
+  readTable,
+  streamJsonArray,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import type { OpenItem } from "./open-item.ts";
 import type { OpenSet } from "./open-sets.ts";
 
@@ -21,8 +29,8 @@ export async function* loadOpen(
   { data, split = "test", compat = false }: LoadOptions,
 ): AsyncGenerator<OpenItem> {
   const videoOf = videoFiles(data, set.videos);
-  const at = (name: string): string[] => ["", "dataset/"].map((folder) => `${folder}${name}`);
-  const tables = ["", "open_ended_qa/", "data/open_ended_qa/"].map((folder) => `${folder}${set.table}`);
+  const at = within(["", "dataset/"]);
+  const tables = within(["", "open_ended_qa/", "data/open_ended_qa/"])(set.table);
   const questions = findFile(data, at(`${split}_q.json`));
   const table = split === "test" ? findFile(data, tables) : undefined;
   const source =

@@ -1,7 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, findFile, locateFile, readJsonDocument, readParquet, videoFiles } from "../../files/index.ts";
+import {
+  check,
+  findFile,
+  locateFile,
+  readJsonDocument,
+  readParquet,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 
 export interface VideoMmeItem extends BenchmarkItem {
   readonly question: string;
@@ -52,8 +60,7 @@ const videosSchema = z.array(
   }),
 );
 
-const folders = ["", "videomme/", "Video-MME/videomme/", "evaluation/"];
-const inside = (name: string): string[] => folders.map((folder) => `${folder}${name}`);
+const inside = within(["", "videomme/", "Video-MME/videomme/", "evaluation/"]);
 const table = inside("test-00000-of-00001.parquet");
 const template = inside("output_test_template.json");
 
