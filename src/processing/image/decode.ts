@@ -3,8 +3,9 @@ import sharp, { type Metadata } from "sharp";
 import { LlavaError } from "../../errors.ts";
 import { describeBytes } from "./format.ts";
 import { withoutTransparency } from "./gif.ts";
-import { readJpegHeader } from "./jpeg-header.ts";
+import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
 import type { RgbImage } from "./rgb.ts";
+import { decodeJpeg } from "./turbojpeg.ts";
 
 export type DecodeOptions = {
   /** Refused above this many pixels, read from the header before anything is decoded; 100 million. */
@@ -14,6 +15,9 @@ export type DecodeOptions = {
   /** Names the image in errors; the path where the input is one. */
   where?: string;
 };
+
+/** A small file of countless progressive scans would keep a decoder busy for minutes. */
+const MOST_SCANS = 100;
 
 const FORMATS = new Set(["jpeg", "png", "webp", "gif", "tiff", "heif"]);
 
@@ -42,6 +46,15 @@ export async function decodeImage(
       "image",
       `${where}: ${header.width}×${header.height} is ${pixels} pixels, the limit is ${maxPixels}`,
       { hint: "scale it down first, or raise maxPixels if you trust the source" },
+    );
+  }
+  if (header.jpeg && header.jpeg.scans > MOST_SCANS) {
+    throw new LlavaError(
+      "image",
+      `${where}: its pixels come in ${header.jpeg.scans} scans, the limit is ${MOST_SCANS}`,
+      {
+        hint: "no camera writes such a file: save it anew if you trust the source",
+      },
     );
   }
   try {
@@ -80,11 +93,14 @@ async function readImageFile(path: string, maxBytes: number, where: string): Pro
   }
 }
 
-type Header = Pick<Metadata, "width" | "height" | "format"> & { readonly isCmyk: boolean };
+type Header = Pick<Metadata, "width" | "height" | "format"> & {
+  readonly isCmyk: boolean;
+  readonly jpeg?: JpegHeader;
+};
 
 async function readHeader(bytes: Uint8Array, where: string): Promise<Header> {
   const jpeg = readJpegHeader(bytes);
-  if (jpeg) return { ...jpeg, format: "jpeg", isCmyk: jpeg.components === 4 };
+  if (jpeg) return { ...jpeg, format: "jpeg", isCmyk: jpeg.components === 4, jpeg };
   let cause: unknown;
   try {
     const header = await sharp(bytes, { limitInputPixels: false, failOn: "none" }).metadata();
@@ -105,7 +121,11 @@ async function readHeader(bytes: Uint8Array, where: string): Promise<Header> {
   });
 }
 
-async function decodePixels(bytes: Uint8Array, { format, isCmyk }: Header): Promise<RgbImage> {
+async function decodePixels(bytes: Uint8Array, { format, isCmyk, jpeg }: Header): Promise<RgbImage> {
+  if (jpeg?.isUpright && !isCmyk) {
+    const data = await decodeJpeg(bytes, jpeg);
+    if (data) return { width: jpeg.width, height: jpeg.height, data };
+  }
   const source = format === "gif" ? withoutTransparency(bytes) : bytes;
   const decoder = sharp(source, {
     limitInputPixels: false, // the header has been checked
