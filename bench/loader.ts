@@ -8,7 +8,7 @@
  * core can feed, whatever else the machine does, and the best of the repeats is the least disturbed one.
  */
 import { parseArgs } from "node:util";
-import { type PixelLoader, PixelPool, pixelsHere } from "../src/data/index.ts";
+import { LoadingPool, type PixelLoader, pixelsHere } from "../src/data/index.ts";
 import { LlavaError } from "../src/errors.ts";
 import { clipImageConfig, releaseMemory } from "../src/processing/image/index.ts";
 import { median } from "./peer.ts";
@@ -53,7 +53,7 @@ async function run(loader: PixelLoader): Promise<{ wall: number; processor: numb
 
 const results = [];
 for (const workers of flags.workers.split(",").map(Number)) {
-  using loader = workers === 0 ? pixelsHere(config) : new PixelPool(config, workers);
+  using loader = workers === 0 ? pixelsHere(config) : new LoadingPool({ processor: config }, workers);
   await run(loader); // warms up
   const times = [];
   for (let repeat = 0; repeat < repeats; repeat++) times.push(await run(loader));

@@ -54,6 +54,30 @@ export function encodeRow(row: LlavaRow, encoding: RowEncoding): EncodedRow {
   return { ...prompt, id: row.id, images };
 }
 
+/** What becomes of rows that are too long. */
+export interface RowLimits {
+  /** Longest row, tokens with those of its images. */
+  readonly maxTokens: number;
+  /** Turns are taken off the end of a row that is longer, as long as one remains. */
+  readonly truncates: boolean;
+}
+
+/** As `encodeRow`; throws `data` also for a row that stays too long. */
+export function encodeWithin(row: LlavaRow, encoding: RowEncoding, limits: RowLimits): EncodedRow {
+  const { maxTokens, truncates } = limits;
+  const encoded = encodeRow(row, encoding);
+  const { length } = encoded.inputIds;
+  if (length <= maxTokens) return encoded;
+  const shorter = { ...row, conversations: row.conversations.slice(0, -2) };
+  if (truncates && shorter.conversations.length >= 2) return encodeWithin(shorter, encoding, limits);
+  throw rowError(
+    row,
+    "long",
+    `${length} tokens, more than ${maxTokens}`,
+    "Raise --data.maxTokens, or give --data.onLongRow truncate or skip.",
+  );
+}
+
 /**
  * The turns as messages. A first turn that is not human is dropped, as in the original; roles alternate after it.
  * Throws `data`, naming the row: roles out of order, no question with an answer, another number of placeholders than of

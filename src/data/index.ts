@@ -1,12 +1,20 @@
 export { type CheckOptions, type CheckReport, checkData, type SourceReport } from "./check-data.ts";
 export { type CountRowsOptions, countRows } from "./count-rows.ts";
 export { datasetRows } from "./dataset-rows.ts";
-export { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
+export {
+  type EncodedRow,
+  encodeRow,
+  encodeWithin,
+  messagesOfRow,
+  type RowEncoding,
+  type RowLimits,
+} from "./encode-row.ts";
 export { flickrRows } from "./flickr8k.ts";
+export { LoadingPool } from "./loading/loading-pool.ts";
+export { type PixelLoader, type PixelSource, pixelsHere } from "./loading/pixel-loader.ts";
+export { type EncodingSource, type RowEncoder, rowsHere } from "./loading/row-encoder.ts";
 export { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
 export { type OpenRowsOptions, openRows } from "./open-rows.ts";
-export { type PixelLoader, type PixelSource, pixelsHere } from "./pixels/pixel-loader.ts";
-export { PixelPool } from "./pixels/pixel-pool.ts";
 export { mixSeed, permutation, randomNumbers } from "./random.ts";
 export type { Rank, RowDealer, RowGroup } from "./row-dealer.ts";
 export { type FoundRow, foundRows, RowFile, readRows } from "./row-file.ts";

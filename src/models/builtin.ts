@@ -11,7 +11,7 @@ import {
   subtree,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { chatTemplate, namedTemplate } from "../processing/conversation/index.ts";
+import { choosePromptFormat } from "../processing/conversation/index.ts";
 import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
 import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
@@ -55,12 +55,10 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   using gguf = openGguf(parts.languageModel);
   using towerFile = openTorchFile(parts.visionTower);
 
-  const tokenizer = tokenizerFromGguf(gguf.header.metadata);
-  const template = config.chatTemplate ?? gguf.header.metadata.get("tokenizer.chat_template");
-  const promptFormat =
-    options.template !== undefined
-      ? namedTemplate(options.template)
-      : chatTemplate(String(template), { tokenizer });
+  const metadata = new Map([...gguf.header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
+  const tokenizer = tokenizerFromGguf(metadata);
+  const template = config.chatTemplate ?? metadata.get("tokenizer.chat_template");
+  const format = { name: options.template, chatTemplate: String(template) };
   const text = configFromGguf(gguf.header, parts.languageModel);
   const tower = new EfficientNetLite(config.visionTower);
   const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
@@ -94,7 +92,8 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
     model,
     tokenizer,
     imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
-    promptFormat,
+    promptFormat: choosePromptFormat({ ...format, tokenizer }),
+    textSource: { tokenizer: { metadata }, format },
     stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
     contextLength: text.maxPositionEmbeddings,
     [Symbol.dispose]() {

@@ -18,7 +18,12 @@ import {
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
-import { choosePromptFormat, type PromptFormat, readChatTemplate } from "../processing/conversation/index.ts";
+import {
+  choosePromptFormat,
+  type PromptFormat,
+  readChatTemplate,
+  type TextSource,
+} from "../processing/conversation/index.ts";
 import {
   clipImageConfig,
   type ImageProcessorConfig,
@@ -54,6 +59,8 @@ export interface PretrainedLlava extends Disposable {
   readonly tokenizer: Tokenizer;
   readonly imageProcessor: ImageProcessorConfig;
   readonly promptFormat: PromptFormat;
+  /** What tokenizer and prompt format were made of. */
+  readonly textSource: TextSource;
   /** Ids that end an answer. */
   readonly stopIds: readonly number[];
   /** Most positions a sequence may have. */
@@ -116,7 +123,7 @@ export async function loadFolders(
   ]);
   requireMatchingTokenizer(folder, config, tokenizer);
   requireMatchingImages(folder, config, imageProcessor);
-  const promptFormat = choosePromptFormat({ name: options.template, chatTemplate, tokenizer, ...modelTypes });
+  const format = { name: options.template, chatTemplate, ...modelTypes };
   const model = createLlava(config);
   using source = renamed(open(config), moduleName);
   const target = options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model;
@@ -130,7 +137,8 @@ export async function loadFolders(
     model,
     tokenizer,
     imageProcessor,
-    promptFormat,
+    promptFormat: choosePromptFormat({ ...format, tokenizer }),
+    textSource: { tokenizer: { folder }, format },
     stopIds: stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
     contextLength: config.text.maxPositionEmbeddings,
     [Symbol.dispose]: () => model[Symbol.dispose](),

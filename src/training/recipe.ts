@@ -71,7 +71,7 @@ const recipeSchema = z.strictObject({
     grouping: z.enum(["none", "length", "modality"]).default("none"),
     /** "datasets": an epoch draws equally many rows of each file of a mixture, whatever their sizes; "rows": each row once. */
     mixing: z.enum(["rows", "datasets"]).default("rows"),
-    /** Threads beside the training's own that decode and resize images; the batches are the same for any number. */
+    /** Threads beside the training's own that decode and resize images and tokenize rows; the batches are the same for any number. */
     workers: z.int().min(0).default(0),
     /** Rows of shards that wait in memory, with their encoded images, to be drawn from at random. */
     shuffleBuffer: count.default(1000),

@@ -1,9 +1,9 @@
 import {
   type EncodedRow,
-  encodeRow,
   imagesOfRow,
   type LlavaRow,
-  type RowEncoding,
+  type RowEncoder,
+  RowError,
   type RowGroup,
   rowError,
 } from "../data/index.ts";
@@ -13,16 +13,13 @@ import type { ImageInputs, ImageView } from "./features.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./packing.ts";
 
-export interface RowBatcherOptions extends Omit<RowEncoding, "imageTokens"> {
+export interface RowBatcherOptions {
   readonly images: ImageInputs;
+  readonly encoder: RowEncoder;
   readonly device: string;
   readonly packedRows: number;
-  /** Longest row, tokens with those of its images. */
-  readonly maxTokens: number;
   /** Told of every row that cannot be used and is left out; may throw instead. */
-  readonly onBadRow: (row: LlavaRow, error: LlavaError) => void;
-  /** "truncate" takes turns off the end of a row that is too long; otherwise as `onBadRow`. */
-  readonly onLongRow: RowBatcherOptions["onBadRow"] | "truncate";
+  readonly onBadRow: (row: LlavaRow, error: RowError) => void;
 }
 
 interface Sample extends PackingSample {
@@ -34,29 +31,40 @@ interface Sample extends PackingSample {
 /** Makes packed batches of rows and what the model sees of their images. */
 export class RowBatcher {
   readonly #options: RowBatcherOptions;
-  readonly #encoding: RowEncoding;
+  /** Rows that were asked for ahead. */
+  readonly #ahead = new WeakMap<LlavaRow, Promise<EncodedRow | RowError>>();
 
   constructor(options: RowBatcherOptions) {
     this.#options = options;
-    this.#encoding = { ...options, imageTokens: () => options.images.tokens };
   }
 
-  /** Whether images can be loaded while something else is computed. */
+  /** Whether rows or their images can be loaded while something else is computed. */
   get isBackground(): boolean {
-    return this.#options.images.isBackground;
+    const { images, encoder } = this.#options;
+    return images.isBackground || encoder.isBackground;
   }
 
-  /** Begins to load the images of rows that will be asked for. */
+  /** Begins to load the rows that will be asked for, and their images. */
   prefetch(groups: readonly RowGroup[]): void {
-    this.#options.images.prefetch([...viewsOf(groups).values()]);
+    const { images, encoder } = this.#options;
+    images.prefetch([...viewsOf(groups).values()]);
+    if (!encoder.isBackground) return;
+    for (const row of groups.flatMap(({ rows }) => rows)) {
+      const encoded = encoder.encode(row);
+      encoded.catch(() => {}); // told when it is asked for
+      this.#ahead.set(row, encoded);
+    }
   }
 
   /** Rows that cannot be used are left out; undefined when none remains. */
   async batch(groups: readonly RowGroup[]): Promise<SupervisedBatch | undefined> {
     const { device, packedRows } = this.#options;
+    const encoded = await Promise.all(
+      groups.map(({ rows }) => Promise.all(rows.map((row) => this.#encode(row)))),
+    );
     const loaded = await this.#load(groups);
-    const samples = groups.flatMap((group) => this.#samples(group, loaded));
     try {
+      const samples = groups.flatMap((group, at) => this.#samples(group, encoded[at]!, loaded));
       if (samples.length === 0) return undefined;
       const { tokens, units, attention, ...tensors } = scope(() => {
         const { order, tokens, units, attention, ...packed } = packSamples(samples, packedRows);
@@ -92,8 +100,17 @@ export class RowBatcher {
     return new Map([...views.keys()].map((name, i) => [name, rows[i]!]));
   }
 
-  #samples({ rows, mirrored }: RowGroup, loaded: ReadonlyMap<string, Tensor | LlavaError>): Sample[] {
-    const encoded = rows.flatMap((row) => this.#encode(row, mirrored, loaded) ?? []);
+  #samples(
+    { rows, mirrored }: RowGroup,
+    tried: readonly (EncodedRow | RowError)[],
+    loaded: ReadonlyMap<string, Tensor | LlavaError>,
+  ): Sample[] {
+    const encoded = rows.flatMap((row, at): EncodedRow[] => {
+      const usable = brokenImage(row, mirrored, loaded) ?? tried[at]!;
+      if (!(usable instanceof RowError)) return [usable];
+      this.#options.onBadRow(row, usable);
+      return [];
+    });
     if (encoded.length === 0) return [];
     const { images } = encoded[0]!;
     const shared = { ...shareTrunk(encoded), ids: encoded.map(({ id }) => id), images, mirrored };
@@ -104,39 +121,24 @@ export class RowBatcher {
     return encoded.map((row) => ({ ...shareTrunk([row]), ids: [row.id], images: row.images, mirrored }));
   }
 
-  /** undefined for a row that is left out. */
-  #encode(
-    row: LlavaRow,
-    mirrored: boolean,
-    loaded: ReadonlyMap<string, Tensor | LlavaError>,
-  ): EncodedRow | undefined {
-    const { maxTokens, onBadRow, onLongRow } = this.#options;
-    let encoded: EncodedRow;
-    try {
-      for (const image of imagesOfRow(row)) {
-        const view = loaded.get(viewName(image, mirrored));
-        if (view instanceof LlavaError) throw rowError(row, "broken", view.message, "Get the image again.");
-      }
-      encoded = encodeRow(row, this.#encoding);
-    } catch (error) {
-      if (!(error instanceof LlavaError)) throw error;
-      onBadRow(row, error);
-      return undefined;
-    }
-    const { length } = encoded.inputIds;
-    if (length <= maxTokens) return encoded;
-    const shorter = { ...row, conversations: row.conversations.slice(0, -2) };
-    if (onLongRow === "truncate" && shorter.conversations.length >= 2)
-      return this.#encode(shorter, mirrored, loaded);
-    const error = rowError(
-      row,
-      "long",
-      `${length} tokens, more than ${maxTokens}`,
-      "Raise --data.maxTokens, or give --data.onLongRow truncate or skip.",
-    );
-    (onLongRow === "truncate" ? onBadRow : onLongRow)(row, error);
-    return undefined;
+  #encode(row: LlavaRow): Promise<EncodedRow | RowError> {
+    const ahead = this.#ahead.get(row);
+    this.#ahead.delete(row);
+    return ahead ?? this.#options.encoder.encode(row);
   }
+}
+
+/** Why a row cannot be used, if one of its images cannot. */
+function brokenImage(
+  row: LlavaRow,
+  mirrored: boolean,
+  loaded: ReadonlyMap<string, Tensor | LlavaError>,
+): RowError | undefined {
+  for (const image of imagesOfRow(row)) {
+    const view = loaded.get(viewName(image, mirrored));
+    if (view instanceof LlavaError) return rowError(row, "broken", view.message, "Get the image again.");
+  }
+  return undefined;
 }
 
 /** All that is seen in some groups, each once. */

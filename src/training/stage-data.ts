@@ -6,19 +6,21 @@ import {
   imagesOfTable,
   isShard,
   type LlavaRow,
+  LoadingPool,
   openRows,
-  PixelPool,
+  type PixelLoader,
   pixelsHere,
   type RowDealer,
   type RowTable,
   readDatasets,
   rowError,
+  rowsHere,
   ShardDealer,
   TableDealer,
 } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../models/index.ts";
-import { namedTemplate, type PromptFormat } from "../processing/conversation/index.ts";
+import { choosePromptFormat, type TextSource } from "../processing/conversation/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { ImageInputs } from "./features.ts";
@@ -47,20 +49,23 @@ export async function openStageData(
   around: Surroundings,
 ): Promise<StageData> {
   const { data, evaluation } = recipe;
-  const { workers } = data;
-  const { imageProcessor: processor } = pretrained;
-  const pixels = workers === 0 ? pixelsHere(processor) : new PixelPool(processor, workers);
-  const skip = countSkipped(around.report);
-  const handle = (policy: "error" | "skip") => (policy === "error" ? refuse : skip);
-  const batching = {
-    tokenizer: pretrained.tokenizer,
-    format: promptFormat(recipe, pretrained),
-    imageTokenId: pretrained.model.imageTokenId,
-    turnMarks: data.turnMarks,
-    device: recipe.device,
-    packedRows: recipe.packedRows,
-    maxTokens: data.maxTokens,
-  };
+  const { maxTokens, turnMarks, workers } = data;
+  const { imageProcessor: processor, tokenizer, model } = pretrained;
+  const text = { ...pretrained.textSource, format: formatOf(recipe, pretrained) };
+  const encoding = { tokenizer, format: choosePromptFormat({ ...text.format, tokenizer }), turnMarks };
+  const images = { imageTokenId: model.imageTokenId, imageTokens: model.visionTower.tokens };
+  const encodeHere = (truncates: boolean) =>
+    rowsHere({ ...encoding, ...images, imageTokens: () => images.imageTokens }, { maxTokens, truncates });
+  const truncates = data.onLongRow === "truncate";
+  const pool =
+    workers === 0
+      ? undefined
+      : new LoadingPool(
+          { processor, encoding: { text, ...images, turnMarks, maxTokens, truncates } },
+          workers,
+        );
+  const pixels = pool ?? pixelsHere(processor);
+  const batching = { device: recipe.device, packedRows: recipe.packedRows };
   const open = { recipe, pretrained, pixels, around };
 
   const datasets = await readDatasets(data.rows);
@@ -70,8 +75,8 @@ export async function openStageData(
   const batcher = new RowBatcher({
     ...batching,
     images: inputs,
-    onBadRow: handle(data.onBadRow),
-    onLongRow: data.onLongRow === "truncate" ? "truncate" : handle(data.onLongRow),
+    encoder: pool ?? encodeHere(truncates),
+    onBadRow: refuseOrSkip(data, around.report),
   });
   const heldOut: SupervisedBatch[] = [];
   if (evaluation) {
@@ -79,7 +84,7 @@ export async function openStageData(
     const chosen = firstImages(all, evaluation);
     const images = new Set(chosen.flat().flatMap(imagesOfRow));
     const own = await openImages({ ...open, folder: evaluation.images, images, mirrored: false });
-    const options = { ...batching, images: own.inputs, onBadRow: refuse, onLongRow: refuse };
+    const options = { ...batching, images: own.inputs, encoder: encodeHere(false), onBadRow: refuse };
     heldOut.push(...(await heldOutBatches(new RowBatcher(options), chosen)));
   }
   return {
@@ -97,7 +102,7 @@ export async function openStageData(
 interface Opening {
   readonly recipe: Recipe;
   readonly pretrained: PretrainedLlava;
-  readonly pixels: PixelPool | ReturnType<typeof pixelsHere>;
+  readonly pixels: PixelLoader;
   readonly around: Surroundings;
 }
 
@@ -219,12 +224,20 @@ const raise = (error: LlavaError): never => {
 };
 const refuse: RowBatcherOptions["onBadRow"] = (_, error) => raise(error);
 
-/** Reports each row that is left out, once, and how many there were. */
-function countSkipped(report: (line: string) => void): RowBatcherOptions["onBadRow"] {
-  const tell = countSkippedErrors(report);
-  return (_, error) => tell(error);
+/** As the recipe says of rows that cannot be used, and of those that are too long. */
+function refuseOrSkip(
+  { onBadRow, onLongRow }: Recipe["data"],
+  report: (line: string) => void,
+): RowBatcherOptions["onBadRow"] {
+  const skip = countSkippedErrors(report);
+  return (_, error) => {
+    const policy = error.problem === "long" && onLongRow !== "truncate" ? onLongRow : onBadRow;
+    if (policy === "error") raise(error);
+    skip(error);
+  };
 }
 
+/** Reports each row that is left out, once, and how many there were. */
 function countSkippedErrors(report: (line: string) => void): (error: LlavaError) => void {
   const skipped = new Set<string>();
   return ({ message }) => {
@@ -234,10 +247,11 @@ function countSkippedErrors(report: (line: string) => void): (error: LlavaError)
   };
 }
 
-function promptFormat({ data }: Recipe, pretrained: PretrainedLlava): PromptFormat {
+/** The template that the recipe names, or else the model's own. */
+function formatOf({ data }: Recipe, { textSource }: PretrainedLlava): TextSource["format"] {
   const { template, answerEnd } = data;
-  if (template !== undefined) return namedTemplate(template, answerEnd);
-  if (answerEnd === undefined) return pretrained.promptFormat;
+  if (template !== undefined) return { ...textSource.format, name: template, answerEnd };
+  if (answerEnd === undefined) return textSource.format;
   throw new LlavaError("config", "data.answerEnd goes with data.template", {
     hint: "The model's own chat template has its own ending.",
   });

@@ -6,6 +6,8 @@ import { namedTemplate, type PromptFormat } from "./templates.ts";
 export interface FormatChoice {
   /** A template asked for by name. */
   readonly name?: string | undefined;
+  /** Ends that template's answers, in the place of its own ending. */
+  readonly answerEnd?: string | undefined;
   /** Jinja source that came with the checkpoint. */
   readonly chatTemplate?: string | undefined;
   readonly tokenizer: Tokenizer;
@@ -21,8 +23,8 @@ export interface FormatChoice {
  * model was trained with. Folder names play no part, so a renamed checkpoint behaves the same.
  */
 export function choosePromptFormat(choice: FormatChoice): PromptFormat {
-  const { name, chatTemplate: source, tokenizer, imageToken } = choice;
-  if (name !== undefined) return namedTemplate(name);
+  const { name, answerEnd, chatTemplate: source, tokenizer, imageToken } = choice;
+  if (name !== undefined) return namedTemplate(name, answerEnd);
   if (source !== undefined)
     return chatTemplate(source, imageToken === undefined ? { tokenizer } : { tokenizer, imageToken });
   return namedTemplate(templateOfArchitecture(choice));

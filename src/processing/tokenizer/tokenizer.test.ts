@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { ggufMetadata } from "../../../test/support/gguf-metadata.ts";
 import { LlavaError } from "../../errors.ts";
 import { loadTokenizer, StreamDecoder, type Tokenizer, tokenizerFromGguf } from "./index.ts";
 
@@ -20,31 +21,6 @@ const names = ["smollm", "llama3", "qwen2", "llama2", "metaspace"];
 const tokenizers = new Map<string, Tokenizer>();
 for (const name of [...names, "sentencepiece"])
   tokenizers.set(name, await loadTokenizer(join(fixtures, name)));
-
-/** The metadata that a GGUF file of the byte-level fixture would carry. */
-async function ggufMetadata(name: string, pre: string): Promise<Map<string, unknown>> {
-  const json = await fixture(`${name}/tokenizer.json`);
-  const tokens: string[] = [];
-  for (const [token, id] of Object.entries<number>(json.model.vocab)) tokens[id] = token;
-  const kinds = tokens.map(() => 1);
-  for (const { id, content, special } of json.added_tokens) {
-    tokens[id] = content;
-    kinds[id] = special ? 3 : 4;
-  }
-  return new Map<string, unknown>([
-    ["tokenizer.ggml.model", "gpt2"],
-    ["tokenizer.ggml.pre", pre],
-    ["tokenizer.ggml.tokens", tokens],
-    ["tokenizer.ggml.token_type", kinds],
-    [
-      "tokenizer.ggml.merges",
-      json.model.merges.map((pair: string | string[]) => (typeof pair === "string" ? pair : pair.join(" "))),
-    ],
-    ["tokenizer.ggml.bos_token_id", tokens.indexOf("<s>")],
-    ["tokenizer.ggml.eos_token_id", tokens.indexOf("</s>")],
-    ["tokenizer.ggml.add_bos_token", false],
-  ]);
-}
 
 const words = fc.oneof(
   fc.string({ unit: "binary" }),
