@@ -27,6 +27,8 @@ export interface PackedBatch {
   readonly targets: Tensor;
   /** Targets that are not padding. */
   readonly units: number;
+  /** The sample, and which of its branches if it has any, that each of these targets is from. */
+  readonly owners: readonly { readonly sample: number; readonly branch: number }[];
   /** The samples in the order in which they stand in the rows. */
   readonly order: readonly number[];
   /** Tokens that are not padding. */
@@ -60,6 +62,7 @@ export function packSamples(samples: readonly PackingSample[], rows: number): Pa
   const positions = new BigInt64Array(bins.length * width);
   const supervised: bigint[] = [];
   const targets: bigint[] = [];
+  const owners: PackedBatch["owners"][number][] = [];
 
   bins.forEach((bin, row) => {
     let at = row * width;
@@ -68,23 +71,24 @@ export function packSamples(samples: readonly PackingSample[], rows: number): Pa
       positions[at] = BigInt(position);
       at++;
     };
-    const predict = (target: number, from: number): void => {
+    const predict = (target: number, from: number, sample: number, branch = 0): void => {
       if (target === ignoreLabel) return;
       supervised.push(BigInt(from));
       targets.push(BigInt(target));
+      owners.push({ sample, branch });
     };
     for (const sample of bin) {
       const { inputIds: ids, labels, branches } = samples[sample]!;
       const start = at;
       const fed = branches.length === 0 ? ids.length - 1 : ids.length;
       for (let i = 0; i < fed; i++) put(ids[i]!, i);
-      for (let i = 1; i < ids.length; i++) predict(labels[i]!, start + i - 1);
+      for (let i = 1; i < ids.length; i++) predict(labels[i]!, start + i - 1, sample);
       const trunkEnd = at;
-      for (const branch of branches) {
+      for (const [number, branch] of branches.entries()) {
         const first = at;
         for (let i = 0; i < branch.inputIds.length - 1; i++) put(branch.inputIds[i]!, ids.length + i);
         for (const [i, label] of branch.labels.entries())
-          predict(label, i === 0 ? trunkEnd - 1 : first + i - 1);
+          predict(label, i === 0 ? trunkEnd - 1 : first + i - 1, sample, number);
       }
     }
   });
@@ -103,6 +107,7 @@ export function packSamples(samples: readonly PackingSample[], rows: number): Pa
     supervised: long(BigInt64Array.from(supervised), [supervised.length]),
     targets: long(BigInt64Array.from(targets), [targets.length]),
     units,
+    owners,
     order: bins.flat(),
     tokens: total(bins.flat()),
   };

@@ -66,8 +66,8 @@ export class RowBatcher {
     try {
       const samples = groups.flatMap((group, at) => this.#samples(group, encoded[at]!, loaded));
       if (samples.length === 0) return undefined;
-      const { tokens, units, attention, ...tensors } = scope(() => {
-        const { order, tokens, units, attention, ...packed } = packSamples(samples, packedRows);
+      const { tokens, units, owners, attention, ...tensors } = scope(() => {
+        const { order, tokens, units, owners, attention, ...packed } = packSamples(samples, packedRows);
         const seen = order.flatMap((at) => {
           const { images, mirrored } = samples[at]!;
           return images.map((image) => loaded.get(viewName(image, mirrored)) as Tensor);
@@ -76,7 +76,8 @@ export class RowBatcher {
           Object.entries(packed).map(([name, tensor]) => [name, tensor.toDevice(device)]),
         ) as typeof packed;
         const stacked = seen.length === 0 ? undefined : stack(seen).toDevice(device);
-        return { tokens, units, images: stacked, attention: placeAttention(attention, device), ...placed };
+        const blocks = placeAttention(attention, device);
+        return { tokens, units, owners, images: stacked, attention: blocks, ...placed };
       });
       return {
         ...tensors,
@@ -84,6 +85,7 @@ export class RowBatcher {
         tokens,
         units,
         samples: samples.flatMap(({ ids }) => ids),
+        owners: owners.map(({ sample, branch }) => samples[sample]!.ids[branch]!),
         [Symbol.dispose]: () => {
           for (const tensor of [...Object.values(tensors), ...masksOf(attention)]) tensor?.dispose();
         },

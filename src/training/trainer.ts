@@ -18,7 +18,7 @@ export interface StepMetrics {
   readonly seconds: number;
   /** Ids of the step's rows. */
   readonly samples: readonly string[];
-  /** Those of them in micro-batches whose loss is not finite. */
+  /** Those of them whose loss is not finite. */
   readonly suspects: readonly string[];
   /** Whether a callback left the update out. */
   readonly skipped: boolean;
@@ -73,8 +73,9 @@ export async function train<B extends Batch>(options: TrainerOptions<B>): Promis
         const rateFactor = schedule(run.step);
         const losses = accumulateGradients(options.objective, batches);
         const gradientNorm = clipGradNorm(optimizer.parameters(), options.maxGradientNorm);
+        const summary = summarize(options.objective, batches, losses);
         const metrics = (skipped: boolean): StepMetrics => ({
-          ...summarize(batches, losses),
+          ...summary,
           step: run.step,
           rateFactor,
           gradientNorm,
@@ -119,13 +120,19 @@ function accumulateGradients<B extends Batch>(objective: Objective<B>, batches: 
   );
 }
 
-function summarize(batches: readonly Batch[], losses: readonly number[]) {
+function summarize<B extends Batch>(
+  objective: Objective<B>,
+  batches: readonly B[],
+  losses: readonly number[],
+) {
   const units = batches.reduce((sum, batch) => sum + batch.units, 0);
   return {
     loss: losses.reduce((sum, loss) => sum + loss, 0) / units,
     units,
     tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0),
     samples: batches.flatMap(({ samples }) => samples),
-    suspects: batches.flatMap(({ samples }, i) => (Number.isFinite(losses[i]) ? [] : samples)),
+    suspects: batches.flatMap((batch, i) =>
+      Number.isFinite(losses[i]) ? [] : (objective.suspects?.(batch) ?? batch.samples),
+    ),
   };
 }

@@ -1,13 +1,15 @@
 // Steps that would do harm: npm test -- src/training/callbacks
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { rowsRecipe, stages } from "../../../test/support/training-rows.ts";
+import { fixtures, rowsRecipe, stages } from "../../../test/support/training-rows.ts";
 import { silentProgress } from "../../setup/index.ts";
+import { noGrad, scope } from "../../torch/index.ts";
 import type { Recipe } from "../recipe.ts";
 import { runRecipe } from "../run.ts";
+import { prepareStage } from "../stage.ts";
 import type { StepMetrics } from "../trainer.ts";
 import { Guards } from "./guards.ts";
 
@@ -76,6 +78,44 @@ describe("a spike", () => {
     usual(look);
     assert.throws(() => look(50), /step 9: loss 50\.00, the median before 2\.500; rows a, b/);
   });
+});
+
+describe("the rows that are named are those whose own loss is not finite", () => {
+  const cases = { "side by side in blocks": [90, 1], "in rows of their own": [1, 4] } as const;
+  const images = readdirSync(join(fixtures, "llava/images")).slice(0, 4);
+  for (const [name, [words, packedRows]] of Object.entries(cases))
+    test(name, async () => {
+      const rows = images.map((image, i) => ({
+        id: `row ${i}`,
+        image,
+        conversations: [
+          { from: "human", value: `<image> ${"What is it? ".repeat(words)}` },
+          { from: "gpt", value: "a dog" },
+        ],
+      }));
+      const file = join(folder, "images.json");
+      writeFileSync(file, JSON.stringify(rows));
+      const recipe = rowsRecipe(join(folder, "named"), {
+        ...stages["full"],
+        data: { rows: file, images: join(fixtures, "llava/images"), template: "vicuna_v1" },
+        batchSize: rows.length,
+        packedRows,
+      });
+      using stage = await prepareStage(recipe, { progress: silentProgress, report: () => {} });
+      const [batch] = await stage.source.next();
+      using _ = batch!;
+      assert.deepEqual(stage.objective.suspects(batch!), batch!.samples, "all where nothing is wrong");
+      const named = rows.map((_, index) => {
+        using spoilt = batch!.images!.clone();
+        noGrad(() => scope(() => void spoilt.select(0, index).fill_(Number.NaN)));
+        return stage.objective.suspects({ ...batch!, images: spoilt });
+      });
+      assert.deepEqual(
+        named.flat().sort(),
+        rows.map(({ id }) => id),
+      );
+      assert.ok(named.every((ids) => ids.length === 1));
+    });
 });
 
 test("a step that is left out changes no weight and no moment, and is in the log", async () => {

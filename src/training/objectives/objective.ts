@@ -14,6 +14,11 @@ export interface Batch extends Disposable {
 export interface Objective<B extends Batch> {
   /** The sum over the batch's units, a float32 scalar; the trainer divides by the units of the whole step. */
   loss(batch: B): Tensor;
+  /**
+   * The rows of a batch whose own part of the loss is not finite, with those that share a short packed row with one: there
+   * what is not a number spreads. All of the batch where that cannot be told.
+   */
+  suspects?(batch: B): readonly string[];
   /** Adds the gradients of what `loss` gave, by a factor, where that takes more than libtorch's own backward pass. */
   backward?(scaledLoss: Tensor): void;
 }

@@ -1,6 +1,6 @@
 import type { Llava } from "../../models/index.ts";
 import { ActivationCheckpoints, type SegmentRunner } from "../../nn/index.ts";
-import { backward, crossEntropy, type Generator, scope, type Tensor } from "../../torch/index.ts";
+import { backward, crossEntropy, type Generator, noGrad, scope, type Tensor } from "../../torch/index.ts";
 import type { PackedBatch } from "../packing.ts";
 import type { Batch, Objective } from "./objective.ts";
 
@@ -10,6 +10,8 @@ export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "
   /** int64 [S]: which of the hidden states, rows end to end, predict `targets`, int64 [S]. */
   readonly supervised: Tensor;
   readonly targets: Tensor;
+  /** Id of the row that each target but the padding is from. */
+  readonly owners: readonly string[];
 }
 
 /** Of what a layer computes, only what its backward pass needs stays in memory. */
@@ -43,7 +45,19 @@ export class SupervisedObjective implements Objective<SupervisedBatch> {
     else backward([scaledLoss]);
   }
 
-  loss({ images, inputIds, positions, attention, supervised, targets }: SupervisedBatch): Tensor {
+  loss(batch: SupervisedBatch): Tensor {
+    return crossEntropy(this.#logits(batch), batch.targets, "sum");
+  }
+
+  suspects(batch: SupervisedBatch): readonly string[] {
+    const { owners, targets, samples } = batch;
+    const losses = scope(() => noGrad(() => crossEntropy(this.#logits(batch), targets, "none").toNumbers()));
+    const suspects = new Set(owners.filter((_, at) => !Number.isFinite(losses[at])));
+    return suspects.size > 0 ? [...suspects] : samples;
+  }
+
+  /** float32 [S, vocab] */
+  #logits({ images, inputIds, positions, attention, supervised }: SupervisedBatch): Tensor {
     const { languageModel } = this.#model;
     const inputs = images // [R, T, D]
       ? this.#model.spliceImages(inputIds, this.#model.project(this.#encodeImages(images)))
@@ -54,7 +68,6 @@ export class SupervisedObjective implements Objective<SupervisedBatch> {
       runLayer: this.#checkpoints?.run ?? freeing,
     }); // [R, T, D]
     // Only the positions that predict something go through the vocabulary, the largest matrix of a small model.
-    const logits = languageModel.logits(hidden.flatten(0, 1).indexSelect(0, supervised)); // [S, vocab]
-    return crossEntropy(logits.to("float32"), targets, "sum");
+    return languageModel.logits(hidden.flatten(0, 1).indexSelect(0, supervised)).to("float32");
   }
 }
