@@ -32,7 +32,8 @@ const [STOP_ON_WARNING, WIDTH, HEIGHT] = [0, 5, 6];
 
 /** The calls that run at a time in other threads: as many as Node has for that, and libraries share them. */
 const mostAtOnce = 4;
-let running = 0;
+/** What calls that run read and write: held here, so that the garbage collector cannot take it from under them. */
+const inUse = new Set<Uint8Array[]>();
 const waiting: (() => void)[] = [];
 
 /**
@@ -40,33 +41,45 @@ const waiting: (() => void)[] = [];
  * decodes it, in less than half of sharp's time. undefined where the library is not installed, and for a file in which it finds
  * anything to complain of. The main thread stays free meanwhile; a worker thread decodes by itself.
  */
-export async function decodeJpeg(
-  bytes: Uint8Array,
-  { width, height }: JpegHeader,
-): Promise<Uint8Array | undefined> {
+export async function decodeJpeg(jpeg: Uint8Array, header: JpegHeader): Promise<Uint8Array | undefined> {
   library ??= load();
   const turbo = await library;
   if (turbo === undefined) return undefined;
-  if (isMainThread && running >= mostAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-  else running++;
+  while (isMainThread && inUse.size >= mostAtOnce)
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  const held = [jpeg];
+  inUse.add(held);
+  try {
+    const pixels = new Uint8Array(Buffer.allocUnsafeSlow(header.width * header.height * 3).buffer);
+    held.push(pixels);
+    return (await decompress(turbo, jpeg, header, pixels)) ? pixels : undefined;
+  } finally {
+    inUse.delete(held);
+    waiting.shift()?.();
+  }
+}
+
+/** Whether all went well, so that `pixels` are filled. */
+async function decompress(
+  turbo: Library,
+  jpeg: Uint8Array,
+  { width, height }: JpegHeader,
+  pixels: Uint8Array,
+): Promise<boolean> {
   const handle = turbo.init(DECOMPRESS);
   try {
     turbo.set(handle, STOP_ON_WARNING, 1);
-    if (turbo.readHeader(handle, bytes, bytes.length) !== 0) return undefined;
-    if (turbo.get(handle, WIDTH) !== width || turbo.get(handle, HEIGHT) !== height) return undefined;
-    const pixels = new Uint8Array(Buffer.allocUnsafeSlow(width * height * 3).buffer);
-    const parameters = [handle, bytes, bytes.length, pixels, 0, RGB] as const;
-    const status = isMainThread
-      ? await new Promise<number>((resolve, reject) =>
-          turbo.decompress.async(...parameters, (error, status) => (error ? reject(error) : resolve(status))),
-        )
-      : turbo.decompress(...parameters);
-    return status === 0 ? pixels : undefined;
+    if (turbo.readHeader(handle, jpeg, jpeg.length) !== 0) return false;
+    if (turbo.get(handle, WIDTH) !== width || turbo.get(handle, HEIGHT) !== height) return false;
+    const parameters = [handle, jpeg, jpeg.length, pixels, 0, RGB] as const;
+    if (!isMainThread) return turbo.decompress(...parameters) === 0;
+    return await new Promise((resolve, reject) =>
+      turbo.decompress.async(...parameters, (error, status) =>
+        error ? reject(error) : resolve(status === 0),
+      ),
+    );
   } finally {
     turbo.destroy(handle);
-    const next = waiting.shift();
-    if (next) next();
-    else running--;
   }
 }
 
