@@ -19,7 +19,7 @@ import {
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
 import {
-  choosePromptFormat,
+  openText,
   type PromptFormat,
   readChatTemplate,
   type TextSource,
@@ -29,7 +29,7 @@ import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
 } from "../processing/image/index.ts";
-import { loadTokenizer, type Tokenizer } from "../processing/tokenizer/index.ts";
+import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import type { DType } from "../torch/index.ts";
 import { ClipVisionTower } from "./clip.ts";
@@ -114,16 +114,17 @@ export async function loadFolders(
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
   const config = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
-  const [tokenizer, imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
-    loadTokenizer(folder),
+  const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadImageProcessor(folder, config),
     readChatTemplate(folder),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
   ]);
+  const format = { name: options.template, chatTemplate, ...modelTypes };
+  const textSource: TextSource = { tokenizer: { folder }, format };
+  const { tokenizer, promptFormat } = await openText(textSource);
   requireMatchingTokenizer(folder, config, tokenizer);
   requireMatchingImages(folder, config, imageProcessor);
-  const format = { name: options.template, chatTemplate, ...modelTypes };
   const model = createLlava(config);
   using source = renamed(open(config), moduleName);
   const target = options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model;
@@ -137,8 +138,8 @@ export async function loadFolders(
     model,
     tokenizer,
     imageProcessor,
-    promptFormat: choosePromptFormat({ ...format, tokenizer }),
-    textSource: { tokenizer: { folder }, format },
+    promptFormat,
+    textSource,
     stopIds: stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
     contextLength: config.text.maxPositionEmbeddings,
     [Symbol.dispose]: () => model[Symbol.dispose](),

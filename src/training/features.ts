@@ -4,6 +4,7 @@ import { LlavaError } from "../errors.ts";
 import { type Llava, PooledTower, type VisionTower } from "../models/index.ts";
 import { type PixelValues, releaseMemory } from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
+import { Ahead } from "./ahead.ts";
 
 /** An image of the data as a step sees it. */
 export interface ImageView {
@@ -58,7 +59,7 @@ export const pixelInputs = (model: Llava, pixels: ViewPixels): ImageInputs => ({
 export class ViewPixels {
   readonly #loader: PixelLoader;
   readonly #folder: string;
-  readonly #ahead = new Map<string, Promise<PixelValues | LlavaError>>();
+  readonly #ahead = new Ahead<string, PixelValues | LlavaError>();
 
   /** Image names are relative to `folder`. */
   constructor(loader: PixelLoader, folder: string) {
@@ -71,17 +72,11 @@ export class ViewPixels {
   }
 
   prefetch(views: readonly ImageView[]): void {
-    for (const view of views) {
-      const pixels = this.#ahead.get(view.image) ?? this.#start(view);
-      pixels.catch(() => {}); // told when it is asked for
-      this.#ahead.set(view.image, pixels);
-    }
+    for (const view of views) this.#ahead.begin(view.image, () => this.#start(view));
   }
 
   load(view: ImageView): Promise<PixelValues | LlavaError> {
-    const pixels = this.#ahead.get(view.image);
-    this.#ahead.delete(view.image);
-    return pixels ?? this.#start(view);
+    return this.#ahead.take(view.image, () => this.#start(view));
   }
 
   #start({ image, bytes }: ImageView): Promise<PixelValues | LlavaError> {

@@ -9,6 +9,7 @@ import {
 } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
+import { Ahead } from "./ahead.ts";
 import type { ImageInputs, ImageView } from "./features.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./packing.ts";
@@ -32,7 +33,7 @@ interface Sample extends PackingSample {
 export class RowBatcher {
   readonly #options: RowBatcherOptions;
   /** Rows that were asked for ahead. */
-  readonly #ahead = new WeakMap<LlavaRow, Promise<EncodedRow | RowError>>();
+  readonly #ahead = new Ahead<LlavaRow, EncodedRow | RowError>();
 
   constructor(options: RowBatcherOptions) {
     this.#options = options;
@@ -49,19 +50,14 @@ export class RowBatcher {
     const { images, encoder } = this.#options;
     images.prefetch([...viewsOf(groups).values()]);
     if (!encoder.isBackground) return;
-    for (const row of groups.flatMap(({ rows }) => rows)) {
-      const encoded = encoder.encode(row);
-      encoded.catch(() => {}); // told when it is asked for
-      this.#ahead.set(row, encoded);
-    }
+    for (const row of groups.flatMap(({ rows }) => rows)) this.#ahead.begin(row, () => encoder.encode(row));
   }
 
   /** Rows that cannot be used are left out; undefined when none remains. */
   async batch(groups: readonly RowGroup[]): Promise<SupervisedBatch | undefined> {
-    const { device, packedRows } = this.#options;
-    const encoded = await Promise.all(
-      groups.map(({ rows }) => Promise.all(rows.map((row) => this.#encode(row)))),
-    );
+    const { device, packedRows, encoder } = this.#options;
+    const encode = (row: LlavaRow) => this.#ahead.take(row, () => encoder.encode(row));
+    const encoded = await Promise.all(groups.map(({ rows }) => Promise.all(rows.map(encode))));
     const loaded = await this.#load(groups);
     try {
       const samples = groups.flatMap((group, at) => this.#samples(group, encoded[at]!, loaded));
@@ -121,12 +117,6 @@ export class RowBatcher {
     );
     if (covered) return [shared];
     return encoded.map((row) => ({ ...shareTrunk([row]), ids: [row.id], images: row.images, mirrored }));
-  }
-
-  #encode(row: LlavaRow): Promise<EncodedRow | RowError> {
-    const ahead = this.#ahead.get(row);
-    this.#ahead.delete(row);
-    return ahead ?? this.#options.encoder.encode(row);
   }
 }
 

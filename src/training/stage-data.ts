@@ -1,6 +1,7 @@
 import {
   countRows,
   type Dataset,
+  type EncodingSource,
   filterTable,
   imagesOfRow,
   imagesOfTable,
@@ -51,19 +52,17 @@ export async function openStageData(
   const { data, evaluation } = recipe;
   const { maxTokens, turnMarks, workers } = data;
   const { imageProcessor: processor, tokenizer, model } = pretrained;
-  const text = { ...pretrained.textSource, format: formatOf(recipe, pretrained) };
-  const encoding = { tokenizer, format: choosePromptFormat({ ...text.format, tokenizer }), turnMarks };
-  const images = { imageTokenId: model.imageTokenId, imageTokens: model.visionTower.tokens };
-  const encodeHere = (truncates: boolean) =>
-    rowsHere({ ...encoding, ...images, imageTokens: () => images.imageTokens }, { maxTokens, truncates });
-  const truncates = data.onLongRow === "truncate";
-  const pool =
-    workers === 0
-      ? undefined
-      : new LoadingPool(
-          { processor, encoding: { text, ...images, turnMarks, maxTokens, truncates } },
-          workers,
-        );
+  const format = formatOf(recipe, pretrained);
+  const text = { tokenizer, promptFormat: choosePromptFormat({ ...format, tokenizer }) };
+  const encoding: EncodingSource = {
+    text: { ...pretrained.textSource, format },
+    imageTokenId: model.imageTokenId,
+    imageTokens: model.visionTower.tokens,
+    turnMarks,
+    maxTokens,
+    truncates: data.onLongRow === "truncate",
+  };
+  const pool = workers === 0 ? undefined : new LoadingPool({ processor, encoding }, workers);
   const pixels = pool ?? pixelsHere(processor);
   const batching = { device: recipe.device, packedRows: recipe.packedRows };
   const open = { recipe, pretrained, pixels, around };
@@ -75,7 +74,7 @@ export async function openStageData(
   const batcher = new RowBatcher({
     ...batching,
     images: inputs,
-    encoder: pool ?? encodeHere(truncates),
+    encoder: pool ?? rowsHere(encoding, text),
     onBadRow: refuseOrSkip(data, around.report),
   });
   const heldOut: SupervisedBatch[] = [];
@@ -84,7 +83,8 @@ export async function openStageData(
     const chosen = firstImages(all, evaluation);
     const images = new Set(chosen.flat().flatMap(imagesOfRow));
     const own = await openImages({ ...open, folder: evaluation.images, images, mirrored: false });
-    const options = { ...batching, images: own.inputs, encoder: encodeHere(false), onBadRow: refuse };
+    const encoder = rowsHere({ ...encoding, truncates: false }, text);
+    const options = { ...batching, images: own.inputs, encoder, onBadRow: refuse };
     heldOut.push(...(await heldOutBatches(new RowBatcher(options), chosen)));
   }
   return {

@@ -1,4 +1,4 @@
-import { openText, type TextSource } from "../../processing/conversation/index.ts";
+import { type OpenText, openText, type TextSource } from "../../processing/conversation/index.ts";
 import { type EncodedRow, encodeWithin, type RowEncoding, type RowLimits } from "../encode-row.ts";
 import { type LlavaRow, RowError } from "../rows.ts";
 
@@ -17,13 +17,22 @@ export interface EncodingSource extends RowLimits, Pick<RowEncoding, "imageToken
   readonly imageTokens: number;
 }
 
-/** Encodes in this thread. */
-export function rowsHere(encoding: RowEncoding, limits: RowLimits): RowEncoder {
+/** Encodes in this thread, with what the source's text was opened to. */
+export function rowsHere(
+  { imageTokens, ...source }: Omit<EncodingSource, "text">,
+  { tokenizer, promptFormat }: OpenText,
+): RowEncoder {
+  const encoding: RowEncoding = {
+    ...source,
+    tokenizer,
+    format: promptFormat,
+    imageTokens: () => imageTokens,
+  };
   return {
     isBackground: false,
     encode: async (row) => {
       try {
-        return encodeWithin(row, encoding, limits);
+        return encodeWithin(row, encoding, source);
       } catch (error) {
         if (error instanceof RowError) return error;
         throw error;
@@ -32,7 +41,5 @@ export function rowsHere(encoding: RowEncoding, limits: RowLimits): RowEncoder {
   };
 }
 
-export async function openEncoder({ text, imageTokens, ...source }: EncodingSource): Promise<RowEncoder> {
-  const { tokenizer, promptFormat } = await openText(text);
-  return rowsHere({ ...source, tokenizer, format: promptFormat, imageTokens: () => imageTokens }, source);
-}
+export const openEncoder = async (source: EncodingSource): Promise<RowEncoder> =>
+  rowsHere(source, await openText(source.text));

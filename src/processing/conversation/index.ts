@@ -17,4 +17,4 @@ export {
 export { rawPrompt } from "./raw.ts";
 export type { TemplateName } from "./template-data.ts";
 export { namedTemplate, type PromptFormat, type RenderOptions, templateNames } from "./templates.ts";
-export { openText, type TextSource } from "./text-source.ts";
+export { type OpenText, openText, type TextSource } from "./text-source.ts";

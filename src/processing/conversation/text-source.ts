@@ -9,11 +9,14 @@ export interface TextSource {
   readonly format: Omit<FormatChoice, "tokenizer">;
 }
 
+/** What text becomes ids by. */
+export interface OpenText {
+  readonly tokenizer: Tokenizer;
+  readonly promptFormat: PromptFormat;
+}
+
 /** Throws what `loadTokenizer`, `tokenizerFromGguf` and `choosePromptFormat` throw. */
-export async function openText({
-  tokenizer: source,
-  format,
-}: TextSource): Promise<{ readonly tokenizer: Tokenizer; readonly promptFormat: PromptFormat }> {
+export async function openText({ tokenizer: source, format }: TextSource): Promise<OpenText> {
   const tokenizer =
     "folder" in source ? await loadTokenizer(source.folder) : tokenizerFromGguf(source.metadata);
   return { tokenizer, promptFormat: choosePromptFormat({ ...format, tokenizer }) };
