@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
 import { saveAdapter, saveModel } from "../models/index.ts";
+import { portableRecipe } from "./portable-recipe.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Stage } from "./stage.ts";
 
@@ -14,7 +15,7 @@ export function writeResult(
   step: number,
 ): string {
   const { output, train, lora, model, dtype } = recipe;
-  const metadata = { recipe: JSON.stringify(recipe), step: String(step) };
+  const metadata = { recipe: JSON.stringify(portableRecipe(recipe)), step: String(step) };
   if (lora) {
     const folder = join(output, "adapter");
     const wholeModules = [
