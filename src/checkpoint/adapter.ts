@@ -5,9 +5,8 @@ import { LlavaError } from "../errors.ts";
 import { checked } from "./config-fields.ts";
 import { readJsonObject, writeAtomically } from "./file.ts";
 import { canonicalName } from "./keys.ts";
-import { openSafetensors } from "./safetensors.ts";
 import { merged, renamed, type TensorSource } from "./source.ts";
-import { openTorchFile } from "./torch-file.ts";
+import { openWeights } from "./weights-file.ts";
 
 const CONFIG = "adapter_config.json";
 
@@ -143,12 +142,9 @@ export function openAdapter(folder: string): AdapterFiles {
 }
 
 function openEither(folder: string, name: string): TensorSource | undefined {
-  for (const [suffix, open] of [
-    [".safetensors", openSafetensors],
-    [".bin", openTorchFile],
-  ] as const) {
+  for (const suffix of [".safetensors", ".bin"]) {
     const path = join(folder, name + suffix);
-    if (existsSync(path)) return open(path);
+    if (existsSync(path)) return openWeights(path);
   }
   return undefined;
 }

@@ -34,3 +34,4 @@ export { merged, renamed, subtree, type TensorInfo, type TensorSource } from "./
 export { parseTextConfig, TEXT_MODEL_TYPES, type TextModelType } from "./text-config.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { PUBLISHED_TOWERS, parseVisionConfig } from "./vision-config.ts";
+export { openWeights } from "./weights-file.ts";
