@@ -155,5 +155,5 @@ const modelName = (name: string): string =>
     name
       .replace(/^base_model\.model\./, "")
       .replace(/^model\.(?=model\.)/, "")
-      .replace(/\.(?:base_layer|modules_to_save(?:\.default)?)(?=\.)/, ""),
+      .replace(/\.(?:base_layer|modules_to_save(?:\.default)?)(?=\.)/g, ""),
   );

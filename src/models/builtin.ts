@@ -105,7 +105,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
 /** Where weights are in 8 bits the adapter stays beside them. */
 function mergeAdapter(model: Llava, folder: string): void {
   using generator = new Generator(0);
-  loadAdapter(model, folder, { generator, lowRankOnly: true });
+  loadAdapter(model, folder, { generator, wholeModules: "none" });
   const isWhole = [...adaptedLinears(model)].every(([, { weightScale }]) => weightScale === undefined);
   if (isWhole) mergeLora(model);
 }

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
-  CLIP_TEXT_TENSORS,
   isAdapter,
   type LlavaConfig,
   loadStrict,
@@ -9,12 +8,10 @@ import {
   ORIGINAL_IMAGE_TOKEN_ID,
   openCheckpoint,
   type ParameterTree,
-  RECOMPUTED_TENSORS,
   readJsonVerbatim,
   readLlavaConfig,
   renamed,
   type TensorSource,
-  unusedVisionTensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
@@ -38,6 +35,7 @@ import { Llava } from "./llava.ts";
 import { Projector } from "./projector.ts";
 import { quantizing } from "./quantizing.ts";
 import type { ModelOrigin } from "./save.ts";
+import { unusedTensors } from "./unused-tensors.ts";
 
 export interface LoadOptions {
   /** Element type of the weights; as stored without it. */
@@ -131,7 +129,10 @@ export async function loadFolders(
   loadStrict(withoutProjector ? allButProjector(target) : target, source, {
     ...(options.dtype && { dtype: options.dtype }),
     ...(options.device && { device: options.device }),
-    ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
+    ignore: [
+      ...unusedTensors(model),
+      ...(config.text.tieWordEmbeddings ? [/^language_model\.lm_head\./] : []),
+    ],
   });
   if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
   return {
@@ -228,15 +229,6 @@ export async function checkpointOrigin(folder: string, options: LoadOptions = {}
     ...(config.visionTower !== undefined && { visionTower: config.visionTower }),
     open: () => weightsOf(folder, config),
   };
-}
-
-/** Tied output weights, and tower layers above the deepest one whose features are used. */
-function unusedTensors(config: LlavaConfig, model: Llava): RegExp[] {
-  const layers = (model.visionTower as ClipVisionTower).encoder.layers.length;
-  const tower = unusedVisionTensors(layers).map(
-    (pattern) => new RegExp(pattern.source.replace("^model\\.", "^")),
-  );
-  return config.text.tieWordEmbeddings ? [...tower, /^language_model\.lm_head\./] : tower;
 }
 
 async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<ImageProcessorConfig> {
