@@ -50,6 +50,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     ...(device && { device: torch.useDevice(device) }),
     ...(template && { template }),
     ...(base && { base }),
+    ...(fetching.report && { report: fetching.report }),
     resolve: (other) => resolveModel(other, fetching),
   });
   return new LocalModel(pretrained, { id: name, ...(images && { images }) });

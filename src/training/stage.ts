@@ -17,6 +17,8 @@ export interface Stage extends Disposable {
   readonly origin: ModelOrigin | undefined;
   /** Names of checkpoints, PEFT's for adapters → tensors that learn, with the rates they learn at. */
   readonly groups: readonly ParameterGroup[];
+  /** Whole modules of the adapter that is gone on from (see `Trainable`). */
+  readonly keptModules: readonly string[];
   /** Measured on the data and kept with the weights: the statistics of the image features. */
   readonly measured: ReadonlyMap<string, Tensor>;
   readonly objective: SupervisedObjective;
@@ -31,13 +33,14 @@ export async function prepareStage(recipe: Recipe, around: Surroundings): Promis
   const generator = new Generator(recipe.seed);
   const { pretrained, origin } = await loadModel(recipe, generator, around);
   const { model } = pretrained;
-  const groups = trainableGroups(recipe, pretrained, generator);
+  const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
 
   const data = await openStageData(recipe, pretrained, around);
   return {
     pretrained,
     origin,
     groups,
+    keptModules,
     measured: data.measured,
     objective: new SupervisedObjective(
       model,

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Template } from "@huggingface/jinja";
 import { LlavaError } from "../../errors.ts";
+import { strayKind } from "../../file-kind.ts";
 import { readJsonFile } from "../../json.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { type Conversation, conversationOf } from "./messages.ts";
@@ -120,8 +121,15 @@ function messagesOfParts({ system, turns }: Conversation): unknown[] {
  * `tokenizer_config.json` (one template, or the one named "default" of several); `undefined` if it has none.
  */
 export async function readChatTemplate(folder: string): Promise<string | undefined> {
-  const jinja = await readFile(join(folder, "chat_template.jinja"), "utf8").catch(() => undefined);
-  if (jinja !== undefined) return jinja;
+  const path = join(folder, "chat_template.jinja");
+  const jinja = await readFile(path).catch(() => undefined);
+  if (jinja !== undefined) {
+    const kind = strayKind(jinja);
+    if (kind === undefined) return jinja.toString("utf8");
+    throw new LlavaError("checkpoint", `${path} is ${kind.what}; expected a chat template`, {
+      hint: kind.hint,
+    });
+  }
   for (const name of ["chat_template.json", "processor_config.json", "tokenizer_config.json"]) {
     const template = defaultTemplate((await readJsonFile(join(folder, name)))?.["chat_template"]);
     if (template !== undefined) return template;
