@@ -51,6 +51,9 @@ export const JinjaScope = library.Environment as unknown as new () => Scope;
 export const parseTemplate = (text: string): Node =>
   library.parse(library.tokenize(text, { lstrip_blocks: true, trim_blocks: true })) as unknown as Node;
 
+const functionNames = ["raise_exception", "range", "strftime_now"];
+let functions: readonly unknown[] | undefined;
+
 /** A scope with what templates may call and name, of which the library tells only the templates that it renders itself. */
 export function globalScope(): Scope {
   const scope = new JinjaScope();
@@ -62,11 +65,12 @@ export function globalScope(): Scope {
     scope.set(name, value);
     scope.set(name[0]!.toUpperCase() + name.slice(1), value);
   }
-  const names = ["raise_exception", "range", "strftime_now"];
-  new library.Template(`{{ keep(${names.join()}) }}`).render({
-    keep: (...functions: readonly unknown[]) => {
-      for (const [index, name] of names.entries()) scope.set(name, () => {}).value = functions[index];
-    },
-  });
+  if (functions === undefined) {
+    const keep = (...found: readonly unknown[]) => {
+      functions = found;
+    };
+    new library.Template(`{{ keep(${functionNames.join()}) }}`).render({ keep });
+  }
+  for (const [index, name] of functionNames.entries()) scope.set(name, () => {}).value = functions![index];
   return scope;
 }

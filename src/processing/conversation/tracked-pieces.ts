@@ -58,7 +58,7 @@ function runsOf(whole: TrackedText): { text: string; from: number }[] {
   for (let start = 0; start < sources.length; ) {
     let end = start + 1;
     while (end < sources.length && sources[end] === sources[start]) end++;
-    runs.push({ text: part(whole, start, end).text, from: sources[start]! });
+    runs.push({ text: part(whole, start, end).text, from: sources.charCodeAt(start) });
     start = end;
   }
   return runs;

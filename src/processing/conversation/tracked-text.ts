@@ -4,16 +4,18 @@
  */
 export interface TrackedText {
   readonly text: string;
-  /** As long as the text. */
-  readonly sources: readonly number[];
+  /** As long as the text: the code of each unit says who said the text's unit in its place (see `source`). */
+  readonly sources: string;
 }
 
 /** Who said a unit: the template, a person, or a model's answer; from `firstImage` on it is a mark of that image. */
 export const source = { template: 0, said: 1, answer: 2, firstImage: 3 } as const;
 
+const units = (from: number, count: number): string => String.fromCharCode(from).repeat(count);
+
 export const tracked = (text: string, from: number): TrackedText => ({
   text,
-  sources: Array.from({ length: text.length }, () => from),
+  sources: units(from, text.length),
 });
 
 /** By the bounds of `slice`. */
@@ -26,7 +28,10 @@ export function joined(texts: readonly TrackedText[], separator?: TrackedText): 
   const all = texts.flatMap((text, index) =>
     index > 0 && separator !== undefined ? [separator, text] : [text],
   );
-  return { text: all.map(({ text }) => text).join(""), sources: all.flatMap(({ sources }) => sources) };
+  return {
+    text: all.map(({ text }) => text).join(""),
+    sources: all.map(({ sources }) => sources).join(""),
+  };
 }
 
 /** Without the characters of `set`, or else white space, at its start, its end, or both. */
@@ -69,13 +74,13 @@ export function partsIn(whole: TrackedText, texts: readonly string[]): TrackedTe
 /** `text` as `whole` with letters in another case, or with white space put in; undefined where it is neither. */
 export function aligned(whole: TrackedText, text: string): TrackedText | undefined {
   if (text.length === whole.text.length) return { text, sources: whole.sources };
-  const sources: number[] = [];
+  let sources = "";
   let at = 0;
   for (const unit of text)
     for (const half of unit.split("")) {
       const isSame = half === whole.text[at];
       if (!isSame && !/\s/.test(half)) return undefined;
-      sources.push(isSame ? whole.sources[at++]! : source.template);
+      sources += isSame ? whole.sources[at++]! : units(source.template, 1);
     }
   return at === whole.text.length ? { text, sources } : undefined;
 }

@@ -42,7 +42,7 @@ interface Loop {
  * somebody's words in a way that is not followed counts as theirs as a whole, so that no text becomes the template's.
  */
 class TrackingInterpreter extends Interpreter {
-  readonly #sources = new WeakMap<object, readonly number[]>();
+  readonly #sources = new WeakMap<object, string>();
   readonly #methods = new WeakMap<object, { readonly subject: Value; readonly name: string }>();
   readonly #loops: Loop[] = [];
   /** What blocks had written when a break or continue left them. */
@@ -280,7 +280,7 @@ class TrackingInterpreter extends Interpreter {
       if (Array.isArray(value)) value.forEach(look);
       else if (value instanceof Map) [...value.values()].forEach(look);
       else if (typeof value === "object" && value !== null && "value" in value) {
-        for (const speaker of this.#sources.get(value) ?? []) speakers.add(speaker);
+        for (const unit of new Set(this.#sources.get(value as object))) speakers.add(unit.charCodeAt(0));
         look(value.value);
       }
     };
