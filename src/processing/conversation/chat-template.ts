@@ -45,7 +45,9 @@ export function chatTemplate(
     );
   }
   const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.idToToken(id) ?? ""));
-  const special = [...tokenizer.specialTokens.keys()].sort((a, b) => b.length - a.length);
+  const endTokens = [...tokenizer.specialTokens.keys()]
+    .filter((token) => token !== imageToken)
+    .sort((a, b) => b.length - a.length);
   const takesParts = readsParts(source);
   return {
     name: "chat template of the checkpoint",
@@ -60,7 +62,7 @@ export function chatTemplate(
         unk_token: tokenText(tokenizer.unkId),
         pad_token: tokenText(tokenizer.padId),
       });
-      const pieces = piecesOf(rendered, imageToken, special);
+      const pieces = piecesOf(rendered, imageToken, endTokens);
       const images = conversation.turns.flatMap((turn) => turn.parts.filter((part) => "image" in part));
       requireImageCount(pieces.filter((piece) => "image" in piece).length, images.length);
       return pieces;

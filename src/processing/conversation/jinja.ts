@@ -74,3 +74,7 @@ export function globalScope(): Scope {
   for (const [index, name] of functionNames.entries()) scope.set(name, () => {}).value = functions![index];
   return scope;
 }
+
+/** A text as a template writes strings: quotes, backslashes and line breaks would end or change one. */
+export const jinjaString = (text: string): string =>
+  `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n")}'`;
