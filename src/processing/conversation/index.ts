@@ -1,5 +1,6 @@
 export { type ChatTemplateOptions, chatTemplate, readChatTemplate } from "./chat-template.ts";
 export { choosePromptFormat, type FormatChoice } from "./choose-format.ts";
+export { countImageMarks, imageMark, markedParts } from "./image-marks.ts";
 export { imagesOf } from "./messages.ts";
 export {
   type ImagePiece,
