@@ -27,10 +27,10 @@ test("a key that nobody reads is refused, naming what is known; null and undefin
   requireKnownKeys({ id: 1, video: null, note: undefined }, { what: "a row", known });
   assert.throws(() => requireKnownKeys({ image: "a" }, { what: "a row", known, code: "data" }), {
     code: "data",
-    message: 'a row: there is no "image"; did you mean "images"?',
+    message: 'a row: unknown key "image"; did you mean "images"?',
     hint: "Known are id, images.",
   });
   assert.throws(() => requireKnownKeys({ text: 1 }, { what: "a row", known, synonyms: { text: "prompt" } }), {
-    message: 'a row: there is no "text"; did you mean "prompt"?',
+    message: 'a row: unknown key "text"; did you mean "prompt"?',
   });
 });

@@ -46,6 +46,8 @@ export interface KnownKeys {
   readonly known: readonly string[];
   /** Other people's names for known keys: "text" for "prompt". */
   readonly synonyms?: Readonly<Record<string, string>>;
+  /** Accepted as well, but not listed. */
+  readonly also?: readonly string[];
   readonly code?: ErrorCode;
 }
 
@@ -56,14 +58,14 @@ export interface KnownKeys {
  */
 export function requireKnownKeys(
   object: object,
-  { what, known, synonyms = {}, code = "usage" }: KnownKeys,
+  { what, known, also = [], synonyms = {}, code = "usage" }: KnownKeys,
 ): void {
   for (const [key, value] of Object.entries(object)) {
-    if (value === undefined || value === null || known.includes(key)) continue;
+    if (value === undefined || value === null || known.includes(key) || also.includes(key)) continue;
     const meant = Object.hasOwn(synonyms, key)
       ? `; did you mean "${synonyms[key]}"?`
       : didYouMean(key, known);
-    throw new LlavaError(code, `${what}: there is no "${key}"${meant}`, {
+    throw new LlavaError(code, `${what}: unknown key "${key}"${meant}`, {
       hint: `Known are ${known.join(", ")}.`,
     });
   }

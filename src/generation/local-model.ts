@@ -35,7 +35,7 @@ export interface ChatOptions extends AnswerOptions {
   readonly images?: PromptImages;
 }
 
-const samplingOptions: Readonly<Record<keyof SamplingOptions, true>> = {
+const answerOptions: Readonly<Record<keyof AnswerOptions, true>> = {
   maxTokens: true,
   temperature: true,
   topK: true,
@@ -44,14 +44,11 @@ const samplingOptions: Readonly<Record<keyof SamplingOptions, true>> = {
   repetitionPenalty: true,
   seed: true,
   stop: true,
-};
-const answerOptions: Readonly<Record<keyof AnswerOptions, true>> = {
-  ...samplingOptions,
   ignoreEos: true,
   prefillChunk: true,
   signal: true,
 };
-const [samplingKeys, answerKeys] = [Object.keys(samplingOptions), Object.keys(answerOptions)];
+const answerKeys = Object.keys(answerOptions);
 /** Names of other libraries. */
 const synonyms = { max_new_tokens: "maxTokens", max_length: "maxTokens", image: "images", files: "images" };
 
@@ -91,7 +88,7 @@ export class LocalModel implements ChatModel, Disposable {
   async *generate(request: GenerationRequest): AsyncGenerator<StreamPart, void, undefined> {
     const { messages, sampling = {}, signal } = request;
     requireKnownKeys(request, { what: "a request", known: ["messages", "sampling", "signal"], synonyms });
-    requireKnownKeys(sampling, { what: "sampling", known: samplingKeys, synonyms });
+    requireKnownKeys(sampling, { what: "sampling", known: answerKeys, synonyms });
     yield* streamParts(this.answer({ messages }, { ...sampling, ...(signal && { signal }) }));
   }
 

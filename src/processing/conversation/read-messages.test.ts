@@ -40,7 +40,7 @@ describe("parts", () => {
     [
       "with a key that nobody reads",
       { type: "text", text: "a", txt: "b" },
-      /there is no "txt"; did you mean "text"/,
+      /unknown key "txt"; did you mean "text"/,
     ],
     ["that names two images", { type: "image", image: "a", url: "b" }, /twice, as image and url/],
     [
@@ -65,9 +65,9 @@ describe("parts", () => {
       [{}, /expected a list/],
       [[null], /message 1: expected an object, got null/],
       [[user("a"), { role: "gpt", content: "b" }], /message 2: its role is "gpt"/],
-      [[{ from: "human", value: "a" }], /there is no "from"; did you mean "role"/],
+      [[{ from: "human", value: "a" }], /unknown key "from"; did you mean "role"/],
       [[{ role: "user", content: null }], /message 1: its content is null/],
-      [[{ role: "user", content: "a", images: ["b"] }], /there is no "images"; did you mean "content"/],
+      [[{ role: "user", content: "a", images: ["b"] }], /unknown key "images"; did you mean "content"/],
     ];
     for (const [messages, message] of wrong)
       assert.throws(() => readMessages(messages), { name: "LlavaError", message });
