@@ -1,6 +1,6 @@
 import type { ModelOrigin, PretrainedLlava } from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
-import { Generator, type Tensor } from "../torch/index.ts";
+import { Generator, type Tensor, useDevice } from "../torch/index.ts";
 import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RowSource } from "./row-source.ts";
@@ -29,7 +29,8 @@ export interface Stage extends Disposable {
 }
 
 /** Loads, freezes and reads everything that a recipe names. */
-export async function prepareStage(recipe: Recipe, around: Surroundings): Promise<Stage> {
+export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
+  const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
   const { pretrained, origin } = await loadModel(recipe, generator, around);
   const { model } = pretrained;

@@ -16,6 +16,7 @@ export {
   tokenizePrompt,
 } from "./prompt.ts";
 export { rawPrompt } from "./raw.ts";
+export { readMessages } from "./read-messages.ts";
 export type { TemplateName } from "./template-data.ts";
 export { namedTemplate, type PromptFormat, type RenderOptions, templateNames } from "./templates.ts";
 export { type OpenText, openText, type TextSource } from "./text-source.ts";
