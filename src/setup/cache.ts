@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statfsSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statfsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
@@ -31,7 +31,7 @@ export function cacheFolder(env: Environment = process.env): string {
  */
 export function makeCacheFolder(folder: string, room = 0): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
     accessSync(folder, constants.W_OK);
   } catch (cause) {
     throw unwritable(folder, cause);
@@ -43,6 +43,18 @@ export function makeCacheFolder(folder: string, room = 0): void {
       `the disk of ${folder} has ${gigabytes(free)} free, and ${gigabytes(room)} are needed`,
       { hint: "Free some, or set LLAVA_HOME to a folder on a larger disk." },
     );
+}
+
+/** Node's own recursion does not end where a folder cannot be made in one that exists, as in /proc. */
+export function makeFolders(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(folder) !== folder) makeFolders(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // another process may have been faster
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
 }
 
 /** Why the cache cannot be written, without changing anything; undefined when it can. */

@@ -50,6 +50,7 @@ export async function runCommand(
   await access(path, constants.X_OK);
   if (log) await mkdir(dirname(log), { recursive: true });
   const logFile = log ? createWriteStream(log, { flags: "a" }) : undefined;
+  logFile?.on("error", () => {}); // a full disk stops the program as well, which then says so
   const child = spawn("/bin/sh", ["-c", supervisor, "sh", path, ...args], {
     env: { ...env },
     stdio: ["pipe", "pipe", "pipe"],
@@ -84,7 +85,7 @@ export async function runCommand(
     return { status, tail };
   } finally {
     signal?.removeEventListener("abort", stop);
-    if (logFile) await new Promise<void>((resolve) => logFile.end(resolve));
+    if (logFile && !logFile.destroyed) await new Promise<void>((resolve) => logFile.end(() => resolve()));
   }
 }
 

@@ -63,6 +63,12 @@ const pipCauses: readonly Cause[] = [
     "Make it writable, or set LLAVA_HOME to a folder that is.",
   ],
   [
+    /\(from versions: (?:none)?\)/,
+    "network",
+    "the package index cannot be reached, or does not hold the package",
+    "Check the connection and the proxy (HTTPS_PROXY), and which index pip uses (pip config list).",
+  ],
+  [
     /not a supported wheel|No matching distribution found|Could not find a version/i,
     "network",
     "the package index has no such file for this machine",
@@ -88,7 +94,7 @@ export function pipFailure(
   if (!found)
     return new LlavaError("network", `pip failed: ${words.trim()}`, { hint: `Run it again. ${whole}` });
   const [, code, cause, remedy] = found;
-  const indexless = /no such file/.test(cause) && env["PIP_NO_INDEX"];
+  const indexless = /no such file|cannot be reached/.test(cause) && env["PIP_NO_INDEX"];
   return new LlavaError(
     code,
     `pip failed: ${indexless ? "PIP_NO_INDEX keeps pip from the package index" : cause}: ${words.trim()}`,

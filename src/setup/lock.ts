@@ -1,9 +1,9 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isRefusal, unwritable } from "./cache.ts";
+import { isRefusal, makeFolders, unwritable } from "./cache.ts";
 
 export interface LockOptions {
   /** Called once when another process holds the lock, with words that say which one, where the lock is and what to do. */
@@ -64,9 +64,11 @@ export async function withLock<Result>(
 
 async function tryLock(path: string, content: string): Promise<boolean> {
   const refused = (error: unknown): unknown => (isRefusal(error) ? unwritable(dirname(path), error) : error);
-  await mkdir(dirname(path), { recursive: true }).catch((error) => {
+  try {
+    makeFolders(dirname(path));
+  } catch (error) {
     throw refused(error);
-  });
+  }
   try {
     await writeFile(path, content, { flag: "wx" });
     return true;

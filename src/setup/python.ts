@@ -64,7 +64,7 @@ export function whyNoPython(rejected: readonly RejectedPython[]): { what: string
 }
 
 const script =
-  "import sys; print('python', '.'.join(map(str, sys.version_info[:3]))); import pip; print('pip', pip.__version__)";
+  "import sys; print('python ' + '.'.join(map(str, sys.version_info[:3]))); import pip; print('pip ' + pip.__version__)";
 
 async function look(
   path: string,

