@@ -52,7 +52,7 @@ Example:
 
 async function run(name: string, flags: JudgeFlags, context: CommandContext): Promise<void> {
   const { findBenchmark, readAnswers, requireSplit, runFiles } = await import("../../evaluation/index.ts");
-  const { withLock } = await import("../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../setup/index.ts");
   const { split, compat, data, json, output } = flags;
   const benchmark = await findBenchmark(name);
   requireSplit(benchmark, split);
@@ -71,9 +71,10 @@ async function run(name: string, flags: JudgeFlags, context: CommandContext): Pr
     retry: retryOf(flags),
     price: flags.price,
   };
-  const onWait = () => context.report("Another process writes there; waiting for it.");
+  const onWait = (holder: string) => context.report(`Another process writes there; waiting: ${holder}.`);
   const judged: Judged = await withLock(`${files.replies}.lock`, () => askJudge(task, context), {
     onWait,
+    patience: slowLockPatience,
     signal: context.signal(),
   });
   const { scoreToFile } = await import("../../evaluation/index.ts");
