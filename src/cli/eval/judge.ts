@@ -7,7 +7,7 @@ import { count, notNegative } from "../model-options.ts";
 import { askJudge, type JudgeTask } from "./ask-judge.ts";
 import { addEndpointOptions, type EndpointFlags, openEndpoint, retryOf } from "./endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
-import { addPredictions, type PredictionFlags } from "./prediction-options.ts";
+import { addPredictions, fieldsOf, filesOf, type PredictionFlags } from "./prediction-options.ts";
 
 interface JudgeFlags extends EndpointFlags, PredictionFlags {
   readonly output: string;
@@ -51,14 +51,19 @@ Example:
 }
 
 async function run(name: string, flags: JudgeFlags, context: CommandContext): Promise<void> {
-  const { findBenchmark, readAnswers, requireSplit, runFiles } = await import("../../evaluation/index.ts");
+  const { findBenchmark, readAnswerFiles, requireSplit, runFiles } = await import(
+    "../../evaluation/index.ts"
+  );
   const { slowLockPatience, withLock } = await import("../../setup/index.ts");
   const { split, compat, data, json, output } = flags;
   const benchmark = await findBenchmark(name);
   requireSplit(benchmark, split);
   const asked = await whoJudges(benchmark.judge?.model, flags);
-  const answers = await readAnswers(benchmark, ...flags.predictions);
   const load = { data, split, compat };
+  const answers = await readAnswerFiles(benchmark, flags.predictions.flatMap(filesOf), {
+    load,
+    fields: fieldsOf(flags),
+  });
   const files = runFiles(output, benchmark, split);
   const task: JudgeTask = {
     ...asked,
