@@ -34,6 +34,9 @@ Answer: [2001, 2002]
 export const judge: JudgeProtocol<MathVistaItem> = {
   model: "gpt-4-0613",
   sampling: { temperature: 0, maxTokens: 64 },
+  // Where only the original's true_false is stored, nothing says what was extracted.
+  failed: (verdict, { compat }) =>
+    verdict["extraction"] === undefined && !(compat && verdict["trueFalse"] !== undefined),
   needed: (item, answer) => extractByRule(answer, item) === undefined,
   prompt: ({ query }, answer) => [{ role: "user", content: `${task}${query}\nResponse: ${answer}\nAnswer:` }],
   parse(reply) {
