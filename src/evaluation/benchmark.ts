@@ -68,11 +68,25 @@ export interface JudgedAnswer {
   readonly line?: number | undefined;
 }
 
+/** The judge's prompt of published scores, where a benchmark also has one in words of this project. */
+export interface OfficialJudge<Item extends BenchmarkItem> extends Pick<JudgeProtocol<Item>, "prompt"> {
+  /** Whose words they are, and under which licence they stand here. */
+  readonly licence: string;
+  /** Where they differ from those of the protocol. */
+  readonly sampling?: SamplingOptions;
+  parse?: JudgeProtocol<Item>["parse"];
+}
+
 /** How a model judges answers that no rule can. */
 export interface JudgeProtocol<Item extends BenchmarkItem> {
   /** The judge that published scores used. */
   readonly model: string;
   readonly sampling: SamplingOptions;
+  /**
+   * "same" where `prompt` is that of published scores. Where its words are this project's: the official one, or why it
+   * cannot be offered.
+   */
+  readonly official: "same" | OfficialJudge<Item> | { readonly withheld: string };
   /** False where a rule settles the answer without the judge; all are judged when left out. A verdict that is given counts anyhow. */
   needed?(item: Item, answer: string): boolean;
   /** `answers` holds those of all items, for judgements that compare two. */
@@ -108,6 +122,8 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   readonly published: readonly Published[];
   /** What `LoadOptions.compat` reproduces; undefined where scores depend on no bug of the original. */
   readonly compat?: string;
+  /** What the scorer does otherwise than the official one, also with `compat`: a phrase each. The judge's words are apart. */
+  readonly differences?: readonly string[];
   /** Items in the order of the original file. Errors are LlavaError "data" naming file and line. */
   load(options: LoadOptions): AsyncIterable<Item>;
   /** The exact prompt; images are absolute paths. */

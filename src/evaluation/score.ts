@@ -3,6 +3,7 @@ import type { SamplingOptions } from "../protocol/index.ts";
 import type { Answers, Verdicts } from "./answers/index.ts";
 import { AskedIds } from "./asked-ids.ts";
 import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
+import { differencesOf } from "./judge/official-prompt.ts";
 import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
 import { RepliesReadAgain } from "./replies-read-again.ts";
 import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
@@ -72,6 +73,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
       title: benchmark.title,
       split: load.split ?? benchmark.splits[0] ?? "",
       compat: benchmark.compat !== undefined && (load.compat ?? false),
+      differences: [...differencesOf(benchmark, judging !== null)],
       model,
       judge: counts.judged > 0 ? (judge ?? "unknown") : null,
       headline: benchmark.headline,
