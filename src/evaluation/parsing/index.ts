@@ -7,6 +7,7 @@ export { englishNouns } from "./nouns.ts";
 export { numberWords } from "./number-words.ts";
 export { percentage } from "./percentage.ts";
 export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
+export { PythonRandom } from "./python-random.ts";
 export { pythonStrings } from "./python-strings.ts";
 export { pythonText } from "./python-text.ts";
 export { question } from "./question.ts";
