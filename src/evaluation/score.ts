@@ -3,6 +3,7 @@ import type { SamplingOptions } from "../protocol/index.ts";
 import type { Answers, Verdicts } from "./answers/index.ts";
 import { AskedIds } from "./asked-ids.ts";
 import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
+import { differencesOf } from "./judge/official-prompt.ts";
 import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
 import { RepliesReadAgain } from "./replies-read-again.ts";
 import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
@@ -72,6 +73,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
       title: benchmark.title,
       split: load.split ?? benchmark.splits[0] ?? "",
       compat: benchmark.compat !== undefined && (load.compat ?? false),
+      differences: [...differencesOf(benchmark, judging !== null)],
       model,
       judge: counts.judged > 0 ? (judge ?? "unknown") : null,
       headline: benchmark.headline,
@@ -136,10 +138,11 @@ class Join {
     const answer = taken.text;
     if (answer === undefined) return void this.#noteUnanswered(id);
     this.counts.answered++;
-    let verdict: Verdict | undefined;
-    if (benchmark.judge && (benchmark.judge.needed?.(item, answer) ?? true)) {
+    const { judge } = benchmark;
+    const verdict = this.#verdict(judge, item);
+    // What a file says of an answer counts, also where a rule could have settled it.
+    if (judge && (verdict !== undefined || (judge.needed?.(item, answer) ?? true))) {
       this.counts.judgeable++;
-      verdict = this.#verdict(benchmark.judge, item);
       if (verdict !== undefined) this.counts.judged++;
       else if (!withoutJudge) {
         if (this.unjudged.length < listed) this.unjudged.push(id);
@@ -156,11 +159,11 @@ class Join {
     return onOutcome?.({ ...outcome, answer, prompt: text, images });
   }
 
-  #verdict(judge: JudgeProtocol<BenchmarkItem>, item: BenchmarkItem): Verdict | undefined {
+  #verdict(judge: JudgeProtocol<BenchmarkItem> | undefined, item: BenchmarkItem): Verdict | undefined {
     const { verdicts } = this.#options;
     const verdict = verdicts?.byId.get(item.id);
-    if (verdict === undefined || judge.failed?.(verdict, item)) return undefined;
-    this.replies.add(judge, item, verdict, verdicts?.replies?.get(item.id));
+    if (verdict === undefined || judge?.failed?.(verdict, item)) return undefined;
+    if (judge) this.replies.add(judge, item, verdict, verdicts?.replies?.get(item.id));
     return verdict;
   }
 

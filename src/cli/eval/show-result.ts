@@ -3,7 +3,7 @@ import { table } from "./table.ts";
 
 /** A result as a table with intervals, coverage and the published scores beside it. */
 export function showResult(result: Omit<Result, "outcomes">, published: readonly Published[]): string {
-  const { title, split, model, judge, scores, counts, compat, replies } = result;
+  const { title, split, model, judge, scores, counts, compat, differences, replies } = result;
   const rows = scores.map(({ name, value, low, high, digits, count }) => [
     name,
     formatMetric(value, digits),
@@ -15,6 +15,7 @@ export function showResult(result: Omit<Result, "outcomes">, published: readonly
     `${title} (${about.join(", ")}): ${model}`,
     table(["metric", "score", "95 % interval", "n"], rows),
     describeCounts(counts),
+    ...differences.map((difference) => `Differs from the official scorer: ${difference}`),
     ...showReplies(replies),
     ...showPublished(
       published,

@@ -90,6 +90,8 @@ export const resultSchema = z.strictObject({
   split: z.string(),
   /** Whether bugs of the original were reproduced. */
   compat: z.boolean(),
+  /** What was scored otherwise than by the official scorer, a phrase each. */
+  differences: z.array(z.string()).default([]),
   model: z.string(),
   /** Null where no judge had a say. */
   judge: z.string().nullable(),

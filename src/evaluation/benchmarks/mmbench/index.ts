@@ -39,8 +39,7 @@ function variant(
     outcome({ id, group, labels = {}, options, answer: truth }, answer, verdict) {
       const right = known(truth, id);
       const parsed =
-        readChoice(answer, options) ??
-        (typeof verdict?.["choice"] === "string" ? verdict["choice"] : undefined);
+        typeof verdict?.["choice"] === "string" ? verdict["choice"] : readChoice(answer, options);
       return {
         id,
         group,
