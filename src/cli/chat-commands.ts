@@ -4,7 +4,8 @@ import { nearNames } from "../spelling.ts";
 import type { Conversation } from "./conversation.ts";
 import { findImages, imageOf, missing, typedPath } from "./image-words.ts";
 
-const help = `Type a question; files named in it are shown to the model, and so are web addresses that end like an image.
+const help = `Type a question. Files named in it are shown to the model, and so are web addresses that end
+like an image (.jpg, .png, …); other addresses stay text.
   /image PATH   add images to the next question: files, or addresses of any form
   /system TEXT  set what the model is told before the conversation; alone, show it; "" takes it away
   /text LINE    ask a line as it is: no word of it is taken for an image
@@ -12,8 +13,9 @@ const help = `Type a question; files named in it are shown to the model, and so 
   /load FILE    take up a conversation that was written so
   /reset        forget the conversation and its images; the system message stays
   /exit         leave (as does Ctrl-D)
-A pasted text of several lines is one question. Typed, a line that ends in \\ goes on in the next one, and """ begins and ends
-a text of several lines. <image> in a question is where its image goes; without it images stand in front.
+A pasted text of several lines is one question. Typed, a line that ends in \\ goes on in the next,
+and """ begins and ends a text of several lines. <image> in a question is where its image goes;
+without it images stand in front. A word that ends like an image but is no file is an error.
 When the context is full the oldest turns are left out. Ctrl-C stops an answer.`;
 
 const names = ["image", "system", "text", "save", "load", "reset", "exit", "help", "quit"];

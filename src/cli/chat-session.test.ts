@@ -301,6 +301,6 @@ test("/load asks what has no answer yet, and changes nothing where it fails", as
 
 test("a question that fails takes its images with it, and says so", async () => {
   const { asked, shown } = await session([`/image ${photo}`, "fail", "next?"]);
-  assert.match(shown, /the question is forgotten, and its 1 image/);
+  assert.match(shown, /the question and its 1 image are forgotten/);
   assert.deepEqual(asked.at(-1), ["next?"]);
 });

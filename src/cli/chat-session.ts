@@ -121,7 +121,7 @@ export async function chatSession(options: ChatSessionOptions): Promise<boolean>
       if (!(error instanceof LlavaError)) throw error;
       if (error.code === "aborted") return print("");
       tell(error, error instanceof ContextFullError ? tooLong(conversation) : error.hint);
-      if (images.length > 0) print(`(the question is forgotten, and its ${count(images.length, "image")})`);
+      if (images.length > 0) print(`(the question and its ${count(images.length, "image")} are forgotten)`);
     } finally {
       images = [];
       answering = undefined;

@@ -39,7 +39,17 @@ test("a pasted line is typed in, without what could move the cursor", async () =
 });
 
 test("keys pass as they are; several lines at once are a paste, but for commands", async () => {
-  for (const keys of ["a\r", "\u0003", "\u001b[A", "\u001b[2~", "é", "/reset\rWhat?\r", "a\r\n"])
+  for (const keys of [
+    "a\r",
+    "\u0003",
+    "\u001b[A",
+    "\u001b[2~",
+    "é",
+    "/reset\rWhat?\r",
+    '"""\ra\rb\r"""\r',
+    "a\\\rb\r",
+    "a\r\n",
+  ])
     assert.equal((await read(keys)).seen, keys);
   assert.deepEqual(await read("a\rb\rc\r"), { seen: "[paste 1: 3 lines]\r", expanded: "a\nb\nc\r" });
   assert.deepEqual(await read("a\nb"), { seen: "[paste 1: 2 lines]", expanded: "a\nb" });

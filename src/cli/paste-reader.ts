@@ -6,6 +6,8 @@ import { printable } from "./printable.ts";
 export const [marksPastes, marksNoPastes] = ["\u001b[?2004h", "\u001b[?2004l"];
 const [begin, end] = ["\u001b[200~", "\u001b[201~"];
 const longestInline = 2000;
+/** A command, or a mark of lines that belong together: typed lines, in however large pieces they arrive. */
+const isOwnEntry = /^\s*(?:\/[a-z]+(?:\s|$)|""")|\\$/i;
 
 /** Keys of a terminal. Raw mode is that of what they come from. */
 interface Keys extends NodeJS.ReadableStream {
@@ -15,7 +17,7 @@ interface Keys extends NodeJS.ReadableStream {
 /**
  * Stands between a terminal and readline, so that a pasted text of several lines is one entry: it becomes a short name such
  * as `[paste 1: 4 lines]` in the typed line, which `expand` turns back. Terminals mark what is pasted (bracketed paste); from
- * one that does not, several lines that arrive at once are a paste, unless one of them is a command.
+ * one that does not, several lines that arrive at once are a paste, unless one of them is a command or a mark.
  */
 export class PasteReader extends Transform {
   readonly #source: Keys;
@@ -87,7 +89,7 @@ export class PasteReader extends Transform {
     const isBurst =
       lines.length > (lines.at(-1) === "" ? 2 : 1) &&
       printable(text).length >= text.replace(/\r/g, "").length;
-    if (!isBurst || lines.some((line) => /^\s*\/[a-z]+(\s|$)/i.test(line))) {
+    if (!isBurst || lines.some((line) => isOwnEntry.test(line))) {
       if (text !== "") this.push(text);
       return;
     }
