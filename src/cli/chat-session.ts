@@ -177,7 +177,7 @@ export async function chatSession(options: ChatSessionOptions): Promise<boolean>
     } catch (error) {
       if (!(error instanceof LlavaError)) throw error;
       const isCommand = !isFenced && /^\s*\/[a-z]+(\s|$)/i.test(text);
-      tell(error, isCommand ? error.hint : `${error.hint} /text asks a line as it is.`);
+      tell(error, isCommand ? error.hint : `${error.hint ?? ""} /text asks a line as it is.`.trim());
     }
     return true;
   };

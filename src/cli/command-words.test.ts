@@ -9,7 +9,8 @@ const folder = mkdtempSync(join(tmpdir(), "llava-words-"));
 const here = process.cwd();
 before(() => {
   for (const name of ["photo.jpg", "my photo.png", "paper.pdf"]) writeFileSync(join(folder, name), "");
-  mkdirSync(join(folder, "llava-mine"));
+  for (const name of ["llava-mine", "test"]) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, "llava-mine/config.json"), "{}");
   process.chdir(folder);
 });
 after(() => {
@@ -31,6 +32,8 @@ test("a model, images and a question come in this order; each may be missing", (
     [["llava-mine", "photo.jpg", "What", "is it?"], "llava-mine", ["photo.jpg"], "What is it?"],
     [["What is it?", "photo.jpg"], undefined, ["photo.jpg"], "What is it?"],
     [["hi"], undefined, [], "hi"],
+    [["Llamas", "eat", "what?"], undefined, [], "Llamas eat what?"],
+    [["photo.jpg", "test", "this"], undefined, ["photo.jpg"], "test this"],
     [["https://example.org/any", "What is it?"], undefined, ["https://example.org/any"], "What is it?"],
     [["What is in photo.jpg?"], undefined, ["photo.jpg"], "What is in?"],
     [["Describe", "photo.jpg"], undefined, ["photo.jpg"], "Describe"],

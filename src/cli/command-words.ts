@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { builtinModels } from "../setup/index.ts";
 import { didYouMean, nearNames } from "../spelling.ts";
@@ -49,7 +50,10 @@ export function readWords(
     }
   }
   const found = findImages(said.join(" "));
-  const question = [found.text, flags.prompt ?? ""].filter((text) => text !== "");
+  const question = [
+    ...(found.text === "" ? [] : [found.text]),
+    ...(flags.prompt === undefined ? [] : [flags.prompt]),
+  ];
   return {
     name,
     images: [...images, ...found.images],
@@ -67,16 +71,17 @@ const isHubName = (word: string): boolean => /^(?!\.{1,2}\/)[\w.-]+\/[\w.-]+(@[\
 const looksLikeImage = (word: string): boolean =>
   /\.(jpe?g|png|webp|gif|tiff?|avif|heic|bmp|pdf)$/i.test(word);
 
-/** Letters with numbers and marks between them, or a family's name: no word of a question. */
-const looksLikeModel = (word: string): boolean =>
-  /^[a-z][\w.:-]*$/i.test(word) &&
-  (/llava|llama|vicuna|mistral|qwen/i.test(word) || (/\d/.test(word) && /[-_.:]/.test(word))
-    ? !/[?!,;:.]$/.test(word)
-    : nearNames(word, Object.keys(builtinModels)).length > 0);
+/** Letters with numbers and marks between them, a family's name with either, or nearly a built-in name: no word of a question. */
+function looksLikeModel(word: string): boolean {
+  if (!/^[a-z][\w.:-]*[\w]$/i.test(word)) return false;
+  const isFamily = /llava|llama|vicuna|mistral|qwen/i.test(word) && /[-_.:\d]/.test(word);
+  const isNumbered = /\d/.test(word) && /[-_.:]/.test(word);
+  return isFamily || isNumbered || nearNames(word, Object.keys(builtinModels)).length > 0;
+}
 
 /** @param next the words behind one that may have been meant as a model */
 function requireWord(word: string, next: readonly string[]): void {
-  if (isModel(word))
+  if (isModel(word) && (!isFolder(word) || isFile(join(word, "config.json"))))
     throw new LlavaError("usage", `${word}: a model comes first, before images and the question`, { hint });
   if (looksLikeModel(word) && !looksLikeImage(word)) throw noModel(word);
   if (looksLikeFile(word) || /[\\/]./.test(word))
