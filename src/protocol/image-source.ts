@@ -12,11 +12,11 @@ export const isBase64Image = (text: string): boolean =>
 
 /** The bytes of a source that holds them itself; undefined for a path and an address. */
 export async function heldBytes(source: ImageSource): Promise<Uint8Array | undefined> {
+  if (typeof source === "string") return isBase64Image(source) ? Buffer.from(source, "base64") : undefined;
   if (source instanceof Uint8Array) return source;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) return new Uint8Array(source);
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  return typeof source === "string" && isBase64Image(source) ? Buffer.from(source, "base64") : undefined;
+  return source instanceof Blob ? new Uint8Array(await source.arrayBuffer()) : undefined;
 }
 
 /** @throws LlavaError "image", beginning with `where`, for a value that is no image source */

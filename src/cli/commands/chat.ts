@@ -1,10 +1,9 @@
-import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
 import type { LocalModel } from "../../index.ts";
-import { builtinModels, defaultModel } from "../../setup/index.ts";
-import { isImageArgument } from "../chat-line.ts";
+import { defaultModel } from "../../setup/index.ts";
 import { chatSession } from "../chat-session.ts";
+import { readWords, wordsHelp } from "../command-words.ts";
 import type { CommandContext } from "../context.ts";
 import {
   addModelOptions,
@@ -38,13 +37,20 @@ export function configure(command: Command, context: CommandContext): void {
   addModelOptions(command, fastestDtype)
     .addHelpText(
       "after",
-      '\nExamples:\n  llava chat photo.jpg "What is in this photo?"\n  llava chat llava-smol-135m --image photo.jpg',
+      `${wordsHelp}
+Without a question there is a conversation, whose /help lists its commands.
+
+Examples:
+  llava chat photo.jpg "What is in this photo?"
+  llava chat llava-smol-135m --image photo.jpg`,
     )
     .action((words: string[], flags: ChatFlags) => run(words, flags, context));
 }
 
 async function run(words: readonly string[], flags: ChatFlags, context: CommandContext): Promise<void> {
-  const { name, images, question } = readWords(words, flags);
+  const { name, images, question, addresses } = readWords(words, flags);
+  for (const address of addresses)
+    context.report(`(${address} stays text; --image ${address} would show it to the model)`);
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const signal = context.signal();
   using model = await openModel(name, flags, context, signal);
@@ -62,26 +68,6 @@ async function run(words: readonly string[], flags: ChatFlags, context: CommandC
   if (!stayed) throw new LlavaError("aborted", "stopped");
 }
 
-/** What the words of a command line are: a model comes first, images are files and addresses, the rest is the question. */
-export function readWords(
-  words: readonly string[],
-  flags: Pick<ChatFlags, "model" | "image" | "prompt">,
-): { name: string | undefined; images: string[]; question: string | undefined } {
-  const rest = [...words];
-  const [first] = rest;
-  const isModel = first !== undefined && flags.model === undefined && isModelName(first);
-  const name = isModel ? rest.shift() : flags.model;
-  const images = [...(flags.image ?? []), ...rest.filter(isImageArgument)];
-  const question = rest.filter((word) => !isImageArgument(word));
-  if (flags.prompt !== undefined) question.push(flags.prompt);
-  return { name, images, question: question.length === 0 ? undefined : question.join(" ") };
-}
-
-const isModelName = (word: string): boolean =>
-  Object.hasOwn(builtinModels, word) ||
-  statSync(word, { throwIfNoEntry: false })?.isDirectory() === true ||
-  (/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(word) && !isImageArgument(word));
-
 async function ask(
   model: LocalModel,
   question: string,
@@ -90,12 +76,8 @@ async function ask(
   { report }: CommandContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const content = [
-    ...images.map((image) => ({ type: "image" as const, image })),
-    { type: "text" as const, text: question },
-  ];
   const system = flags.system === undefined ? [] : [{ role: "system" as const, content: flags.system }];
-  const prompt = { messages: [...system, { role: "user" as const, content }] };
+  const prompt = { messages: [...system, { role: "user" as const, content: question }], images };
   let isFirst = true;
   for await (const part of model.answer(prompt, answerOptions(flags, signal))) {
     if (part.type === "text-delta") {
