@@ -76,6 +76,8 @@ export interface LlavaConfig {
   readonly imageAspectRatio: "pad" | "crop";
   /** Feature rows of one image. */
   readonly imageSequenceLength: number;
+  /** Whether an image stands between the tokens `<im_start>` and `<im_end>`. */
+  readonly useImageStartEnd: boolean;
   /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */
   readonly visionTower?: string;
 }

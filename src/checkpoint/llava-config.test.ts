@@ -87,6 +87,7 @@ describe("Hugging Face layout", () => {
       selectStrategy: "patch",
       imageAspectRatio: "crop",
       imageSequenceLength: 576,
+      useImageStartEnd: false,
     });
     assert.deepEqual(parseLlavaConfig({ model_type: "llava" }, "").vision, CLIP_LARGE_336);
   });
@@ -257,6 +258,7 @@ describe("original layout", () => {
       selectStrategy: "patch",
       imageAspectRatio: "pad",
       imageSequenceLength: 576,
+      useImageStartEnd: false,
       visionTower: "openai/clip-vit-large-patch14-336",
     });
   });

@@ -118,6 +118,7 @@ function parseHuggingFace(json: unknown, where: string): LlavaConfig {
     selectStrategy,
     imageAspectRatio: "crop",
     imageSequenceLength: featureRows(vision, selectStrategy),
+    useImageStartEnd: false,
   };
 }
 
@@ -131,6 +132,7 @@ const originalFields = z.object({
   mm_patch_merge_type: z.string().nullish(),
   unfreeze_mm_vision_tower: flag,
   mm_tunable_parts: z.string().nullish(),
+  mm_use_im_start_end: flag,
 });
 
 function parseOriginal(
@@ -175,6 +177,7 @@ function parseOriginal(
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
     imageSequenceLength: featureRows(vision, selectStrategy),
+    useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
 }

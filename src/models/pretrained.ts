@@ -19,9 +19,11 @@ import {
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
 import {
+  imageStartEnd,
   openText,
   type PromptFormat,
   readChatTemplate,
+  stopIdsFor,
   type TextSource,
 } from "../processing/conversation/index.ts";
 import {
@@ -51,6 +53,8 @@ export interface LoadOptions {
   readonly resolve?: (name: string) => Promise<ResolvedModel>;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
+  /** Chat template in the place of the checkpoint's own: that of an adapter trained on it. */
+  readonly chatTemplate?: string | undefined;
 }
 
 /** A model with all that turns messages and images into its inputs. */
@@ -61,7 +65,7 @@ export interface PretrainedLlava extends Disposable {
   readonly promptFormat: PromptFormat;
   /** What tokenizer and prompt format were made of. */
   readonly textSource: TextSource;
-  /** Ids that end an answer. */
+  /** Ids that end an answer (see `stopIdsFor`). */
   readonly stopIds: readonly number[];
   /** Most positions a sequence may have. */
   readonly contextLength: number;
@@ -116,12 +120,14 @@ export async function loadFolders(
   const config = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadImageProcessor(folder, config),
-    readChatTemplate(folder),
+    options.chatTemplate ?? firstChatTemplate([configFolder, folder]),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
   ]);
-  const format = { name: options.template, chatTemplate, ...modelTypes };
-  const textSource: TextSource = { tokenizer: { folder }, format };
+  const { useImageStartEnd } = config;
+  const format = { name: options.template, chatTemplate, imageStartEnd: useImageStartEnd, ...modelTypes };
+  const added = useImageStartEnd ? { added: imageStartEnd } : {};
+  const textSource: TextSource = { tokenizer: { folder, ...added }, format };
   const { tokenizer, promptFormat } = await openText(textSource);
   requireMatchingTokenizer(folder, config, tokenizer);
   requireMatchingImages(folder, config, imageProcessor);
@@ -140,7 +146,7 @@ export async function loadFolders(
     imageProcessor,
     promptFormat,
     textSource,
-    stopIds: stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
+    stopIds: stopIdsFor(stop, promptFormat, tokenizer),
     contextLength: config.text.maxPositionEmbeddings,
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
@@ -164,9 +170,16 @@ const allButProjector = (target: ParameterTree): ParameterTree => ({
 /** Tokens without an embedding are let pass where they are special: some checkpoints add a padding token so. */
 function requireMatchingTokenizer(
   folder: string,
-  { text: { vocabSize }, imageTokenId }: LlavaConfig,
+  { text: { vocabSize }, imageTokenId, useImageStartEnd }: LlavaConfig,
   tokenizer: Tokenizer,
 ): void {
+  const missing = imageStartEnd.find((token) => tokenizer.tokenToId(token)! >= vocabSize);
+  if (useImageStartEnd && missing !== undefined)
+    throw new LlavaError(
+      "checkpoint",
+      `${folder}: mm_use_im_start_end puts images between ${imageStartEnd.join(" and ")}; the tokenizer has no ${missing}, and the vocabulary (vocab_size ${vocabSize}) no room for it`,
+      { hint: "Get the tokenizer files that were saved with these weights, with added_tokens.json." },
+    );
   const special = new Set(tokenizer.specialTokens.values());
   for (let id = vocabSize; id < tokenizer.vocabSize; id++)
     if (tokenizer.idToToken(id) !== undefined && !special.has(id))
@@ -250,6 +263,15 @@ async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<
     }
   }
   return clipImageConfig(config.vision.imageSize, aspect);
+}
+
+/** The chat template of the first folder that has one. */
+async function firstChatTemplate(folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const template = await readChatTemplate(folder);
+    if (template !== undefined) return template;
+  }
+  return undefined;
 }
 
 async function stopIdsOf(folder: string): Promise<number[]> {

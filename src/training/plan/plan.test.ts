@@ -16,6 +16,7 @@ const configOf = (text: LlamaConfig): LlavaConfig => ({
   featureLayers: [-2],
   selectStrategy: "patch",
   imageAspectRatio: "pad",
+  useImageStartEnd: false,
   imageSequenceLength: 4,
 });
 
