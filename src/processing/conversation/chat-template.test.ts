@@ -243,3 +243,16 @@ describe("what templates do with texts they do to the texts themselves", () => {
     assert.equal(control(quoted, ` ${evil}`), 2);
   });
 });
+
+test("images stand between control tokens where the checkpoint says so, except in the captions of stage 1", () => {
+  const show = (choice: Partial<Parameters<typeof choosePromptFormat>[0]>) =>
+    choosePromptFormat({ tokenizer, imageStartEnd: true, ...choice }).render(conversation.slice(0, 1));
+  const piece = (text: string) => ({ text, special: true });
+  assert.deepEqual(show({ name: "vicuna_v1" }).slice(3, 6), [
+    piece("<im_start>"),
+    { image: 0 },
+    piece("<im_end>"),
+  ]);
+  assert.match(promptText(show({ chatTemplate: vicunaParts })), /USER: <im_start><image><im_end>\nWhat/);
+  assert.deepEqual(show({ name: "plain" }), [{ image: 0 }]);
+});
