@@ -133,6 +133,19 @@ test("a name comes before the checkpoint's template, and that before the archite
   assert.equal(choose({ modelType: "llava_llama" }), "chatml_direct");
 });
 
+test("a template that nothing states or hints at is told to be assumed", async () => {
+  const folder = join(import.meta.dirname, "../../../test/fixtures/llava/original");
+  const plain = await loadTokenizer(folder);
+  const choose = (options: object) => {
+    const { name, isAssumed = false } = choosePromptFormat({ tokenizer: plain, ...options });
+    return [name, isAssumed];
+  };
+  assert.deepEqual(choose({ modelType: "llava_llama" }), ["vicuna_v1", true]);
+  assert.deepEqual(choose({ modelType: "llava_llama", name: "vicuna_v1" }), ["vicuna_v1", false]);
+  assert.deepEqual(choose({ modelType: "llava_mistral" }), ["mistral_instruct", false]);
+  assert.deepEqual(choose({ chatTemplate: smolLm2 }), ["chat template of the checkpoint", false]);
+});
+
 test("a template that does not come to an end is stopped, whether it loops or hoards", () => {
   for (const endless of [
     "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
