@@ -158,6 +158,9 @@ export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, 
   const isByteLevel = (component: Component) => component.type === "ByteLevel";
   const find = idLookup(added, ids);
   const first = firstToken(json.post_processor ?? null);
+  // Llama tokenizers are rebuilt from `add_bos_token`; for the others the post-processor decides.
+  const setting = config["add_bos_token"];
+  const isSet = typeof setting === "boolean";
   const {
     bosId = first === undefined ? undefined : find(first),
     eosId,
@@ -175,8 +178,8 @@ export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, 
     takesWholeWords: model.ignore_merges === true,
     stripsLeadingSpace: someComponent(decoder, stripsSpace),
     words: wordSplitter(normalizer, pre_tokenizer),
-    addsBos: (config["add_bos_token"] as boolean | undefined) ?? first !== undefined,
-    bosId: config["add_bos_token"] === undefined && first !== undefined ? find(first) : bosId,
+    addsBos: isSet ? setting : first !== undefined,
+    bosId: !isSet && first !== undefined ? find(first) : bosId,
     eosId,
     padId,
     unkId,
