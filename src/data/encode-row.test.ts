@@ -1,11 +1,21 @@
 // Ids and labels of rows: npm test -- src/data/encode-row.test.ts
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { originalMasks } from "../../test/support/original-masks.ts";
-import { ignoreLabel, namedTemplate, templateNames } from "../processing/conversation/index.ts";
+import {
+  ignoreLabel,
+  namedTemplate,
+  requestedFormat,
+  stopIdsFor,
+  templateNames,
+  tokenizePrompt,
+  trainingFormat,
+} from "../processing/conversation/index.ts";
 import { loadTokenizer } from "../processing/tokenizer/index.ts";
+import type { Message } from "../protocol/index.ts";
 import { encodeRow } from "./encode-row.ts";
 import type { LlavaRow } from "./rows.ts";
 import { findTurnMark } from "./turn-marks.ts";
@@ -149,4 +159,96 @@ test("turn marks of every template are found in answers, and at the begin of wor
   assert.equal(findTurnMark("SUPERUSER: a USER: b", ["USER:"]), "USER:");
   assert.equal(findTurnMark("USER: b", ["</s>", "USER:"]), "USER:");
   assert.equal(findTurnMark("a</s>", ["</s>"]), "</s>");
+});
+
+describe("a row's prompt is what chat would send for the same conversation", () => {
+  const chatTemplates = join(import.meta.dirname, "../../test/fixtures/chat-templates");
+  const jinja = readdirSync(chatTemplates)
+    .filter((name) => name.endsWith(".jinja"))
+    .map((name) => readFileSync(join(chatTemplates, name), "utf8"));
+  /** A template of parts that breaks the line behind an image, as those of converted checkpoints do, and one of strings. */
+  const others = [
+    "{% for m in messages %}{{ m['role'].upper() + ': ' }}{% for p in m['content'] if p['type'] == 'image' %}{{ '<image>\n' }}{% endfor %}{% for p in m['content'] if p['type'] == 'text' %}{{ p['text'] + ' ' }}{% endfor %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}",
+    "{% for m in messages %}{{ '[' + m['role'] + ']' + m['content'] + '</s>' }}{% endfor %}{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}",
+  ];
+  const formats = [
+    ...templateNames.map((name) => trainingFormat({ name }, tokenizer, [])),
+    ...[...jinja, ...others].map((chatTemplate) => trainingFormat({ chatTemplate }, tokenizer, [])),
+  ];
+  const words = fc.array(fc.constantFrom("the", "dog", "runs", "\n", "A?"), { minLength: 1, maxLength: 5 });
+  const sentence = words.map((list) => list.join(" ").trim() || "dog");
+  const question = fc.tuple(sentence, fc.constantFrom("none", "front", "end", "two"));
+
+  test("before each of its answers, in every template", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...formats),
+        fc.array(fc.tuple(question, sentence), { minLength: 1, maxLength: 3 }),
+        ({ format }, turns) => {
+          const marks = { none: "", front: "<image>\n", end: "", two: "<image>\n<image>\n" };
+          const images = turns.flatMap(
+            ([[, place]]) => ({ none: [], front: ["a"], end: ["b"], two: ["c", "d"] })[place],
+          );
+          const row: LlavaRow = {
+            id: "x",
+            ...(images.length > 0 && { image: images }),
+            conversations: turnsOf(
+              ...turns.map(
+                ([[text, place], answer]) =>
+                  [`${marks[place as "none"]}${text}${place === "end" ? "\n<image>" : ""}`, answer] as const,
+              ),
+            ),
+          };
+          const { inputIds, segments } = encodeRow(row, { ...encoding, format });
+          const answers = segments.filter(({ supervised }) => supervised);
+          assert.equal(answers.length, turns.length);
+          const said: Message[] = [];
+          for (const [index, [[text, place], answer]] of turns.entries()) {
+            const count = { none: 0, front: 1, end: 1, two: 2 }[place]!;
+            const photos = Array.from({ length: count }, () => ({ type: "image", image: "a" }) as const);
+            said.push({ role: "user", content: [...photos, { type: "text", text }] });
+            const { inputIds: asked } = tokenizePrompt(format.render(said), tokenizer, {
+              imageTokens: () => 1,
+              imageTokenId,
+            });
+            assert.deepEqual(inputIds.slice(0, answers[index]!.start), asked);
+            said.push({ role: "assistant", content: answer });
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  test("and each answer ends where generation stops, or the format says why not", () => {
+    for (const { format, note } of formats) {
+      const row = photo(["<image>\nthe", "dog"], ["A?", "runs"]);
+      const { inputIds, segments } = encodeRow(row, { ...encoding, format });
+      const stopIds = stopIdsFor([], format, tokenizer);
+      const ends = segments
+        .filter(({ supervised }) => supervised)
+        .map(({ start, length }) => inputIds[start + length - 1]!);
+      const stops = ends.every((id) => stopIds.includes(id));
+      assert.ok(stops || note !== undefined, format.name);
+      assert.equal(ends.length, 2, format.name);
+    }
+  });
+
+  test("an end token that the chat template lacks is put behind answers, and told", () => {
+    const { format, note, choice } = trainingFormat({ chatTemplate: others[0] }, tokenizer, []);
+    assert.match(note!, /ends answers with nothing: training puts "<\/s>" behind each/);
+    assert.equal(choice.answerEnd, "</s>");
+    assert.deepEqual(trained(photo(["<image>\nthe", "dog"], ["A", "runs"]), { format }), [
+      " dog</s>",
+      " runs</s>",
+    ]);
+    assert.equal(trainingFormat({ chatTemplate: others[1] }, tokenizer, []).note, undefined);
+    assert.match(
+      trainingFormat({ name: "plain" }, tokenizer, []).note!,
+      /plain ends answers with "\\n", where generation does not stop: set data\.answerEnd to "<\/s>"/,
+    );
+    assert.equal(trainingFormat({ name: "plain", answerEnd: "</s>" }, tokenizer, []).note, undefined);
+    assert.match(trainingFormat({ name: "v0" }, tokenizer, []).note!, /"###", which is no token/);
+    assert.throws(() => requestedFormat({ chatTemplate: "x" }, { answerEnd: "</s>" }), { code: "config" });
+  });
 });

@@ -12,7 +12,7 @@ import {
   subtree,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { choosePromptFormat } from "../processing/conversation/index.ts";
+import { choosePromptFormat, stopIdsFor } from "../processing/conversation/index.ts";
 import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
 import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
@@ -58,8 +58,9 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
 
   const metadata = new Map([...gguf.header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
   const tokenizer = tokenizerFromGguf(metadata);
-  const template = config.chatTemplate ?? metadata.get("tokenizer.chat_template");
+  const template = options.chatTemplate ?? config.chatTemplate ?? metadata.get("tokenizer.chat_template");
   const format = { name: options.template, chatTemplate: String(template) };
+  const promptFormat = choosePromptFormat({ ...format, tokenizer });
   const text = configFromGguf(gguf.header, parts.languageModel);
   const tower = new EfficientNetLite(config.visionTower);
   const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
@@ -93,9 +94,9 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
     model,
     tokenizer,
     imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
-    promptFormat: choosePromptFormat({ ...format, tokenizer }),
+    promptFormat,
     textSource: { tokenizer: { metadata }, format },
-    stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
+    stopIds: stopIdsFor([], promptFormat, tokenizer),
     contextLength: contextLengthOf(text),
     [Symbol.dispose]() {
       for (const part of [visionTower, projector, languageModel]) part[Symbol.dispose]();

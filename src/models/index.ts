@@ -23,5 +23,6 @@ export {
   type PretrainedLlava,
 } from "./pretrained.ts";
 export { Projector } from "./projector.ts";
+export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";
 export type { VisionTower } from "./vision-tower.ts";

@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { isAdapter, merged, openAdapter, readAdapterConfig } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { readChatTemplate } from "../processing/conversation/index.ts";
 import { type ResolvedModel, resolveModel } from "../setup/index.ts";
 import { Generator } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
@@ -58,7 +59,7 @@ async function loadAdapted(folder: string, options: PretrainedOptions): Promise<
           },
           others,
         )
-      : await loadPretrained(base, others);
+      : await loadPretrained(base, { chatTemplate: await readChatTemplate(folder), ...others });
   using generator = new Generator(0);
   try {
     loadAdapter(pretrained.model, folder, { generator, wholeModules: isWhole ? "none" : "all" });

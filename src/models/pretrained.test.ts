@@ -42,6 +42,7 @@ const tie = (json: JsonObject): void => {
   json["tie_word_embeddings"] = true;
   (json["text_config"] as JsonObject)["tie_word_embeddings"] = true;
 };
+const prompts = { chatTemplate: "{{ messages }}", stopIds: [2] };
 const head = "language_model.lm_head.weight";
 const embedding = "language_model.model.embed_tokens.weight";
 
@@ -63,7 +64,7 @@ describe("tied output weights", () => {
 
     const saved = join(scratch, "other-head-saved");
     const origin = await checkpointOrigin(folder);
-    saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {} });
+    saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {}, prompts });
     const again = await load(saved);
     using second = again.pretrained;
     assert.deepEqual(again.reports, []);
@@ -84,7 +85,7 @@ describe("tied output weights", () => {
     embedTokens.setParameter("weight", randn(embedTokens.weight.shape, new Generator(3)));
     const saved = join(scratch, "same-head-saved");
     const origin = await checkpointOrigin(folder);
-    saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {} });
+    saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {}, prompts });
     using source = openCheckpoint(saved);
     assert.equal(source.has("lm_head.weight"), false);
     const again = await load(saved);

@@ -19,9 +19,11 @@ import {
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
 import {
+  imageStartEnd,
   openText,
   type PromptFormat,
   readChatTemplate,
+  stopIdsFor,
   type TextSource,
 } from "../processing/conversation/index.ts";
 import {
@@ -54,6 +56,8 @@ export interface LoadOptions {
   readonly template?: string;
   /** Told what was found that the files do not agree on, or that is left unused. */
   readonly report?: (line: string) => void;
+  /** Chat template in the place of the checkpoint's own: that of an adapter trained on it. */
+  readonly chatTemplate?: string | undefined;
 }
 
 /** A model with all that turns messages and images into its inputs. */
@@ -64,7 +68,7 @@ export interface PretrainedLlava extends Disposable {
   readonly promptFormat: PromptFormat;
   /** What tokenizer and prompt format were made of. */
   readonly textSource: TextSource;
-  /** Ids that end an answer. */
+  /** Ids that end an answer (see `stopIdsFor`). */
   readonly stopIds: readonly number[];
   /** Most positions a sequence may have. */
   readonly contextLength: number;
@@ -121,12 +125,14 @@ export async function loadFolders(
   reportUnknownFields(join(configFolder, "config.json"), report);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
     loadImageProcessor(folder, described),
-    readChatTemplate(folder),
+    options.chatTemplate ?? firstChatTemplate([configFolder, folder]),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
   ]);
-  const format = { name: options.template, chatTemplate, ...modelTypes };
-  const textSource: TextSource = { tokenizer: { folder }, format };
+  const { useImageStartEnd } = described;
+  const format = { name: options.template, chatTemplate, imageStartEnd: useImageStartEnd, ...modelTypes };
+  const added = useImageStartEnd ? { added: imageStartEnd } : {};
+  const textSource: TextSource = { tokenizer: { folder, ...added }, format };
   const { tokenizer, promptFormat } = await openText(textSource);
   requireMatchingTokenizer(folder, described, tokenizer);
   requireMatchingImages(folder, described, imageProcessor);
@@ -149,7 +155,7 @@ export async function loadFolders(
     imageProcessor,
     promptFormat,
     textSource,
-    stopIds: stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
+    stopIds: stopIdsFor(stop, promptFormat, tokenizer),
     contextLength: contextLengthOf(config.text),
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
@@ -210,9 +216,16 @@ const allButProjector = (target: ParameterTree): ParameterTree => ({
 /** Tokens without an embedding are let pass where they are special: some checkpoints add a padding token so. */
 function requireMatchingTokenizer(
   folder: string,
-  { text: { vocabSize }, imageTokenId }: LlavaConfig,
+  { text: { vocabSize }, imageTokenId, useImageStartEnd }: LlavaConfig,
   tokenizer: Tokenizer,
 ): void {
+  const missing = imageStartEnd.find((token) => tokenizer.tokenToId(token)! >= vocabSize);
+  if (useImageStartEnd && missing !== undefined)
+    throw new LlavaError(
+      "checkpoint",
+      `${folder}: mm_use_im_start_end puts images between ${imageStartEnd.join(" and ")}; the tokenizer has no ${missing}, and the vocabulary (vocab_size ${vocabSize}) no room for it`,
+      { hint: "Get the tokenizer files that were saved with these weights, with added_tokens.json." },
+    );
   const special = new Set(tokenizer.specialTokens.values());
   for (let id = vocabSize; id < tokenizer.vocabSize; id++)
     if (tokenizer.idToToken(id) !== undefined && !special.has(id))
@@ -287,6 +300,15 @@ async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<
     }
   }
   return clipImageConfig(config.vision.imageSize, aspect);
+}
+
+/** The chat template of the first folder that has one. */
+async function firstChatTemplate(folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const template = await readChatTemplate(folder);
+    if (template !== undefined) return template;
+  }
+  return undefined;
 }
 
 async function stopIdsOf(folder: string): Promise<number[]> {

@@ -17,6 +17,7 @@ import type { JsonObject } from "../json.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import type { Llava } from "./llava.ts";
 import { transformersName } from "./lora.ts";
+import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
 
 /** Where a model came from, for what a checkpoint holds besides the weights that were loaded. */
 export interface ModelOrigin {
@@ -32,7 +33,7 @@ export interface ModelOrigin {
 
 /**
  * Writes a model as the kind of checkpoint it came from, whole: weights as `dtype` with the vision tower's inside,
- * configuration, tokenizer. The folder appears under its name when it is complete.
+ * configuration, tokenizer, and how its prompts are written. The folder appears under its name when it is complete.
  */
 export function saveModel(
   model: Llava,
@@ -41,7 +42,13 @@ export function saveModel(
     origin,
     dtype,
     metadata,
-  }: { origin: ModelOrigin; dtype: DType; metadata: Readonly<Record<string, string>> },
+    prompts,
+  }: {
+    origin: ModelOrigin;
+    dtype: DType;
+    metadata: Readonly<Record<string, string>>;
+    prompts: PromptFiles;
+  },
 ): void {
   const isOriginal = "mm_vision_tower" in origin.config;
   const partial = `${folder}.partial`;
@@ -52,6 +59,7 @@ export function saveModel(
   writeAtomically(join(partial, "config.json"), [
     `${JSON.stringify({ ...fields, torch_dtype: dtype }, null, 2)}\n`,
   ]);
+  writePromptFiles(partial, prompts);
   using source = origin.open();
   const isLinear = (config["mm_projector_type"] ?? "linear") === "linear";
   const nameOf = (name: string) => (isOriginal ? originalName(name, { isLinear }) : huggingFaceName(name));

@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { fixtures, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { type Llava, loadPretrained } from "../models/index.ts";
+import { namedTemplate, promptText } from "../processing/conversation/index.ts";
+import type { Message } from "../protocol/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { inference, type Tensor } from "../torch/index.ts";
 import { latestCheckpoint } from "./checkpoint.ts";
@@ -159,5 +161,84 @@ describe("a language model and a tower become a LLaVA", () => {
 
   test("but not with a projector that it cannot have", async () => {
     await assert.rejects(run("loaded", { ...parts, projector: "loaded" }), /has no projector to be loaded/);
+  });
+});
+
+describe("what decides the prompt goes with the weights", () => {
+  const asked: Message[] = [
+    {
+      role: "user",
+      content: [
+        { type: "image", image: "a.png" },
+        { type: "text", text: "What?" },
+      ],
+    },
+    { role: "assistant", content: "A dog." },
+    { role: "user", content: "Sure?" },
+  ];
+  const once = (fields: Partial<RecipeFields>, data: Partial<RecipeFields["data"]>) => ({
+    ...fields,
+    maxSteps: 1,
+    data: { ...rowsRecipe(folder).data, ...data } as RecipeFields["data"],
+  });
+  /** Prompt of a conversation and the ids that end its answer, as the folder says by itself. */
+  async function promptOf(path: string) {
+    using loaded = await loadPretrained({ kind: "folder", path });
+    const { promptFormat, stopIds } = loaded;
+    return { text: promptText(promptFormat.render(asked)), stop: promptFormat.stop, stopIds, promptFormat };
+  }
+  const textIn = (name: string, answerEnd?: string) =>
+    promptText(namedTemplate(name, answerEnd).render(asked));
+
+  test("in Hugging Face's layout, system prompt and all", async () => {
+    const path = await run("prompt-huggingface", once(stages["full"]!, { template: "vicuna_v1" }));
+    const { text, stopIds } = await promptOf(path);
+    assert.equal(text, textIn("vicuna_v1"));
+    assert.match(text, /^A chat between a curious user/);
+    assert.deepEqual(stopIds, [2]);
+  });
+
+  test("in the original layout", async () => {
+    const path = await run(
+      "prompt-original",
+      once({ ...stages["full"], model: original }, { template: "v0" }),
+    );
+    const { text, stop } = await promptOf(path);
+    assert.equal(text, textIn("v0"));
+    assert.deepEqual(stop, ["###"]);
+  });
+
+  test("with an answer end of one's own, in adapters that load on their base or bring a configuration", async () => {
+    const data = { template: "plain", answerEnd: "</s>" };
+    const path = await run("prompt-adapters", once(stages["lora"]!, data));
+    assert.equal((await promptOf(path)).text, textIn("plain", "</s>"));
+    const vision = { tower, projector: "mlp2x_gelu", imageAspectRatio: "pad" } as const;
+    const parts = { model: languageModel, vision, projector: "fresh" as const };
+    const own = await run("prompt-assembled", once({ ...stages["lora"], ...parts }, { template: "llama_2" }));
+    assert.equal((await promptOf(own)).text, textIn("llama_2"));
+  });
+
+  test("beside a projector", async () => {
+    const data = { template: "plain", answerEnd: "</s>" };
+    const path = await run("prompt-projector", once(stages["projector"]!, data));
+    const jinja = readFileSync(join(dirname(path), "chat_template.jinja"), "utf8");
+    assert.match(jinja, /Conversation template plain of LLaVA, answers ended by "<\/s>"/);
+  });
+
+  test("and the model's own chat template, with the end that training put behind answers", async () => {
+    const endless = readFileSync(join(fixtures, "llava/llama/chat_template.jinja"), "utf8");
+    const { template: _, ...data } = rowsRecipe(folder).data;
+    const reports: string[] = [];
+    const recipe = rowsRecipe(join(folder, "prompt-own"), { ...stages["full"], maxSteps: 1, data });
+    const { result } = await runRecipe(recipe, { ...quiet, report: (line) => reports.push(line) });
+    const stated = reports.find((line) => /ends answers with nothing/.test(line));
+    assert.match(stated ?? "", /training puts "<\/s>" behind each/, endless);
+    const { text, promptFormat } = await promptOf(result!);
+    assert.match(text, /A dog\.<\/s>.*Sure\?/s);
+    const trained = promptFormat.render([...asked, { role: "assistant", content: "Yes." }], {
+      addGenerationPrompt: false,
+    });
+    assert.ok(promptText(trained).startsWith(text));
+    assert.match(promptText(trained.filter((piece) => "text" in piece && piece.supervised)), /Yes\.<\/s>$/);
   });
 });

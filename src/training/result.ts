@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
-import { saveAdapter, saveModel } from "../models/index.ts";
+import { saveAdapter, saveModel, writeChatTemplate } from "../models/index.ts";
 import { portableRecipe } from "./portable-recipe.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Stage } from "./stage.ts";
@@ -8,9 +8,10 @@ import type { Stage } from "./stage.ts";
 /**
  * Writes what was trained into the output folder: adapters as PEFT's files with what was trained whole beside them; a
  * projector alone, for the next stage; otherwise the model as a checkpoint, or the trained weights of a built-in one.
+ * With all of them goes the chat template of the prompts that they were trained on.
  */
 export function writeResult(
-  { pretrained, origin, groups, keptModules, measured }: Stage,
+  { pretrained, origin, groups, keptModules, measured, prompts }: Stage,
   recipe: Recipe,
   step: number,
 ): string {
@@ -24,6 +25,7 @@ export function writeResult(
       ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
     ]);
     saveAdapter(pretrained.model, folder, { baseModel: model, wholeModules: [...wholeModules], metadata });
+    writeChatTemplate(folder, prompts);
     // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
     if (recipe.vision && origin)
       writeAtomically(join(folder, "config.json"), [`${JSON.stringify(origin.config, null, 2)}\n`]);
@@ -32,12 +34,13 @@ export function writeResult(
   const isProjector = train.join() === "projector";
   if (!isProjector && origin) {
     const folder = join(output, "model");
-    saveModel(pretrained.model, folder, { origin, dtype, metadata });
+    saveModel(pretrained.model, folder, { origin, dtype, metadata, prompts });
     return folder;
   }
   const path = join(output, isProjector ? "projector.safetensors" : "trained.safetensors");
   const weights = new Map([...groups.flatMap(({ parameters }) => [...parameters]), ...measured]);
   writeSafetensors(path, weights, { format: "pt", ...metadata });
+  writeChatTemplate(output, prompts);
   return path;
 }
 

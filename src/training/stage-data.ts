@@ -20,8 +20,13 @@ import {
   TableDealer,
 } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { PretrainedLlava } from "../models/index.ts";
-import { choosePromptFormat, type TextSource } from "../processing/conversation/index.ts";
+import type { PretrainedLlava, PromptFiles } from "../models/index.ts";
+import {
+  jinjaOfChoice,
+  requestedFormat,
+  stopIdsFor,
+  trainingFormat,
+} from "../processing/conversation/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { ImageInputs } from "./features.ts";
@@ -41,6 +46,7 @@ export interface StageData extends Disposable {
   readonly measured: ReadonlyMap<string, Tensor>;
   /** Held-out batches with their own images. */
   readonly heldOut: readonly SupervisedBatch[];
+  readonly prompts: PromptFiles;
 }
 
 /** Reads the rows that a recipe names, and opens their images. */
@@ -52,10 +58,15 @@ export async function openStageData(
   const { data, evaluation } = recipe;
   const { maxTokens, turnMarks, workers } = data;
   const { imageProcessor: processor, tokenizer, model } = pretrained;
-  const format = formatOf(recipe, pretrained);
-  const text = { tokenizer, promptFormat: choosePromptFormat({ ...format, tokenizer }) };
+  const { choice, format, note } = trainingFormat(
+    requestedFormat(pretrained.textSource.format, data),
+    tokenizer,
+    pretrained.stopIds,
+  );
+  if (note !== undefined) around.report(note);
+  const text = { tokenizer, promptFormat: format };
   const encoding: EncodingSource = {
-    text: { ...pretrained.textSource, format },
+    text: { ...pretrained.textSource, format: choice },
     imageTokenId: model.imageTokenId,
     imageTokens: model.visionTower.tokens,
     turnMarks,
@@ -92,6 +103,10 @@ export async function openStageData(
     encode: inputs.encode,
     measured,
     heldOut,
+    prompts: {
+      chatTemplate: jinjaOfChoice({ ...choice, tokenizer }),
+      stopIds: stopIdsFor(pretrained.stopIds, format, tokenizer),
+    },
     [Symbol.dispose]() {
       for (const batch of heldOut) batch[Symbol.dispose]();
       pixels[Symbol.dispose]();
@@ -245,16 +260,6 @@ function countSkippedErrors(report: (line: string) => void): (error: LlavaError)
     skipped.add(message);
     report(`skipping ${message} (${skipped.size} so far)`);
   };
-}
-
-/** The template that the recipe names, or else the model's own. */
-function formatOf({ data }: Recipe, { textSource }: PretrainedLlava): TextSource["format"] {
-  const { template, answerEnd } = data;
-  if (template !== undefined) return { ...textSource.format, name: template, answerEnd };
-  if (answerEnd === undefined) return textSource.format;
-  throw new LlavaError("config", "data.answerEnd goes with data.template", {
-    hint: "The model's own chat template has its own ending.",
-  });
 }
 
 /** The rows of the first images, some of each, in the order of the file. */

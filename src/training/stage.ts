@@ -1,4 +1,4 @@
-import type { ModelOrigin, PretrainedLlava } from "../models/index.ts";
+import type { ModelOrigin, PretrainedLlava, PromptFiles } from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
 import { Generator, type Tensor, useDevice } from "../torch/index.ts";
 import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
@@ -26,6 +26,7 @@ export interface Stage extends Disposable {
   readonly generator: Generator;
   /** Held-out batches with their own images. */
   readonly heldOut: readonly SupervisedBatch[];
+  readonly prompts: PromptFiles;
 }
 
 /** Loads, freezes and reads everything that a recipe names. */
@@ -51,6 +52,7 @@ export async function prepareStage(given: Recipe, around: Surroundings): Promise
     source: data.source,
     generator,
     heldOut: data.heldOut,
+    prompts: data.prompts,
     [Symbol.dispose]() {
       data[Symbol.dispose]();
       generator[Symbol.dispose]();

@@ -148,3 +148,20 @@ describe("data inspect", () => {
     assert.ok(!existsSync(inFolder("nobody")));
   });
 });
+
+test("check and inspect tell where answers will not stop, and what to set", async () => {
+  const fine = file("fine.json", JSON.stringify([row("text", undefined, "the dog")]));
+  for (const command of ["check", "inspect"]) {
+    const of = async (...options: readonly string[]) => {
+      const { status, stderr, stdout } = await llava(["data", command, fine, ...options]);
+      assert.equal(status, 0, stderr);
+      return { stderr, stdout };
+    };
+    const plain = ["--tokenizer", `${fixtures}tokenizer/llama2`, "--template", "plain"];
+    assert.match((await of(...plain)).stderr, /plain ends answers with .* set data\.answerEnd to "<\/s>"/);
+    assert.doesNotMatch((await of(...plain, "--answer-end", "</s>")).stderr, /ends answers/);
+    const own = await of("--model", `${fixtures}llava/llama`);
+    assert.match(own.stderr, /ends answers with nothing: training puts "<\/s>" behind each/);
+    if (command === "inspect") assert.match(own.stdout, /the dog<\/s>⟧/);
+  }
+});

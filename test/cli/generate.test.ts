@@ -185,3 +185,15 @@ describe("chat", () => {
     assert.match(stderr, /nowhere\.jpg: no such file/);
   });
 });
+
+test("an original checkpoint without a template is told to be taken for vicuna_v1", async () => {
+  const trace = (name: string) =>
+    startLlava(["trace", join(fixtures, name), "--prompt", "a", "--out", "assumed.safetensors"], {
+      cwd: folder,
+    }).ended;
+  const said = /original states no conversation template; vicuna_v1 is assumed \(--template names another/;
+  const [original, own] = [await trace("original"), await trace("llama")];
+  assert.equal(original.status, 0, original.stderr);
+  assert.match(original.stderr, said);
+  assert.doesNotMatch(own.stderr, /is assumed/);
+});

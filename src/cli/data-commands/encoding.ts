@@ -9,6 +9,7 @@ export interface EncodingFlags {
   readonly model?: string;
   readonly tokenizer?: string;
   readonly template?: string;
+  readonly answerEnd?: string;
   readonly imageTokens: number;
   readonly keepMarks?: boolean;
 }
@@ -22,12 +23,13 @@ export const addEncodingOptions = (command: Command): Command =>
       ),
     )
     .option("--template <name>", "conversation template, such as v1 or plain (default: the model's own)")
+    .option("--answer-end <text>", "ends the template's answers, as data.answerEnd of a recipe")
     .option("--image-tokens <n>", "tokens of an image, with --tokenizer", count, 576)
     .option("--keep-marks", "let answers hold what marks turns, such as </s>, as ordinary text");
 
 /** How rows become ids, and what to dispose of afterwards; undefined without a tokenizer. */
 export async function openEncoding(
-  { model, tokenizer: folder, template, imageTokens, keepMarks }: EncodingFlags,
+  { model, tokenizer: folder, template, answerEnd, imageTokens, keepMarks }: EncodingFlags,
   { progress, report, signal }: CommandContext,
 ): Promise<(RowEncoding & Disposable) | undefined> {
   const turnMarks = keepMarks ? "keep" : "refuse";
@@ -36,10 +38,18 @@ export async function openEncoding(
     await ensureNative({ progress, report });
     const { loadPretrained } = await import("../../models/index.ts");
     const resolved = await resolveModel(model, { progress, report, signal: signal() });
-    const pretrained = await loadPretrained(resolved, { ...(template !== undefined && { template }) });
+    const pretrained = await loadPretrained(resolved);
+    const { tokenizer, textSource, stopIds } = pretrained;
+    const { requestedFormat, trainingFormat } = await import("../../processing/conversation/index.ts");
+    const { format, note } = trainingFormat(
+      requestedFormat(textSource.format, { template, answerEnd }),
+      tokenizer,
+      stopIds,
+    );
+    if (note !== undefined) report(note);
     return {
-      tokenizer: pretrained.tokenizer,
-      format: pretrained.promptFormat,
+      tokenizer,
+      format,
       imageTokens: () => pretrained.model.visionTower.tokens,
       imageTokenId: pretrained.model.imageTokenId,
       turnMarks,
@@ -51,13 +61,16 @@ export async function openEncoding(
     throw new LlavaError("usage", "--tokenizer goes with --template", {
       hint: "LLaVA-1.5 is trained with plain in its first stage and with v1 in its second.",
     });
-  const [{ loadTokenizer }, { namedTemplate }] = await Promise.all([
+  const [{ loadTokenizer }, { trainingFormat }] = await Promise.all([
     import("../../processing/tokenizer/index.ts"),
     import("../../processing/conversation/index.ts"),
   ]);
+  const tokenizer = await loadTokenizer(folder);
+  const { format, note } = trainingFormat({ name: template, answerEnd }, tokenizer, []);
+  if (note !== undefined) report(note);
   return {
-    tokenizer: await loadTokenizer(folder),
-    format: namedTemplate(template),
+    tokenizer,
+    format,
     imageTokens: () => imageTokens,
     imageTokenId: -200,
     turnMarks,

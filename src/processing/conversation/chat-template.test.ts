@@ -133,6 +133,19 @@ test("a name comes before the checkpoint's template, and that before the archite
   assert.equal(choose({ modelType: "llava_llama" }), "chatml_direct");
 });
 
+test("a template that nothing states or hints at is told to be assumed", async () => {
+  const folder = join(import.meta.dirname, "../../../test/fixtures/llava/original");
+  const plain = await loadTokenizer(folder);
+  const choose = (options: object) => {
+    const { name, isAssumed = false } = choosePromptFormat({ tokenizer: plain, ...options });
+    return [name, isAssumed];
+  };
+  assert.deepEqual(choose({ modelType: "llava_llama" }), ["vicuna_v1", true]);
+  assert.deepEqual(choose({ modelType: "llava_llama", name: "vicuna_v1" }), ["vicuna_v1", false]);
+  assert.deepEqual(choose({ modelType: "llava_mistral" }), ["mistral_instruct", false]);
+  assert.deepEqual(choose({ chatTemplate: smolLm2 }), ["chat template of the checkpoint", false]);
+});
+
 test("a template that does not come to an end is stopped, whether it loops or hoards", () => {
   for (const endless of [
     "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
@@ -242,4 +255,17 @@ describe("what templates do with texts they do to the texts themselves", () => {
       "{% set t = '<|im_start|>' ~ messages[0].content %}{{ t | trim }}{{ ['<|im_end|>'] | join }}";
     assert.equal(control(quoted, ` ${evil}`), 2);
   });
+});
+
+test("images stand between control tokens where the checkpoint says so, except in the captions of stage 1", () => {
+  const show = (choice: Partial<Parameters<typeof choosePromptFormat>[0]>) =>
+    choosePromptFormat({ tokenizer, imageStartEnd: true, ...choice }).render(conversation.slice(0, 1));
+  const piece = (text: string) => ({ text, special: true });
+  assert.deepEqual(show({ name: "vicuna_v1" }).slice(3, 6), [
+    piece("<im_start>"),
+    { image: 0 },
+    piece("<im_end>"),
+  ]);
+  assert.match(promptText(show({ chatTemplate: vicunaParts })), /USER: <im_start><image><im_end>\nWhat/);
+  assert.deepEqual(show({ name: "plain" }), [{ image: 0 }]);
 });

@@ -1,6 +1,7 @@
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { withAnswerEnd } from "./answer-end.ts";
 import { chatTemplate } from "./chat-template.ts";
+import type { PromptPiece } from "./prompt.ts";
 import type { TemplateName } from "./template-data.ts";
 import { jinjaOf, statedTemplate } from "./template-jinja.ts";
 import { namedTemplate, type PromptFormat } from "./templates.ts";
@@ -18,6 +19,8 @@ export interface FormatChoice {
   /** `model_type` of its language model where the configuration nests one, such as `mistral`. */
   readonly textModelType?: string | undefined;
   readonly imageToken?: string | undefined;
+  /** Whether images stand between `<im_start>` and `<im_end>` (`mm_use_im_start_end` of the original code). */
+  readonly imageStartEnd?: boolean | undefined;
 }
 
 /**
@@ -25,13 +28,35 @@ export interface FormatChoice {
  * model was trained with. Folder names play no part, so a renamed checkpoint behaves the same.
  */
 export function choosePromptFormat(choice: FormatChoice): PromptFormat {
+  const format = chosenFormat(choice);
+  return choice.imageStartEnd && format.hasBareImages !== true ? withImageMarks(format) : format;
+}
+
+function chosenFormat(choice: FormatChoice): PromptFormat {
   const { name, answerEnd, chatTemplate: stated, tokenizer, imageToken } = choice;
   if (name !== undefined) return namedTemplate(name, answerEnd);
-  if (stated === undefined) return { ...namedTemplate(templateOfArchitecture(choice)), isAssumed: true };
+  if (stated === undefined) {
+    const template = namedTemplate(templateOfArchitecture(choice));
+    return template.name === oldest ? { ...template, isAssumed: true } : template;
+  }
   const named = answerEnd === undefined ? statedTemplate(stated) : undefined;
   if (named !== undefined) return named;
   const source = answerEnd === undefined ? stated : withAnswerEnd(stated, answerEnd);
   return chatTemplate(source, imageToken === undefined ? { tokenizer } : { tokenizer, imageToken });
+}
+
+/** Control tokens around images, in checkpoints that have them. */
+export const imageStartEnd = ["<im_start>", "<im_end>"] as const;
+
+function withImageMarks(format: PromptFormat): PromptFormat {
+  const [start, end] = imageStartEnd.map((text): PromptPiece => ({ text, special: true }));
+  return {
+    ...format,
+    render: (messages, options) =>
+      format
+        .render(messages, options)
+        .flatMap((piece) => ("image" in piece ? [start!, piece, end!] : [piece])),
+  };
 }
 
 /** The same format as a chat template in Jinja, to be kept with weights. */
@@ -54,5 +79,8 @@ function templateOfArchitecture({
   if (types.includes("mpt")) return "mpt";
   if (tokenizer.tokenToId("<|start_header_id|>") !== undefined) return "llava_llama_3";
   if (tokenizer.tokenToId("<|im_start|>") !== undefined) return "chatml_direct";
-  return "vicuna_v1";
+  return oldest;
 }
+
+/** Of the first checkpoints, whose files tell nothing about their template. */
+const oldest = "vicuna_v1";

@@ -1,5 +1,6 @@
+export { type AnswerEnd, answerEndOf, stopIdsFor } from "./answer-end.ts";
 export { type ChatTemplateOptions, chatTemplate, readChatTemplate } from "./chat-template.ts";
-export { choosePromptFormat, type FormatChoice } from "./choose-format.ts";
+export { choosePromptFormat, type FormatChoice, imageStartEnd, jinjaOfChoice } from "./choose-format.ts";
 export { countImageMarks, imageMark, markedParts } from "./image-marks.ts";
 export { imagesOf } from "./messages.ts";
 export {
@@ -20,3 +21,4 @@ export { readMessages } from "./read-messages.ts";
 export type { TemplateName } from "./template-data.ts";
 export { namedTemplate, type PromptFormat, type RenderOptions, templateNames } from "./templates.ts";
 export { type OpenText, openText, type TextSource } from "./text-source.ts";
+export { requestedFormat, type TrainingFormat, trainingFormat } from "./training-format.ts";

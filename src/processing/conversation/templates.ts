@@ -16,8 +16,10 @@ export interface PromptFormat {
   readonly stop: readonly string[];
   /** Strings that begin or end turns, which no answer should hold; `stop` where they are not known. */
   readonly turnMarks?: readonly string[];
-  /** Whether nothing states the format, so that it was taken for the architecture's sake. */
+  /** Whether nothing in the checkpoint's files says or hints that this is its format. */
   readonly isAssumed?: boolean;
+  /** Whether images never stand between control tokens, not even in checkpoints that put such tokens around images. */
+  readonly hasBareImages?: boolean;
   /** Throws `prompt` where roles are out of order or the format has no place for a message. */
   render(messages: readonly Message[], options?: RenderOptions): PromptPiece[];
 }
@@ -40,6 +42,7 @@ export function namedTemplate(name: string, answerEnd?: string): PromptFormat {
     name,
     stop: data.style === "plain" ? [] : [data.answerEnd ?? data.separator],
     turnMarks: turnMarksOf(data),
+    hasBareImages: data.style === "plain",
     render: (messages, { addGenerationPrompt = true } = {}) => {
       const { system, turns } = conversationOf(messages, addGenerationPrompt);
       const shown = [...(data.examples ?? []), ...(data.tagsImages ? tagged(turns) : turns.map(placed))];

@@ -4,8 +4,10 @@ import type { PromptFormat } from "./templates.ts";
 
 /** All that a tokenizer and a prompt format are made of, as plain data: what other threads are sent to make them too. */
 export interface TextSource {
-  /** The folder of the tokenizer's files, or what a GGUF file says of it. */
-  readonly tokenizer: { readonly folder: string } | { readonly metadata: GgufMetadata };
+  /** The folder of the tokenizer's files, with control tokens that it may lack, or what a GGUF file says of it. */
+  readonly tokenizer:
+    | { readonly folder: string; readonly added?: readonly string[] }
+    | { readonly metadata: GgufMetadata };
   readonly format: Omit<FormatChoice, "tokenizer">;
 }
 
@@ -18,6 +20,8 @@ export interface OpenText {
 /** Throws what `loadTokenizer`, `tokenizerFromGguf` and `choosePromptFormat` throw. */
 export async function openText({ tokenizer: source, format }: TextSource): Promise<OpenText> {
   const tokenizer =
-    "folder" in source ? await loadTokenizer(source.folder) : tokenizerFromGguf(source.metadata);
+    "folder" in source
+      ? await loadTokenizer(source.folder, source.added)
+      : tokenizerFromGguf(source.metadata);
   return { tokenizer, promptFormat: choosePromptFormat({ ...format, tokenizer }) };
 }

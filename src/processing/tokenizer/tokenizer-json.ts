@@ -38,20 +38,28 @@ export type TokenizerConfig = Readonly<Record<string, unknown>>;
 
 /**
  * Loads the tokenizer of a checkpoint folder: `tokenizer.json`, or else the SentencePiece `tokenizer.model`,
- * with the roles and additions of `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+ * with the roles and additions of `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`. Roles that
+ * these leave open come from the post-processor of `tokenizer.json`, then from the ids in `generation_config.json` and
+ * `config.json`. Special tokens of `added` that the tokenizer lacks get ids after its last, as the original code does it.
  * Throws `checkpoint` if there is neither, or a model other than byte-pair encoding.
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const [json, configuration, roles, additions] = await Promise.all([
+export async function loadTokenizer(folder: string, added: readonly string[] = []): Promise<Tokenizer> {
+  const [json, configuration, roles, additions, generation, model] = await Promise.all([
     readJsonFile(join(folder, "tokenizer.json")),
     readJsonFile(join(folder, "tokenizer_config.json")),
     readJsonFile(join(folder, "special_tokens_map.json")),
     readJsonFile(join(folder, "added_tokens.json")),
+    readJsonFile(join(folder, "generation_config.json")),
+    readJsonFile(join(folder, "config.json")),
   ]);
   const config: TokenizerConfig = {
+    ...withoutNulls(roleTokenIds(model, generation)),
     added_tokens: additions,
     ...(roles ?? {}),
     ...withoutNulls(configuration ?? {}),
+    // A role that is null is none, whatever other files say.
+    no_roles: roleNames.filter((role) => configuration?.[role] === null),
+    further_special_tokens: added,
   };
   if (json) {
     const file = join(folder, "tokenizer.json");
@@ -66,16 +74,53 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     }
   }
   const file = join(folder, "tokenizer.model");
-  const model = await readFile(file).catch(() => undefined);
-  if (model === undefined) {
+  const pieceModel = await readFile(file).catch(() => undefined);
+  if (pieceModel === undefined) {
     throw new LlavaError("checkpoint", `${folder} has neither a tokenizer.json nor a tokenizer.model`, {
       hint: "Point to the folder that holds the tokenizer files of the language model.",
     });
   }
-  const pieces = readSentencePieceModel(model, file);
+  const pieces = readSentencePieceModel(pieceModel, file);
   const ids = new Map(pieces.map((piece, id) => [piece.text, id]));
-  const added = addedTokensOf(config, (content) => ids.get(content));
-  return sentencePieceTokenizer(pieces, { addedTokens: added, ...roleIds(config, idLookup(added, ids)) });
+  const addedTokens = withFurther(
+    addedTokensOf(config, (content) => ids.get(content)),
+    ids,
+    config,
+  );
+  const { add_bos_token: addsBos } = config;
+  return sentencePieceTokenizer(pieces, {
+    addedTokens,
+    ...roleIds(config, idLookup(addedTokens, ids)),
+    ...(typeof addsBos === "boolean" && { addsBos }),
+  });
+}
+
+/** `bos_token_id` and `eos_token_id`, of several the first, from files about a model. */
+function roleTokenIds(...files: readonly (Readonly<Record<string, unknown>> | undefined)[]) {
+  const found: Record<string, unknown> = {};
+  for (const file of files)
+    for (const source of [file?.["text_config"] as Readonly<Record<string, unknown>> | undefined, file])
+      for (const name of ["bos_token_id", "eos_token_id"]) {
+        const [id] = [source?.[name]].flat();
+        if (isId(id)) found[name] = id;
+      }
+  return found;
+}
+
+/** With those tokens of `further_special_tokens` that are unknown, behind the last id. */
+function withFurther(
+  added: readonly AddedToken[],
+  ids: ReadonlyMap<string, number>,
+  config: TokenizerConfig,
+): AddedToken[] {
+  const further = (config["further_special_tokens"] ?? []) as readonly string[];
+  if (further.length === 0) return [...added];
+  const all = [...added];
+  const find = idLookup(all, ids);
+  let next = 0;
+  for (const id of [...ids.values(), ...all.map((token) => token.id)]) next = Math.max(next, id + 1);
+  for (const content of further) all.push({ id: find(content) ?? next++, content, special: true });
+  return all;
 }
 
 function isVocabulary(vocab: unknown): boolean {
@@ -109,11 +154,15 @@ export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, 
   const declared = (json.added_tokens ?? []).map(addedToken);
   const declaredIds = new Map(declared.map((token) => [token.content, token.id]));
   const listed = addedTokensOf(config, (content) => declaredIds.get(content) ?? ids.get(content));
-  const added = mergeAddedTokens(declared, listed);
+  const added = withFurther(mergeAddedTokens(declared, listed), ids, config);
   const isByteLevel = (component: Component) => component.type === "ByteLevel";
   const find = idLookup(added, ids);
+  const first = firstToken(json.post_processor ?? null);
+  // Llama tokenizers are rebuilt from `add_bos_token`; for the others the post-processor decides.
+  const setting = config["add_bos_token"];
+  const isSet = typeof setting === "boolean";
   const {
-    bosId,
+    bosId = first === undefined ? undefined : find(first),
     eosId,
     padId,
     unkId = model.unk_token ? find(model.unk_token) : undefined,
@@ -129,8 +178,8 @@ export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, 
     takesWholeWords: model.ignore_merges === true,
     stripsLeadingSpace: someComponent(decoder, stripsSpace),
     words: wordSplitter(normalizer, pre_tokenizer),
-    addsBos: addsBos(json.post_processor ?? null, config, bosId),
-    bosId,
+    addsBos: isSet ? setting : first !== undefined,
+    bosId: !isSet && first !== undefined ? find(first) : bosId,
     eosId,
     padId,
     unkId,
@@ -209,9 +258,11 @@ function idLookup(added: readonly AddedToken[], ids: ReadonlyMap<string, number>
 }
 
 function roleIds(config: TokenizerConfig, find: (content: string) => number | undefined) {
-  const idOf = (role: string) => {
+  const idOf = (role: string): number | undefined => {
     const content = contentOf(config[role]);
-    return content === undefined ? undefined : find(content);
+    if (content !== undefined) return find(content);
+    const isNone = (config["no_roles"] as readonly string[] | undefined)?.includes(role);
+    return isNone ? undefined : (config[`${role}_id`] as number | undefined);
   };
   return {
     bosId: idOf("bos_token"),
@@ -221,22 +272,16 @@ function roleIds(config: TokenizerConfig, find: (content: string) => number | un
   };
 }
 
-/** Llama tokenizers are rebuilt from `add_bos_token`; for the others the post-processor decides. */
-function addsBos(
-  postProcessor: Component | null,
-  config: TokenizerConfig,
-  bosId: number | undefined,
-): boolean {
-  if (bosId === undefined) return false;
-  const setting = config["add_bos_token"];
-  if (typeof setting === "boolean") return setting;
+/** The special token that a post-processor puts in front of a text. */
+function firstToken(postProcessor: Component | null): string | undefined {
   const processors =
     (postProcessor?.["processors"] as Component[] | undefined) ?? (postProcessor ? [postProcessor] : []);
-  return processors.some((processor) => {
+  for (const processor of processors) {
     const single = processor["single"] as { SpecialToken?: { id: string } }[] | undefined;
     const content = single?.[0]?.SpecialToken?.id;
-    return content !== undefined && content === contentOf(config["bos_token"]);
-  });
+    if (content !== undefined) return content;
+  }
+  return undefined;
 }
 
 function stripsSpace(component: Component): boolean {

@@ -265,3 +265,75 @@ test("folders without a usable tokenizer are refused with the path", async () =>
   await writeFile(join(folder, "tokenizer.json"), '{"model": ');
   await refuses(/tokenizer\.json is not valid JSON/);
 });
+
+describe("roles that tokenizer_config.json leaves open", () => {
+  const rolesOf = async (
+    files: Readonly<Record<string, unknown>>,
+    change: (json: object) => object = (json) => json,
+  ) => {
+    const folder = await mkdtemp(join(tmpdir(), "tokenizer-"));
+    const json = JSON.parse(await readFile(join(fixtures, "metaspace/tokenizer.json"), "utf8"));
+    await writeFile(join(folder, "tokenizer.json"), JSON.stringify(change(json)));
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(folder, name), JSON.stringify(content));
+    const tokenizer = await loadTokenizer(folder);
+    const named = (id: number | undefined) => (id === undefined ? undefined : tokenizer.idToToken(id));
+    return [tokenizer.addsBos ? named(tokenizer.bosId) : undefined, named(tokenizer.eosId)];
+  };
+  const withoutProcessor = (json: object) => ({ ...json, post_processor: null });
+
+  test("come from the post-processor, which puts the begin token in front whoever names it", async () => {
+    assert.deepEqual(await rolesOf({}), ["<s>", undefined]);
+    assert.deepEqual(await rolesOf({ "tokenizer_config.json": { tokenizer_class: "X" } }), [
+      "<s>",
+      undefined,
+    ]);
+    assert.deepEqual(await rolesOf({ "tokenizer_config.json": { bos_token: null } }), ["<s>", undefined]);
+    assert.deepEqual(await rolesOf({ "tokenizer_config.json": { bos_token: "</s>" } }), ["<s>", undefined]);
+    const map = { bos_token: "<s>", eos_token: { content: "</s>" } };
+    assert.deepEqual(await rolesOf({ "special_tokens_map.json": map }), ["<s>", "</s>"]);
+    assert.deepEqual(await rolesOf({ "special_tokens_map.json": map }, withoutProcessor), [
+      undefined,
+      "</s>",
+    ]);
+    const sequence = (json: object) => ({
+      ...json,
+      post_processor: {
+        type: "Sequence",
+        processors: [{ type: "ByteLevel" }, (json as { post_processor: object }).post_processor],
+      },
+    });
+    assert.deepEqual(await rolesOf({}, sequence), ["<s>", undefined]);
+  });
+
+  test("else from the ids of the model's files, unless a role is said to be none", async () => {
+    const ids = { bos_token_id: 1, eos_token_id: [461, 2] };
+    assert.deepEqual(await rolesOf({ "generation_config.json": ids }), ["<s>", "<|im_end|>"]);
+    assert.deepEqual(await rolesOf({ "config.json": { text_config: ids } }), ["<s>", "<|im_end|>"]);
+    assert.deepEqual(
+      await rolesOf({
+        "config.json": { text_config: { eos_token_id: 1 } },
+        "generation_config.json": { eos_token_id: 2 },
+      }),
+      ["<s>", "</s>"],
+    );
+    assert.deepEqual(
+      await rolesOf(
+        { "config.json": ids, "tokenizer_config.json": { add_bos_token: true, eos_token: null } },
+        withoutProcessor,
+      ),
+      ["<s>", undefined],
+    );
+    assert.deepEqual(await rolesOf({ "config.json": ids }, withoutProcessor), [undefined, "<|im_end|>"]);
+  });
+
+  test("and tokens that a checkpoint wants besides get ids behind the last, once", async () => {
+    const folder = join(fixtures, "llama2");
+    const { vocabSize } = await loadTokenizer(folder);
+    const tokenizer = await loadTokenizer(folder, ["<im_start>", "<|im_end|>", "<im_end>"]);
+    const ids = ["<im_start>", "<|im_end|>", "<im_end>"].map((token) => tokenizer.tokenToId(token));
+    assert.deepEqual(ids, [vocabSize, 461, vocabSize + 1]);
+    assert.equal(tokenizer.encode("<im_start>", { special: true }).length, 1);
+    assert.ok(tokenizer.encode("<im_start>").length > 1);
+  });
+});

@@ -16,8 +16,8 @@ const configOf = (text: LlamaConfig): LlavaConfig => ({
   featureLayers: [-2],
   selectStrategy: "patch",
   imageAspectRatio: "pad",
-  imageSequenceLength: 4,
   useImageStartEnd: false,
+  imageSequenceLength: 4,
 });
 
 const vicuna7b: LlamaConfig = {
