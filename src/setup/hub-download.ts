@@ -136,7 +136,10 @@ async function chooseFiles(
 ): Promise<HubFile[]> {
   const contents = new Map<string, JsonObject>();
   for (;;) {
-    const chosen = repositoryFiles(new Set(files.keys()), contents, (name) => isHere(files.get(name)!));
+    const chosen = repositoryFiles(new Set(files.keys()), contents, (name) => {
+      const file = files.get(name);
+      return file !== undefined && isHere(file);
+    });
     if (chosen.unread.length === 0) {
       if (chosen.missing.length === 0) return chosen.files.map((name) => files.get(name)!);
       throw new LlavaError("config", `${repository} on the hub has no ${chosen.missing.join(", ")}`, {
