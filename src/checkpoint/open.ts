@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { weightFiles } from "../setup/index.ts";
 import { openGguf } from "./gguf.ts";
 import { canonicalName } from "./keys.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -8,14 +9,11 @@ import { openShards } from "./shards.ts";
 import { renamed, type TensorSource } from "./source.ts";
 import { openTorchFile } from "./torch-file.ts";
 
-/** What a checkpoint's folder may hold, in order of preference. */
-const LAYOUTS: readonly (readonly [string, (path: string) => TensorSource])[] = [
-  ["model.safetensors", openSafetensors],
-  ["model.safetensors.index.json", (path) => openShards(path, openSafetensors)],
-  ["pytorch_model.bin", openTorchFile],
-  ["pytorch_model.bin.index.json", (path) => openShards(path, openTorchFile)],
-  ["mm_projector.bin", openTorchFile],
-];
+/** What a checkpoint's folder may hold, in order of preference: the list by which a hub's files are chosen as well. */
+const LAYOUTS: readonly (readonly [string, (path: string) => TensorSource])[] = weightFiles.map((file) => {
+  const open = file.includes(".safetensors") ? openSafetensors : openTorchFile;
+  return [file, file.endsWith(".index.json") ? (path) => openShards(path, open) : open];
+});
 
 /**
  * The weights in a checkpoint's folder, in whichever container they are, under canonical names (see `canonicalName`).

@@ -197,13 +197,24 @@ describe("shards", () => {
     );
   });
 
-  test("a tensor that its shard lacks is named", () => {
-    shard("one.safetensors", "a");
-    write({ a: "one.safetensors", z: "one.safetensors" });
-    assert.throws(
-      () => openShards(index, openSafetensors),
-      /puts z in one\.safetensors, which does not have it/,
+  test("what counts is what the shards hold, whatever the index lists", () => {
+    shard("one.safetensors", "a", "unlisted");
+    shard("two.safetensors", "c");
+    write({ a: "one.safetensors", c: "one.safetensors", stray: "one.safetensors", b: "two.safetensors" });
+    using source = openShards(index, openSafetensors);
+    assert.deepEqual([...source.names()], ["a", "unlisted", "c"]);
+    assert.equal(source.read("unlisted").item(), 2);
+    assert.equal(source.read("c").item(), 1);
+    assert.deepEqual(
+      [...source.names()].filter((name) => source.isSpare?.(name)),
+      ["unlisted"],
     );
+  });
+
+  test("an index of another model is refused", () => {
+    shard("one.safetensors", "a");
+    write({ y: "one.safetensors", z: "one.safetensors" });
+    assert.throws(() => openShards(index, openSafetensors), /lists none of the tensors that its shards hold/);
   });
 
   test("shards outside the folder are refused", () => {

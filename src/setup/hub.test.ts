@@ -153,8 +153,14 @@ const repositories = fc.record({
 });
 type Repository = typeof repositories extends fc.Arbitrary<infer Value> ? Value : never;
 
-const neededOf = ({ kind, described }: Repository): Files => ({ ...kinds[kind]!, ...pick(descriptions, described) });
-const allOf = (repository: Repository): Files => ({ ...neededOf(repository), ...pick(noise, repository.besides) });
+const neededOf = ({ kind, described }: Repository): Files => ({
+  ...kinds[kind]!,
+  ...pick(descriptions, described),
+});
+const allOf = (repository: Repository): Files => ({
+  ...neededOf(repository),
+  ...pick(noise, repository.besides),
+});
 
 const pick = (files: Files, names: readonly string[]): Files =>
   Object.fromEntries(names.map((name) => [name, files[name]!]));
