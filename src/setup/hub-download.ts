@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, parseJsonObject } from "../json.ts";
@@ -59,9 +59,9 @@ async function complete(id: HubId, options: SetupOptions): Promise<string> {
     await mkdir(dirname(path), { recursive: true });
     for (const folder of folders.slice(1))
       if (isThere(folder, file) && (await isWhole(join(folder, file.name), file)))
-        return await linkTo(join(folder, file.name), path);
+        return await linkTo(join(folder, file.name), path, file.sha256 !== undefined);
     const blob = file.sha256 && findHubFile(file.sha256, env);
-    if (blob && sizeOf(blob) === file.bytes) return await linkTo(blob, path);
+    if (blob && sizeOf(blob) === file.bytes) return await linkTo(blob, path, true);
     const address = file.name.split("/").map(encodeURIComponent).join("/");
     await downloadFile(`${hubEndpoint(env)}/${id.repository}/resolve/${listing.commit}/${address}`, path, {
       bytes: file.bytes,
@@ -156,9 +156,10 @@ async function isWhole(path: string, { sha256 }: HubFile): Promise<boolean> {
   return (await fileSha256(path)) === sha256;
 }
 
-/** A second name for a file; another file system can only be pointed to. */
-async function linkTo(existing: string, path: string): Promise<void> {
+/** A second name for a large file; another file system can only be pointed to. Small ones are copied: they may be edited. */
+async function linkTo(existing: string, path: string, isLarge: boolean): Promise<void> {
   const target = await realpath(existing);
   await rm(path, { force: true });
+  if (!isLarge) return await copyFile(target, path);
   await link(target, path).catch(() => symlink(target, path));
 }
