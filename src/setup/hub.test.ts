@@ -101,7 +101,7 @@ const shards = (stem: string, suffix: string): Files => {
   return { ...named(...names), [`${stem}${suffix}.index.json`]: index };
 };
 
-/** What is needed of each kind of repository, by what the loader reads. */
+/** What is needed of each kind of repository, by what the loader reads. No two files have the same content: it names them. */
 const kinds: Record<string, Files> = {
   safetensors: { ...config, ...named("model.safetensors") },
   shards: { ...config, ...shards("model", ".safetensors") },
@@ -119,12 +119,12 @@ const kinds: Record<string, Files> = {
   towerInside: {
     "config.json": json({ model_type: "llava_llama", mm_vision_tower: "/home/someone/tower" }),
     ...named("model.safetensors", "tower/model.safetensors"),
-    "tower/config.json": json({}),
+    "tower/config.json": json({ tower: 1 }),
   },
 };
 /** Small files that belong to any of them. */
 const descriptions: Files = {
-  "tokenizer.json": json({}),
+  "tokenizer.json": json({ tokenizer: 1 }),
   "tokenizer.model": Buffer.from("pieces"),
   "tokenizer_config.json": json({ a: 1 }),
   "special_tokens_map.json": json({ b: 1 }),
