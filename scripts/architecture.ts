@@ -22,7 +22,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
   checkpoint: {
     holds: "weights and configurations: safetensors, torch files, GGUF",
-    imports: ["torch"],
+    imports: ["setup", "torch"],
   },
   nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch", "checkpoint"] },
   optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch"] },

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import { adapterFiles, containerSuffixes } from "../setup/index.ts";
 import { checked } from "./config-fields.ts";
 import { readJsonObject, writeAtomically } from "./file.ts";
 import { canonicalName } from "./keys.ts";
@@ -124,14 +125,14 @@ export interface AdapterFiles extends Disposable {
  * Throws LlavaError("checkpoint") where there is no adapter_model.
  */
 export function openAdapter(folder: string): AdapterFiles {
-  const adapter = openEither(folder, "adapter_model");
+  const adapter = openEither(folder, adapterFiles.own);
   if (adapter === undefined)
     throw new LlavaError("checkpoint", `${folder}: no adapter_model.safetensors or adapter_model.bin`, {
       hint: "Download the adapter's weights into this folder.",
     });
   let others: TensorSource | undefined;
   try {
-    others = openEither(folder, "non_lora_trainables");
+    others = openEither(folder, adapterFiles.besides);
   } catch (error) {
     adapter[Symbol.dispose]();
     throw error;
@@ -146,7 +147,7 @@ export function openAdapter(folder: string): AdapterFiles {
 }
 
 function openEither(folder: string, name: string): TensorSource | undefined {
-  for (const suffix of [".safetensors", ".bin"]) {
+  for (const suffix of containerSuffixes) {
     const path = join(folder, name + suffix);
     if (existsSync(path)) return openWeights(path);
   }

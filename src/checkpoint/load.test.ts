@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { empty, type Tensor, tensor } from "../torch/index.ts";
 import { loadStrict, type ParameterTree } from "./load.ts";
 import { openCheckpoint } from "./open.ts";
-import { writeSafetensors } from "./safetensors.ts";
+import { openSafetensors, writeSafetensors } from "./safetensors.ts";
+import { openShards } from "./shards.ts";
 import { merged, renamed, subtree, type TensorSource, tableSource } from "./source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "load-"));
@@ -55,6 +56,26 @@ describe("loadStrict", () => {
     assert.equal(weight.dtype, "bfloat16");
     assert.deepEqual(weight.toNumbers(), [1, 2]);
     assert.deepEqual(target.parameters.get("layer.bias")!.toNumbers(), [3]);
+  });
+
+  test("what an index of shards does not list is used where there is a place for it, and may be left", () => {
+    const target = new Target({ a: [1], b: [1] });
+    writeSafetensors(
+      join(folder, "listed.safetensors"),
+      new Map([
+        ["a", tensor([1])],
+        ["b", tensor([2])],
+        ["other", tensor([3])],
+      ]),
+    );
+    const index = join(folder, "listed.index.json");
+    writeFileSync(
+      index,
+      JSON.stringify({ weight_map: { a: "listed.safetensors", gone: "listed.safetensors" } }),
+    );
+    const source = renamed(merged(openShards(index, openSafetensors)), (name) => name);
+    assert.deepEqual(loadStrict(target, source).ignored, ["other"]);
+    assert.equal(target.parameters.get("b")!.item(), 2);
   });
 
   test("everything that does not fit is said at once, before anything is loaded", () => {

@@ -37,7 +37,7 @@ export function loadStrict(
   const parameters = target.namedParameters();
   const others = [...source.names()].filter((name) => !parameters.has(name));
   const isIgnored = (name: string) => ignore.some((pattern) => name.search(pattern) >= 0);
-  const unexpected = others.filter((name) => !isIgnored(name));
+  const unexpected = others.filter((name) => !isIgnored(name) && !source.isSpare?.(name));
   const missing = [...parameters.keys()].filter((name) => !source.has(name));
   const misshapen = [...parameters].flatMap(([name, parameter]) => {
     const stored = source.has(name) ? source.info(name).shape : parameter.shape;

@@ -1,19 +1,17 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { weightFiles } from "../setup/index.ts";
 import { canonicalName } from "./keys.ts";
 import { openShards } from "./shards.ts";
 import { renamed, type TensorSource } from "./source.ts";
 import { openWeights } from "./weights-file.ts";
 
-/** What a checkpoint's folder may hold, in order of preference. */
-const LAYOUTS: readonly (readonly [string, (path: string) => TensorSource])[] = [
-  ["model.safetensors", openWeights],
-  ["model.safetensors.index.json", (path) => openShards(path, openWeights)],
-  ["pytorch_model.bin", openWeights],
-  ["pytorch_model.bin.index.json", (path) => openShards(path, openWeights)],
-  ["mm_projector.bin", openWeights],
-];
+/** What a checkpoint's folder may hold, in order of preference: the list by which a hub's files are chosen as well. */
+const LAYOUTS: readonly (readonly [string, (path: string) => TensorSource])[] = weightFiles.map((file) => [
+  file,
+  file.endsWith(".index.json") ? (path) => openShards(path, openWeights) : openWeights,
+]);
 
 /**
  * The weights in a checkpoint's folder, in whichever container they are, under canonical names (see `canonicalName`).

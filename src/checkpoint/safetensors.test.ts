@@ -197,14 +197,24 @@ describe("shards", () => {
     );
   });
 
-  test("names that no shard has are left out, and tensors that are not listed taken in", () => {
-    shard("one.safetensors", "a", "b");
-    shard("two.safetensors", "b", "c");
-    write({ a: "two.safetensors", b: "two.safetensors", z: "one.safetensors" });
+  test("what counts is what the shards hold, whatever the index lists", () => {
+    shard("one.safetensors", "a", "unlisted");
+    shard("two.safetensors", "c");
+    write({ a: "one.safetensors", c: "one.safetensors", stray: "one.safetensors", b: "two.safetensors" });
     using source = openShards(index, openSafetensors);
-    assert.deepEqual([...source.names()].sort(), ["a", "b", "c"]);
-    assert.equal(source.read("a").item(), 1);
-    assert.equal(source.read("b").item(), 1);
+    assert.deepEqual([...source.names()], ["a", "unlisted", "c"]);
+    assert.equal(source.read("unlisted").item(), 2);
+    assert.equal(source.read("c").item(), 1);
+    assert.deepEqual(
+      [...source.names()].filter((name) => source.isSpare?.(name)),
+      ["unlisted"],
+    );
+  });
+
+  test("an index of another model is refused", () => {
+    shard("one.safetensors", "a");
+    write({ y: "one.safetensors", z: "one.safetensors" });
+    assert.throws(() => openShards(index, openSafetensors), /lists none of the tensors that its shards hold/);
   });
 
   test("shards outside the folder are refused", () => {

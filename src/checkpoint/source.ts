@@ -15,6 +15,8 @@ export interface TensorSource extends Disposable {
   readonly where: string;
   names(): Iterable<string>;
   has(name: string): boolean;
+  /** Whether a tensor may be left without a place: an index of shards does not list it. */
+  isSpare?(name: string): boolean;
   /** Throws LlavaError("checkpoint") for an unknown name, as does `read`. */
   info(name: string): TensorInfo;
   /**
@@ -32,6 +34,7 @@ export function tableSource<Entry>(
   access: {
     info(entry: Entry, name: string): TensorInfo;
     read(entry: Entry, name: string, dtype?: DType): Tensor;
+    isSpare?(entry: Entry, name: string): boolean;
     dispose?(): void;
   },
 ): TensorSource {
@@ -46,6 +49,7 @@ export function tableSource<Entry>(
     where,
     names: () => entries.keys(),
     has: (name) => entries.has(name),
+    isSpare: (name) => access.isSpare?.(entryOf(name), name) ?? false,
     info: (name) => access.info(entryOf(name), name),
     read: (name, dtype) => access.read(entryOf(name), name, dtype),
     [Symbol.dispose]: () => access.dispose?.(),
@@ -69,6 +73,7 @@ export function renamed(source: TensorSource, rename: (name: string) => string |
   return tableSource(source.where, stored, {
     info: (name) => source.info(name),
     read: (name, _, dtype) => source.read(name, dtype),
+    isSpare: (name) => source.isSpare?.(name) ?? false,
     dispose: () => source[Symbol.dispose](),
   });
 }
@@ -87,15 +92,20 @@ export function merged(...sources: readonly TensorSource[]): TensorSource {
   return routed(sources.map((source) => source.where).join(" + "), owners, sources);
 }
 
-/** Each tensor from the source that `owners` names for it. Disposes all of `sources`. */
+/**
+ * Each tensor from the source that `owners` names for it, those that `isSpare` tells as spare ones. Disposes all of
+ * `sources`.
+ */
 export function routed(
   where: string,
   owners: ReadonlyMap<string, TensorSource>,
   sources: Iterable<TensorSource>,
+  isSpare: (name: string) => boolean = () => false,
 ): TensorSource {
   return tableSource(where, owners, {
     info: (owner, name) => owner.info(name),
     read: (owner, name, dtype) => owner.read(name, dtype),
+    isSpare: (owner, name) => isSpare(name) || (owner.isSpare?.(name) ?? false),
     dispose: () => {
       for (const source of sources) source[Symbol.dispose]();
     },

@@ -1,15 +1,27 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import {
+  bytesOnDisk,
+  bytesToFetch,
   type CachedModel,
   cacheFolder,
+  findBuildTools,
   findLibtorch,
+  findPython,
+  freeBytes,
   type Libtorch,
   listModels,
   locateNative,
+  missingBuildTools,
+  type Python,
+  programVersion,
   type RejectedLibtorch,
+  whyNoPython,
+  whyNoWheel,
+  whyUnwritable,
 } from "../setup/index.ts";
 import { findGpus, type Gpu, hasCudaLibraries } from "./gpu.ts";
+import { fileSize } from "./sizes.ts";
 
 export interface Diagnosis {
   node: string;
@@ -20,9 +32,26 @@ export interface Diagnosis {
   addon: string | null;
   cpu: { model: string; cores: number; capability: string; threads: number | null };
   gpus: Gpu[];
+  /** What set-up borrows; null where the PATH has none that will do. */
+  tools: {
+    python: Python | null;
+    cmake: Tool | null;
+    compiler: Tool | null;
+    ninja: Tool | null;
+    make: Tool | null;
+  };
   cache: string;
+  /** Why the cache cannot be written; null when it can. */
+  cacheUnwritable: string | null;
+  cacheFreeBytes: number | null;
   models: CachedModel[];
   problems: Problem[];
+}
+
+export interface Tool {
+  path: string;
+  /** "" where the program does not say. */
+  version: string;
 }
 
 export interface Problem {
@@ -42,7 +71,12 @@ export async function diagnose(): Promise<Diagnosis> {
     });
   }
   if (!libtorch && rejected.length === 0) {
-    problems.push({ what: "libtorch is not installed", remedy: 'Run "llava setup" (0.55 GB to download).' });
+    problems.push(
+      whyNoWheel() ?? {
+        what: "libtorch is not installed",
+        remedy: 'Run "llava setup" (0.55 GB to download).',
+      },
+    );
   }
   if (libtorch && !located)
     problems.push({ what: "the native addon is not built", remedy: 'Run "llava setup".' });
@@ -57,6 +91,26 @@ export async function diagnose(): Promise<Diagnosis> {
     });
   }
   const models = listModels();
+  const cache = cacheFolder();
+  const { python, rejected: pythons } = await findPython();
+  const buildTools = findBuildTools();
+  // What set-up has no use for any more is shown, but its absence is no problem.
+  const isToFetch = !libtorch || models.some(({ complete }) => !complete);
+  if (!python && isToFetch) problems.push(whyNoPython(pythons));
+  const missing = located ? undefined : missingBuildTools(buildTools);
+  if (missing) problems.push(missing);
+  const cacheUnwritable = whyUnwritable(cache) ?? null;
+  if (cacheUnwritable !== null && isToFetch)
+    problems.push({
+      what: `the cache ${cache} cannot be written: ${cacheUnwritable}`,
+      remedy: "Make it writable, or set LLAVA_HOME to a folder that is.",
+    });
+  const cacheFreeBytes = freeBytes(cache) ?? null;
+  if (!libtorch && cacheFreeBytes !== null && cacheFreeBytes < bytesToFetch + bytesOnDisk)
+    problems.push({
+      what: `the disk of ${cache} has ${fileSize(cacheFreeBytes)} free, and libtorch needs ${fileSize(bytesToFetch + bytesOnDisk)}`,
+      remedy: "Free some, or set LLAVA_HOME to a folder on a larger disk.",
+    });
   for (const { name, complete } of models) {
     if (!complete)
       problems.push({ what: `model ${name} is not fetched`, remedy: `Run "llava model pull ${name}".` });
@@ -74,11 +128,23 @@ export async function diagnose(): Promise<Diagnosis> {
       threads: runtime?.threads ?? null,
     },
     gpus,
-    cache: cacheFolder(),
+    tools: {
+      python: python ?? null,
+      cmake: describeTool(buildTools.cmake),
+      compiler: describeTool(buildTools.compiler),
+      ninja: describeTool(buildTools.ninja),
+      make: describeTool(buildTools.make),
+    },
+    cache,
+    cacheUnwritable,
+    cacheFreeBytes,
     models,
     problems,
   };
 }
+
+const describeTool = (path: string | undefined): Tool | null =>
+  path === undefined ? null : { path, version: programVersion(path) };
 
 async function askAddon(problems: Problem[]): Promise<{ capability: string; threads: number } | undefined> {
   try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -53,21 +53,48 @@ describe("llava", () => {
     assert.match(lines[1]!, /llava-smol-135m/);
   });
 
-  test("doctor describes the machine as JSON, with a remedy for each problem", async () => {
-    const { status, stdout } = await llava(["doctor", "--json"]);
-    assert.equal(status, 0);
-    const { cache, models, problems, node } = JSON.parse(stdout);
-    assert.equal(cache, home);
+  test("doctor describes the machine as JSON, with a remedy for each problem, and ends with 1", async () => {
+    const { status, stdout, stderr } = await llava(["doctor", "--json"]);
+    assert.equal(status, 1);
+    const { cache, cacheUnwritable, models, problems, node } = JSON.parse(stdout);
+    assert.deepEqual([cache, cacheUnwritable], [home, null]);
     assert.equal(node, process.version);
     assert.equal(models[0].complete, false);
     assert.ok(problems.some(({ what }: { what: string }) => what.includes("llava-smol-135m is not fetched")));
     for (const { remedy } of problems) assert.ok(remedy.length > 0);
+    assert.match(stderr, /^llava: \d+ problems? found/);
+  });
+
+  test("doctor looks at all that set-up borrows", async () => {
+    const bin = mkdtempSync(join(home, "bin-"));
+    symlinkSync(process.execPath, join(bin, "node"));
+    const bare = await llava(["doctor", "--json"], {
+      PATH: bin,
+      LLAVA_HOME: join(process.execPath, "below"),
+    });
+    const { problems, tools, cacheUnwritable } = JSON.parse(bare.stdout);
+    assert.deepEqual(tools, { python: null, cmake: null, compiler: null, ninja: null, make: null });
+    assert.match(cacheUnwritable, /no folder/);
+    const found = problems.map(({ what }: { what: string }) => what).join("\n");
+    for (const part of [
+      /Python 3\.8/,
+      /CMake and a C\+\+ compiler and ninja or make/,
+      /cache .*below cannot be written/,
+    ])
+      assert.match(found, part);
+
+    writeFileSync(join(bin, "python3"), "#!/bin/sh\necho python 3.6.15\necho pip 18.1\n", { mode: 0o755 });
+    writeFileSync(join(bin, "cmake"), "#!/bin/sh\necho cmake version 3.16.3\n", { mode: 0o755 });
+    const old = await llava(["doctor"], { PATH: bin });
+    assert.equal(old.status, 1);
+    assert.match(old.stdout, /Python 3\.8 or newer.*python3 is 3\.6\.15/);
+    assert.match(old.stdout, /CMake 3\.18 or newer \(\S+cmake is 3\.16\.3\)/);
   });
 
   test("doctor and setup name a LIBTORCH that cannot be used", async () => {
     const variables = { LIBTORCH: join(home, "nowhere") };
     const [doctor, setup] = await Promise.all([llava(["doctor"], variables), llava(["setup"], variables)]);
-    assert.equal(doctor.status, 0);
+    assert.equal(doctor.status, 1);
     assert.match(doctor.stdout, /nowhere \(env\) cannot be used.*\n +Correct or unset LIBTORCH/);
     assert.equal(setup.status, 1);
     assert.match(setup.stderr, /^llava: LIBTORCH=\S+nowhere cannot be used: no lib\/libtorch_cpu/);

@@ -84,6 +84,45 @@ describe("ensureNative", () => {
     assert.equal(locateNative(env, native), undefined);
   });
 
+  test("a build that was cut starts afresh, and one configured otherwise is configured again", async () => {
+    const { addonPath } = await ensureNative({ env, nativeFolder: native });
+    const build = dirname(addonPath);
+    write(join(build, "unfinished"), "");
+    write(join(build, "half.o"), "half");
+    write(join(native, "src/addon.cc"), "int three;\n");
+    await ensureNative({ env, nativeFolder: native });
+    assert.equal(existsSync(join(build, "half.o")), false);
+    assert.equal(existsSync(join(build, "unfinished")), false);
+
+    // Like CMake where the folder is of another generator: it is refused while its cache is there.
+    write(join(build, "CMakeCache.txt"), "");
+    write(
+      join(bin, "cmake"),
+      `#!/bin/sh\n[ "$1" = --build ] && exec touch "$2/llava.node"\n[ ! -e "$4/CMakeCache.txt" ]\n`,
+      0o755,
+    );
+    write(join(native, "src/addon.cc"), "int four;\n");
+    await ensureNative({ env, nativeFolder: native });
+    assert.ok(locateNative(env, native));
+  });
+
+  test("builds in the cache where the folder of the sources cannot be written", async () => {
+    write(join(native, "build"), "a file in the way");
+    const { addonPath } = await ensureNative({ env, nativeFolder: native });
+    assert.ok(addonPath.startsWith(env.LLAVA_HOME), addonPath);
+    assert.equal(locateNative(env, native)?.addonPath, addonPath);
+  });
+
+  test("missing build tools are told before libtorch is downloaded", async () => {
+    for (const name of ["cmake", "c++", "ninja"]) rmSync(join(bin, name));
+    write(join(bin, "python3"), `#!/bin/sh\necho "$@" >> ${folder}/python\nexit 1\n`, 0o755);
+    const empty = { PATH: bin, LLAVA_HOME: join(folder, "empty") };
+    await assert.rejects(ensureNative({ env: empty, nativeFolder: native }), {
+      message: /to build the addon/,
+    });
+    assert.doesNotMatch(readFileSync(join(folder, "python"), "utf8"), /pip/);
+  });
+
   test("missing build tools are named together with how to install them", async () => {
     for (const name of ["cmake", "c++", "ninja"]) rmSync(join(bin, name));
     const without = { ...env, PATH: bin };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireBuildTools } from "./build-tools.ts";
@@ -119,7 +120,8 @@ async function compile(
     begin();
     result = await configure();
   }
-  if (result.status === 0) result = await run("--build", folder, "--parallel");
+  if (result.status === 0)
+    result = await run("--build", folder, "--parallel", String(availableParallelism()));
   rmSync(unfinished, { force: true });
   if (result.status !== 0) throw buildFailure(result.tail, log);
 }

@@ -61,7 +61,7 @@ export function makeFolders(folder: string): void {
 export function whyUnwritable(folder: string): string | undefined {
   try {
     accessSync(folder, constants.W_OK);
-    return undefined;
+    return statSync(folder).isDirectory() ? undefined : refusals["EEXIST"];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const above = dirname(folder);

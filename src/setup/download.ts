@@ -1,17 +1,22 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable, Transform } from "node:stream";
+import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LlavaError } from "../errors.ts";
+import { type Environment, isRefusal, unwritable } from "./cache.ts";
 import { fileSha256 } from "./checksum.ts";
+import { request } from "./request.ts";
 
 export interface DownloadOptions {
   /** The expected length; 0 when it is not known. */
   bytes?: number;
   sha256?: string;
   headers?: Record<string, string>;
+  /** What to do about a server that refuses, by its status. */
+  refusal?: (status: number) => string;
+  env?: Environment;
   /** Bytes of the file that are on disk. */
   onBytes?: (received: number) => void;
   /** Further attempts after a broken connection or a server error. */
@@ -28,7 +33,8 @@ export interface DownloadOptions {
  */
 export async function downloadFile(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
   const { bytes = 0, sha256, retries = 4, pause = 1000, onBytes, signal } = options;
-  if ((await sizeOf(path)) !== undefined) {
+  const present = await sizeOf(path);
+  if (present !== undefined && (bytes === 0 || present === bytes)) {
     onBytes?.(bytes);
     return;
   }
@@ -41,6 +47,7 @@ export async function downloadFile(url: string, path: string, options: DownloadO
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof LlavaError) throw error;
+      if (isRefusal(error)) throw unwritable(partial, error);
       if (attempt === retries) {
         throw new LlavaError("network", `the download of ${url} broke off: ${(error as Error).message}`, {
           hint: "Run it again; it continues where it stopped.",
@@ -69,29 +76,32 @@ export async function downloadFile(url: string, path: string, options: DownloadO
 async function continueDownload(
   url: string,
   partial: string,
-  { bytes = 0, headers = {}, onBytes, signal }: DownloadOptions,
+  { bytes = 0, headers = {}, refusal, env, onBytes, signal }: DownloadOptions,
 ): Promise<void> {
   const present = (await sizeOf(partial)) ?? 0;
   if (bytes > 0 && present === bytes) return onBytes?.(present);
-  const response = await fetch(url, {
+  const response = await request(url, {
     headers: {
       ...headers,
       "accept-encoding": "identity",
       ...(present > 0 && { range: `bytes=${present}-` }),
     },
-    ...(signal && { signal }),
+    ...(env && { env }),
+    signal,
   });
-  if (response.status === 416) {
+  const { statusCode: status = 0 } = response;
+  if (status < 200 || status > 299) response.destroy();
+  if (status === 416) {
     await rm(partial, { force: true });
     throw new Error("the part on disk does not belong to the file");
   }
-  if (response.status >= 500 || response.status === 429) throw new Error(`status ${response.status}`);
-  if (!response.ok || !response.body) {
-    throw new LlavaError("network", `${url} answered status ${response.status}`, {
-      hint: "Check the name; for a gated or private model set HF_TOKEN.",
+  if (status >= 500 || status === 429) throw new Error(`status ${status}`);
+  if (status < 200 || status > 299) {
+    throw new LlavaError("network", `${url} answered status ${status}`, {
+      hint: refusal?.(status) ?? "Check the address.",
     });
   }
-  const resumed = response.status === 206;
+  const resumed = status === 206;
   let received = resumed ? present : 0;
   const count = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -101,7 +111,7 @@ async function continueDownload(
     },
   });
   const output = createWriteStream(partial, { flags: resumed ? "a" : "w" });
-  await pipeline([Readable.fromWeb(response.body), count, output], signal ? { signal } : {});
+  await pipeline([response, count, output], signal ? { signal } : {});
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

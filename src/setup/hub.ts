@@ -1,14 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { parseJsonObject } from "../json.ts";
+import { type JsonObject, parseJsonObject } from "../json.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
-import { downloadFile } from "./download.ts";
-import { withLock } from "./lock.ts";
-import type { SetupOptions } from "./options.ts";
-import { silentProgress } from "./progress.ts";
+import { hubCache } from "./hub-account.ts";
+import { repositoryFiles } from "./repository.ts";
 
 /** A model on the hub: "organisation/name", with "@revision" for another branch, tag or commit than main. */
 export interface HubId {
@@ -16,157 +12,103 @@ export interface HubId {
   revision: string;
 }
 
-interface HubFile {
-  name: string;
-  bytes: number;
-  sha256: string | undefined;
-}
-
-const defaultEndpoint = "https://huggingface.co";
-
 export function parseHubId(text: string): HubId | undefined {
   const match = text.match(/^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w][\w./-]*))?$/);
   return match ? { repository: match[1]!, revision: match[2] ?? "main" } : undefined;
 }
 
-const hubCache = (env: Environment): string => {
-  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
-  return env.HF_HUB_CACHE || join(home, "hub");
-};
-
-/** A file that Python's hub client has downloaded for any model: it keeps large ones under their hashes. */
-export function findHubFile(sha256: string, env: Environment): string | undefined {
-  const folder = hubCache(env);
-  if (!existsSync(folder)) return undefined;
-  return readdirSync(folder)
-    .map((model) => join(folder, model, "blobs", sha256))
-    .find((path) => existsSync(path));
+/** Which files of a repository a folder must have, as the hub has told once. */
+export interface HubRecord {
+  /** Commit of the snapshot of Python's hub client; absent for this project's own folder. */
+  snapshot?: string;
+  /** Bytes of each file; null for small ones, which may be edited. */
+  files: Record<string, number | null>;
 }
 
-/** The folder of a model that Python's hub client or this project has downloaded completely. */
-export function findHubModel({ repository, revision }: HubId, env: Environment): string | undefined {
+/** Where a model's files are or will be. */
+export interface HubPlaces {
+  /** This project's folder of it. */
+  own: string;
+  /** Its record, beside. */
+  record: string;
+  /** The snapshot that Python's hub client has of it. */
+  snapshot: { folder: string; commit: string } | undefined;
+}
+
+export function hubPlaces({ repository, revision }: HubId, env: Environment): HubPlaces {
+  const own = join(cacheFolder(env), "hub", `${repository}@${revision}`.replaceAll("/", "--"));
   const shared = join(hubCache(env), `models--${repository.replace("/", "--")}`);
   const reference = join(shared, "refs", revision);
   const commit = existsSync(reference) ? readFileSync(reference, "utf8").trim() : revision;
-  return [join(shared, "snapshots", commit), ownFolder({ repository, revision }, env)].find(isComplete);
+  const folder = join(shared, "snapshots", commit);
+  return { own, record: `${own}.json`, snapshot: existsSync(folder) ? { folder, commit } : undefined };
 }
 
-function ownFolder({ repository, revision }: HubId, env: Environment): string {
-  return join(cacheFolder(env), "hub", `${repository}@${revision}`.replaceAll("/", "--"));
-}
-
-/** A folder is complete when it has a config and all weights, which an index lists where there are shards. */
-function isComplete(folder: string): boolean {
-  if (!existsSync(join(folder, "config.json"))) return false;
-  const names = readdirSync(folder);
-  const index = names.find((name) => /^(model\.safetensors|pytorch_model\.bin)\.index\.json$/.test(name));
-  if (!index) return names.some(isWeightFile);
-  const path = join(folder, index);
-  const { weight_map: shards = {} } = parseJsonObject(readFileSync(path), path) as {
-    weight_map?: Record<string, string>;
+/** The folder of which the hub has told that it is complete, with all files still there. */
+export function recordedFolder(places: HubPlaces): string | undefined {
+  const { snapshot, files } = readRecord(places.record) ?? {};
+  if (!files) return undefined;
+  const folder = snapshot === undefined ? places.own : places.snapshot?.folder;
+  if (folder === undefined || (snapshot !== undefined && snapshot !== places.snapshot?.commit))
+    return undefined;
+  const isThere = ([name, bytes]: [string, number | null]): boolean => {
+    const size = sizeOf(join(folder, name));
+    return size !== undefined && (bytes === null || size === bytes);
   };
-  return Object.values(shards).every((shard) => names.includes(shard));
+  return Object.entries(files).every(isThere) ? folder : undefined;
 }
 
-const isWeightFile = (name: string): boolean => /\.(safetensors|bin)$/.test(name);
+function readRecord(path: string): HubRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(path, "utf8")) as HubRecord;
+    return typeof record.files === "object" ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /**
- * Downloads a model's configuration, tokenizer and weights; what an interrupted run has left is continued.
- * @throws LlavaError "config" when the hub has no such model, "network" for anything else that fails
+ * The folder of a model that can be used as far as its files tell by themselves: configuration and all weights are there.
+ * Files that only the hub knows of, such as a chat template, may be missing.
  */
-export async function downloadHubModel(id: HubId, options: SetupOptions = {}): Promise<string> {
-  const { progress = silentProgress, report, signal } = options;
-  const env: Environment = options.env ?? process.env;
-  const folder = ownFolder(id, env);
-  const endpoint = (env.HF_ENDPOINT || defaultEndpoint).replace(/\/+$/, "");
-  const headers = env.HF_TOKEN ? { authorization: `Bearer ${env.HF_TOKEN}` } : {};
-  const aborting = signal ? { signal } : {};
+export function usableFolder({ own, snapshot }: HubPlaces): string | undefined {
+  return [snapshot?.folder, own].find((folder) => folder !== undefined && isUsable(folder));
+}
 
-  const download = async (): Promise<string> => {
-    if (isComplete(folder)) return folder;
-    const { commit, files } = await listFiles(
-      `${endpoint}/api/models/${id.repository}/revision/${encodeURIComponent(id.revision)}?blobs=true`,
-      id,
-      headers,
-      signal,
-    );
-    const partial = `${folder}.partial`;
-    await mkdir(partial, { recursive: true });
-    const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    report?.(`Downloading ${id.repository} into ${folder}.`);
-    const bar = progress({ label: id.repository, total, unit: "bytes" });
-    try {
-      let before = 0;
-      for (const { name, bytes, sha256 } of files) {
-        await downloadFile(`${endpoint}/${id.repository}/resolve/${commit}/${name}`, join(partial, name), {
-          bytes,
-          ...(sha256 && { sha256 }),
-          headers,
-          onBytes: (received) => bar.update(before + received, name),
-          ...aborting,
-        });
-        before += bytes;
-      }
-    } finally {
-      bar.stop();
+export function isUsable(folder: string): boolean {
+  try {
+    return hasAllParts(folder);
+  } catch (error) {
+    if (error instanceof LlavaError) return false; // a damaged index is for the hub to replace
+    throw error;
+  }
+}
+
+function hasAllParts(folder: string): boolean {
+  const names = new Set(filesIn(folder));
+  if (names.size === 0) return false;
+  const contents = new Map<string, JsonObject>();
+  for (;;) {
+    const { unread, missing } = repositoryFiles(names, contents);
+    if (missing.length > 0) return false;
+    if (unread.length === 0) return true;
+    for (const name of unread) {
+      const path = join(folder, name);
+      contents.set(name, parseJsonObject(readFileSync(path), path));
     }
-    await rename(partial, folder);
-    return folder;
-  };
-  await mkdir(dirname(folder), { recursive: true });
-  return withLock(`${folder}.lock`, download, {
-    onWait: () => report?.("Another process is downloading this model; waiting for it."),
-    ...aborting,
-  });
+  }
 }
 
-async function listFiles(
-  url: string,
-  { repository, revision }: HubId,
-  headers: Record<string, string>,
-  signal: AbortSignal | undefined,
-): Promise<{ commit: string; files: HubFile[] }> {
-  const response = await fetch(url, { headers, ...(signal && { signal }) }).catch((error) => {
-    signal?.throwIfAborted();
-    throw new LlavaError("network", `the model hub cannot be reached (${url}): ${reasonOf(error)}`, {
-      hint: "Check the connection, or HF_ENDPOINT; a local folder can be given instead of a hub name.",
-      cause: error,
-    });
-  });
-  if (response.status === 404 || response.status === 401 || response.status === 403) {
-    throw new LlavaError(
-      "config",
-      `the hub shows no model ${repository} at revision ${revision} (status ${response.status})`,
-      {
-        hint: "Check the name; for a gated or private model set HF_TOKEN.",
-      },
-    );
-  }
-  if (!response.ok)
-    throw new LlavaError("network", `the model hub answered status ${response.status} for ${url}`);
-  const { sha, siblings = [] } = parseJsonObject(await response.text(), url) as {
-    sha?: string;
-    siblings?: { rfilename: string; size?: number; lfs?: { sha256?: string; size?: number } }[];
-  };
-  const all = siblings.map(({ rfilename, size, lfs }) => ({
-    name: rfilename,
-    bytes: lfs?.size ?? size ?? 0,
-    sha256: lfs?.sha256,
-  }));
-  const hasSafetensors = all.some(({ name }) => /^[^/]+\.safetensors$/.test(name));
-  const wanted = /^[\w-][\w.-]*\.(json|safetensors|bin|txt|jinja|model)$/;
-  const files = all.filter(
-    ({ name }) => wanted.test(name) && !(hasSafetensors && /\.bin(\.index\.json)?$/.test(name)),
+/** Paths inside a folder of all files that are there; links to nothing are not. */
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return (readdirSync(folder, { recursive: true }) as string[]).filter(
+    (name) => sizeOf(join(folder, name)) !== undefined,
   );
-  if (!sha || !files.some(({ name }) => isWeightFile(name))) {
-    throw new LlavaError("config", `${repository} on the hub has no weights as .safetensors or .bin`, {
-      hint: "Choose a repository in the transformers layout.",
-    });
-  }
-  return { commit: sha, files };
 }
 
-const reasonOf = (error: unknown): string => {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;
-};
+/** Bytes of a file, through links; undefined where there is none. */
+export function sizeOf(path: string): number | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isFile() ? found.size : undefined;
+}

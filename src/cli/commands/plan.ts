@@ -16,7 +16,7 @@ interface Flags {
 export function configure(command: Command, { progress, report }: CommandContext): void {
   command
     .description("Tell how much memory a recipe will take, before anything is fetched or loaded.")
-    .argument("<recipe>", "a TypeScript file that exports a recipe")
+    .argument("<recipe>", "a TypeScript file that exports a recipe, or the recipe.json of a run")
     .argument("[fields...]", "--path.of.field value, as for llava train")
     .allowUnknownOption()
     .option("--gpus <count>", "devices that share a step's rows; without it the recipe's own device", count)

@@ -4,7 +4,9 @@ import type { CommandContext } from "../context.ts";
 
 export function configure(command: Command, { progress, report, signal }: CommandContext): void {
   command
-    .description("Install libtorch (or use the one of LIBTORCH or python3) and build the native addon.")
+    .description(
+      "Install libtorch (or use the one of LIBTORCH or python3) and build the native addon. llava doctor tells what this needs, and its help by which variables it goes.",
+    )
     .option("--model <name>", "fetch this model as well")
     .addHelpText("after", "\nExample:\n  llava setup --model llava-smol-135m")
     .action(async ({ model }: { model?: string }) => {

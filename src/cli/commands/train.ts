@@ -14,7 +14,7 @@ interface Options {
 export function configure(command: Command, { progress, report, signal }: CommandContext): void {
   command
     .description("Train what a recipe says. Every field of the recipe can be given as an option.")
-    .argument("<recipe>", "a TypeScript file that exports a recipe")
+    .argument("<recipe>", "a TypeScript file that exports a recipe, or the recipe.json of a run")
     .argument("[fields...]", "--path.of.field value")
     .allowUnknownOption()
     .option(
