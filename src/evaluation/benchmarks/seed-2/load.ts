@@ -4,7 +4,7 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import { check, findFile, firstLineFits, readJsonDocument } from "../../files/index.ts";
-import { leaderboardRows } from "./leaderboard.ts";
+import { choiceFields, leaderboardRows } from "./leaderboard.ts";
 
 export interface Seed2Item extends BenchmarkItem {
   /** Undefined where the folder holds only a leaderboard's file. */
@@ -68,12 +68,7 @@ function labelsOf(dimension: number): Readonly<Record<string, string>> {
 const rowSchema = z.looseObject({
   question_id: z.string(),
   question_type_id: z.int(),
-  question: z.string(),
-  choice_a: z.string(),
-  choice_b: z.string(),
-  choice_c: z.string(),
-  choice_d: z.string(),
-  answer: z.string(),
+  ...choiceFields,
   data_source: z.string().optional(),
   data_id: z.union([z.string(), z.array(z.string())]),
 });
