@@ -211,7 +211,7 @@ async function problemOf(input: string | Uint8Array, where: string): Promise<Ima
   if (typeof input === "string" && !existsSync(input))
     return { kind: "missing", message: `${input} does not exist` };
   try {
-    await decodeImage(input, { where });
+    await decodeImage(input, { where, limits: {} });
     return undefined;
   } catch (error) {
     if (!(error instanceof LlavaError)) throw error;

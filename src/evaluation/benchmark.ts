@@ -136,6 +136,12 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   readonly judge?: JudgeProtocol<Item>;
   /** Answers from a prediction file of the benchmark's own format; undefined if this is not one. LLaVA's JSONL is tried otherwise. */
   readPredictions?(path: string): Promise<AsyncIterable<Answer> | undefined>;
+  /** The id of the question that a row of predictions or of a peer's questions is about, where no field of it is that id. */
+  answerId?(row: Readonly<Record<string, unknown>>): string | undefined;
+  /** The field of the benchmark's own rows of predictions that holds the answer, where `answer` holds the right one. */
+  readonly answerField?: string;
+  /** True where the original files ask some questions twice, so that a file of predictions may answer them twice. */
+  readonly repeatsQuestions?: boolean;
   /** Verdicts from a judge's file of the benchmark's own format (reviews, grades); undefined if this is not one. */
   readVerdicts?(path: string): Promise<AsyncIterable<JudgedAnswer> | undefined>;
   /** Files as the benchmark's server takes them. */

@@ -14,7 +14,7 @@ import { readVersions } from "./versions.ts";
 export interface ScoreOptions extends BootstrapOptions {
   readonly benchmark: Benchmark;
   readonly load: LoadOptions;
-  readonly answers: Pick<Answers, "texts" | "failures" | "where">;
+  readonly answers: Pick<Answers, "texts" | "failures" | "where"> & Partial<Pick<Answers, "repeated">>;
   readonly verdicts?: (Pick<Verdicts, "byId"> & Partial<Pick<Verdicts, "replies">>) | undefined;
   /** Model and judge of the result; the judge is left out where it had no say. */
   readonly model: string;
@@ -168,11 +168,19 @@ class Join {
   }
 
   #outcome(item: BenchmarkItem, answer: string, verdict: Verdict | undefined): Outcome {
-    const outcome = this.#options.benchmark.outcome(item, answer, verdict);
+    const { benchmark, load } = this.#options;
+    const isOriginal = benchmark.compat !== undefined && (load.compat ?? false);
+    const given = isOriginal ? answer : answer.trim();
+    const outcome = benchmark.outcome(item, given, verdict);
     // A scorer that forgets the labels still gets tables.
-    return outcome.labels === undefined && item.labels !== undefined
-      ? { ...outcome, labels: item.labels }
-      : outcome;
+    const labels = outcome.labels ?? item.labels;
+    // Whatever a rule makes of no words at all, they say nothing; a judge may have read them.
+    const isEmpty = given === "" && !isOriginal && verdict === undefined;
+    return {
+      ...outcome,
+      ...(labels !== undefined && { labels }),
+      ...(isEmpty && { credit: 0, parsed: undefined }),
+    };
   }
 
   #noteUnanswered(id: string): void {
@@ -192,6 +200,7 @@ class Join {
     const { answers, benchmark, partial, leaveOutFailures } = this.#options;
     const given = answers.texts.size;
     counts.unknown = given - counts.answered;
+    if (answers.repeated?.size) counts.repeated = answers.repeated.size;
     if (counts.items === 0) throw new LlavaError("data", `${this.#place()}: has no questions`);
     if (counts.unknown > 0 && (!partial || counts.answered === 0)) {
       const unknown = [...answers.texts.keys()].find((id) => !this.#asked.has(id)) ?? "";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { describeIssues } from "../json.ts";
+import { devicePattern } from "../placement.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
@@ -149,7 +150,7 @@ const recipeSchema = z.strictObject({
     .prefault({}),
   /** What is computed in, and what frozen weights are kept in; what is trained stays in float32. */
   dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
-  device: z.string().default("cpu"),
+  device: z.string().regex(devicePattern, "expected cpu, cuda or cuda:N").default("cpu"),
   seed: z.int().min(0).default(0),
   checkpoint: z
     .strictObject({

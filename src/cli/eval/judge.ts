@@ -14,7 +14,7 @@ import {
   retryOf,
 } from "./endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
-import { addPredictions, type PredictionFlags } from "./prediction-options.ts";
+import { addPredictions, fieldsOf, filesOf, type PredictionFlags } from "./prediction-options.ts";
 
 interface JudgeFlags extends EndpointFlags, PredictionFlags, JudgePromptFlags {
   readonly output: string;
@@ -59,16 +59,19 @@ Example:
 }
 
 async function run(name: string, flags: JudgeFlags, context: CommandContext): Promise<void> {
-  const { findBenchmark, readAnswers, requireSplit, runFiles, withJudgePrompt } = await import(
+  const { findBenchmark, readAnswerFiles, requireSplit, runFiles, withJudgePrompt } = await import(
     "../../evaluation/index.ts"
   );
-  const { withLock } = await import("../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../setup/index.ts");
   const { split, compat, data, json, output } = flags;
   const benchmark = withJudgePrompt(await findBenchmark(name), flags.judgePrompt);
   requireSplit(benchmark, split);
   const asked = await whoJudges(benchmark.judge?.model, flags);
-  const answers = await readAnswers(benchmark, ...flags.predictions);
   const load = { data, split, compat };
+  const answers = await readAnswerFiles(benchmark, flags.predictions.flatMap(filesOf), {
+    load,
+    fields: fieldsOf(flags),
+  });
   const files = runFiles(output, benchmark, split);
   const task: JudgeTask = {
     ...asked,
@@ -82,9 +85,10 @@ async function run(name: string, flags: JudgeFlags, context: CommandContext): Pr
     retry: retryOf(flags),
     price: flags.price,
   };
-  const onWait = () => context.report("Another process writes there; waiting for it.");
+  const onWait = (holder: string) => context.report(`Another process writes there; waiting: ${holder}.`);
   const judged: Judged = await withLock(`${files.replies}.lock`, () => askJudge(task, context), {
     onWait,
+    patience: slowLockPatience,
     signal: context.signal(),
   });
   const kept = answers.verdicts?.byId.size ?? 0;

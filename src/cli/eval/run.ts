@@ -141,12 +141,12 @@ interface Task {
 /** Answers a benchmark and scores it; nothing to score where only a shard was asked, or a judge is still to be. */
 async function runOne(task: Task, incomplete: Incomplete): Promise<Omit<Result, "outcomes"> | undefined> {
   const { runFiles } = await import("../../evaluation/index.ts");
-  const { withLock } = await import("../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../setup/index.ts");
   const { benchmark, shard, flags, context } = task;
   const files = runFiles(flags.output, benchmark, flags.split);
   const lock = `${files.store}${shard === undefined ? "" : `.${shard.index}-of-${shard.count}`}.lock`;
   const signal = context.signal();
-  const onWait = () => context.report("Another process writes there; waiting for it.");
+  const onWait = (holder: string) => context.report(`Another process writes there; waiting: ${holder}.`);
   return await withLock(
     lock,
     async () => {
@@ -154,7 +154,7 @@ async function runOne(task: Task, incomplete: Incomplete): Promise<Omit<Result, 
       incomplete.add(benchmark.name, answered.report.failures);
       return shard === undefined ? await scoreRun(task, files, answered, incomplete) : undefined;
     },
-    { onWait, signal },
+    { onWait, patience: slowLockPatience, signal },
   );
 }
 

@@ -55,7 +55,7 @@ function showPublished(published: readonly Published[], names: readonly string[]
 
 /** One line; "coverage" first where the scores leave something out. */
 export function describeCounts(counts: Result["counts"]): string {
-  const { items, answered, failed, missing, unknown, judgeable, judged, unparsed } = counts;
+  const { items, answered, failed, missing, unknown, judgeable, judged, unparsed, repeated = 0 } = counts;
   const share = coverage(counts);
   const notes = [
     share < 1 && `coverage ${formatMetric(Math.floor(share * 1000) / 10, 1)} %`,
@@ -65,6 +65,7 @@ export function describeCounts(counts: Result["counts"]): string {
     unknown > 0 && `${unknown} answers to unknown questions left out`,
     judgeable > 0 && `${judged} of ${judgeable} judged`,
     unparsed > 0 && `${unparsed} answers not readable, counted as wrong`,
+    repeated > 0 && `${repeated} questions answered more than once; of different answers none counts`,
   ];
   return notes.filter(Boolean).join("; ");
 }

@@ -33,7 +33,7 @@ export async function loadPixels(
   processor: ImageProcessorConfig,
 ): Promise<PixelValues | LlavaError> {
   try {
-    const decoded = await decodeImage(image, { where });
+    const decoded = await decodeImage(image, { where, limits: {} });
     const pixels = preprocess(decoded, processor);
     releaseMemory(decoded.data);
     return pixels;

@@ -35,6 +35,8 @@ const countsSchema = z.strictObject({
   scored: count,
   /** Those of them whose answer the parser could not read; they count as wrong. */
   unparsed: count,
+  /** Questions that the file answers more than once, where the benchmark itself asks some twice; left out where none is. */
+  repeated: count.optional(),
 });
 export type Counts = z.infer<typeof countsSchema>;
 

@@ -1,7 +1,6 @@
 import type { ContentPart, Message } from "../../../protocol/index.ts";
 import { benchmark } from "../../benchmark.ts";
 import { accuracyByLabel, chosenOption, letterSuffix, letters } from "../../parsing/index.ts";
-import { readLeaderboard } from "./leaderboard.ts";
 import { lastDimension, loadSeed2, type Seed2Item } from "./load.ts";
 
 /** Images stand where the question says `<img>`, all others before it; options that are images stand behind their letters. */
@@ -52,7 +51,7 @@ export default benchmark<Seed2Item>({
     return { id, labels, parsed, truth, credit: parsed === truth ? 1 : 0 };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
-  readPredictions: readLeaderboard,
+  repeatsQuestions: true,
   submission: {
     file: "results.json",
     async write(items, given) {
