@@ -223,6 +223,31 @@ describe("scoring answers", () => {
     assert.deepEqual(result.unjudged, ["9+7"]);
   });
 
+  test("a result says what differs from the official scorer, and of the judge's words if it was asked", async () => {
+    const withheld = { withheld: "its licence forbids it" };
+    const benchmark = {
+      ...sums,
+      differences: ["sums are exact"],
+      judge: { ...sums.judge!, official: withheld },
+    };
+    const judging = {
+      requested: "j",
+      sampling: {},
+      prompts: "",
+      example: "",
+      read: [],
+      unreadable: 0,
+      failed: 0,
+    };
+    const path = write(right());
+    assert.deepEqual((await scored(path, { benchmark })).result.differences, ["sums are exact"]);
+    const { differences } = (await scored(path, { benchmark, judging })).result;
+    assert.deepEqual(differences, [
+      "sums are exact",
+      "the judge is asked in this project's own words; the official prompt is not offered: its licence forbids it",
+    ]);
+  });
+
   test("verdicts are compared with the judge's words, and marks of failure are none", async () => {
     const words = ["nine", "eight", "seven", "six"];
     const rows = right().map((row, index) => ({ ...row, text: words[index] ?? row.text }));

@@ -61,7 +61,7 @@ function resultOf(benchmark: string, title: string, model: string, rows: readonl
     title,
     split: "test",
     compat: false,
-    differences: [],
+    differences: [`words are counted otherwise ${hostile}`],
     model,
     judge: null,
     headline: "accuracy",

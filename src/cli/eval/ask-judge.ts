@@ -1,4 +1,12 @@
-import type { Answerer, Benchmark, Judged, RetryOptions, RunFiles, Store } from "../../evaluation/index.ts";
+import type {
+  Answerer,
+  Benchmark,
+  Judged,
+  RetryOptions,
+  RunFiles,
+  Store,
+  Verdict,
+} from "../../evaluation/index.ts";
 import type { SamplingOptions } from "../../protocol/index.ts";
 import type { CommandContext } from "../context.ts";
 import { type Price, showCost } from "./endpoint-options.ts";
@@ -11,6 +19,8 @@ export interface JudgeTask {
     readonly compat?: boolean | undefined;
   };
   readonly answers: ReadonlyMap<string, string>;
+  /** Verdicts that came with the answers: these are not asked for. */
+  readonly given?: ReadonlyMap<string, Verdict> | undefined;
   readonly judge: Answerer;
   /** Replies of an earlier run; the run's own store when left out. */
   readonly store?: Store | undefined;

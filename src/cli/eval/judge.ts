@@ -78,6 +78,7 @@ async function run(name: string, flags: JudgeFlags, context: CommandContext): Pr
     benchmark,
     load,
     answers: answers.texts,
+    given: answers.verdicts?.byId,
     files,
     rounds: flags.rounds,
     sampling: samplingOf(flags),
@@ -90,6 +91,8 @@ async function run(name: string, flags: JudgeFlags, context: CommandContext): Pr
     patience: slowLockPatience,
     signal: context.signal(),
   });
+  const kept = answers.verdicts?.byId.size ?? 0;
+  if (kept > 0) context.report(`${kept} readings came with the answers, and are kept`);
   const { scoreToFile } = await import("../../evaluation/index.ts");
   const { result } = await scoreToFile(files.result, {
     benchmark,

@@ -17,6 +17,8 @@ export interface JudgeOptions {
   readonly load: LoadOptions;
   /** The answers to judge, by the question's id. */
   readonly answers: ReadonlyMap<string, string>;
+  /** Verdicts that came with the answers: these are not asked for. */
+  readonly given?: ReadonlyMap<string, Verdict> | undefined;
   readonly judge: Answerer;
   /** Replies in it are not asked for again. */
   readonly store: Store;
@@ -52,6 +54,7 @@ export interface JudgedRow {
 export interface Judged {
   /** In the order of the questions; only answers that needed the judge. */
   readonly rows: readonly JudgedRow[];
+  /** Also those that were given. */
   readonly byId: ReadonlyMap<string, Verdict>;
   readonly replies: ReadonlyMap<string, string>;
   /** The model that all replies name, or the one that was asked. */
@@ -103,7 +106,10 @@ export async function judgeAnswers(options: JudgeOptions): Promise<Judged> {
   const inOrder = items.flatMap(({ id }) => rows.get(id) ?? []);
   return {
     rows: inOrder,
-    byId: new Map(inOrder.flatMap(({ id, verdict }) => (verdict ? [[id, verdict]] : []))),
+    byId: new Map([
+      ...(options.given ?? []),
+      ...inOrder.flatMap(({ id, verdict }) => (verdict ? [[id, verdict] as const] : [])),
+    ]),
     replies: new Map(inOrder.flatMap(({ id, reply }) => (reply === undefined ? [] : [[id, reply]]))),
     judge: onlyJudge(named) ?? judge.id,
     judging: {
@@ -119,15 +125,20 @@ export async function judgeAnswers(options: JudgeOptions): Promise<Judged> {
 }
 
 async function itemsToJudge(
-  { benchmark, load, answers }: JudgeOptions,
+  { benchmark, load, answers, given }: JudgeOptions,
   protocol: JudgeProtocol<BenchmarkItem>,
 ): Promise<{ items: BenchmarkItem[]; prompts: JudgePrompts }> {
   const items: BenchmarkItem[] = [];
   const prompts = new JudgePrompts(protocol);
+  const isGiven = (item: BenchmarkItem): boolean => {
+    const verdict = given?.get(item.id);
+    return verdict !== undefined && !(protocol.failed?.(verdict, item) ?? false);
+  };
   for await (const item of benchmark.load(load)) {
     prompts.add(item);
     const answer = answers.get(item.id);
-    if (answer !== undefined && (protocol.needed?.(item, answer) ?? true)) items.push(item);
+    if (answer === undefined || isGiven(item)) continue;
+    if (protocol.needed?.(item, answer) ?? true) items.push(item);
   }
   return { items, prompts };
 }

@@ -224,6 +224,21 @@ describe("a judge", () => {
     assert.equal([...store.answers()].length, 5);
   });
 
+  test("is not asked about answers that came with a verdict, which counts, also where a rule could settle", async () => {
+    await using server = await fake.startEndpoint((_, request) => grading(request));
+    const given = new Map([
+      ["q3", { grade: 0 }],
+      ["q12", { grade: 10 }],
+    ]);
+    const judged = await judge(server.url, newPath(), { given });
+    assert.ok(server.asked.every((request) => questionOf(request) !== 12));
+    assert.deepEqual([server.asked.length, judged.rows.length, judged.byId.size], [29, 29, 31]);
+    const { scores, counts } = await scored(judged);
+    assert.deepEqual([counts.judgeable, counts.judged], [31, 31]);
+    const expected = meanOf(all) + ((100 * (10 - gradeOf(12))) / 10 - 100) / 40;
+    assert.ok(Math.abs(scores[0]!.value - expected) < 1e-9, `${scores[0]!.value}, not ${expected}`);
+  });
+
   test("that changes on the way is noticed", async () => {
     await using server = await fake.startEndpoint((index, request) =>
       grading(request, index < 7 ? "a" : "b"),

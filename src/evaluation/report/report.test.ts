@@ -35,6 +35,17 @@ describe("a report of hostile answers", () => {
     assert.equal(document.querySelectorAll("title")[0]!.textContent, "Evaluation report");
   });
 
+  test("says once a benchmark what differs from the official scorer", () => {
+    for (const section of document.querySelectorAll("section")) {
+      const notes = [...section.querySelectorAll(".note")].map(({ textContent }) => textContent!);
+      const told = notes.filter((note) =>
+        note.startsWith("Differs from the official scorer: words are counted otherwise"),
+      );
+      if (section.querySelector("h2")!.id.startsWith("benchmark-")) assert.equal(told.length, 1);
+    }
+    assert.ok(document.querySelectorAll(".note").length > 0);
+  });
+
   test("embeds images that can be decoded, made smaller, and says which are absent", async () => {
     const images = [...document.querySelectorAll("img")];
     assert.ok(images.length > 20);

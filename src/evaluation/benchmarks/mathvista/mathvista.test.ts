@@ -116,7 +116,7 @@ test("the test split, whose answers are not public, is not scored", async () => 
 describe("what a file stores beside a response", () => {
   // A rule would read the responses to 2 and 3 otherwise.
   const rows = {
-    "1": { response: "", extraction: 250, true_false: true },
+    "1": { response: 250, extraction: 250, true_false: true },
     "2": { response: "A", extraction: "B", prediction: "BC", true_false: true },
     "3": { response: "0.38", extraction: "0.4", prediction: "0.4", true_false: true },
     "4": { response: "", extraction: [2001, 2002], true_false: true },

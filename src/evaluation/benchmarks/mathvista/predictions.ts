@@ -5,7 +5,7 @@ import { pythonText } from "../../parsing/index.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
 const fields = {
-  response: z.string().nullish(),
+  response: z.union([z.string(), z.number().transform(String)]).nullish(),
   extraction: z.unknown().optional(),
   prediction: z.string().nullish(),
   true_false: z.union([z.boolean(), z.literal(0), z.literal(1)]).nullish(),

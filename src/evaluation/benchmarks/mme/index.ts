@@ -20,11 +20,8 @@ interface MmeItem extends BenchmarkItem {
 }
 
 async function* load({ data }: LoadOptions): AsyncGenerator<MmeItem> {
-  const folders = ["ground_truth", "mme/ground_truth", "eval_tool/LaVIN", "LaVIN"];
-  const tables = findFile(
-    data,
-    folders.flatMap((folder) => `${folder}/existence.txt`),
-  );
+  const folders = ["ground_truth/", "mme/ground_truth/", "eval_tool/LaVIN/", "LaVIN/", ""];
+  const tables = findFile(data, within(folders)("existence.txt"));
   for (const category of categories) {
     const rows =
       tables === undefined ? releasedRows(data, category) : tableRows(join(tables, "..", `${category}.txt`));
@@ -139,7 +136,7 @@ export default benchmark<MmeItem>({
   title: "MME",
   source: 'Fu et al. 2023, "MME: A Comprehensive Evaluation Benchmark for Multimodal Large Language Models"',
   files: [
-    "ground_truth/<category>.txt or eval_tool/LaVIN/<category>.txt for each of 14 categories",
+    "ground_truth/<category>.txt or eval_tool/LaVIN/<category>.txt for each of 14 categories, or these files alone",
     "or the release: <category>/*.txt, or <category>/questions_answers_YN/*.txt",
   ],
   splits: ["test"],

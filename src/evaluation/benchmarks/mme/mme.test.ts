@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -102,6 +102,12 @@ test("the evaluation tool's results are a folder of tables, or one of them", asy
     const found = Object.fromEntries(result.scores.map(({ name, value }) => [name, value]));
     assert.deepEqual([found["perception"], found["cognition"], found["score/OCR"]], [1850, 800, 50]);
     assert.equal(result.counts.unparsed, 1);
+    // Results hold the truth as well.
+    const load = { data: results };
+    await writeFile(join(results, "OCR.txt"), await readFile(join(results, "ocr.txt")));
+    await rm(join(results, "ocr.txt"));
+    const alone = await score({ benchmark: mme, load, answers, model: "m", resamples: 0 });
+    assert.equal(alone.result.scores.find(({ name }) => name === "score/count")!.value, 200);
     const one = await readAnswers(mme, join(results, "count.txt"));
     assert.deepEqual(
       [...one.texts],

@@ -1,38 +1,19 @@
-import type { ContentPart, Message } from "../../../protocol/index.ts";
-import { benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
-import {
-  accuracyByLabel,
-  letteredOptions,
-  letterSuffix,
-  letters,
-  shortAnswerSuffix,
-} from "../../parsing/index.ts";
+import type { Message } from "../../../protocol/index.ts";
+import { benchmark, type Outcome, type Verdict } from "../../benchmark.ts";
+import { letteredOptions, letterSuffix, letters, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyWithGuesses } from "./accuracy.ts";
 import { chosenLetter, guessedLetter, type Options } from "./choice.ts";
+import { interleave } from "./interleave.ts";
 import { loadMmmu, type MmmuItem } from "./load.ts";
 import { isOpenAnswerRight } from "./open-answer.ts";
 import { readMmmuPredictions } from "./predictions.ts";
 
-/** MMMU inserts images where the text says `<image 2>`; a second mention stays text. */
-function prompt({ question, options, images, multipleChoice }: MmmuItem): Message[] {
+function prompt({ question, options, images, multipleChoice }: MmmuItem): readonly Message[] {
   if (question === "") return [];
   const text = multipleChoice
     ? `${question}\n${letteredOptions(Object.values(options ?? {}))}\n${letterSuffix}`
     : `${question}\n${shortAnswerSuffix}`;
-  const shown = new Set<number>();
-  const parts = text.split(/(<image \d>)/).flatMap((piece): ContentPart[] => {
-    const number = Number(/^<image (\d)>$/.exec(piece)?.[1]);
-    const image = images[number];
-    if (image === undefined || shown.has(number)) return piece === "" ? [] : [{ type: "text", text: piece }];
-    shown.add(number);
-    return [{ type: "image", image }];
-  });
-  const unmentioned = shown.size === 0 ? Object.values(images).slice(0, 1) : [];
-  return [
-    {
-      role: "user",
-      content: [...unmentioned.map((image): ContentPart => ({ type: "image", image })), ...parts],
-    },
-  ];
+  return interleave(text, images);
 }
 
 /** Letters stand for themselves where the options are not known; "I" is then a word, unless it is bracketed or alone. */
@@ -73,12 +54,6 @@ function outcome(item: MmmuItem, answer: string, verdict?: Verdict): Outcome {
   return { ...common, credit: answers.includes(parsed ?? "") ? 1 : 0, parsed, values: { guessed } };
 }
 
-function aggregate(outcomes: readonly Outcome[]): Metric[] {
-  const guessed = outcomes.reduce((sum, { values }) => sum + (values?.["guessed"] ?? 0), 0);
-  const [overall, ...slices] = accuracyByLabel(outcomes, { digits: 1, labels: ["discipline", "subject"] });
-  return [overall!, { name: "guessed", value: guessed, count: outcomes.length, digits: 0 }, ...slices];
-}
-
 const modelZoo = "LLaVA repository, docs/MODEL_ZOO.md";
 
 export default benchmark<MmmuItem>({
@@ -108,6 +83,6 @@ export default benchmark<MmmuItem>({
   prompt,
   sampling: { maxTokens: 128, temperature: 0 },
   outcome,
-  aggregate,
+  aggregate: accuracyWithGuesses,
   readPredictions: readMmmuPredictions,
 });

@@ -62,21 +62,26 @@ async function* loadQuestions(path: string, compat: boolean): AsyncGenerator<Mmm
       id,
       labels: labelsOf(id),
       question,
-      options: multipleChoice
-        ? Object.fromEntries(texts.map((text, index) => [letters[index]!, text]))
-        : undefined,
-      images: Object.fromEntries(
-        [1, 2, 3, 4, 5, 6, 7].flatMap((number) => {
-          const image = embeddedImage(values[`image_${number}`]);
-          return image === undefined ? [] : [[number, image]];
-        }),
-      ),
+      options: multipleChoice ? byLetter(texts) : undefined,
+      images: imagesOf(values),
       multipleChoice,
       answers: answer.startsWith("['") || answer.startsWith('["') ? strings(answer, where) : [answer],
       compat,
     };
   }
 }
+
+export const byLetter = (texts: readonly string[]): Options =>
+  Object.fromEntries(texts.map((text, index) => [letters[index]!, text]));
+
+/** Images of a row by the number in `<image 1>`. */
+export const imagesOf = (values: Readonly<Record<string, unknown>>): Readonly<Record<number, string>> =>
+  Object.fromEntries(
+    [1, 2, 3, 4, 5, 6, 7].flatMap((number) => {
+      const image = embeddedImage(values[`image_${number}`]);
+      return image === undefined ? [] : [[number, image]];
+    }),
+  );
 
 function strings(text: string, where: string): string[] {
   const read = pythonStrings(text);
@@ -106,7 +111,7 @@ async function* loadAnswers(path: string, compat: boolean): AsyncGenerator<MmmuI
 }
 
 /** "validation_Art_Theory_12" belongs to Art_Theory. */
-function labelsOf(id: string): Readonly<Record<string, string>> {
+export function labelsOf(id: string): Readonly<Record<string, string>> {
   const subject = id.split("_").slice(1, -1).join("_");
   const discipline = disciplineOf(subject);
   return discipline === undefined ? { subject } : { subject, discipline };

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
+import { check, locateFile, readJsonDocument } from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -9,6 +9,7 @@ import {
   letterSuffix,
   question,
 } from "../../parsing/index.ts";
+import { choiceFields, leaderboardRows } from "../seed-2/leaderboard.ts";
 
 interface SeedItem extends BenchmarkItem {
   readonly question?: string;
@@ -27,12 +28,7 @@ const datasetSchema = z.object({
       question_type_id: z.int(),
       data_type: z.enum(["image", "video"]),
       data_id: z.string(),
-      question: z.string(),
-      choice_a: z.string(),
-      choice_b: z.string(),
-      choice_c: z.string(),
-      choice_d: z.string(),
-      answer: z.string(),
+      ...choiceFields,
     }),
   ),
 });
@@ -77,24 +73,10 @@ async function* questions(path: string): AsyncGenerator<SeedItem> {
 
 /** The leaderboard's files: predictions beside right answers, a line each, some with a comma at its end. */
 async function* answers(path: string): AsyncGenerator<SeedItem> {
-  for await (const { value, where } of looseLines(path)) {
+  for await (const { value, where } of leaderboardRows(path)) {
     const row = check(answerSchema, value, where);
     const modality = row.question_id.startsWith("v") ? "video" : "image";
     yield { id: row.question_id, labels: { modality }, answer: row.gt_answer };
-  }
-}
-
-async function* looseLines(path: string): AsyncGenerator<{ value: unknown; where: string }> {
-  for await (const { text, line } of readLines(path)) {
-    const row = text.trim().replace(/,$/, "");
-    if (row === "") continue;
-    let value: unknown;
-    try {
-      value = JSON.parse(row);
-    } catch {
-      value = undefined;
-    }
-    yield { value, where: `${path}:${line}` };
   }
 }
 
