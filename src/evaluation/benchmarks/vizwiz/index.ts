@@ -1,14 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import {
-  check,
-  imageFolder,
-  jsonBytes,
-  locateFile,
-  readJsonDocument,
-  readLlavaQuestions,
-} from "../../files/index.ts";
+import { cellImage, cellList, cellText, check, imageFolder, jsonBytes, locateQuestions, readJsonDocument, readLlavaQuestions, type TableFiles, type TableLayout, tableRows } from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,
@@ -41,8 +34,10 @@ const schema = z.array(
 async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWizItem> {
   const folder = imageFolder(data, [split, `vizwiz/${split}`, "images"]);
   const names = [`${split}.json`, `Annotations/${split}.json`, `vizwiz/${split}.json`];
-  const lines = split === "test" ? ["llava_test.jsonl", "llava15_eval/vizwiz/llava_test.jsonl"] : [];
-  const path = locateFile(data, [...names, ...lines]);
+  const lines = split === "test" ? ["llava_test.jsonl", "vizwiz/llava_test.jsonl"] : [];
+  const source = await locateQuestions(data, split, [...names, ...lines], layouts);
+  if ("table" in source) return yield* tableItems(source.table);
+  const { path } = source;
   if (path.endsWith(".jsonl")) {
     for await (const { id, image, text } of readLlavaQuestions(path, suffix))
       yield { id, question: text, name: image, image: join(folder, image) };
@@ -58,6 +53,27 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWi
       image: join(folder, name),
       answers: row.answers?.map(({ answer }) => answer),
       ...(answerType === undefined ? {} : { labels: { answerType } }),
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "question", "image", "category"], without: ["gpt_answer", "caption"] },
+  { columns: ["index", "question", "answer"] },
+];
+
+/** lmms-lab's tables, which name the image as the question's id, and VLMEvalKit's. */
+async function* tableItems(table: TableFiles): AsyncGenerator<VizWizItem> {
+  for await (const row of tableRows(table)) {
+    const name = cellText.optional(row, "question_id") ?? "";
+    const answerType = cellText.optional(row, "category");
+    yield {
+      id: cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place),
+      question: cellText(row, "question"),
+      name,
+      image: cellImage(row) ?? "",
+      answers: cellList(row, "answers") ?? cellList(row, "answer"),
+      ...(answerType !== undefined && { labels: { answerType } }),
     };
   }
 }
@@ -89,7 +105,7 @@ export default benchmark<VizWizItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 63.8, source },
   ],
   load,
-  prompt: (item) => question(item.question + suffix, item.image),
+  prompt: (item) => question(item.question + suffix, ...(item.image === "" ? [] : [item.image])),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answers, labels = {} }, answer) {
     const people = known(answers, id);
