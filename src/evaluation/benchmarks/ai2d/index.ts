@@ -2,7 +2,24 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, findFile, findTable, imageFolder, letteredCells, locateFile, locateQuestions, readAskedQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  findTable,
+  imageFolder,
+  letteredCells,
+  locateFile,
+  locateQuestions,
+  readAskedQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,

@@ -8,7 +8,20 @@ import {
   type LoadOptions,
   type Outcome,
 } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, imageFolder, jsonBytes, letteredCells, locateQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  imageFolder,
+  jsonBytes,
+  letteredCells,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -77,7 +90,8 @@ async function* tableItems(table: TableFiles, direct: boolean): AsyncGenerator<A
       question: cellText(row, "question"),
       image: cellImage(row) ?? "",
       choices: cellList(row, "choices") ?? letteredCells(row),
-      correct: place !== undefined ? Number(place) : letter === undefined ? undefined : letters.indexOf(letter),
+      correct:
+        place !== undefined ? Number(place) : letter === undefined ? undefined : letters.indexOf(letter),
       answers: cellList(row, "direct_answers"),
     };
   }
@@ -152,7 +166,8 @@ export default [
     name: "aokvqa-da",
     title: "A-OKVQA (direct answer)",
     load: (options) => load(options, true),
-    prompt: ({ question: asked, image }) => question(asked + shortAnswerSuffix, ...(image === "" ? [] : [image])),
+    prompt: ({ question: asked, image }) =>
+      question(asked + shortAnswerSuffix, ...(image === "" ? [] : [image])),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, answers }, answer) {
       const people = known(answers, id);

@@ -2,7 +2,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, imageFolder, locateFile, locateQuestions, readCocoCaptions, readJsonDocument, readLines, type TableFiles, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  imageFolder,
+  locateFile,
+  locateQuestions,
+  readCocoCaptions,
+  readJsonDocument,
+  readLines,
+  type TableFiles,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { CaptionCorpus } from "../../metrics/index.ts";
 
 /** An image and what people wrote about it; undefined for splits that keep it back. */
@@ -78,9 +92,12 @@ export const readKarpathy =
   (dataset: string, folders: readonly string[]): CaptionReader =>
   async ({ data, split }) => {
     const name = `dataset_${dataset}.json`;
-    const source = await locateQuestions(data, split, [name, `${dataset}/${name}`, `karpathy/${name}`], [
-      { columns: ["filename", "caption", "image"] },
-    ]);
+    const source = await locateQuestions(
+      data,
+      split,
+      [name, `${dataset}/${name}`, `karpathy/${name}`],
+      [{ columns: ["filename", "caption", "image"] }],
+    );
     if ("table" in source) return tableImages(source.table, ["filename"], "caption");
     const { path } = source;
     const { images } = check(karpathySchema, await readJsonDocument(path), path);

@@ -1,7 +1,22 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, findFile, imageFolder, locateFile, locateQuestions, readAskedQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  imageFolder,
+  locateFile,
+  locateQuestions,
+  readAskedQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { accuracyByLabel, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 
@@ -96,7 +111,11 @@ export default benchmark<ChartItem>({
     { model: "LLaVA-NeXT Qwen1.5-110B", metric: "relaxed-accuracy", value: 79.7, source: secondary },
   ],
   load,
-  prompt: (item) => question(`${item.question}\nAnswer the question with a single word.`, ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) =>
+    question(
+      `${item.question}\nAnswer the question with a single word.`,
+      ...(item.image === "" ? [] : [item.image]),
+    ),
   sampling: { maxTokens: 16, temperature: 0 },
   compat: "answers are compared with the space and the points at their ends, as by lmms-eval up to 0.7",
   outcome({ id, labels = {}, answer: truth, compat }, answer) {

@@ -1,7 +1,20 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, findFile, imageFolder, locateQuestions, readAskedQuestions, readJsonDocument, type TableFiles, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  imageFolder,
+  locateQuestions,
+  readAskedQuestions,
+  readJsonDocument,
+  type TableFiles,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { shortAnswerSuffix } from "../../parsing/index.ts";
 
 export interface DocumentItem extends BenchmarkItem {
@@ -46,10 +59,15 @@ export async function* loadDocuments(
   const asked = inside(`${split}.jsonl`);
   const path = findFile(data, original);
   if (path === undefined) {
-    const source = await locateQuestions(data, split, [...original, ...asked], [
-      { columns: ["questionId", "question", "answers", table.column], folder: table.folder },
-      { columns: ["index", "question", "answer"] },
-    ]);
+    const source = await locateQuestions(
+      data,
+      split,
+      [...original, ...asked],
+      [
+        { columns: ["questionId", "question", "answers", table.column], folder: table.folder },
+        { columns: ["index", "question", "answer"] },
+      ],
+    );
     if ("table" in source) return yield* tableItems(source.table, compat);
     for await (const row of readAskedQuestions(source.path))
       yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image), compat };

@@ -1,6 +1,21 @@
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellList, cellText, check, findFile, findNested, findTable, jsonBytes, locateFile, readJsonDocument, type TableFiles, type TableLayout, tableRows, videoFiles, within } from "../../files/index.ts";
+import {
+  cellList,
+  cellText,
+  check,
+  findFile,
+  findNested,
+  findTable,
+  jsonBytes,
+  locateFile,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -69,7 +84,9 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
   }
 }
 
-const layouts: readonly TableLayout[] = [{ columns: ["question_idx", "question", "option"], folder: /subset/i }];
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_idx", "question", "option"], folder: /subset/i },
+];
 
 /** lmms-lab's tables, whose options carry their letters; answers are places from 0, where they are public. */
 async function* tableItems(data: string, table: TableFiles, split: string): AsyncGenerator<EgoSchemaItem> {

@@ -1,7 +1,21 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellText, check, findTable, imageFolder, jsonBytes, locateQuestions, readJsonDocument, readLlavaQuestions, type TableFiles, type TableLayout, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellText,
+  check,
+  findTable,
+  imageFolder,
+  jsonBytes,
+  locateQuestions,
+  readJsonDocument,
+  readLlavaQuestions,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { accuracyByLabel, known, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface GqaItem extends BenchmarkItem {

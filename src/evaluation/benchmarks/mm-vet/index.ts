@@ -1,7 +1,19 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, findFile, imageGroup, locateQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  imageGroup,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import { question } from "../../parsing/index.ts";
 import { answerId, readAnswers, readGrades } from "./files.ts";
 import type { MmVetItem } from "./item.ts";

@@ -81,10 +81,7 @@ export default [
     "MMBench",
     letterSuffix,
     {
-      dev: [
-        "mmbench_dev_20230712.tsv",
-        "MMBench_DEV_EN_legacy.tsv",
-      ],
+      dev: ["mmbench_dev_20230712.tsv", "MMBench_DEV_EN_legacy.tsv"],
       test: ["mmbench_test_20230712.tsv", "mmbench_test_en_20231003.tsv", "MMBench_TEST_EN_legacy.tsv"],
     },
     [

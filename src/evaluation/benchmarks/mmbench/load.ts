@@ -57,7 +57,10 @@ export async function* loadMmBench(
     const row = check(rowSchema, withPlainCells(cells.values), cells.where);
     const ownSplit = textOf(row["split"]);
     const image = cellImage(cells);
-    const labels = { category: textOf(row["category"]), l2: textOf(row["l2-category"] ?? row["L2-category"]) };
+    const labels = {
+      category: textOf(row["category"]),
+      l2: textOf(row["l2-category"] ?? row["L2-category"]),
+    };
     yield {
       id: String(row.index),
       group: String(row.index % rotation),

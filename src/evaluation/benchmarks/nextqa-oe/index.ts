@@ -7,7 +7,15 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { cellText, check, findFile, locateQuestions, readJsonDocument, tableRows, within } from "../../files/index.ts";
+import {
+  cellText,
+  check,
+  findFile,
+  locateQuestions,
+  readJsonDocument,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";

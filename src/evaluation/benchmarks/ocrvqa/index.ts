@@ -2,7 +2,18 @@ import { extname, join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, imageFolder, locateQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  imageFolder,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface OcrVqaItem extends BenchmarkItem {

@@ -1,6 +1,16 @@
 import { join } from "node:path";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, findFile, imageFolder, locateQuestions, readVqaQuestions, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  findFile,
+  imageFolder,
+  locateQuestions,
+  readVqaQuestions,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,

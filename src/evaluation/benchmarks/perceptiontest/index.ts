@@ -1,6 +1,18 @@
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellList, cellText, check, jsonBytes, locateQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows, videoFiles, within } from "../../files/index.ts";
+import {
+  cellList,
+  cellText,
+  check,
+  jsonBytes,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,

@@ -7,7 +7,18 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { cellImage, cellText, check, imageFolder, imageGroup, locateQuestions, readJsonLines, type TableFiles, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellText,
+  check,
+  imageFolder,
+  imageGroup,
+  locateQuestions,
+  readJsonLines,
+  type TableFiles,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { percentage, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface PopeItem extends BenchmarkItem {
@@ -50,7 +61,11 @@ async function* tableItems(table: TableFiles, split: string, compat: boolean): A
   for await (const row of tableRows(table)) {
     const category = cellText(row, "category").toLowerCase();
     if (split !== "all" && split !== category) continue;
-    const { answer } = check(answerSchema, { answer: cellText(row, "answer").trim().toLowerCase() }, row.where);
+    const { answer } = check(
+      answerSchema,
+      { answer: cellText(row, "answer").trim().toLowerCase() },
+      row.where,
+    );
     const id = cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place);
     const image = cellImage(row) ?? "";
     yield { id, labels: { category }, question: cellText(row, "question"), image, label: answer, compat };
@@ -171,7 +186,14 @@ export default benchmark<PopeItem>({
     'words are parted by single spaces alone, so that "No\\n" is a yes as an empty answer is; as LLaVA 1.2\'s eval_pope.py has it',
   outcome({ id, label, labels = {}, image, compat }, answer) {
     const parsed = compat ? parseAsOriginal(answer) : parse(answer);
-    return { id, parsed, truth: label, labels, group: imageGroup(image, id), credit: parsed === label ? 1 : 0 };
+    return {
+      id,
+      parsed,
+      truth: label,
+      labels,
+      group: imageGroup(image, id),
+      credit: parsed === label ? 1 : 0,
+    };
   },
   aggregate,
 });

@@ -1,7 +1,18 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellText, check, letteredCells, locateQuestions, readJsonLines, type TableFiles, type TableLayout, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellText,
+  check,
+  letteredCells,
+  locateQuestions,
+  readJsonLines,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { accuracyByLabel, letteredOptions, letterSuffix, question } from "../../parsing/index.ts";
 import { readAnswer } from "./read-answer.ts";
 

@@ -7,7 +7,23 @@ import {
   type LoadOptions,
   type Published,
 } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, findFile, imageFolder, jsonBytes, letteredCells, locateFile, locateQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  imageFolder,
+  jsonBytes,
+  letteredCells,
+  locateFile,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   letterSuffix,
@@ -102,10 +118,16 @@ async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<S
     const answer = cellText(row, "answer");
     const image = cellImage(row);
     const problem = { question: cellText(row, "question"), hint: optional("hint"), choices };
-    const described = { subject: optional("subject"), hint: problem.hint, image: image ?? null, grade: optional("grade") };
+    const described = {
+      subject: optional("subject"),
+      hint: problem.hint,
+      image: image ?? null,
+      grade: optional("grade"),
+    };
     yield {
       id: cellText.optional(row, "index") ?? String(row.place),
-      labels: described.subject === "" ? (image === undefined ? {} : { image: "IMG" }) : problemLabels(described),
+      labels:
+        described.subject === "" ? (image === undefined ? {} : { image: "IMG" }) : problemLabels(described),
       question: plainQuestion(problem),
       ...(image !== undefined && { image }),
       choices: choices.length,

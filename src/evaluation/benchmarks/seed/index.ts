@@ -3,7 +3,20 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellText, check, findFile, firstLineFits, letteredCells, locateQuestions, readJsonDocument, readLines, type TableFiles, type TableLayout, tableRows } from "../../files/index.ts";
+import {
+  cellImage,
+  cellText,
+  check,
+  findFile,
+  firstLineFits,
+  letteredCells,
+  locateQuestions,
+  readJsonDocument,
+  readLines,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -49,7 +62,8 @@ const layouts: readonly TableLayout[] = [
 /** The dataset's file, a table made of it, or a leaderboard's file, whatever its name, which holds right answers alone. */
 async function itemsOf(data: string): Promise<AsyncIterable<SeedItem>> {
   const listed = findFile(data, datasetFiles);
-  const leaderboard = listed !== undefined && !(await isLeaderboard(listed)) ? undefined : await findLeaderboard(data);
+  const leaderboard =
+    listed !== undefined && !(await isLeaderboard(listed)) ? undefined : await findLeaderboard(data);
   if (leaderboard !== undefined) return answers(leaderboard);
   const source = await locateQuestions(data, "test", datasetFiles, layouts);
   return "table" in source ? tableItems(source.table) : questions(source.path);
@@ -62,9 +76,13 @@ async function findLeaderboard(data: string): Promise<string | undefined> {
   const found: string[] = [];
   for (const path of jsonFilesIn(data)) if (await isLeaderboard(path)) found.push(path);
   if (found.length > 1)
-    throw new LlavaError("data", `${resolve(data)}: several files hold right answers: ${found.map((path) => basename(path)).join(", ")}`, {
-      hint: "Give one of them with --data.",
-    });
+    throw new LlavaError(
+      "data",
+      `${resolve(data)}: several files hold right answers: ${found.map((path) => basename(path)).join(", ")}`,
+      {
+        hint: "Give one of them with --data.",
+      },
+    );
   return found[0];
 }
 
@@ -159,7 +177,9 @@ export default benchmark<SeedItem>({
   name: "seed",
   title: "SEED-Bench",
   source: 'Li et al. 2023, "SEED-Bench: Benchmarking Multimodal LLMs with Generative Comprehension"',
-  files: ["SEED-Bench.json (or a table of lmms-lab or VLMEvalKit; to score only, a leaderboard file with gt_answer)"],
+  files: [
+    "SEED-Bench.json (or a table of lmms-lab or VLMEvalKit; to score only, a leaderboard file with gt_answer)",
+  ],
   splits: ["all", "image", "video"],
   headline: "accuracy",
   published: [

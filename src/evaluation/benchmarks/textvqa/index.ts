@@ -1,7 +1,22 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, findFile, imageFolder, locateFile, locateQuestions, readJsonDocument, readLlavaQuestions, type TableFiles, type TableLayout, tableRows, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  imageFolder,
+  locateFile,
+  locateQuestions,
+  readJsonDocument,
+  readLlavaQuestions,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,
@@ -42,7 +57,12 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
   const folder = imageFolder(data, ["train_images", "textvqa/train_images", "images"]);
   const annotations = findFile(data, inside(annotationFile));
   if (annotations === undefined) {
-    const source = await locateQuestions(data, "val", [...inside(annotationFile), ...inside(questionFile)], layouts);
+    const source = await locateQuestions(
+      data,
+      "val",
+      [...inside(annotationFile), ...inside(questionFile)],
+      layouts,
+    );
     if ("table" in source) return yield* tableItems(source.table);
     const { path } = source;
     for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix)) {

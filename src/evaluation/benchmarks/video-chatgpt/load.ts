@@ -1,7 +1,19 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
-import { cellText, check, locateFile, locateQuestions, type QuestionSource, readJsonDocument, readTable, type TableFiles, tableRows, videoFiles, within } from "../../files/index.ts";
+import {
+  cellText,
+  check,
+  locateFile,
+  locateQuestions,
+  type QuestionSource,
+  readJsonDocument,
+  readTable,
+  type TableFiles,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import { type Dimension, isDimension, paraphraseOf, type VideoChatGptItem } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 

@@ -1,7 +1,19 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
-import { cellText, check, findFile, findTable, locateFile, readTable, streamJsonArray, type TableFiles, tableRows, videoFiles, within } from "../../files/index.ts";
+import {
+  cellText,
+  check,
+  findFile,
+  findTable,
+  locateFile,
+  readTable,
+  streamJsonArray,
+  type TableFiles,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import type { OpenItem } from "./open-item.ts";
 import type { OpenSet } from "./open-sets.ts";
 
@@ -25,7 +37,8 @@ export async function* loadOpen(
   const tables = within(["", "open_ended_qa/", "data/open_ended_qa/"])(set.table);
   const questions = findFile(data, at(`${split}_q.json`));
   const table = split === "test" ? findFile(data, tables) : undefined;
-  const hub = questions === undefined && table === undefined ? await findTable(data, split, hubLayouts) : undefined;
+  const hub =
+    questions === undefined && table === undefined ? await findTable(data, split, hubLayouts) : undefined;
   const source = hub
     ? hubRows(hub)
     : questions === undefined && table !== undefined

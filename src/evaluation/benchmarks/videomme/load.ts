@@ -1,7 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { cellList, cellText, check, findFile, locateQuestions, readJsonDocument, type TableFiles, type TableLayout, tableRows, videoFiles, within } from "../../files/index.ts";
+import {
+  cellList,
+  cellText,
+  check,
+  findFile,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 
 export interface VideoMmeItem extends BenchmarkItem {
   readonly question: string;

@@ -1,7 +1,20 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, check, imageFolder, jsonBytes, locateQuestions, readJsonDocument, readLlavaQuestions, type TableFiles, type TableLayout, tableRows } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  imageFolder,
+  jsonBytes,
+  locateQuestions,
+  readJsonDocument,
+  readLlavaQuestions,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,

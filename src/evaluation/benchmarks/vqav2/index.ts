@@ -1,7 +1,19 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { cellImage, cellList, cellText, findFile, imageFolder, jsonBytes, locateQuestions, type QuestionSource, readLlavaQuestions, readVqaQuestions, tableRows } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  findFile,
+  imageFolder,
+  jsonBytes,
+  locateQuestions,
+  type QuestionSource,
+  readLlavaQuestions,
+  readVqaQuestions,
+  tableRows,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,
@@ -40,15 +52,15 @@ const splits: Readonly<Record<string, { images: string; questions: string[]; ann
 };
 
 /** As lmms-lab has the questions, with the images and the ten answers. */
-const tableLayout = { columns: ["question_id", "question", "image_id", "question_type"], without: ["ocr_tokens"] };
+const tableLayout = {
+  columns: ["question_id", "question", "image_id", "question_type"],
+  without: ["ocr_tokens"],
+};
 
 /** One object for each type: there are a million questions and more. */
 const labelsOf = remember((answerType: string) => ({ answerType }));
 
-const inside = (names: readonly string[]): string[] => [
-  ...names,
-  ...names.map((name) => `vqav2/${name}`),
-];
+const inside = (names: readonly string[]): string[] => [...names, ...names.map((name) => `vqav2/${name}`)];
 
 /** A file of the validation split under another name, also compressed. */
 function findRenamed(data: string, name: RegExp): string | undefined {
@@ -85,7 +97,11 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
     return;
   }
   const prefix = join(folder, `COCO_${images}_`);
-  for await (const row of readVqaQuestions(path, findFile(data, inside(annotations)) ?? (split === "val" ? findRenamed(data, /annot.*val|val.*annot/i) : undefined))) {
+  for await (const row of readVqaQuestions(
+    path,
+    findFile(data, inside(annotations)) ??
+      (split === "val" ? findRenamed(data, /annot.*val|val.*annot/i) : undefined),
+  )) {
     const image = `${prefix}${String(row.imageId).padStart(12, "0")}.jpg`;
     const { id, question, answers, answerType } = row;
     yield answerType === undefined
