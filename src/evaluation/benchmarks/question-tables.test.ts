@@ -237,6 +237,24 @@ const hub: readonly (readonly [
   ],
   ["flickr30k", { filename: "1.jpg", caption: ["a dog"], ...image }, { id: "1.jpg", captions: ["a dog"] }],
   [
+    "llava-w",
+    { question_id: 3, question: "Who?", category: "conv", gpt_answer: "Ann.", caption: "A woman.", ...image },
+    { id: "3", reference: "Ann.", context: "A woman.", labels: { category: "conv" } },
+  ],
+  [
+    "llava-bench-coco",
+    {
+      question_id: 3,
+      question: "Who?",
+      category: "detail",
+      gpt_answer: "Ann.",
+      caption: "A woman.",
+      ...image,
+    },
+    { id: "3", reference: "Ann.", context: "A woman." },
+  ],
+  ["wilder", { Question: "Who?", Answer: "Ann.", ...image }, { id: "0", reference: "Ann." }],
+  [
     "coco-caption",
     { question_id: "COCO_val2014_000000000042.jpg", id: 42, answer: ["a dog"], ...image },
     { id: "42", captions: ["a dog"] },

@@ -66,7 +66,9 @@ export async function findTable(
       return wanted.every((name) => own.includes(name)) && !without.some((name) => own.includes(name));
     });
     if (fitting.length === 0) continue;
-    const paths = choose(resolve(data), fitting, split, folder);
+    // Predictions in the form of a table lie beside it more often than they stand for it.
+    const asked = narrow(fitting, (path) => !columns.get(path)!.includes("prediction"));
+    const paths = choose(resolve(data), asked, split, folder);
     return { paths, layout };
   }
   return undefined;
