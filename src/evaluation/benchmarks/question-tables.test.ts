@@ -309,6 +309,41 @@ for (const [name, row, expected] of [
     }
   });
 
+/** The header of a JPEG image of 40 × 20 pixels. */
+const header = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xc0, 0, 11, 8, 0, 20, 0, 40, 3, 1, 0x11, 0];
+
+test("RefCOCO's boxes are shares of the image that the hub's table embeds", async () => {
+  const row = {
+    question_id: "x",
+    answer: ["the lady", "woman in blue"],
+    bbox: [10, 5, 20, 10],
+    image: { bytes: new Uint8Array(header), path: "x.jpg" },
+  };
+  const table = { "data/val-00000-of-00001.parquet": parquet([row, row]) };
+  const items = await load("refcoco", table);
+  assert.deepEqual(
+    items.map(({ id, expression }) => [id, expression]),
+    [
+      ["0", "the lady"],
+      ["1", "woman in blue"],
+      ["2", "the lady"],
+      ["3", "woman in blue"],
+    ],
+  );
+  // The image lies in the middle of a square of 40 pixels.
+  assert.deepEqual(items[0]!["box"], [0.25, 0.375, 0.75, 0.625]);
+  const regions = await load("refcoco-naming", table);
+  assert.deepEqual(
+    regions.map(({ id, captions }) => [id, captions]),
+    [
+      ["0", row.answer],
+      ["1", row.answer],
+    ],
+  );
+  const cut = { ...row, image: { bytes: new Uint8Array(header.slice(0, 8)), path: "x.jpg" } };
+  await assert.rejects(load("refcoco", { "val.parquet": parquet([cut]) }), /neither JPEG nor PNG/);
+});
+
 const cat = { question_id: "1", question: "Is there a cat?", answer: "no", category: "random" };
 
 test("parts make up one table in order, of the split that their names tell", async () => {

@@ -8,6 +8,7 @@ export { type DuplicateKey, duplicateKey } from "./duplicate-key.ts";
 export { embeddedImage } from "./embedded-image.ts";
 export { readFittingList } from "./fitting-list.ts";
 export { imageGroup } from "./image-group.ts";
+export { imageSize } from "./image-size.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export { readJsonDocument } from "./json-document.ts";
 export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";

@@ -125,7 +125,7 @@ export default benchmark<Ai2dItem>({
   published: [],
   load,
   prompt: ({ question: text, options, image }) =>
-    question(`${text}\n${letteredOptions(options)}${letterSuffix}`, ...(image === "" ? [] : [image])),
+    question(`${text}\n${letteredOptions(options)}${letterSuffix}`, image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, options, answer: truth }, answer) {
     const parsed = chosenOption(answer, options);

@@ -146,7 +146,7 @@ export default [
     title: "A-OKVQA (multiple choice)",
     load: (options) => load(options, false),
     prompt: ({ question: asked, choices, image }) =>
-      question(`${asked}\n${letteredOptions(choices)}${letterSuffix}`, ...(image === "" ? [] : [image])),
+      question(`${asked}\n${letteredOptions(choices)}${letterSuffix}`, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome(item, answer) {
       const correct = known(item.correct, item.id);
@@ -166,8 +166,7 @@ export default [
     name: "aokvqa-da",
     title: "A-OKVQA (direct answer)",
     load: (options) => load(options, true),
-    prompt: ({ question: asked, image }) =>
-      question(asked + shortAnswerSuffix, ...(image === "" ? [] : [image])),
+    prompt: ({ question: asked, image }) => question(asked + shortAnswerSuffix, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, answers }, answer) {
       const people = known(answers, id);

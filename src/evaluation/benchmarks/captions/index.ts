@@ -22,8 +22,7 @@ const captionBenchmark = ({ read, ...about }: CaptionSet): Benchmark =>
     headline: "cider",
     published: [],
     load: (options) => loadCaptions({ ...options, split: options.split ?? about.splits[0]! }, read),
-    prompt: ({ image }) =>
-      question("Provide a one-sentence caption for the provided image.", ...(image === "" ? [] : [image])),
+    prompt: ({ image }) => question("Provide a one-sentence caption for the provided image.", image),
     sampling: { maxTokens: 64, temperature: 0 },
     outcome: captionOutcome,
     aggregate: captionMetrics,

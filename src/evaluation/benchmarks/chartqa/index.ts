@@ -111,11 +111,7 @@ export default benchmark<ChartItem>({
     { model: "LLaVA-NeXT Qwen1.5-110B", metric: "relaxed-accuracy", value: 79.7, source: secondary },
   ],
   load,
-  prompt: (item) =>
-    question(
-      `${item.question}\nAnswer the question with a single word.`,
-      ...(item.image === "" ? [] : [item.image]),
-    ),
+  prompt: (item) => question(`${item.question}\nAnswer the question with a single word.`, item.image),
   sampling: { maxTokens: 16, temperature: 0 },
   compat: "answers are compared with the space and the points at their ends, as by lmms-eval up to 0.7",
   outcome({ id, labels = {}, answer: truth, compat }, answer) {

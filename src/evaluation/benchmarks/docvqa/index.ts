@@ -19,7 +19,7 @@ const documents = (
     splits: ["val", "test"],
     headline: "anls",
     load: (options) => loadDocuments(options, files),
-    prompt: (item) => question(item.question + shortAnswerSuffix, ...(item.image === "" ? [] : [item.image])),
+    prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
     sampling: { maxTokens: 32, temperature: 0 },
     compat:
       "lengths are those of answers with the space and the points at their ends, as by lmms-eval up to 0.7",

@@ -111,7 +111,7 @@ export default benchmark<GqaItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 67.1, source },
   ],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answer: truth, labels = {} }, answer) {
     const parsed = parse(answer);

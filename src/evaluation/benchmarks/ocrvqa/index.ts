@@ -88,7 +88,7 @@ export default benchmark<OcrVqaItem>({
   headline: "accuracy",
   published: [],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answer: truth }, answer) {
     const parsed = normalize(answer);

@@ -64,7 +64,7 @@ export default benchmark<OkVqaItem>({
   headline: "accuracy",
   published: [],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, answers }, answer) {
     const people = known(answers, id);

@@ -30,9 +30,6 @@ interface PopeItem extends BenchmarkItem {
 
 const rowSchema = z.object({ image: z.string(), text: z.string(), label: z.enum(["yes", "no"]) });
 
-/** None in a table without images, as for scoring alone. */
-const pictures = ({ image }: PopeItem): string[] => (image === "" ? [] : [image]);
-
 /** LLaVA numbers the questions of a category from here, in the order of its file. */
 const offsets: Readonly<Record<string, number>> = { adversarial: 0, popular: 20_000_000, random: 10_000_000 };
 const categories = Object.keys(offsets);
@@ -180,7 +177,7 @@ export default benchmark<PopeItem>({
   ],
   load,
   answerId,
-  prompt: (item) => question(item.question + shortAnswerSuffix, ...pictures(item)),
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   compat:
     'words are parted by single spaces alone, so that "No\\n" is a yes as an empty answer is; as LLaVA 1.2\'s eval_pope.py has it',

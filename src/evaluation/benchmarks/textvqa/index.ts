@@ -150,7 +150,7 @@ export default benchmark<TextVqaItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 69.5, source },
   ],
   load,
-  prompt: (item) => question(textOf(item), ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(textOf(item), item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answers }, answer) {
     const people = known(answers, id);

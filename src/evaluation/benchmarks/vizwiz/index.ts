@@ -118,7 +118,7 @@ export default benchmark<VizWizItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 63.8, source },
   ],
   load,
-  prompt: (item) => question(item.question + suffix, ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(item.question + suffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answers, labels = {} }, answer) {
     const people = known(answers, id);

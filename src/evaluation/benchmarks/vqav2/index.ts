@@ -134,7 +134,7 @@ export default benchmark<VqaItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 83.7, source },
   ],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answers, labels = {} }, answer) {
     const people = known(answers, id);
