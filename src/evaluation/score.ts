@@ -95,6 +95,31 @@ export async function score(options: ScoreOptions): Promise<Scored> {
   };
 }
 
+/**
+ * The outcome of an answer as results count it: space around an answer changes nothing, and an answer without words is
+ * not readable and wrong, except where bugs of the original are reproduced.
+ */
+export function countedOutcome(
+  benchmark: Pick<Benchmark, "outcome" | "compat">,
+  load: Pick<LoadOptions, "compat">,
+  item: BenchmarkItem,
+  answer: string,
+  verdict?: Verdict,
+): Outcome {
+  const isOriginal = benchmark.compat !== undefined && (load.compat ?? false);
+  const given = isOriginal ? answer : answer.trim();
+  const outcome = benchmark.outcome(item, given, verdict);
+  // A scorer that forgets the labels still gets tables.
+  const labels = outcome.labels ?? item.labels;
+  // Whatever a rule makes of no words at all, they say nothing; a judge may have read them.
+  const isEmpty = given === "" && !isOriginal && verdict === undefined;
+  return {
+    ...outcome,
+    ...(labels !== undefined && { labels }),
+    ...(isEmpty && { credit: 0, parsed: undefined }),
+  };
+}
+
 class Join {
   readonly counts: Counts = {
     items: 0,
@@ -149,7 +174,7 @@ class Join {
         return;
       }
     }
-    const outcome = this.#outcome(item, answer, verdict);
+    const outcome = countedOutcome(benchmark, this.#options.load, item, answer, verdict);
     this.outcomes.push(outcome);
     this.tables.add(outcome);
     this.counts.scored++;
@@ -165,22 +190,6 @@ class Join {
     if (verdict === undefined || judge?.failed?.(verdict, item)) return undefined;
     if (judge) this.replies.add(judge, item, verdict, verdicts?.replies?.get(item.id));
     return verdict;
-  }
-
-  #outcome(item: BenchmarkItem, answer: string, verdict: Verdict | undefined): Outcome {
-    const { benchmark, load } = this.#options;
-    const isOriginal = benchmark.compat !== undefined && (load.compat ?? false);
-    const given = isOriginal ? answer : answer.trim();
-    const outcome = benchmark.outcome(item, given, verdict);
-    // A scorer that forgets the labels still gets tables.
-    const labels = outcome.labels ?? item.labels;
-    // Whatever a rule makes of no words at all, they say nothing; a judge may have read them.
-    const isEmpty = given === "" && !isOriginal && verdict === undefined;
-    return {
-      ...outcome,
-      ...(labels !== undefined && { labels }),
-      ...(isEmpty && { credit: 0, parsed: undefined }),
-    };
   }
 
   #noteUnanswered(id: string): void {

@@ -1,5 +1,5 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { LlavaError } from "../errors.ts";
 
 export interface ParquetRow {
@@ -26,6 +26,16 @@ export async function* readParquet(path: string): AsyncGenerator<ParquetRow> {
       for (const values of await parquetReadObjects({ file, metadata, compressors, utf8: false, ...range }))
         yield { values, row: ++row };
     }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** Names of a parquet file's columns, by its footer. @throws LlavaError "data" */
+export async function parquetColumns(path: string): Promise<string[]> {
+  try {
+    const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path));
+    return parquetSchema(metadata).children.map(({ element }) => element.name);
   } catch (cause) {
     throw unreadable(path, cause);
   }

@@ -55,6 +55,9 @@ function follow(
     if (fit === "same") proofs++;
     ids.push(question.id);
   }
+  // A second answer to a question has the same id, one to another question does not.
+  const distinct = new Set(rows.map(({ ids: own, place }) => JSON.stringify([own, place]))).size;
+  if (new Set(ids).size < distinct) return undefined;
   return needsProof && proofs === 0 ? undefined : ids;
 }
 

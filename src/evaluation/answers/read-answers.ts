@@ -72,7 +72,10 @@ class FileReader {
     await this.#addPeers();
     if (this.#count() > before) return;
     throw new LlavaError("data", `${this.#path}: ${form === "empty" ? "is empty" : "holds no answers"}`, {
-      hint: "Give a file of predictions; the run that wrote this one may have failed.",
+      hint:
+        form === "other" || form === "folder"
+          ? "This is none of the formats that are read: JSON lines, a JSON list or object, CSV, TSV, xlsx, parquet."
+          : "Give a file of predictions; the run that wrote this one may have failed.",
     });
   }
 

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
-import { idNames } from "./answer-field.ts";
+import { idNames, isId } from "./answer-field.ts";
 
 /** What a file of predictions is by its beginning, whatever its name. */
 export type Form =
@@ -32,11 +32,12 @@ export async function sniff(path: string): Promise<Form> {
   // A document that is laid out over several lines starts with a bracket alone.
   if (first.trim() === "{") return "document";
   try {
-    const value = JSON.parse(first.replace(/,\s*$/, "")) as object;
-    const isRow = [...idNames, "doc_id"].some((name) => name in value);
+    const value = JSON.parse(first.replace(/,\s*$/, "")) as Readonly<Record<string, unknown>>;
+    const isRow = [...idNames, "doc_id"].some((name) => isId(value[name]));
     return rest.join("").trim() === "" && !isRow ? "document" : "lines";
   } catch {
-    return "lines";
+    // A row that was cut is followed by another, a document's first line by more of it.
+    return /^\s*"/.test(rest.join("")) ? "document" : "lines";
   }
 }
 

@@ -20,7 +20,7 @@ export async function writeExampleFile(
 export const jsonLines = (rows: readonly unknown[]): string =>
   rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
-type Cell = string | number | boolean | null | typeof embedded | readonly string[];
+type Cell = string | number | boolean | null | typeof embedded | readonly string[] | readonly number[];
 
 /** The bytes of a parquet file; columns and their types are those of the first row. */
 export function parquet(rows: readonly Readonly<Record<string, Cell>>[]): Uint8Array {
@@ -32,7 +32,9 @@ export function parquet(rows: readonly Readonly<Record<string, Cell>>[]): Uint8A
       return [
         { name, repetition_type: "OPTIONAL", num_children: 1, converted_type: "LIST" },
         { name: "list", repetition_type: "REPEATED", num_children: 1 },
-        { name: "element", ...text },
+        typeof cell[0] === "number"
+          ? { name: "element", type: "DOUBLE", repetition_type: "OPTIONAL" }
+          : { name: "element", ...text },
       ];
     if (typeof cell === "object" && cell !== null)
       return [

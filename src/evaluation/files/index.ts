@@ -1,18 +1,29 @@
-export { type ParquetRow, readParquet } from "../../formats/index.ts";
+export { type ParquetRow, parquetColumns, readParquet } from "../../formats/index.ts";
 export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
+export { cellImage, cellList, cellText, letteredCells } from "./cells.ts";
 export { check } from "./check.ts";
 export { type CocoImage, readCocoCaptions, readCocoObjects, readCocoResults } from "./coco.ts";
 export { imageDataUrl } from "./data-url.ts";
 export { type DuplicateKey, duplicateKey } from "./duplicate-key.ts";
 export { embeddedImage } from "./embedded-image.ts";
 export { readFittingList } from "./fitting-list.ts";
+export { imageGroup } from "./image-group.ts";
+export { imageSize } from "./image-size.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export { readJsonDocument } from "./json-document.ts";
 export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
 export { jsonBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
-export { findFile, imageFolder, locateFile, within } from "./locate.ts";
+export { findFile, findNested, imageFolder, locateFile, within } from "./locate.ts";
+export { locateQuestions, type QuestionSource } from "./locate-questions.ts";
 export { readPickle } from "./pickle.ts";
+export {
+  findTable,
+  type QuestionRow,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "./question-table.ts";
 export { readPieces } from "./read-pieces.ts";
 export { readTable, type TableRow } from "./table.ts";
 export { videoFiles } from "./videos.ts";

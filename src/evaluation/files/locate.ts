@@ -1,5 +1,5 @@
-import { existsSync, statSync } from "node:fs";
-import { extname, resolve } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { extname, join, resolve, sep } from "node:path";
 import { LlavaError } from "../../errors.ts";
 
 /**
@@ -26,9 +26,30 @@ export const imageFolder = (data: string, candidates: readonly string[]): string
   candidates.map((candidate) => resolve(data, candidate)).find((path) => existsSync(path)) ??
   resolve(data, candidates[0]!);
 
-/** The same. @throws LlavaError "data" naming all candidates */
+/** How deep below the data folder original files are looked for. */
+const depth = 3;
+
+/** A file below the data folder whose path ends like a candidate, the first candidate that exactly one does; else undefined. */
+export function findNested(data: string, candidates: readonly string[]): string | undefined {
+  if (!statSync(data, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const below = pathsBelow(resolve(data), depth);
+  for (const candidate of candidates) {
+    const found = below.filter((path) => path.endsWith(`${sep}${candidate}`));
+    if (found.length === 1) return found[0];
+  }
+  return undefined;
+}
+
+function pathsBelow(folder: string, levels: number): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() && levels > 1 ? [path, ...pathsBelow(path, levels - 1)] : [path];
+  });
+}
+
+/** The same, also below the folder where the name is only once. @throws LlavaError "data" naming all candidates */
 export function locateFile(data: string, candidates: readonly string[]): string {
-  const found = findFile(data, candidates);
+  const found = findFile(data, candidates) ?? findNested(data, candidates);
   if (found !== undefined) return found;
   throw new LlavaError("data", `${resolve(data)}: holds none of ${candidates.join(", ")}`, {
     hint: "Point --data to the folder of the dataset's original files.",

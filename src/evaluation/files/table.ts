@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream";
 import { CsvError, parse } from "csv-parse";
+import { parse as parseRows } from "csv-parse/sync";
 import { LlavaError } from "../../errors.ts";
 import { readLines } from "./json-lines.ts";
 
@@ -33,6 +34,19 @@ export async function* readTable(path: string): AsyncGenerator<TableRow> {
       cause,
     });
   }
+}
+
+/** Names of the columns of a CSV or TSV file. @throws LlavaError "data" for a file that is no table */
+export async function tableColumns(path: string): Promise<string[]> {
+  for await (const { text } of readLines(path)) {
+    const [columns = []] = parseRows(text, {
+      bom: true,
+      delimiter: text.includes("\t") ? "\t" : ",",
+      relax_quotes: true,
+    });
+    return columns;
+  }
+  return [];
 }
 
 async function delimiterOf(path: string): Promise<string> {

@@ -3,12 +3,21 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   findFile,
+  findTable,
   imageFolder,
+  letteredCells,
   locateFile,
+  locateQuestions,
   readAskedQuestions,
   readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import {
@@ -42,14 +51,16 @@ const schema = z.object({
   ),
 });
 
-const inside = within(["", "ai2d/", "mova_eval/ai2d/"]);
+const inside = within(["", "ai2d/"]);
 const testIds = inside("ai2d_test_ids.csv");
 const askedFiles = inside("test.jsonl");
 
 async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   const ids = findFile(data, testIds);
-  if (ids === undefined || !ids.endsWith(".csv"))
-    return yield* asked(locateFile(data, [...testIds, ...askedFiles]), data);
+  if (ids === undefined || (await isTable(ids))) {
+    const source = await locateQuestions(data, "test", askedFiles, layouts);
+    return yield* "table" in source ? tableItems(source.table) : asked(source.path, data);
+  }
   const questions = locateFile(data, inside("questions"));
   const tested = new Set((await readFile(ids, "utf8")).split(/\s+/));
   const files = (await readdir(questions)).filter((file) => tested.has(file.replace(/\.png\.json$/, "")));
@@ -66,6 +77,29 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
         image: join(imageFolder(data, inside(abcLabel ? "abc_images" : "images")), imageName),
         answer: letters[correctAnswer]!,
       };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question", "options", "answer", "image"] },
+  { columns: ["index", "question", "A", "B", "answer"] },
+];
+
+/** The list of tested ids has one column without a name. */
+const isTable = async (path: string): Promise<boolean> =>
+  !path.endsWith(".csv") || (await findTable(path, "test", layouts)) !== undefined;
+
+/** lmms-lab's table, whose answers are places from 0, and VLMEvalKit's. */
+async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
+  for await (const row of tableRows(table)) {
+    const answer = cellText(row, "answer");
+    yield {
+      id: cellText.optional(row, "index") ?? String(row.place),
+      question: cellText(row, "question"),
+      options: cellList(row, "options") ?? letteredCells(row),
+      image: cellImage(row) ?? "",
+      answer: /^\d$/.test(answer) ? letters[Number(answer)]! : answer,
+    };
   }
 }
 

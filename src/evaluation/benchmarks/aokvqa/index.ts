@@ -8,7 +8,20 @@ import {
   type LoadOptions,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  imageFolder,
+  jsonBytes,
+  letteredCells,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -43,7 +56,9 @@ const schema = z.array(
 
 async function* load({ data, split = "val" }: LoadOptions, direct: boolean): AsyncGenerator<AokVqaItem> {
   const name = `aokvqa_v1p0_${split}.json`;
-  const path = locateFile(data, [name, `aokvqa/${name}`]);
+  const source = await locateQuestions(data, split, [name, `aokvqa/${name}`], layouts);
+  if ("table" in source) return yield* tableItems(source.table, direct);
+  const { path } = source;
   const folder = imageFolder(data, [`${split}2017`, `coco/${split}2017`]);
   for (const row of check(schema, await readJsonDocument(path), path)) {
     // The direct-answer task leaves out questions that people answered too differently.
@@ -55,6 +70,29 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
       choices: row.choices,
       correct: row.correct_choice_idx,
       answers: row.direct_answers,
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "question", "choices", "correct_choice_idx"] },
+  { columns: ["index", "question", "A", "D", "answer"] },
+];
+
+/** HuggingFaceM4's tables, and VLMEvalKit's. */
+async function* tableItems(table: TableFiles, direct: boolean): AsyncGenerator<AokVqaItem> {
+  for await (const row of tableRows(table)) {
+    if (direct && row.values["difficult_direct_answer"] === true) continue;
+    const place = cellText.optional(row, "correct_choice_idx");
+    const letter = cellText.optional(row, "answer");
+    yield {
+      id: cellText(row, "index", "question_id"),
+      question: cellText(row, "question"),
+      image: cellImage(row) ?? "",
+      choices: cellList(row, "choices") ?? letteredCells(row),
+      correct:
+        place !== undefined ? Number(place) : letter === undefined ? undefined : letters.indexOf(letter),
+      answers: cellList(row, "direct_answers"),
     };
   }
 }

@@ -3,12 +3,18 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   imageFolder,
   locateFile,
+  locateQuestions,
   readCocoCaptions,
   readJsonDocument,
   readLines,
+  type TableFiles,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import { CaptionCorpus } from "../../metrics/index.ts";
@@ -41,11 +47,33 @@ export async function* loadCaptions(
 /** COCO's own annotations: captions_val2014.json, captions_val2017.json, image_info_test2014.json. */
 export const readCoco: CaptionReader = async ({ data, split }) => {
   const name = split.startsWith("test") ? `image_info_${split}.json` : `captions_${split}.json`;
-  const path = locateFile(data, within(["", "annotations/", "coco/annotations/", "coco_caption/"])(name));
+  const source = await locateQuestions(data, split, within(["", "annotations/", "coco/annotations/"])(name), [
+    { columns: ["question_id", "answer", "id", "image"] },
+    { columns: ["index", "answer", "image"], without: ["A"] },
+  ]);
+  if ("table" in source) return tableImages(source.table, ["index", "id"], "answer");
+  const { path } = source;
   const folder = imageFolder(data, [split, `coco/${split}`, "images"]);
   const images = await readCocoCaptions(path);
   return images.map(({ id, file, captions }) => ({ id, image: join(folder, file), captions }));
 };
+
+/** A row an image, as lmms-lab and VLMEvalKit have them; of rows about one image the captions are put together. */
+async function tableImages(
+  table: TableFiles,
+  ids: readonly string[],
+  captions: string,
+): Promise<CaptionedImage[]> {
+  const images = new Map<string, { id: string; image: string; captions: string[] | undefined }>();
+  for await (const row of tableRows(table)) {
+    const id = cellText(row, ...ids);
+    const own = cellList(row, captions);
+    const known = images.get(id);
+    if (known === undefined) images.set(id, { id, image: cellImage(row) ?? "", captions: own });
+    else if (own !== undefined) known.captions = [...new Set([...(known.captions ?? []), ...own])];
+  }
+  return [...images.values()];
+}
 
 const karpathySchema = z.object({
   images: z.array(
@@ -64,7 +92,14 @@ export const readKarpathy =
   (dataset: string, folders: readonly string[]): CaptionReader =>
   async ({ data, split }) => {
     const name = `dataset_${dataset}.json`;
-    const path = locateFile(data, [name, `${dataset}/${name}`, `karpathy/${name}`]);
+    const source = await locateQuestions(
+      data,
+      split,
+      [name, `${dataset}/${name}`, `karpathy/${name}`],
+      [{ columns: ["filename", "caption", "image"] }],
+    );
+    if ("table" in source) return tableImages(source.table, ["filename"], "caption");
+    const { path } = source;
     const { images } = check(karpathySchema, await readJsonDocument(path), path);
     const wanted = split.replace("karpathy-", "");
     return images
@@ -92,7 +127,11 @@ const textCapsSchema = z.object({
 /** TextCaps_0.1_val.json has a row for each caption, which may hold all five. */
 export const readTextCaps: CaptionReader = async ({ data, split }) => {
   const name = `TextCaps_0.1_${split}.json`;
-  const path = locateFile(data, within(["", "textcaps/"])(name));
+  const source = await locateQuestions(data, split, within(["", "textcaps/"])(name), [
+    { columns: ["image_id", "reference_strs", "image"] },
+  ]);
+  if ("table" in source) return tableImages(source.table, ["image_id"], "reference_strs");
+  const { path } = source;
   const { data: rows } = check(textCapsSchema, await readJsonDocument(path), path);
   const folder = imageFolder(
     data,

@@ -2,12 +2,19 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   findFile,
   imageFolder,
   locateFile,
+  locateQuestions,
   readAskedQuestions,
   readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import { accuracyByLabel, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
@@ -22,7 +29,7 @@ interface ChartItem extends BenchmarkItem {
 
 const schema = z.array(z.object({ imgname: z.string(), query: z.string(), label: z.string() }));
 
-const inside = within(["", "ChartQA Dataset/", "chartqa/", "ChartQA/", "mova_eval/chartqa/"]);
+const inside = within(["", "ChartQA Dataset/", "chartqa/", "ChartQA/"]);
 
 /** What people wrote, and what was generated from captions of charts: the same number of each. */
 const kinds = ["human", "augmented"];
@@ -34,6 +41,8 @@ async function* load({ data, split = "test", compat = false }: LoadOptions): Asy
   const asked = inside(`${split}_all.jsonl`);
   if (findFile(data, fileOf(split, kinds[0]!)) === undefined && findFile(data, asked) !== undefined)
     return yield* askedQuestions(locateFile(data, asked), data, compat);
+  const source = await locateQuestions(data, split, fileOf(split, kinds[0]!), layouts);
+  if ("table" in source) return yield* tableItems(source.table, compat);
   const folder = imageFolder(data, inside(`${split}/png`));
   for (const kind of kinds) {
     const path = locateFile(data, fileOf(split, kind));
@@ -47,6 +56,31 @@ async function* load({ data, split = "test", compat = false }: LoadOptions): Asy
         answer: label,
         compat,
       };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question", "answer", "type", "image"], without: ["question_id"] },
+  { columns: ["query", "label", "human_or_machine", "image"] },
+  { columns: ["index", "question", "answer"] },
+];
+
+/** The tables of lmms-lab, of HuggingFaceM4, where 0 is what people wrote, and of VLMEvalKit. */
+async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<ChartItem> {
+  const counts = new Map<string, number>();
+  for await (const row of tableRows(table)) {
+    const type = cellText.optional(row, "type", "human_or_machine", "split") ?? "";
+    const kind = type === "0" || type.startsWith("human") ? "human" : type === "" ? undefined : "augmented";
+    const place = counts.get(kind ?? "") ?? 0;
+    counts.set(kind ?? "", place + 1);
+    yield {
+      id: cellText.optional(row, "index") ?? (kind === undefined ? String(place) : `${kind}/${place}`),
+      ...(kind !== undefined && { labels: { kind } }),
+      question: cellText(row, "question", "query"),
+      image: cellImage(row) ?? "",
+      answer: cellText.optional(row, "answer") ?? cellList(row, "label")?.[0] ?? "",
+      compat,
+    };
   }
 }
 

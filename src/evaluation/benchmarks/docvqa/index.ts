@@ -46,8 +46,9 @@ export default [
   documents(
     {
       names: (split) => [`${split}_v1.0_withQT.json`, `${split}_v1.0.json`],
-      folders: ["", "docvqa/", `DocVQA/`, "spdocvqa_qas/", "mova_eval/docvqa/"],
+      folders: ["", "docvqa/", `DocVQA/`, "spdocvqa_qas/"],
       images: ["documents", "spdocvqa_images", "docvqa/documents", "images"],
+      table: { column: "question_types", folder: /docvqa/i },
     },
     {
       name: "docvqa",
@@ -68,6 +69,7 @@ export default [
       names: (split) => [`infographicsVQA_${split}_v1.0_withQT.json`, `infographicsVQA_${split}_v1.0.json`],
       folders: ["", "infovqa/", "InfoVQA/", "infographicsvqa_qas/"],
       images: ["infographicsvqa_images", "infovqa/infographicsvqa_images", "images"],
+      table: { column: "answer_type", folder: /info/i },
     },
     {
       name: "infovqa",

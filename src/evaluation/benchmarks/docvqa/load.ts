@@ -2,12 +2,17 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   findFile,
   imageFolder,
-  locateFile,
+  locateQuestions,
   readAskedQuestions,
   readJsonDocument,
+  type TableFiles,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import { shortAnswerSuffix } from "../../parsing/index.ts";
@@ -25,6 +30,8 @@ export interface DocumentFiles {
   readonly names: (split: string) => readonly string[];
   readonly folders: readonly string[];
   readonly images: readonly string[];
+  /** What tells the two apart among tables of the hub. */
+  readonly table: { readonly column: string; readonly folder: RegExp };
 }
 
 const schema = z.object({
@@ -44,7 +51,7 @@ const schema = z.object({
 /** The questions of the Robust Reading Competition's files, or those of LLaVA models' evaluations. */
 export async function* loadDocuments(
   { data, split = "val", compat = false }: LoadOptions,
-  { names, folders, images }: DocumentFiles,
+  { names, folders, images, table }: DocumentFiles,
 ): AsyncGenerator<DocumentItem> {
   const inside = within(folders);
   const folder = imageFolder(data, images);
@@ -52,7 +59,17 @@ export async function* loadDocuments(
   const asked = inside(`${split}.jsonl`);
   const path = findFile(data, original);
   if (path === undefined) {
-    for await (const row of readAskedQuestions(locateFile(data, [...original, ...asked])))
+    const source = await locateQuestions(
+      data,
+      split,
+      [...original, ...asked],
+      [
+        { columns: ["questionId", "question", "answers", table.column], folder: table.folder },
+        { columns: ["index", "question", "answer"] },
+      ],
+    );
+    if ("table" in source) return yield* tableItems(source.table, compat);
+    for await (const row of readAskedQuestions(source.path))
       yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image), compat };
     return;
   }
@@ -62,6 +79,21 @@ export async function* loadDocuments(
     const labels = types.length === 0 ? {} : { type: [...types].sort().join(" + ") };
     const image = join(folder, (row.image ?? row.image_local_name ?? "").replace(/^documents\//, ""));
     yield { id: row.questionId, labels, question: row.question, image, answers: row.answers, compat };
+  }
+}
+
+/** lmms-lab's tables, and VLMEvalKit's. */
+async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<DocumentItem> {
+  for await (const row of tableRows(table)) {
+    const types = cellList(row, "question_types") ?? cellList(row, "answer_type") ?? [];
+    yield {
+      id: cellText(row, "index", "questionId"),
+      labels: types.length === 0 ? {} : { type: [...types].sort().join(" + ") },
+      question: cellText(row, "question"),
+      image: cellImage(row) ?? "",
+      answers: cellList(row, "answers") ?? cellList(row, "answer"),
+      compat,
+    };
   }
 }
 

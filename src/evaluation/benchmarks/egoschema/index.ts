@@ -1,11 +1,18 @@
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellList,
+  cellText,
   check,
   findFile,
+  findNested,
+  findTable,
   jsonBytes,
   locateFile,
   readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   videoFiles,
   within,
 } from "../../files/index.ts";
@@ -48,6 +55,11 @@ const unknownOptions = ["", "", "", "", ""];
 
 async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<EgoSchemaItem> {
   const [questions, answers] = [inside("questions.json"), inside("subset_answers.json")];
+  const originals = [...questions, ...answers];
+  if (findFile(data, originals) === undefined && findNested(data, originals) === undefined) {
+    const table = await findTable(data, "test", layouts);
+    if (table !== undefined) return yield* tableItems(data, table, split);
+  }
   const answerPath = split === "subset" ? locateFile(data, answers) : findFile(data, answers);
   const right =
     answerPath === undefined ? {} : check(choices, await readJsonDocument(answerPath), answerPath);
@@ -67,6 +79,27 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
       question: row.question,
       options: [row["option 0"], row["option 1"], row["option 2"], row["option 3"], row["option 4"]],
       video: videoOf(row.q_uid),
+      answer,
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_idx", "question", "option"], folder: /subset/i },
+];
+
+/** lmms-lab's tables, whose options carry their letters; answers are places from 0, where they are public. */
+async function* tableItems(data: string, table: TableFiles, split: string): AsyncGenerator<EgoSchemaItem> {
+  const videoOf = videoFiles(data, [...inside("videos"), ...inside("good_clips_git")]);
+  for await (const row of tableRows(table)) {
+    const answer = letters[Number(cellText.optional(row, "answer") ?? -1)];
+    if (split === "subset" && answer === undefined) continue;
+    const id = cellText(row, "video_idx", "question_idx");
+    yield {
+      id,
+      question: cellText(row, "question"),
+      options: (cellList(row, "option") ?? []).map((option) => option.replace(/^[A-E]\. /, "")),
+      video: videoOf(id),
       answer,
     };
   }

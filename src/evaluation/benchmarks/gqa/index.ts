@@ -2,12 +2,18 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellText,
   check,
+  findTable,
   imageFolder,
   jsonBytes,
-  locateFile,
+  locateQuestions,
   readJsonDocument,
   readLlavaQuestions,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import { accuracyByLabel, known, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
@@ -29,11 +35,13 @@ const schema = z.record(
 );
 
 const files = ["testdev_balanced_questions.json", "llava_gqa_testdev_balanced.jsonl"];
-const folders = ["", "questions/", "data/", "data/questions1.2/", "gqa/", "llava15_eval/gqa/"];
+const folders = ["", "questions/", "data/", "data/questions1.2/", "gqa/"];
 const candidates = files.flatMap(within(folders));
 
 async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
-  const path = locateFile(data, candidates);
+  const source = await locateQuestions(data, "testdev", candidates, layouts);
+  if ("table" in source) return yield* tableItems(data, source.table);
+  const { path } = source;
   const folder = imageFolder(data, ["images", "data/images", "gqa/images"]);
   if (path.endsWith(".jsonl")) {
     for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix))
@@ -49,6 +57,32 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
       question: row.question,
       image: join(folder, `${row.imageId}.jpg`),
       answer: row.answer,
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["id", "question", "answer", "imageId"], folder: /testdev_balanced/ },
+  { columns: ["index", "question", "answer"] },
+];
+
+/** lmms-lab's tables, whose images are a table of their own, and VLMEvalKit's. */
+async function* tableItems(data: string, table: TableFiles): AsyncGenerator<GqaItem> {
+  const shown = await findTable(data, "testdev", [
+    { columns: ["id", "image"], without: ["question"], folder: /testdev_balanced/ },
+  ]);
+  const images = new Map<string, string>();
+  if (shown) for await (const row of tableRows(shown)) images.set(cellText(row, "id"), cellImage(row) ?? "");
+  for await (const row of tableRows(table)) {
+    const image = images.get(cellText.optional(row, "imageId") ?? "") ?? cellImage(row) ?? "";
+    const { structural, semantic } = (row.values["types"] ?? {}) as Readonly<Record<string, string>>;
+    const form = structural === "query" ? "open" : "binary";
+    yield {
+      id: cellText(row, "index", "id"),
+      question: cellText(row, "question"),
+      image,
+      answer: cellText(row, "answer"),
+      ...(structural && semantic && { labels: { structural, semantic, form } }),
     };
   }
 }

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
-import { findFile, locateFile } from "../../files/index.ts";
+import { findFile, locateFile, locateQuestions } from "../../files/index.ts";
 import { pythonFloatText } from "../../parsing/index.ts";
-import { readContexts, readQuestions, readReferences } from "./load.ts";
+import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
 import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { captionsAndBoxes } from "./rules.ts";
 
@@ -18,6 +18,13 @@ const box = (bbox: readonly number[]): string => `[${bbox.map(pythonFloatText).j
 
 async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
   const folder = "playground/data/coco2014_val_qa_eval";
+  const source = await locateQuestions(
+    data,
+    "test",
+    ["qa90_questions.jsonl", `${folder}/qa90_questions.jsonl`],
+    tableLayouts,
+  );
+  if ("table" in source) return yield* tableItems(source.table, captionsAndBoxes, compat);
   const at = (name: string): string => locateFile(data, [name, `${folder}/${name}`]);
   const contextFile = "caps_boxes_coco2014_val_80.jsonl";
   const reference = await readReferences(at("qa90_gpt4_answer.jsonl"));

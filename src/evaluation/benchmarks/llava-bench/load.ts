@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { check, readJsonLines } from "../../files/index.ts";
+import { cellImage, cellText, check, readJsonLines, type TableFiles, tableRows } from "../../files/index.ts";
+import type { ReviewedItem } from "./review.ts";
 
 const id = z.union([z.int(), z.string()]).transform(String);
 
@@ -41,6 +42,31 @@ export async function readContexts<Row extends { image: string }>(
     contexts.set(row.image, describe(row));
   }
   return (image) => contexts.get(image) ?? lacks(path, `image ${image}`);
+}
+
+/** What tells tables of such questions: lmms-lab's, and VLMEvalKit's. */
+export const tableLayouts = [
+  { columns: ["question_id", "question", "category", "gpt_answer", "caption"] },
+  { columns: ["index", "question", "category", "gpt4_ans", "caption"] },
+];
+
+/** Questions of a table that has the reference answer and the description of the image beside each. */
+export async function* tableItems(
+  table: TableFiles,
+  rule: string,
+  compat: boolean,
+): AsyncGenerator<ReviewedItem> {
+  for await (const row of tableRows(table))
+    yield {
+      id: cellText(row, "question_id", "index"),
+      labels: { category: cellText(row, "category") },
+      image: cellImage(row),
+      question: cellText(row, "question"),
+      reference: cellText(row, "gpt_answer", "gpt4_ans"),
+      context: cellText(row, "caption"),
+      rule,
+      compat,
+    };
 }
 
 function lacks(path: string, what: string): never {

@@ -1,14 +1,21 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
-import { findFile, locateFile } from "../../files/index.ts";
-import { readContexts, readQuestions, readReferences } from "./load.ts";
+import { findFile, locateFile, locateQuestions } from "../../files/index.ts";
+import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
 import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { describedImage } from "./rules.ts";
 
 const contextSchema = z.object({ image: z.string(), caption: z.union([z.string(), z.array(z.string())]) });
 
 async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+  const source = await locateQuestions(
+    data,
+    "test",
+    ["questions.jsonl", "llava-bench-in-the-wild/questions.jsonl"],
+    tableLayouts,
+  );
+  if ("table" in source) return yield* tableItems(source.table, describedImage, compat);
   const at = (name: string): string => locateFile(data, [name, `llava-bench-in-the-wild/${name}`]);
   const reference = await readReferences(at("answers_gpt4.jsonl"));
   // The original joins the lines of a caption without looking whether it has lines: its captions are strings,

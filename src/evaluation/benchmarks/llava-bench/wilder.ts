@@ -1,7 +1,14 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, embeddedImage, locateFile, readJsonLines, readParquet } from "../../files/index.ts";
+import {
+  cellImage,
+  check,
+  locateQuestions,
+  type QuestionSource,
+  readJsonLines,
+  tableRows,
+} from "../../files/index.ts";
 import { imageJudge, type ReviewedItem, reviewed } from "./review.ts";
 import { shownImage } from "./rules.ts";
 
@@ -14,14 +21,14 @@ const rowSchema = z.object({
 const imageSchema = z.object({ image: z.string() });
 
 async function* load({ data, split = "small", compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
-  const path = locateFile(data, [
-    `${split}/test-00000-of-00001.parquet`,
-    `${split}.parquet`,
-    `${split}.jsonl`,
-    `${split}/questions.jsonl`,
-  ]);
+  const source = await locateQuestions(
+    data,
+    split,
+    [`${split}.jsonl`, `${split}/questions.jsonl`],
+    [{ columns: ["Question", "Answer"], folder: split === "small" ? /small/i : /medium/i }],
+  );
   let row = 0;
-  for await (const { value, where, image } of rows(path)) {
+  for await (const { value, where, image } of rows(source)) {
     const { question_id, Question, Answer } = check(rowSchema, value, where);
     yield {
       id: String(question_id ?? row),
@@ -41,16 +48,18 @@ interface Row {
   readonly image: string | undefined;
 }
 
-async function* rows(path: string): AsyncGenerator<Row> {
-  if (path.endsWith(".parquet"))
-    for await (const { values, row } of readParquet(path))
-      yield { value: values, where: `${path}: row ${row}`, image: embeddedImage(values["image"]) };
-  else
-    for await (const { value, line } of readJsonLines(path)) {
-      const { image } = check(imageSchema, value, `${path}:${line}`);
-      const isUrl = image.startsWith("data:");
-      yield { value, where: `${path}:${line}`, image: isUrl ? image : resolve(path, "..", image) };
-    }
+async function* rows(source: QuestionSource): AsyncGenerator<Row> {
+  if ("table" in source) {
+    for await (const cells of tableRows(source.table))
+      yield { value: cells.values, where: cells.where, image: cellImage(cells) ?? cellImage(cells, "Image") };
+    return;
+  }
+  const { path } = source;
+  for await (const { value, line } of readJsonLines(path)) {
+    const { image } = check(imageSchema, value, `${path}:${line}`);
+    const isUrl = image.startsWith("data:");
+    yield { value, where: `${path}:${line}`, image: isUrl ? image : resolve(path, "..", image) };
+  }
 }
 
 export const wilder = benchmark<ReviewedItem>({
@@ -60,7 +69,7 @@ export const wilder = benchmark<ReviewedItem>({
   source:
     "Li et al. 2024, LLaVA-NeXT: Stronger LLMs; lmms-lab/LLaVA-Bench-Wilder: 120 questions (small), 1,020 (medium)",
   files: [
-    "small/test-00000-of-00001.parquet or medium/…, or as JSON lines small.jsonl (Question, Answer, image: a path beside it or a data URL)",
+    "small/test-*.parquet or medium/…, or as JSON lines small.jsonl (Question, Answer, image: a path beside it or a data URL)",
   ],
   splits: ["small", "medium"],
   published: [],

@@ -1,7 +1,19 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
-import { check, findFile, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  findFile,
+  imageGroup,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import { question } from "../../parsing/index.ts";
 import { answerId, readAnswers, readGrades } from "./files.ts";
 import type { MmVetItem } from "./item.ts";
@@ -19,8 +31,31 @@ const questionsSchema = z.record(
   }),
 );
 
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "question", "answer", "capability"] },
+  { columns: ["index", "question", "answer", "category"] },
+];
+
+/** lmms-lab's table, which has capabilities in one cell, and VLMEvalKit's, which calls them a category. */
+async function* tableItems(table: TableFiles): AsyncGenerator<MmVetItem> {
+  for await (const row of tableRows(table)) {
+    const named = cellList(row, "capability") ?? cellList(row, "category") ?? [];
+    const own = named.flatMap((name) => name.split(",")).map((name) => name.trim().toLowerCase());
+    const id = cellText(row, "index", "question_id");
+    yield {
+      id: id.replace(/^(?=\d)/, row.values["index"] === undefined ? "v1_" : ""),
+      labels: { capabilities: capabilities.filter((name) => own.includes(name)).join("_") },
+      image: cellImage(row) ?? "",
+      question: cellText(row, "question"),
+      truth: cellText(row, "answer"),
+    };
+  }
+}
+
 async function* load({ data }: LoadOptions): AsyncGenerator<MmVetItem> {
-  const path = locateFile(data, ["mm-vet.json", "mm-vet/mm-vet.json"]);
+  const source = await locateQuestions(data, "test", ["mm-vet.json", "mm-vet/mm-vet.json"], layouts);
+  if ("table" in source) return yield* tableItems(source.table);
+  const { path } = source;
   const images = findFile(data, ["images", "mm-vet/images"]) ?? resolve(data, "images");
   const questions = check(questionsSchema, await readJsonDocument(path), path);
   for (const [id, { imagename, question, answer, capability }] of Object.entries(questions))
@@ -40,7 +75,7 @@ function outcome({ id, image, labels }: MmVetItem, _answer: string, verdict?: Ve
     id,
     credit: values["score"] ?? 0,
     parsed: values["score"] === undefined ? undefined : String(values["score"]),
-    group: image,
+    group: imageGroup(image, id),
     ...(labels && { labels }),
     values,
   };

@@ -80,11 +80,7 @@ export default [
     "MMBench",
     letterSuffix,
     {
-      dev: [
-        "mmbench_dev_20230712.tsv",
-        "MMBench_DEV_EN_legacy.tsv",
-        "llava15_eval/mmbench/answers_upload/mmbench_dev_20230712/llava-v1.5-13b.xlsx",
-      ],
+      dev: ["mmbench_dev_20230712.tsv", "MMBench_DEV_EN_legacy.tsv"],
       test: ["mmbench_test_20230712.tsv", "mmbench_test_en_20231003.tsv", "MMBench_TEST_EN_legacy.tsv"],
     },
     [

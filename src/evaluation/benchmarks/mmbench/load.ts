@@ -1,14 +1,6 @@
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import {
-  type Cell,
-  check,
-  imageDataUrl,
-  locateFile,
-  readTable,
-  readWorkbook,
-  within,
-} from "../../files/index.ts";
+import { type Cell, cellImage, check, locateQuestions, tableRows, within } from "../../files/index.ts";
 import { type Options, toOptions } from "./choice.ts";
 
 export interface MmBenchItem extends BenchmarkItem {
@@ -28,7 +20,7 @@ const rowSchema = z.object({
   index: z.coerce.number().int(),
   question: z.coerce.string(),
   ...Object.fromEntries(
-    ["hint", "A", "B", "C", "D", "answer", "category", "l2-category", "image", "split"].map((name) => [
+    ["hint", "A", "B", "C", "D", "answer", "category", "l2-category", "L2-category", "split"].map((name) => [
       name,
       optional,
     ]),
@@ -56,12 +48,19 @@ export async function* loadMmBench(
   { data, split = "dev" }: LoadOptions,
   files: readonly string[],
 ): AsyncGenerator<MmBenchItem> {
-  const path = locateFile(data, files.flatMap(within(["", "mmbench/", "mmbench_cn/"])));
-  for await (const { value, where } of path.endsWith(".xlsx") ? workbookRows(path) : tableRows(path)) {
-    const row = check(rowSchema, value, where);
+  const source = await locateQuestions(data, split, files.flatMap(within(["", "mmbench/", "mmbench_cn/"])), [
+    { columns: ["index", "question", "A", "B", "answer", "category"] },
+    { columns: ["index", "question", "A", "B"] },
+  ]);
+  const paths = "table" in source ? source.table.paths : [source.path];
+  for await (const cells of tableRows({ paths })) {
+    const row = check(rowSchema, withPlainCells(cells.values), cells.where);
     const ownSplit = textOf(row["split"]);
-    const image = textOf(row["image"]);
-    const labels = { category: textOf(row["category"]), l2: textOf(row["l2-category"]) };
+    const image = cellImage(cells);
+    const labels = {
+      category: textOf(row["category"]),
+      l2: textOf(row["l2-category"] ?? row["L2-category"]),
+    };
     yield {
       id: String(row.index),
       group: String(row.index % rotation),
@@ -71,23 +70,15 @@ export async function* loadMmBench(
       hint: textOf(row["hint"]),
       question: row.question,
       options: toOptions(["A", "B", "C", "D"].map((letter) => textOf(row[letter]))),
-      image: image === undefined ? undefined : imageDataUrl(image),
+      image,
       answer: textOf(row["answer"]),
       split: ownSplit ?? split,
     };
   }
 }
 
-interface Located {
-  readonly value: unknown;
-  readonly where: string;
-}
-
-async function* tableRows(path: string): AsyncGenerator<Located> {
-  for await (const { values, line } of readTable(path)) yield { value: values, where: `${path}:${line}` };
-}
-
-async function* workbookRows(path: string): AsyncGenerator<Located> {
-  for (const [row, value] of (await readWorkbook(path)).entries())
-    yield { value, where: `${path}: row ${row + 2}` };
-}
+/** Numbers of parquet files may have 64 bits. */
+const withPlainCells = (values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, cell]) => [name, typeof cell === "bigint" ? Number(cell) : cell]),
+  );

@@ -7,7 +7,15 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, findFile, locateFile, readJsonDocument, readTable, within } from "../../files/index.ts";
+import {
+  cellText,
+  check,
+  findFile,
+  locateQuestions,
+  readJsonDocument,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";
@@ -22,11 +30,12 @@ interface OpenEndedItem extends BenchmarkItem {
   readonly isExact: boolean;
 }
 
+const cell = z.union([z.string(), z.number(), z.bigint()]).transform(String);
 const rowSchema = z.object({
-  video: z.string(),
+  video: cell,
   question: z.string(),
-  answer: z.string(),
-  qid: z.string(),
+  answer: cell,
+  qid: cell,
   type: z.string(),
 });
 const byVideoSchema = z.record(z.string(), z.record(z.string(), z.string()));
@@ -34,12 +43,16 @@ const byVideoSchema = z.record(z.string(), z.record(z.string(), z.string()));
 const inside = within(["", "dataset/nextqa/"]);
 
 async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenEndedItem> {
-  const path = locateFile(data, inside(`${split}.csv`));
+  const source = await locateQuestions(data, split, inside(`${split}.csv`), [
+    { columns: ["video", "question", "answer", "qid", "type"], without: ["a0"] },
+  ]);
+  const paths = "table" in source ? source.table.paths : [source.path];
   const second = await readByVideo(findFile(data, inside(`add_reference_answer_${split}.json`)));
   const videoOf = await nextQaVideos(data);
-  for await (const { values, line } of readTable(path)) {
-    const { video, question, answer, qid, type } = check(rowSchema, values, `${path}:${line}`);
-    const other = second[video]?.[qid];
+  for await (const row of tableRows({ paths })) {
+    const { video, question, answer, qid, type } = check(rowSchema, row.values, row.where);
+    // lmms-lab's table has the second answer in a column.
+    const other = second[video]?.[qid] ?? cellText.optional(row, "additional_ref_answer");
     // What is before and what is after is one type.
     yield {
       id: `${video}_${qid}`,

@@ -2,7 +2,18 @@ import { extname, join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  check,
+  imageFolder,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface OcrVqaItem extends BenchmarkItem {
@@ -24,7 +35,10 @@ const schema = z.record(
 const splits = ["train", "val", "test"];
 
 async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrVqaItem> {
-  const path = locateFile(data, ["dataset.json", "ocr_vqa/dataset.json", "ocrvqa/dataset.json"]);
+  const names = ["dataset.json", "ocr_vqa/dataset.json", "ocrvqa/dataset.json"];
+  const source = await locateQuestions(data, split, names, layouts);
+  if ("table" in source) return yield* tableItems(source.table);
+  const { path } = source;
   const folder = imageFolder(data, ["images", "ocr_vqa/images", "ocrvqa/images"]);
   for (const [book, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
     if (splits[row.split - 1] !== split) continue;
@@ -39,6 +53,27 @@ async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrV
     const image = join(folder, book + extname(new URL(row.imageURL).pathname));
     for (const [index, asked] of row.questions.entries())
       yield { id: `${book}/${index}`, question: asked, image, answer: row.answers[index]! };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["image_id", "questions", "answers"] },
+  { columns: ["index", "question", "answer"] },
+];
+
+/** howard-hou's tables, a row a book, and VLMEvalKit's, a row a question. */
+async function* tableItems(table: TableFiles): AsyncGenerator<OcrVqaItem> {
+  for await (const row of tableRows(table)) {
+    const image = cellImage(row) ?? "";
+    const [asked, answers] = [cellList(row, "questions"), cellList(row, "answers")];
+    if (asked === undefined || answers === undefined) {
+      const index = cellText(row, "index");
+      yield { id: index, question: cellText(row, "question"), image, answer: cellText(row, "answer") };
+      continue;
+    }
+    const book = cellText(row, "image_id");
+    for (const [index, text] of asked.entries())
+      yield { id: `${book}/${index}`, question: text, image, answer: answers[index] ?? "" };
   }
 }
 

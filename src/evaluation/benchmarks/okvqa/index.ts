@@ -1,6 +1,16 @@
 import { join } from "node:path";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { findFile, imageFolder, locateFile, readVqaQuestions, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  cellText,
+  findFile,
+  imageFolder,
+  locateQuestions,
+  readVqaQuestions,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   known,
@@ -19,12 +29,26 @@ interface OkVqaItem extends BenchmarkItem {
 
 const questionFile = "OpenEnded_mscoco_val2014_questions.json";
 const annotationFile = "mscoco_val2014_annotations.json";
+/** As lmms-lab has the questions. */
+const tableLayout = { columns: ["question_id", "question", "answers", "image"], without: ["ocr_tokens"] };
+
 const inside = within(["", "okvqa/"]);
 
 async function* load({ data }: LoadOptions): AsyncGenerator<OkVqaItem> {
   const folder = imageFolder(data, ["val2014", "coco/val2014", "okvqa/val2014"]);
   const annotations = findFile(data, inside(annotationFile));
-  for await (const row of readVqaQuestions(locateFile(data, inside(questionFile)), annotations)) {
+  const source = await locateQuestions(data, "val", inside(questionFile), [tableLayout]);
+  if ("table" in source) {
+    for await (const row of tableRows(source.table))
+      yield {
+        id: cellText(row, "question_id"),
+        question: cellText(row, "question"),
+        image: cellImage(row) ?? "",
+        answers: cellList(row, "answers"),
+      };
+    return;
+  }
+  for await (const row of readVqaQuestions(source.path, annotations)) {
     const image = join(folder, `COCO_val2014_${String(row.imageId).padStart(12, "0")}.jpg`);
     yield { id: row.id, question: row.question, image, answers: row.answers };
   }

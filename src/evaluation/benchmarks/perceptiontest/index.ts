@@ -1,6 +1,18 @@
 import { z } from "zod";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, jsonBytes, locateFile, readJsonDocument, videoFiles, within } from "../../files/index.ts";
+import {
+  cellList,
+  cellText,
+  check,
+  jsonBytes,
+  locateQuestions,
+  readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -43,10 +55,13 @@ const splits: Readonly<Record<string, string>> = { val: "valid", test: "test" };
 const inside = within(["", "data/", "perception_test/"]);
 
 async function* load({ data, split = "val", compat = false }: LoadOptions): AsyncGenerator<PerceptionItem> {
-  const path = locateFile(data, [
+  const originals = [
     ...inside(`mc_question_${splits[split]}.json`),
     ...inside(`mc_question_${splits[split]}_annotations/mc_question_${splits[split]}.json`),
-  ]);
+  ];
+  const source = await locateQuestions(data, split, originals, layouts);
+  if ("table" in source) return yield* tableItems(data, source.table, compat);
+  const { path } = source;
   const videoOf = videoFiles(data, [...inside(`${splits[split]}/videos`), ...inside("videos")]);
   const videos = check(schema, await readJsonDocument(path), path);
   for (const [videoId, { mc_question }] of Object.entries(videos))
@@ -65,6 +80,32 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
         compat,
       };
     }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["video_name", "question_id", "question", "options"], folder: /^mc_question(_val)?\// },
+];
+
+/** lmms-lab's tables. */
+async function* tableItems(data: string, table: TableFiles, compat: boolean): AsyncGenerator<PerceptionItem> {
+  const videoOf = videoFiles(data, inside("videos"));
+  for await (const row of tableRows(table)) {
+    const videoId = cellText(row, "video_name");
+    const number = Number(cellText(row, "question_id"));
+    const answer = cellText.optional(row, "answer_id");
+    const [area, reasoning] = [cellText.optional(row, "area"), cellText.optional(row, "reasoning")];
+    yield {
+      id: `${videoId}/${number}`,
+      labels: area === undefined || reasoning === undefined ? {} : { area, reasoning },
+      videoId,
+      number,
+      question: cellText(row, "question"),
+      options: cellList(row, "options") ?? [],
+      video: videoOf(videoId),
+      answer: answer === undefined ? undefined : Number(answer),
+      compat,
+    };
+  }
 }
 
 /** lmms-eval 0.2.0 takes nothing but the letter alone; later versions any letter that stands alone. */

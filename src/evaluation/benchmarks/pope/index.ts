@@ -7,7 +7,18 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonLines, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellText,
+  check,
+  imageFolder,
+  imageGroup,
+  locateQuestions,
+  readJsonLines,
+  type TableFiles,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { percentage, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface PopeItem extends BenchmarkItem {
@@ -27,8 +38,10 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
   const folder = imageFolder(data, ["val2014", "coco/val2014", "pope/val2014"]);
   for (const category of split === "all" ? categories : [split]) {
     const name = `coco_pope_${category}.json`;
-    const folders = ["", "coco/", "output/coco/", "pope_coco/", "pope/coco/", "pope/"];
-    const path = locateFile(data, within(folders)(name));
+    const folders = ["", "coco/", "output/coco/", "pope/coco/", "pope/"];
+    const source = await locateQuestions(data, category, within(folders)(name), [tableLayout]);
+    if ("table" in source) return yield* tableItems(source.table, split, compat);
+    const { path } = source;
     let place = offsets[category]!;
     for await (const { value, line } of readJsonLines(path)) {
       const { image, text, label } = check(rowSchema, value, `${path}:${line}`);
@@ -36,6 +49,33 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
       yield { id, labels: { category }, question: text, image: join(folder, image), label, compat };
     }
   }
+}
+
+const tableLayout = { columns: ["question", "answer", "category"], without: ["A"] };
+
+/** Questions as lmms-lab and VLMEvalKit have them: a table with a column of the category; an index is the id there. */
+async function* tableItems(table: TableFiles, split: string, compat: boolean): AsyncGenerator<PopeItem> {
+  for await (const row of tableRows(table)) {
+    const category = cellText(row, "category").toLowerCase();
+    if (split !== "all" && split !== category) continue;
+    const { answer } = check(
+      answerSchema,
+      { answer: cellText(row, "answer").trim().toLowerCase() },
+      row.where,
+    );
+    const id = cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place);
+    const image = cellImage(row) ?? "";
+    yield { id, labels: { category }, question: cellText(row, "question"), image, label: answer, compat };
+  }
+}
+
+const answerSchema = z.object({ answer: z.enum(["yes", "no"]) });
+
+/** lmms-lab numbers the questions of each category from 1. */
+function answerId({ category, question_id }: Readonly<Record<string, unknown>>): string | undefined {
+  const offset = offsets[String(category)];
+  const number = Number(question_id ?? Number.NaN);
+  return offset === undefined || !Number.isInteger(number) ? undefined : String(offset + number);
 }
 
 const noWords = ["No", "not", "no"];
@@ -136,13 +176,21 @@ export default benchmark<PopeItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "f1", value: 87.7, source },
   ],
   load,
+  answerId,
   prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   compat:
     'words are parted by single spaces alone, so that "No\\n" is a yes as an empty answer is; as LLaVA 1.2\'s eval_pope.py has it',
   outcome({ id, label, labels = {}, image, compat }, answer) {
     const parsed = compat ? parseAsOriginal(answer) : parse(answer);
-    return { id, parsed, truth: label, labels, group: image, credit: parsed === label ? 1 : 0 };
+    return {
+      id,
+      parsed,
+      truth: label,
+      labels,
+      group: imageGroup(image, id),
+      credit: parsed === label ? 1 : 0,
+    };
   },
   aggregate,
 });

@@ -2,15 +2,18 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellText,
   check,
-  embeddedImage,
-  findFile,
-  locateFile,
+  letteredCells,
+  locateQuestions,
   readJsonLines,
-  readParquet,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   within,
 } from "../../files/index.ts";
-import { accuracyByLabel, question } from "../../parsing/index.ts";
+import { accuracyByLabel, letteredOptions, letterSuffix, question } from "../../parsing/index.ts";
 import { readAnswer } from "./read-answer.ts";
 
 interface RealWorldItem extends BenchmarkItem {
@@ -20,37 +23,39 @@ interface RealWorldItem extends BenchmarkItem {
   readonly compat: boolean;
 }
 
-const rowSchema = z.looseObject({ question: z.string(), answer: z.string() });
 const lineSchema = z.object({ image: z.string(), question: z.string(), answer: z.string() });
 
 const inside = within(["data/", "", "realworldqa/", "RealWorldQA/data/"]);
-const parts = ["test-00000-of-00002.parquet", "test-00001-of-00002.parquet"];
 
 /** The data set has no ids: "17" is its 18th question. */
 async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<RealWorldItem> {
+  const source = await locateQuestions(data, "test", inside("annotations.jsonl"), layouts);
+  if ("table" in source) return yield* tableItems(source.table, compat);
   let index = 0;
-  const lines = inside("annotations.jsonl");
-  if (parts.every((part) => findFile(data, inside(part)) === undefined)) {
-    const path = locateFile(data, [...inside(parts[0]!), ...lines]);
-    for await (const { value, line } of readJsonLines(path)) {
-      const row = check(lineSchema, value, `${path}:${line}`);
-      yield { ...row, id: String(index++), image: join(path, "..", row.image), compat };
-    }
-    return;
+  for await (const { value, line } of readJsonLines(source.path)) {
+    const row = check(lineSchema, value, `${source.path}:${line}`);
+    yield { ...row, id: String(index++), image: join(source.path, "..", row.image), compat };
   }
-  for (const part of parts) {
-    const path = locateFile(data, inside(part));
-    for await (const { values, row } of readParquet(path)) {
-      const where = `${path}: row ${row}`;
-      const { question: text, answer } = check(rowSchema, values, where);
-      yield {
-        id: String(index++),
-        question: text,
-        answer,
-        image: embeddedImage(values["image"]) ?? "",
-        compat,
-      };
-    }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["index", "question", "answer", "A", "B"] },
+  { columns: ["question", "answer", "image"], without: ["options", "type"] },
+];
+
+/** The tables of xai-org and lmms-lab, whose questions list their options, and VLMEvalKit's, whose columns do. */
+async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<RealWorldItem> {
+  for await (const row of tableRows(table)) {
+    const options = letteredCells(row);
+    const asked = cellText(row, "question");
+    const listed = options.length === 0 ? asked : `${asked}\n${letteredOptions(options)}${letterSuffix}`;
+    yield {
+      id: cellText.optional(row, "index") ?? String(row.place),
+      question: listed,
+      answer: cellText(row, "answer"),
+      image: cellImage(row) ?? "",
+      compat,
+    };
   }
 }
 
@@ -58,14 +63,14 @@ export default benchmark<RealWorldItem>({
   name: "realworldqa",
   title: "RealWorldQA",
   source: "xAI 2024, with Grok-1.5 Vision; dataset xai-org/RealworldQA",
-  files: ["data/test-0000{0,1}-of-00002.parquet (or annotations.jsonl with image, question, answer)"],
+  files: ["data/test-*.parquet (or annotations.jsonl with image, question, answer)"],
   splits: ["test"],
   headline: "accuracy",
   published: [],
   compat:
     'the letter of "B. Left" or "The answer is B" is not read: only an option\'s text is, which punctuation hides; as lmms-eval 0.2 to 0.7.1 have it',
   load,
-  prompt: (item) => question(item.question.trim(), ...(item.image === "" ? [] : [item.image])),
+  prompt: (item) => question(item.question.trim(), item.image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, question: text, answer: truth, compat }, answer) {
     const parsed = readAnswer(answer, text, compat);

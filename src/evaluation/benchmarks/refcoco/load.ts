@@ -2,7 +2,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument, readPickle, within } from "../../files/index.ts";
+import {
+  cellImage,
+  cellList,
+  check,
+  findFile,
+  findNested,
+  findTable,
+  imageFolder,
+  imageSize,
+  locateFile,
+  readJsonDocument,
+  readPickle,
+  type TableFiles,
+  tableRows,
+  within,
+} from "../../files/index.ts";
 import { CaptionCorpus, type CaptionedItem } from "../../metrics/index.ts";
 import { type Box, inImage, inPaddedSquare } from "./box.ts";
 
@@ -56,6 +71,44 @@ export interface ReferenceFiles {
 
 type Options = LoadOptions & { readonly split: string };
 
+/** As lmms-lab has the references, an object a row. */
+const tableLayouts = [{ columns: ["question_id", "image", "answer", "bbox"] }];
+
+/** The table of the hub, where the original files are not there. */
+const hubTable = async (
+  { data, split }: Options,
+  { folder, by }: ReferenceFiles,
+): Promise<TableFiles | undefined> => {
+  const names = within(["", `${folder}/`])(`refs(${by}).p`);
+  return (findFile(data, names) ?? findNested(data, names)) === undefined
+    ? findTable(data, split, tableLayouts)
+    : undefined;
+};
+
+/** Objects by their place in the table, their sentences by their place among all. */
+async function* tableReferences(table: TableFiles, compat: boolean): AsyncGenerator<Reference> {
+  let sentences = 0;
+  for await (const row of tableRows(table)) {
+    const [left, top, width, height] = check(boxSchema, row.values["bbox"], `${row.where}: bbox`);
+    const { bytes } = check(imageSchema, row.values["image"], `${row.where}: image`);
+    const size = imageSize(bytes);
+    if (size === undefined)
+      throw new LlavaError("data", `${row.where}: its image is neither JPEG nor PNG, or is cut`, {
+        hint: "Boxes are compared as shares of the image's sides, so that each row needs its image.",
+      });
+    const corners: Box = [left, top, left + width, top + height];
+    yield {
+      id: String(row.place),
+      image: cellImage(row) ?? "",
+      box: (compat ? inImage : inPaddedSquare)(corners, size.width, size.height),
+      sentences: (cellList(row, "answer") ?? []).map((text) => ({ id: String(sentences++), text })),
+    };
+  }
+}
+
+const boxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+const imageSchema = z.object({ bytes: z.instanceof(Uint8Array) });
+
 /** A question for each sentence of refs(<by>).p. */
 export async function* loadExpressions(options: Options, files: ReferenceFiles): AsyncGenerator<RefCocoItem> {
   for (const { image, box, sentences } of await readReferences(options, files))
@@ -76,10 +129,15 @@ export async function* loadRegions(options: Options, files: ReferenceFiles): Asy
  * The references of a split to objects of instances.json. Boxes are those of the padded square that LLaVA-1.5 sees; with
  * `compat`, of the image itself, as lmms-eval compares them whatever the model was trained on.
  */
-async function readReferences(
-  { data, split, compat = false }: Options,
-  { folder: dataset, by }: ReferenceFiles,
-): Promise<Reference[]> {
+async function readReferences(options: Options, files: ReferenceFiles): Promise<Reference[]> {
+  const { data, split, compat = false } = options;
+  const { folder: dataset, by } = files;
+  const table = await hubTable(options, files);
+  if (table !== undefined) {
+    const references: Reference[] = [];
+    for await (const reference of tableReferences(table, compat)) references.push(reference);
+    return references;
+  }
   const inside = within(["", `${dataset}/`]);
   const referencePath = locateFile(data, inside(`refs(${by}).p`));
   const instancePath = locateFile(data, inside("instances.json"));

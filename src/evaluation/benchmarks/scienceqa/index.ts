@@ -8,12 +8,20 @@ import {
   type Published,
 } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   findFile,
   imageFolder,
   jsonBytes,
+  letteredCells,
   locateFile,
+  locateQuestions,
   readJsonDocument,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import {
@@ -47,7 +55,7 @@ const conversationSchema = z.array(
   }),
 );
 
-const inside = within(["", "data/scienceqa/", "scienceqa/", "llava15_eval/scienceqa/"]);
+const inside = within(["", "data/scienceqa/", "scienceqa/"]);
 
 async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ScienceQaItem> {
   const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);
@@ -72,7 +80,14 @@ async function* conversations(
   { data, split, compat }: { data: string; split: string; compat: boolean },
   folder: string,
 ): AsyncGenerator<ScienceQaItem> {
-  const path = locateFile(data, [...inside("problems.json"), ...inside(`llava_${split}_CQM-A.json`)]);
+  const source = await locateQuestions(
+    data,
+    split,
+    [...inside("problems.json"), ...inside(`llava_${split}_CQM-A.json`)],
+    layouts,
+  );
+  if ("table" in source) return yield* tableItems(source.table, compat);
+  const { path } = source;
   for (const { id, image, conversations: turns } of check(
     conversationSchema,
     await readJsonDocument(path),
@@ -85,6 +100,38 @@ async function* conversations(
       question: text,
       choices: text.split("\n").filter((line) => /^[A-E]\. /.test(line)).length,
       answer: turns[1].value,
+      compat,
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question", "choices", "answer", "hint"], folder: /full/i },
+  { columns: ["index", "question", "A", "B", "answer"] },
+];
+
+/** The tables of derek-thomas and lmms-lab, which have the dataset's fields but its ids, and VLMEvalKit's. */
+async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<ScienceQaItem> {
+  for await (const row of tableRows(table)) {
+    const optional = (name: string): string => cellText.optional(row, name) ?? "";
+    const choices = cellList(row, "choices") ?? letteredCells(row);
+    const answer = cellText(row, "answer");
+    const image = cellImage(row);
+    const problem = { question: cellText(row, "question"), hint: optional("hint"), choices };
+    const described = {
+      subject: optional("subject"),
+      hint: problem.hint,
+      image: image ?? null,
+      grade: optional("grade"),
+    };
+    yield {
+      id: cellText.optional(row, "index") ?? String(row.place),
+      labels:
+        described.subject === "" ? (image === undefined ? {} : { image: "IMG" }) : problemLabels(described),
+      question: plainQuestion(problem),
+      ...(image !== undefined && { image }),
+      choices: choices.length,
+      answer: /^\d+$/.test(answer) ? letters[Number(answer)]! : answer,
       compat,
     };
   }

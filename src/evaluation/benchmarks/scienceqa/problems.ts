@@ -56,7 +56,12 @@ const subjects: Readonly<Record<string, string>> = {
 };
 
 /** What ScienceQA's tables are split by: subject, modality of the context (both text and image may be there), grade. */
-export function problemLabels({ subject, hint, image, grade }: Problem): Record<string, string> {
+export function problemLabels({
+  subject,
+  hint,
+  image,
+  grade,
+}: Pick<Problem, "subject" | "hint" | "image" | "grade">): Record<string, string> {
   const text = hint !== "" ? { text: "TXT" } : {};
   const picture = image !== null ? { image: "IMG" } : {};
   const none = hint === "" && image === null ? { context: "NO" } : {};

@@ -1,7 +1,22 @@
-import { join } from "node:path";
+import { globSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { z } from "zod";
+import { LlavaError } from "../../../errors.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument } from "../../files/index.ts";
+import {
+  cellImage,
+  cellText,
+  check,
+  findFile,
+  firstLineFits,
+  letteredCells,
+  locateQuestions,
+  readJsonDocument,
+  readLines,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
+} from "../../files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,
@@ -35,12 +50,67 @@ const datasetSchema = z.object({
 const answerSchema = z.object({ question_id: id, gt_answer: z.string() });
 
 const datasetFiles = ["SEED-Bench.json", "seed_bench/SEED-Bench.json"];
-const answerFiles = ["GPT-4V.json", "SEED-Bench-1/GPT-4V.json", "seedbench/SEED-Bench-1/GPT-4V.json"];
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "question", "choice_a", "choice_d", "answer"] },
+  { columns: ["index", "question", "A", "D", "answer"] },
+];
+
+/** The dataset's file, a table made of it, or a leaderboard's file, whatever its name, which holds right answers alone. */
+async function itemsOf(data: string): Promise<AsyncIterable<SeedItem>> {
+  const listed = findFile(data, datasetFiles);
+  const leaderboard =
+    listed !== undefined && !(await isLeaderboard(listed)) ? undefined : await findLeaderboard(data);
+  if (leaderboard !== undefined) return answers(leaderboard);
+  const source = await locateQuestions(data, "test", datasetFiles, layouts);
+  return "table" in source ? tableItems(source.table) : questions(source.path);
+}
+
+const isLeaderboard = (path: string): Promise<boolean> => firstLineFits(path, answerSchema);
+
+/** The one file of rows with gt_answer. @throws LlavaError "data" where there are several */
+async function findLeaderboard(data: string): Promise<string | undefined> {
+  const found: string[] = [];
+  for (const path of jsonFilesIn(data)) if (await isLeaderboard(path)) found.push(path);
+  if (found.length > 1)
+    throw new LlavaError(
+      "data",
+      `${resolve(data)}: several files hold right answers: ${found.map((path) => basename(path)).join(", ")}`,
+      {
+        hint: "Give one of them with --data.",
+      },
+    );
+  return found[0];
+}
+
+function jsonFilesIn(data: string): string[] {
+  const stat = statSync(data, { throwIfNoEntry: false });
+  if (stat?.isFile()) return [resolve(data)];
+  return stat?.isDirectory() ? globSync(join(resolve(data), "*.json{,l}")).sort() : [];
+}
+
+/** lmms-lab's table, and VLMEvalKit's of the questions about images. */
+async function* tableItems(table: TableFiles): AsyncGenerator<SeedItem> {
+  for await (const row of tableRows(table)) {
+    const image = cellImage(row);
+    const columns = ["choice_a", "choice_b", "choice_c", "choice_d"];
+    const isLettered = row.values["choice_a"] === undefined;
+    yield {
+      id: cellText(row, "question_id", "index"),
+      labels: {
+        modality: cellText.optional(row, "data_type") ?? "image",
+        type: cellText.optional(row, "category", "question_type_id") ?? "",
+      },
+      question: cellText(row, "question"),
+      options: isLettered ? letteredCells(row) : columns.map((name) => cellText(row, name)),
+      ...(image !== undefined && { image }),
+      answer: cellText(row, "answer"),
+    };
+  }
+}
 
 async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<SeedItem> {
-  const path = locateFile(data, [...datasetFiles, ...answerFiles]);
   const seen = new Set<string>();
-  for await (const item of /SEED-Bench\.json$/.test(path) ? questions(path) : answers(path)) {
+  for await (const item of await itemsOf(data)) {
     // The dataset and the leaderboard's files repeat some questions.
     if (seen.has(item.id) || (split !== "all" && split !== item.labels?.["modality"])) continue;
     seen.add(item.id);
@@ -89,7 +159,9 @@ export default benchmark<SeedItem>({
   name: "seed",
   title: "SEED-Bench",
   source: 'Li et al. 2023, "SEED-Bench: Benchmarking Multimodal LLMs with Generative Comprehension"',
-  files: ["SEED-Bench.json (or, to score only, a leaderboard file with gt_answer)"],
+  files: [
+    "SEED-Bench.json (or a table of lmms-lab or VLMEvalKit; to score only, a leaderboard file with gt_answer)",
+  ],
   splits: ["all", "image", "video"],
   headline: "accuracy",
   published: [

@@ -2,12 +2,19 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   findFile,
   imageFolder,
   locateFile,
+  locateQuestions,
   readJsonDocument,
   readLlavaQuestions,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   within,
 } from "../../files/index.ts";
 import {
@@ -40,7 +47,7 @@ const tokenSchema = z.object({
 const annotationFile = "TextVQA_0.5.1_val.json";
 const tokenFile = "TextVQA_Rosetta_OCR_v0.2_val.json";
 const questionFile = "llava_textvqa_val_v051_ocr.jsonl";
-const inside = within(["", "textvqa/", "llava15_eval/textvqa/"]);
+const inside = within(["", "textvqa/"]);
 const tokenLine = "\nReference OCR token: ";
 
 /** LLaVA's answers carry the image and the prompt: several questions are about one image. */
@@ -50,7 +57,14 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
   const folder = imageFolder(data, ["train_images", "textvqa/train_images", "images"]);
   const annotations = findFile(data, inside(annotationFile));
   if (annotations === undefined) {
-    const path = locateFile(data, [...inside(annotationFile), ...inside(questionFile)]);
+    const source = await locateQuestions(
+      data,
+      "val",
+      [...inside(annotationFile), ...inside(questionFile)],
+      layouts,
+    );
+    if ("table" in source) return yield* tableItems(source.table);
+    const { path } = source;
     for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix)) {
       const [asked = "", tokens] = text.split(tokenLine);
       const known = tokens === undefined ? {} : { tokens: [tokens] };
@@ -69,6 +83,28 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
       image: join(folder, `${image}.jpg`),
       tokens: read.get(image) ?? [],
       answers,
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "question", "image_id", "answers", "ocr_tokens"] },
+  { columns: ["index", "question", "answer"] },
+];
+
+/** The tables of facebook and lmms-lab, whose tokens are those of the paper, and VLMEvalKit's, which have none. */
+async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
+  for await (const row of tableRows(table)) {
+    const asked = cellText(row, "question");
+    const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
+    const tokens = cellList(row, "ocr_tokens");
+    const answers = cellList(row, "answers") ?? cellList(row, "answer");
+    yield {
+      id: cellText.optional(row, "index") ?? idOf(cellText(row, "image_id"), text),
+      question: text,
+      image: cellImage(row) ?? "",
+      ...(tokens && { tokens }),
+      ...(answers && { answers }),
     };
   }
 }

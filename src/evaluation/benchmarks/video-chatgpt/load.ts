@@ -1,7 +1,19 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument, readTable, videoFiles, within } from "../../files/index.ts";
+import {
+  cellText,
+  check,
+  locateFile,
+  locateQuestions,
+  type QuestionSource,
+  readJsonDocument,
+  readTable,
+  type TableFiles,
+  tableRows,
+  videoFiles,
+  within,
+} from "../../files/index.ts";
 import { type Dimension, isDimension, paraphraseOf, type VideoChatGptItem } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 
@@ -20,14 +32,43 @@ export async function* loadVideoChatGpt(options: LoadOptions): AsyncGenerator<Vi
   const { data, split = "correctness", compat = false } = options;
   if (!isDimension(split)) throw new LlavaError("usage", `Video-ChatGPT has no split "${split}"`);
   const videoOf = videoFiles(data, ["Test_Videos", "videos"]);
-  const path = locateFile(data, files[split].flatMap(inside));
-  const isTable = path.endsWith(".csv");
-  for await (const row of isTable ? tableRows(data, path) : listRows(path)) {
+  const source = await locateQuestions(data, "test", files[split].flatMap(inside), [
+    { columns: ["video_name", "question", "question_1", "question_2", "answer"], folder: hubFolders[split] },
+  ]);
+  for await (const row of rowsOf(data, source, split)) {
     const { id, question, answer, other } = row;
     const shared = { dimension: split, video: videoOf(row.video), answer, compat };
     const paraphrase = other === undefined ? undefined : { id: paraphraseOf(id), question: other };
     yield { id, question, ...shared, ...(paraphrase && { paraphrase }) };
     if (paraphrase) yield { ...paraphrase, ...shared, isParaphrase: true };
+  }
+}
+
+/** lmms-lab has the three lists as tables with the same columns. */
+const hubFolders: Readonly<Record<Dimension, RegExp>> = {
+  correctness: /generic/i,
+  detail: /generic/i,
+  context: /generic/i,
+  temporal: /temporal/i,
+  consistency: /consistency/i,
+};
+
+function rowsOf(data: string, source: QuestionSource, split: Dimension): AsyncGenerator<Row> {
+  if ("table" in source) return hubRows(source.table, split === "consistency");
+  return source.path.endsWith(".csv") ? igvlmRows(data, source.path) : listRows(source.path);
+}
+
+async function* hubRows(table: TableFiles, isPair: boolean): AsyncGenerator<Row> {
+  const counter = new VideoCounter();
+  for await (const row of tableRows(table)) {
+    const video = cellText(row, "video_name");
+    yield {
+      id: counter.id(video),
+      video,
+      question: isPair ? cellText(row, "question_1") : cellText(row, "question"),
+      answer: cellText(row, "answer"),
+      other: isPair ? cellText(row, "question_2") : undefined,
+    };
   }
 }
 
@@ -63,7 +104,7 @@ const rowSchema = z.object({
   answer: z.string(),
 });
 
-async function* tableRows(data: string, path: string): AsyncGenerator<Row> {
+async function* igvlmRows(data: string, path: string): AsyncGenerator<Row> {
   const others = path.endsWith("QA1.csv")
     ? await paraphrases(locateFile(data, inside("Consistency_QA2.csv")))
     : undefined;

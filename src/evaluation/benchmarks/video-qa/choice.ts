@@ -7,7 +7,7 @@ import {
   benchmark,
   type LoadOptions,
 } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument, readTable } from "../../files/index.ts";
+import { check, locateQuestions, readJsonDocument, tableRows } from "../../files/index.ts";
 import { accuracyByLabel, letteredOptions, letterSuffix, letters, question } from "../../parsing/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
@@ -41,10 +41,14 @@ const textSchema = z.object({ question: z.string() });
 
 async function* load(set: ChoiceSet, options: LoadOptions): AsyncGenerator<ChoiceItem> {
   const { data, split = Object.keys(set.files)[0]! } = options;
-  const path = locateFile(data, set.files[split] ?? []);
+  const source = await locateQuestions(data, split, set.files[split] ?? [], [
+    { columns: ["video", "qid", "type", "question", "answer", ...set.options] },
+    { columns: ["video_name", "question_id", "question_type", "question", "answer", ...set.options] },
+  ]);
+  const paths = "table" in source ? source.table.paths : [source.path];
   const videoOf = await nextQaVideos(data, set.videos);
-  for await (const { values, line } of readTable(path)) {
-    const where = `${path}:${line}`;
+  for await (const { values: cells, where } of tableRows({ paths })) {
+    const values = textCells(cells);
     const own = ownSchema.safeParse(values);
     const row = own.success
       ? { ...own.data, id: `${own.data.video}_${own.data.qid}` }
@@ -62,6 +66,14 @@ async function* load(set: ChoiceSet, options: LoadOptions): AsyncGenerator<Choic
     };
   }
 }
+
+/** Parquet files have numbers where the original tables have their digits. */
+const textCells = (cells: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(cells).flatMap(([name, cell]) =>
+      cell === null || typeof cell === "object" ? [] : [[name, String(cell)]],
+    ),
+  );
 
 /** By the option's number, or by its text. */
 function rightLetter(answer: string, offered: readonly string[], where: string): string {

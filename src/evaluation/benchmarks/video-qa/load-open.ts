@@ -2,11 +2,15 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
 import {
+  cellText,
   check,
   findFile,
+  findTable,
   locateFile,
   readTable,
   streamJsonArray,
+  type TableFiles,
+  tableRows,
   videoFiles,
   within,
 } from "../../files/index.ts";
@@ -33,9 +37,12 @@ export async function* loadOpen(
   const tables = within(["", "open_ended_qa/", "data/open_ended_qa/"])(set.table);
   const questions = findFile(data, at(`${split}_q.json`));
   const table = split === "test" ? findFile(data, tables) : undefined;
-  const source =
-    questions === undefined && table !== undefined
-      ? tableRows(table, set)
+  const hub =
+    questions === undefined && table === undefined ? await findTable(data, split, hubLayouts) : undefined;
+  const source = hub
+    ? hubRows(hub)
+    : questions === undefined && table !== undefined
+      ? igvlmRows(table, set)
       : jsonRows(
           questions ?? locateFile(data, [...at(`${split}_q.json`), ...(split === "test" ? tables : [])]),
           locateFile(data, at(`${split}_a.json`)),
@@ -59,7 +66,21 @@ interface Row {
   readonly type: number;
 }
 
-async function* tableRows(path: string, { idColumn }: OpenSet): AsyncGenerator<Row> {
+const hubLayouts = [{ columns: ["video_name", "question", "question_id", "answer", "type"] }];
+
+/** lmms-lab's table. */
+async function* hubRows(table: TableFiles): AsyncGenerator<Row> {
+  for await (const row of tableRows(table))
+    yield {
+      id: cellText(row, "question_id"),
+      video: cellText(row, "video_name"),
+      question: cellText(row, "question"),
+      answer: cellText(row, "answer"),
+      type: Number(cellText(row, "type")),
+    };
+}
+
+async function* igvlmRows(path: string, { idColumn }: OpenSet): AsyncGenerator<Row> {
   for await (const { values, line } of readTable(path)) {
     const { video_name, question, answer, question_type } = check(rowSchema, values, `${path}:${line}`);
     const rowId = check(z.string(), values[idColumn], `${path}:${line}: ${idColumn}`);

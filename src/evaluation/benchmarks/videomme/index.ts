@@ -29,7 +29,7 @@ const variant = (name: string, title: string, withSubtitles: boolean): Benchmark
     source:
       'Fu et al. 2024, "Video-MME: The First-Ever Comprehensive Evaluation Benchmark of Multi-modal LLMs in Video Analysis"; dataset lmms-lab/Video-MME',
     files: [
-      `videomme/test-00000-of-00001.parquet${withSubtitles ? ", subtitle/" : ""} and data/ with the videos`,
+      `videomme/test-*.parquet${withSubtitles ? ", subtitle/" : ""} and data/ with the videos`,
       "or, to score only, evaluation/output_test_template.json",
     ],
     splits: ["all", "short", "medium", "long"],

@@ -2,11 +2,15 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
+  cellList,
+  cellText,
   check,
   findFile,
-  locateFile,
+  locateQuestions,
   readJsonDocument,
-  readParquet,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
   videoFiles,
   within,
 } from "../../files/index.ts";
@@ -61,7 +65,10 @@ const videosSchema = z.array(
 );
 
 const inside = within(["", "videomme/", "Video-MME/videomme/", "evaluation/"]);
-const table = inside("test-00000-of-00001.parquet");
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "videoID", "question", "options", "answer"] },
+  { columns: ["index", "video", "question", "candidates", "answer"] },
+];
 const template = inside("output_test_template.json");
 
 type Row = Omit<VideoMmeItem, "subtitles" | "compat" | "video">;
@@ -72,18 +79,27 @@ export async function* loadVideoMme(
   withSubtitles: boolean,
 ): AsyncGenerator<VideoMmeItem> {
   const { data, split = "all", compat = false } = options;
-  const path = locateFile(data, [...table, ...template]);
+  const source = await locateQuestions(data, "test", template, layouts);
   const videoOf = videoFiles(data, ["data", "video", "videos"]);
-  for await (const row of path.endsWith(".parquet") ? rowsOf(path) : questionsOf(path)) {
+  for await (const row of "table" in source ? rowsOf(source.table) : questionsOf(source.path)) {
     if (split !== "all" && row.labels?.["duration"] !== split) continue;
     const subtitles = withSubtitles ? { subtitles: await readSubtitles(data, row.videoId) } : {};
     yield { ...row, video: videoOf(row.videoId), ...subtitles, compat };
   }
 }
 
-async function* rowsOf(path: string): AsyncGenerator<Row> {
-  for await (const { values, row: number } of readParquet(path)) {
-    const row = check(rowSchema, values, `${path}: row ${number}`);
+/** The tables of lmms-lab, and VLMEvalKit's, which have options in one cell. */
+async function* rowsOf(table: TableFiles): AsyncGenerator<Row> {
+  for await (const cells of tableRows(table)) {
+    const { values } = cells;
+    const renamed = {
+      ...values,
+      options: cellList(cells, "options") ?? cellList(cells, "candidates"),
+      question_id: cellText(cells, "index", "question_id"),
+      videoID: values["videoID"] ?? values["video"],
+      video_id: values["video_id"] ?? values["video"],
+    };
+    const row = check(rowSchema, renamed, cells.where);
     const labels = {
       duration: row.duration,
       domain: row.domain,

@@ -2,12 +2,18 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   check,
   imageFolder,
   jsonBytes,
-  locateFile,
+  locateQuestions,
   readJsonDocument,
   readLlavaQuestions,
+  type TableFiles,
+  type TableLayout,
+  tableRows,
 } from "../../files/index.ts";
 import {
   accuracyByLabel,
@@ -41,8 +47,10 @@ const schema = z.array(
 async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWizItem> {
   const folder = imageFolder(data, [split, `vizwiz/${split}`, "images"]);
   const names = [`${split}.json`, `Annotations/${split}.json`, `vizwiz/${split}.json`];
-  const lines = split === "test" ? ["llava_test.jsonl", "llava15_eval/vizwiz/llava_test.jsonl"] : [];
-  const path = locateFile(data, [...names, ...lines]);
+  const lines = split === "test" ? ["llava_test.jsonl", "vizwiz/llava_test.jsonl"] : [];
+  const source = await locateQuestions(data, split, [...names, ...lines], layouts);
+  if ("table" in source) return yield* tableItems(source.table);
+  const { path } = source;
   if (path.endsWith(".jsonl")) {
     for await (const { id, image, text } of readLlavaQuestions(path, suffix))
       yield { id, question: text, name: image, image: join(folder, image) };
@@ -58,6 +66,27 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWi
       image: join(folder, name),
       answers: row.answers?.map(({ answer }) => answer),
       ...(answerType === undefined ? {} : { labels: { answerType } }),
+    };
+  }
+}
+
+const layouts: readonly TableLayout[] = [
+  { columns: ["question_id", "question", "image", "category"], without: ["gpt_answer", "caption"] },
+  { columns: ["index", "question", "answer"] },
+];
+
+/** lmms-lab's tables, which name the image as the question's id, and VLMEvalKit's. */
+async function* tableItems(table: TableFiles): AsyncGenerator<VizWizItem> {
+  for await (const row of tableRows(table)) {
+    const name = cellText.optional(row, "question_id") ?? "";
+    const answerType = cellText.optional(row, "category");
+    yield {
+      id: cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place),
+      question: cellText(row, "question"),
+      name,
+      image: cellImage(row) ?? "",
+      answers: cellList(row, "answers") ?? cellList(row, "answer"),
+      ...(answerType !== undefined && { labels: { answerType } }),
     };
   }
 }

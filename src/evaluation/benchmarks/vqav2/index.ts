@@ -1,12 +1,18 @@
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
+  cellImage,
+  cellList,
+  cellText,
   findFile,
   imageFolder,
   jsonBytes,
-  locateFile,
+  locateQuestions,
+  type QuestionSource,
   readLlavaQuestions,
   readVqaQuestions,
+  tableRows,
 } from "../../files/index.ts";
 import {
   accuracyByLabel,
@@ -30,8 +36,8 @@ interface VqaItem extends BenchmarkItem {
 const splits: Readonly<Record<string, { images: string; questions: string[]; annotations: string[] }>> = {
   val: {
     images: "val2014",
-    questions: ["v2_OpenEnded_mscoco_val2014_questions.json", "vqa_v2_small/vqa_questions_valid.gzip"],
-    annotations: ["v2_mscoco_val2014_annotations.json", "vqa_v2_small/vqa_annotatons_valid.gzip"],
+    questions: ["v2_OpenEnded_mscoco_val2014_questions.json"],
+    annotations: ["v2_mscoco_val2014_annotations.json"],
   },
   "test-dev": {
     images: "test2015",
@@ -45,18 +51,45 @@ const splits: Readonly<Record<string, { images: string; questions: string[]; ann
   },
 };
 
+/** As lmms-lab has the questions, with the images and the ten answers. */
+const tableLayout = {
+  columns: ["question_id", "question", "image_id", "question_type"],
+  without: ["ocr_tokens"],
+};
+
 /** One object for each type: there are a million questions and more. */
 const labelsOf = remember((answerType: string) => ({ answerType }));
 
-const inside = (names: readonly string[]): string[] => [
-  ...names,
-  ...names.map((name) => name.replace(/^vqa_v2_small\//, "")),
-  ...names.map((name) => `vqav2/${name}`),
-];
+const inside = (names: readonly string[]): string[] => [...names, ...names.map((name) => `vqav2/${name}`)];
+
+/** A file of the validation split under another name, also compressed. */
+function findRenamed(data: string, name: RegExp): string | undefined {
+  if (!statSync(data, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const files = readdirSync(data).filter((file) => name.test(file) && /\.(json|gz|gzip)$/.test(file));
+  return files.length === 1 ? join(data, files[0]!) : undefined;
+}
 
 async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaItem> {
   const { images, questions, annotations } = splits[split] ?? splits["val"]!;
-  const path = locateFile(data, inside(questions));
+  const renamed = findRenamed(data, /questions?_.*val|val.*questions?/i);
+  const source: QuestionSource =
+    findFile(data, inside(questions)) === undefined && split === "val" && renamed !== undefined
+      ? { path: renamed }
+      : await locateQuestions(data, split, inside(questions), [tableLayout]);
+  if ("table" in source) {
+    for await (const row of tableRows(source.table)) {
+      const answerType = cellText.optional(row, "answer_type");
+      yield {
+        id: cellText(row, "question_id"),
+        question: cellText(row, "question"),
+        image: cellImage(row) ?? "",
+        answers: cellList(row, "answers"),
+        ...(answerType !== undefined && { labels: labelsOf(answerType) }),
+      };
+    }
+    return;
+  }
+  const { path } = source;
   const folder = imageFolder(data, [images, `coco/${images}`, `vqav2/${images}`]);
   if (path.endsWith(".jsonl")) {
     for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix))
@@ -64,7 +97,11 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
     return;
   }
   const prefix = join(folder, `COCO_${images}_`);
-  for await (const row of readVqaQuestions(path, findFile(data, inside(annotations)))) {
+  for await (const row of readVqaQuestions(
+    path,
+    findFile(data, inside(annotations)) ??
+      (split === "val" ? findRenamed(data, /annot.*val|val.*annot/i) : undefined),
+  )) {
     const image = `${prefix}${String(row.imageId).padStart(12, "0")}.jpg`;
     const { id, question, answers, answerType } = row;
     yield answerType === undefined
