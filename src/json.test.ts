@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { parseJsonObject, readDataFile, readJsonFile } from "./json.ts";
+import fc from "fast-check";
+import { parseJson, parseJsonObject, readDataFile, readJsonFile } from "./json.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-json-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -37,4 +38,48 @@ test("a data file is its text, in UTF-8 or not at all", async () => {
     code: "data",
     message: /cannot be read: ENOENT/,
   });
+});
+
+test("Python's numbers are read, and words in strings left alone", () => {
+  assert.deepEqual(
+    parseJson('{"a": NaN, "b": [Infinity, -Infinity, 0e-9], "c": "NaN \\"Infinity", "NaN": null}'),
+    { a: Number.NaN, b: [Infinity, -Infinity, 0], c: 'NaN "Infinity', NaN: null },
+  );
+  assert.deepEqual(parseJsonObject('{"model_max_length": Infinity}', "c.json"), {
+    model_max_length: Infinity,
+  });
+  assert.equal(Number.isNaN(parseJson(" NaN ")), true);
+  for (const text of ["-NaN", "nan", "Infinit", "+Infinity", "NaNN", "1NaN", "[NaN NaN]", '"NaN', "{NaN: 1}"])
+    assert.throws(() => parseJson(text), SyntaxError, text);
+  assert.throws(() => parseJson('{"a": NaN, "b": -Infinity'), /at position 25/);
+});
+
+test("every value that Python writes comes back", () => {
+  const python = (value: unknown): string => {
+    if (typeof value === "number") return Number.isFinite(value) ? JSON.stringify(value) : String(value);
+    if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+    if (typeof value !== "object" || value === null) return JSON.stringify(value);
+    const entries = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}: ${python(inner)}`);
+    return `{${entries.join(", ")}}`;
+  };
+  const word = fc.constantFrom("NaN", "Infinity", "-Infinity", "\\", '"', "0e-9", "1e999");
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(word).map((parts) => parts.join("")),
+  );
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      fc.double().map((value) => value + 0 || (Number.isNaN(value) ? value : 0)),
+      text,
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie("tree"), { maxLength: 4 }),
+      fc.dictionary(
+        text.filter((key) => key !== "__proto__"),
+        tie("tree"),
+        { maxKeys: 4, noNullPrototype: true },
+      ),
+    ),
+  }));
+  fc.assert(fc.property(tree, (value) => assert.deepEqual(parseJson(python(value)), value)));
 });

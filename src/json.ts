@@ -4,11 +4,49 @@ import { LlavaError } from "./errors.ts";
 
 export type JsonObject = Record<string, unknown>;
 
-/** @throws LlavaError "checkpoint", naming `where`, for anything but a JSON object in UTF-8 */
+/** Like `JSON.parse`'s, with the spelling of numbers, strings, booleans and null. */
+export type JsonReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+
+/**
+ * JSON as Python's `json` module reads and writes it: besides the standard's values also the bare words `NaN`,
+ * `Infinity` and `-Infinity`, as the numbers they name. The one reader for what others wrote: configurations, indexes,
+ * rows, answers.
+ * @throws SyntaxError as `JSON.parse` does
+ */
+export function parseJson(text: string, reviver?: JsonReviver): unknown {
+  try {
+    return parse(text, reviver);
+  } catch (error) {
+    if (!/NaN|Infinity/.test(text)) throw error;
+    const nan = unusedNumber(text);
+    // Of the same length, so that an error further on is found at its own place.
+    const standard = text.replace(PYTHON_NUMBER, (found, word?: string) =>
+      word === undefined ? found : word === "NaN" ? nan : word.replace("Infinity", "1e999999"),
+    );
+    return parse(standard, (key, value, context) => {
+      const number = context.source === nan ? Number.NaN : value;
+      return reviver === undefined ? number : reviver(key, number, context);
+    });
+  }
+}
+
+const { parse } = JSON as { parse(text: string, reviver?: JsonReviver): unknown };
+
+/** A string, which is passed over, or a number that is Python's alone. */
+const PYTHON_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\w.+-])(-?Infinity|NaN)(?!\w)/gs;
+
+/** A number spelt as it is nowhere in a text, to be known again. */
+function unusedNumber(text: string): string {
+  let n = 0;
+  while (text.includes(`${n % 10}e${n}`)) n++;
+  return `${n % 10}e${n}`;
+}
+
+/** @throws LlavaError "checkpoint", naming `where`, for anything but a JSON object (as `parseJson` has it) in UTF-8 */
 export function parseJsonObject(json: string | Uint8Array, where: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(
+    value = parseJson(
       typeof json === "string" ? json : new TextDecoder("utf-8", { fatal: true }).decode(json),
     );
   } catch (cause) {

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { LlavaError } from "../errors.ts";
-import { type JsonObject, parseJsonObject } from "../json.ts";
+import { type JsonObject, type JsonReviver, parseJson, parseJsonObject } from "../json.ts";
 
 /** At most `length` bytes of a file from `start`, and the length of all of it. */
 export function readPrefix(path: string, length: number, start = 0): { bytes: Buffer; fileLength: number } {
@@ -106,14 +106,8 @@ export function readJsonObject(path: string): JsonObject {
 export function readJsonVerbatim(path: string): JsonObject {
   const { bytes } = readPrefix(path, Number.MAX_SAFE_INTEGER);
   parseJsonObject(bytes, path);
-  const { parse, rawJSON } = JSON as typeof JSON & {
-    parse(
-      text: string,
-      reviver: (key: string, value: unknown, context: { source: string }) => unknown,
-    ): unknown;
-    rawJSON(text: string): unknown;
-  };
-  const spelt = (_: string, value: unknown, { source }: { source: string }): unknown =>
-    typeof value === "number" ? rawJSON(source) : value;
-  return parse(bytes.toString("utf8"), spelt) as JsonObject;
+  const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
+  const spelt: JsonReviver = (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && !Number.isNaN(value) ? rawJSON(source) : value;
+  return parseJson(bytes.toString("utf8"), spelt) as JsonObject;
 }
