@@ -86,7 +86,8 @@ describe("rows", () => {
       row("gone", "b.jpg", "A cat."),
       { ...row("twice", "a.jpg", ""), conversations: [{ from: "human", value: "<image>\n<image>" }, answer] },
       { ...row("roles", "a.jpg", ""), conversations: [question, question, answer] },
-      { ...row("system", "a.jpg", ""), conversations: [{ from: "system", value: "x" }, question, answer] },
+      { ...row("tool", "a.jpg", ""), conversations: [{ from: "tool", value: "x" }, question, answer] },
+      { ...row("rule", "a.jpg", ""), conversations: [question, answer, { from: "system", value: "x" }] },
       { ...row("alone", "a.jpg", ""), conversations: [question] },
       { ...row("late", "a.jpg", ""), conversations: [answer, question, answer] },
       { ...row("film", "a.jpg", ""), video: "a.mp4" },
@@ -102,10 +103,11 @@ describe("rows", () => {
       "problems.jsonl:3 (id gone): b.jpg does not exist",
       "problems.jsonl:4 (id twice): 2 <image> in its text, but 1 image",
       'problems.jsonl:5 (id roles): turn 2 is from "human", expected "gpt"',
-      'problems.jsonl:6 (id system): conversations.0.from: Invalid option: expected one of "human"|"gpt"',
-      "problems.jsonl:7 (id alone): it has no question with an answer",
-      "problems.jsonl:9 (id film): video: rows about videos cannot be used",
-      "problems.jsonl:10 (id none): conversations: is needed, a list of turns",
+      'problems.jsonl:6 (id tool): conversations.0.from: is "tool", expected "human" or "gpt", "user" or "assistant", or "system" first',
+      "problems.jsonl:7 (id rule): conversations.2: a system message comes first",
+      "problems.jsonl:8 (id alone): it has no question with an answer",
+      "problems.jsonl:10 (id film): video: rows about videos cannot be used",
+      "problems.jsonl:11 (id none): conversations: is needed, a list of turns",
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import sharp, { type Metadata } from "sharp";
 import { LlavaError } from "../../errors.ts";
-import { describeBytes } from "./format.ts";
+import { describeBytes } from "../../formats/index.ts";
 import { withoutTransparency } from "./gif.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
 import type { RgbImage } from "./rgb.ts";
@@ -108,8 +108,8 @@ async function readHeader(bytes: Uint8Array, where: string): Promise<Header> {
   } catch (error) {
     cause = error;
   }
-  const { kind, isDecodable } = describeBytes(bytes);
-  if (isDecodable) {
+  const kind = describeBytes(bytes);
+  if (/^an? (JPEG|PNG|GIF|WebP|TIFF|AVIF) image$/.test(kind)) {
     throw new LlavaError("image", `${where}: ${kind} with a damaged header: ${reason(cause)}`, {
       hint: "get the file again",
       cause,
