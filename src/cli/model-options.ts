@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AnswerOptions, LocalModel } from "../index.ts";
+import type { Transparency, TransparentImage } from "../processing/image/index.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What `addModelOptions` reads. */
@@ -10,6 +11,7 @@ export interface ModelFlags {
   readonly base?: string;
   readonly template?: string;
   readonly allowPrivate?: boolean;
+  readonly transparency?: Transparency;
 }
 
 /** What `addSamplingOptions` reads. */
@@ -26,6 +28,7 @@ export interface SamplingFlags {
 }
 
 const dtypes = ["float32", "bfloat16", "float16"];
+const transparencies: readonly Transparency[] = ["drop", "white"];
 
 /** A parser for option values that says what is right when they are not. */
 function numbers(isRight: (value: number) => boolean, range: string): (text: string) => number {
@@ -57,8 +60,16 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
     .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
     .option("--base <model>", "base model of an adapter, instead of the one that it names")
     .option("--template <name>", "conversation template to use instead of the model's own")
-    .option("--allow-private", "fetch images from private addresses too");
+    .option("--allow-private", "fetch images from private addresses too")
+    .addOption(transparencyOption());
 }
+
+/** @param otherwise what the help says is taken without it */
+export const transparencyOption = (otherwise = "the model's own, as a rule drop"): Option =>
+  new Option(
+    "--transparency <way>",
+    `transparent pixels show the colours under them (drop) or white (default: ${otherwise})`,
+  ).choices(transparencies);
 
 export const fastestDtype =
   "as stored; for built-in models bfloat16 where the processor computes in it, else float32";
@@ -79,27 +90,46 @@ export function addSamplingOptions(command: Command): Command {
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  { dtype, device, threads, base, template, allowPrivate = false }: ModelFlags,
-  { progress, report }: CommandContext,
+  { dtype, device, threads, base, template, allowPrivate = false, transparency }: ModelFlags,
+  { progress, report, warn }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
   const { ensureNative } = await import("../setup/index.ts");
   await ensureNative({ progress, report, signal });
   const started = performance.now();
   const { loadModel } = await import("../index.ts");
+  const { transparencyNote } = await import("../processing/image/index.ts");
   const model = await loadModel(name, {
     ...(dtype && { dtype }),
     ...(device && { device }),
     ...(threads && { threads }),
     ...(base && { base }),
     ...(template && { template }),
-    images: { allowPrivate },
+    images: {
+      allowPrivate,
+      ...(transparency && { transparency }),
+      onTransparency: firstNote(transparencyNote, (note) => warn(`${note}; --transparency chooses`)),
+    },
     progress,
     report,
     signal,
   });
   debugTiming(report, `${model.id} loaded in`, performance.now() - started);
   return model;
+}
+
+/** Tells of the first image that is worth a note. */
+function firstNote(
+  noteOf: (found: TransparentImage) => string | undefined,
+  tell: (note: string) => void,
+): (found: TransparentImage) => void {
+  let isTold = false;
+  return (found) => {
+    const note = isTold ? undefined : noteOf(found);
+    if (note === undefined) return;
+    isTold = true;
+    tell(note);
+  };
 }
 
 export const answerOptions = (

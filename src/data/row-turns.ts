@@ -53,7 +53,8 @@ export function readTurns(list: unknown, key: string, refuse: Refuse): ReadTurns
 }
 
 function speakerOf(name: unknown, where: string, refuse: Refuse): RowTurn["from"] | "system" {
-  const speaker = typeof name === "string" && Object.hasOwn(speakers, name) ? speakers[name] : undefined;
+  const known = typeof name === "string" ? name.toLowerCase() : "";
+  const speaker = Object.hasOwn(speakers, known) ? speakers[known] : undefined;
   const found = name === undefined ? "is missing" : `is ${JSON.stringify(name)}`;
   return (
     speaker ??

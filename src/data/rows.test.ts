@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import type { LlavaError } from "../errors.ts";
 import { openRows } from "./open-rows.ts";
@@ -109,6 +110,49 @@ describe("rows", () => {
       "problems.jsonl:10 (id film): video: rows about videos cannot be used",
       "problems.jsonl:11 (id none): conversations: is needed, a list of turns",
     ]);
+  });
+
+  test("of a packed file or one in UTF-16 are read by number too", async () => {
+    write("a.jpg", "");
+    const rows = ["1", "2", "3"].map((id) => row(id, "a.jpg", `Köln ${id}`));
+    const list = JSON.stringify(rows);
+    const names = ["rows.json.gz", "rows.json.zst", "rows16.json"];
+    const contents = [gzipSync(list), zstdCompressSync(list), Buffer.from(`\ufeff${list}`, "utf16le")];
+    for (const [index, name] of names.entries()) {
+      writeFileSync(join(folder, name), contents[index]!);
+      const { rows: read, problems } = await opened(join(folder, name));
+      assert.deepEqual(
+        read.map(({ id, conversations }) => [id, conversations[1]!.value]),
+        rows.map(({ id, conversations }) => [id, conversations[1]!.value]),
+      );
+      assert.deepEqual(problems, []);
+    }
+  });
+
+  test("that are no objects, and text behind the list, are counted like all others", async () => {
+    const list = `[${JSON.stringify(row("1", "a.jpg", "x"))}, [1], "text", null, {"id": NaN}]\nrest`;
+    const { rows, problems } = await opened(write("others.json", list));
+    assert.deepEqual(
+      [rows.length, problems],
+      [
+        1,
+        [
+          "others.json: row 2: is a list, expected an object",
+          "others.json: row 3: is text, expected an object",
+          "others.json: row 4: is null, expected an object",
+          "others.json: row 5 (id NaN): conversations: is needed, a list of turns",
+          'others.json: row 6: text follows the list of rows: "rest"',
+        ],
+      ],
+    );
+  });
+
+  test("that are none at all are an error", async () => {
+    for (const content of ["[]", "", "\n\n"])
+      await assert.rejects(opened(write("empty.json", content)), {
+        code: "data",
+        message: /empty\.json: holds no rows/,
+      });
   });
 
   test("of a table know their images, and can be filtered", async () => {

@@ -25,9 +25,11 @@ import {
   type TextSource,
 } from "../processing/conversation/index.ts";
 import {
+  type AspectMode,
   clipImageConfig,
   type ImageProcessorConfig,
   parseImageProcessorConfig,
+  transparencies,
 } from "../processing/image/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
@@ -115,7 +117,7 @@ export async function loadFolders(
 ): Promise<PretrainedLlava> {
   const config = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
-    loadImageProcessor(folder, config),
+    loadImageProcessor({ config: configFolder, files: folder }, config),
     readChatTemplate(folder),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
@@ -239,8 +241,31 @@ function unusedTensors(config: LlavaConfig, model: Llava): RegExp[] {
   return config.text.tieWordEmbeddings ? [...tower, /^language_model\.lm_head\./] : tower;
 }
 
-async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<ImageProcessorConfig> {
+/** Field of config.json that says what transparent pixels of images show, where a model was trained to see that. */
+export const transparencyField = "image_transparency";
+
+async function loadImageProcessor(
+  { config: configFolder, files: folder }: Pick<CheckpointFolders, "config" | "files">,
+  config: LlavaConfig,
+): Promise<ImageProcessorConfig> {
   const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
+  const stated = (await readJsonFile(join(configFolder, "config.json")))?.[transparencyField];
+  const transparency = transparencies.find((each) => each === stated);
+  if (transparency === undefined && stated !== undefined && stated !== null)
+    throw new LlavaError(
+      "config",
+      `${join(configFolder, "config.json")}: ${transparencyField} is ${JSON.stringify(stated)}`,
+      { hint: `It is one of ${transparencies.join(", ")}.` },
+    );
+  const own =
+    (await storedImageProcessor(folder, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
+  return transparency === undefined ? own : { ...own, transparency };
+}
+
+async function storedImageProcessor(
+  folder: string,
+  aspect: AspectMode,
+): Promise<ImageProcessorConfig | undefined> {
   for (const name of ["preprocessor_config.json", "processor_config.json"]) {
     const path = join(folder, name);
     const json = await readJsonFile(path);
@@ -249,7 +274,7 @@ async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<
       return aspect === "pad" ? { ...stored, aspect } : stored;
     }
   }
-  return clipImageConfig(config.vision.imageSize, aspect);
+  return undefined;
 }
 
 async function stopIdsOf(folder: string): Promise<number[]> {

@@ -1,11 +1,11 @@
-import type { ModelOrigin, PretrainedLlava } from "../models/index.ts";
+import { type ModelOrigin, type PretrainedLlava, transparencyField } from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
 import { Generator, type Tensor } from "../torch/index.ts";
 import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RowSource } from "./row-source.ts";
 import { openStageData } from "./stage-data.ts";
-import { loadModel, type Surroundings } from "./start.ts";
+import { loadModel, type Start, type Surroundings } from "./start.ts";
 import { trainableGroups } from "./trainable.ts";
 
 export type { Surroundings } from "./start.ts";
@@ -29,7 +29,7 @@ export interface Stage extends Disposable {
 /** Loads, freezes and reads everything that a recipe names. */
 export async function prepareStage(recipe: Recipe, around: Surroundings): Promise<Stage> {
   const generator = new Generator(recipe.seed);
-  const { pretrained, origin } = await loadModel(recipe, generator, around);
+  const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around));
   const { model } = pretrained;
   const groups = trainableGroups(recipe, pretrained, generator);
 
@@ -52,5 +52,17 @@ export async function prepareStage(recipe: Recipe, around: Surroundings): Promis
       generator[Symbol.dispose]();
       pretrained[Symbol.dispose]();
     },
+  };
+}
+
+/** The recipe's way with transparent pixels, which the result keeps. */
+function withTransparency({ data }: Recipe, started: Start): Start {
+  const { transparency } = data;
+  if (transparency === undefined) return started;
+  const { pretrained, origin } = started;
+  const config = { ...origin?.config, [transparencyField]: transparency };
+  return {
+    pretrained: { ...pretrained, imageProcessor: { ...pretrained.imageProcessor, transparency } },
+    origin: origin && { ...origin, config },
   };
 }
