@@ -60,7 +60,7 @@ const recipeSchema = z.strictObject({
     images: z.string().default(""),
     /**
      * What transparent pixels of images show: "drop" the colours that lie under them, "white" white; the model's own setting
-     * when left out, which is "drop" unless it was trained otherwise. The result keeps it.
+     * when left out, which is "drop" unless it was trained otherwise. A whole model keeps it.
      */
     transparency: z.enum(transparencies).optional(),
     /** Name of a conversation template; the model's own when left out. "plain": the bare image, then the answer. */

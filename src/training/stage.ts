@@ -29,7 +29,7 @@ export interface Stage extends Disposable {
 /** Loads, freezes and reads everything that a recipe names. */
 export async function prepareStage(recipe: Recipe, around: Surroundings): Promise<Stage> {
   const generator = new Generator(recipe.seed);
-  const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around));
+  const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around), around);
   const { model } = pretrained;
   const groups = trainableGroups(recipe, pretrained, generator);
 
@@ -55,11 +55,16 @@ export async function prepareStage(recipe: Recipe, around: Surroundings): Promis
   };
 }
 
-/** The recipe's way with transparent pixels, which the result keeps. */
-function withTransparency({ data }: Recipe, started: Start): Start {
-  const { transparency } = data;
+/** With the recipe's way with transparent pixels, which a whole model keeps. */
+function withTransparency(recipe: Recipe, started: Start, { report }: Surroundings): Start {
+  const { transparency } = recipe.data;
   if (transparency === undefined) return started;
   const { pretrained, origin } = started;
+  const own = pretrained.imageProcessor.transparency ?? "drop";
+  if (own !== transparency && (recipe.lora || recipe.train.join() === "projector" || !origin))
+    report(
+      `data.transparency is "${transparency}", which the result does not keep: give it again (--transparency) where it is used`,
+    );
   const config = { ...origin?.config, [transparencyField]: transparency };
   return {
     pretrained: { ...pretrained, imageProcessor: { ...pretrained.imageProcessor, transparency } },
