@@ -59,7 +59,7 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   await setImmediate(); // lets a Ctrl-C during the computation through
   signal.throwIfAborted();
   const transparency = flags.transparency ?? model.pretrained.imageProcessor.transparency ?? "drop";
-  writeSafetensors(out, stages, { transparency });
+  writeSafetensors(out, stages, { format: "pt", transparency });
   for (const stage of stages.values()) stage.dispose();
   const seen = image.length > 0 ? `, transparent pixels by "${transparency}"` : "";
   context.report(`${out}: ${inputs.inputIds.length} tokens${seen}`);
