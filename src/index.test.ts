@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -42,6 +42,71 @@ test("a model answers messages and pictures in six lines", async () => {
     if (part.type === "text-delta") same += part.text;
   }
   assert.ok(text.length > 0 && text.startsWith(same));
+});
+
+test("images come one or several, in any holder, and in others' spellings; <image> is where they go", async () => {
+  using model = await loadModel(`${fixtures}qwen2`);
+  const path = `${fixtures}images/wide.png`;
+  const bytes = readFileSync(path);
+  const answer = async (...[said, options]: Parameters<typeof model.chat>) => {
+    let text = "";
+    for await (const part of model.chat(said, { maxTokens: 6, ignoreEos: true, ...options }))
+      if (part.type === "text-delta") text += part.text;
+      else assert.equal(part.usage.imageTokens, 4);
+    return text;
+  };
+  const expected = await answer("What is it?", { images: [path] });
+  for (const image of [
+    path,
+    bytes,
+    new Uint8Array(bytes).buffer,
+    new Blob([bytes]),
+    bytes.toString("base64"),
+  ])
+    assert.equal(await answer("<image>\nWhat is it?", { images: image }), expected);
+  const url = `data:image/png;base64,${bytes.toString("base64")}`;
+  const parts = [
+    { type: "image_url", image_url: { url } } as const,
+    { type: "text", text: "What is it?" } as const,
+  ];
+  assert.equal(await answer([{ role: "user", content: parts }]), expected);
+});
+
+test("options that nobody reads are refused, and so are types and devices that are none", async () => {
+  using model = await loadModel(`${fixtures}qwen2`);
+  const first = (options: object) => model.chat("Hi", options)[Symbol.asyncIterator]().next();
+  await assert.rejects(first({ max_tokens: 3 }), {
+    code: "usage",
+    message: /"max_tokens"; did you mean "maxTokens"/,
+  });
+  await assert.rejects(first({ image: "a.png" }), {
+    code: "usage",
+    message: /"image"; did you mean "images"/,
+  });
+  await assert.rejects(first({ images: { url: "a" } }), {
+    code: "image",
+    message: /images: expected an image/,
+  });
+  const load = (options: object) => loadModel(`${fixtures}qwen2`, options);
+  await assert.rejects(load({ dtype: "int4" }), { code: "usage", message: /"int4".*float32/ });
+  await assert.rejects(load({ device: "gpu" }), { code: "usage", message: /"gpu"/ });
+  await assert.rejects(load({ torch_dtype: "fp16" }), { message: /"torch_dtype"; did you mean "dtype"/ });
+  using half = await load({ dtype: "fp16" });
+  assert.equal(half.pretrained.model.languageModel.parameters()[0]!.dtype, "float16");
+});
+
+test("a disposed model says that it is, and what to do", async () => {
+  const model = await loadModel(`${fixtures}qwen2`);
+  const underWay = model.chat("Hi", { maxTokens: 50, ignoreEos: true })[Symbol.asyncIterator]();
+  await underWay.next();
+  model.dispose();
+  model.dispose();
+  const told = { code: "usage", message: /the model .*qwen2 was disposed of/, hint: /Load it again/ };
+  await assert.rejects(async () => {
+    while (!(await underWay.next()).done);
+  }, told);
+  await assert.rejects(model.chat("Hi")[Symbol.asyncIterator]().next(), told);
+  await assert.rejects(model.prepare({ messages: [] }), told);
 });
 
 test("importing the library loads nothing native and starts nothing", async () => {

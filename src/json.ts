@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { z } from "zod";
 import { LlavaError } from "./errors.ts";
+import { serverError, strayKind } from "./file-kind.ts";
 
 export type JsonObject = Record<string, unknown>;
 
@@ -23,14 +24,14 @@ export function parseJson(text: string, reviver?: JsonReviver): unknown {
     const standard = text.replace(PYTHON_NUMBER, (found, word?: string) =>
       word === undefined ? found : word === "NaN" ? nan : word.replace("Infinity", "1e999999"),
     );
-    return parse(standard, (key, value, context) => {
+    return parse(standard, (key: string, value: unknown, context: { readonly source?: string }) => {
       const number = context.source === nan ? Number.NaN : value;
       return reviver === undefined ? number : reviver(key, number, context);
     });
   }
 }
 
-const { parse } = JSON as { parse(text: string, reviver?: JsonReviver): unknown };
+const { parse } = JSON as typeof JSON & { parse(text: string, reviver?: JsonReviver): unknown };
 
 /** A string, which is passed over, or a number that is Python's alone. */
 const PYTHON_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\w.+-])(-?Infinity|NaN)(?!\w)/gs;
@@ -50,12 +51,25 @@ export function parseJsonObject(json: string | Uint8Array, where: string): JsonO
       typeof json === "string" ? json : new TextDecoder("utf-8", { fatal: true }).decode(json),
     );
   } catch (cause) {
+    const bytes = typeof json === "string" ? Buffer.from(json) : json;
+    const kind = strayKind(bytes);
+    if (kind !== undefined)
+      throw new LlavaError("checkpoint", `${where} is ${kind.what}; expected JSON`, {
+        hint: kind.hint,
+        cause,
+      });
     throw new LlavaError("checkpoint", `${where} is not valid JSON: ${(cause as Error).message}`, {
       hint: "The file is damaged or not complete; download it again.",
       cause,
     });
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    const error = serverError(value as JsonObject);
+    if (error === undefined) return value as JsonObject;
+    throw new LlavaError("checkpoint", `${where} is a server's error, not the file: ${error}`, {
+      hint: "The download failed; fetch the file again.",
+    });
+  }
   const found = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value;
   throw new LlavaError("checkpoint", `${where}: holds ${found}; expected a JSON object`, {
     hint: "The file is damaged, or another one under its name; download it again.",

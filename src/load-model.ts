@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
 import type { LocalModel } from "./generation/index.ts";
+import { type WeightType, weightType } from "./placement.ts";
 import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
 import type { ProgressFactory } from "./setup/index.ts";
-import type { DType } from "./torch/index.ts";
+import { requireKnownKeys } from "./spelling.ts";
 
 export interface LoadModelOptions {
   /**
    * Element type of the weights. Without it they stay as stored, but for those of built-in models, which are stored in
    * 4 bits: bfloat16 where the processor computes in it or a GPU does the work, otherwise float32.
    */
-  readonly dtype?: DType;
+  readonly dtype?: WeightType | "fp32" | "bf16" | "fp16" | "half";
   /** "cpu" (the default), "cuda" or "cuda:N". */
   readonly device?: string;
   /** Base model of an adapter, by name or folder, instead of the one that the adapter names. */
@@ -28,13 +29,33 @@ export interface LoadModelOptions {
   readonly signal?: AbortSignal;
 }
 
+const loadOptions: Readonly<Record<keyof LoadModelOptions, true>> = {
+  dtype: true,
+  device: true,
+  base: true,
+  template: true,
+  threads: true,
+  images: true,
+  offline: true,
+  progress: true,
+  report: true,
+  signal: true,
+};
+
 /**
  * Loads the default model, or one by built-in name, folder or hub name ("organisation/name"), and fetches its files if
  * they are not here. The tensor library is loaded by the first call, not by importing this module.
  * @throws LlavaError "setup" without libtorch and its addon; "config", "network" or "checkpoint" for the model
  */
 export async function loadModel(nameOrPath?: string, options: LoadModelOptions = {}): Promise<LocalModel> {
-  const { dtype, device, base, template, threads, images, ...fetching } = options;
+  requireKnownKeys(options, {
+    what: "options of loadModel()",
+    known: Object.keys(loadOptions),
+    synonyms: { torch_dtype: "dtype", device_map: "device", chatTemplate: "template" },
+  });
+  const { base, template, threads, images, ...rest } = options;
+  const { dtype: typeName, device: deviceName, ...fetching } = rest;
+  const dtype = typeName === undefined ? undefined : weightType(typeName);
   const torch = await import("./torch/index.ts");
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
@@ -42,20 +63,22 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     import("./generation/index.ts"),
   ]);
   const name = nameOrPath ?? defaultModel;
+  const device = deviceName === undefined ? undefined : torch.useDevice(deviceName);
   const resolved = await resolveModel(name, fetching);
   if (threads !== undefined) torch.setNumThreads(threads);
   const chosen = dtype ?? (resolved.kind === "builtin" ? fastDtype(device) : undefined);
   const pretrained = await loadPretrained(resolved, {
     ...(chosen && { dtype: chosen }),
-    ...(device && { device: torch.useDevice(device) }),
+    ...(device && { device }),
     ...(template && { template }),
     ...(base && { base }),
+    ...(fetching.report && { report: fetching.report }),
     resolve: (other) => resolveModel(other, fetching),
   });
   return new LocalModel(pretrained, { id: name, ...(images && { images }) });
 }
 
-function fastDtype(device = "cpu"): DType {
+function fastDtype(device = "cpu"): WeightType {
   if (device !== "cpu") return "bfloat16";
   try {
     return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync("/proc/cpuinfo", "utf8")) ? "bfloat16" : "float32";

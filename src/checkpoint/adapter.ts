@@ -5,9 +5,8 @@ import { LlavaError } from "../errors.ts";
 import { checked } from "./config-fields.ts";
 import { readJsonObject, writeAtomically } from "./file.ts";
 import { canonicalName } from "./keys.ts";
-import { openSafetensors } from "./safetensors.ts";
 import { merged, renamed, type TensorSource } from "./source.ts";
-import { openTorchFile } from "./torch-file.ts";
+import { openWeights } from "./weights-file.ts";
 
 const CONFIG = "adapter_config.json";
 
@@ -46,6 +45,10 @@ const UNUSED: Readonly<Record<string, readonly unknown[]>> = {
   use_qalora: [false],
   use_bdlora: [],
   lora_bias: [false],
+  fan_in_fan_out: [false],
+  arrow_config: [],
+  kasa_config: [],
+  monteclora_config: [],
   rank_pattern: ["{}"],
   alpha_pattern: ["{}"],
   layer_replication: [],
@@ -143,12 +146,9 @@ export function openAdapter(folder: string): AdapterFiles {
 }
 
 function openEither(folder: string, name: string): TensorSource | undefined {
-  for (const [suffix, open] of [
-    [".safetensors", openSafetensors],
-    [".bin", openTorchFile],
-  ] as const) {
+  for (const suffix of [".safetensors", ".bin"]) {
     const path = join(folder, name + suffix);
-    if (existsSync(path)) return open(path);
+    if (existsSync(path)) return openWeights(path);
   }
   return undefined;
 }
@@ -159,5 +159,5 @@ const modelName = (name: string): string =>
     name
       .replace(/^base_model\.model\./, "")
       .replace(/^model\.(?=model\.)/, "")
-      .replace(/\.(?:base_layer|modules_to_save(?:\.default)?)(?=\.)/, ""),
+      .replace(/\.(?:base_layer|modules_to_save(?:\.default)?)(?=\.)/g, ""),
   );

@@ -5,7 +5,7 @@
 
 /** Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies. */
 export type RopeScaling =
-  | { readonly type: "linear"; readonly factor: number }
+  | { readonly type: "linear"; readonly factor: number; readonly originalMaxPositionEmbeddings?: number }
   | {
       readonly type: "llama3";
       readonly factor: number;
@@ -27,6 +27,7 @@ export interface LlamaConfig {
   readonly rmsNormEps: number;
   readonly ropeTheta: number;
   readonly ropeScaling?: RopeScaling;
+  /** As the file says; see `contextLengthOf`. */
   readonly maxPositionEmbeddings: number;
   readonly tieWordEmbeddings: boolean;
   /** Bias of the query, key and value projections (Qwen2; Llama with attention_bias). */
@@ -76,6 +77,8 @@ export interface LlavaConfig {
   readonly imageAspectRatio: "pad" | "crop";
   /** Feature rows of one image. */
   readonly imageSequenceLength: number;
+  /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
+  readonly useImageStartEnd: boolean;
   /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */
   readonly visionTower?: string;
 }

@@ -45,7 +45,7 @@ export function parseGgufHeader(bytes: Uint8Array, where: string, fileLength = b
   const reader = new GgufReader(bytes, where);
   if (bytes.byteLength < 4 || reader.uint32() !== MAGIC) {
     throw new LlavaError("checkpoint", `${where}: not a GGUF file: it does not begin with "GGUF"`, {
-      hint: "Check that the download finished and is not a web page or a Git LFS pointer.",
+      hint: "Check that the download finished, and that the file holds weights.",
     });
   }
   const version = reader.uint32();

@@ -25,12 +25,14 @@ export {
   originalModelType,
   parseLlavaConfig,
   readLlavaConfig,
+  unknownConfigFields,
 } from "./llava-config.ts";
 export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
 export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { openShards } from "./shards.ts";
 export { merged, renamed, subtree, type TensorInfo, type TensorSource } from "./source.ts";
-export { parseTextConfig, TEXT_MODEL_TYPES, type TextModelType } from "./text-config.ts";
+export { contextLengthOf, parseTextConfig, TEXT_MODEL_TYPES, type TextModelType } from "./text-config.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { PUBLISHED_TOWERS, parseVisionConfig } from "./vision-config.ts";
+export { openWeights } from "./weights-file.ts";

@@ -21,7 +21,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** `mm_projector.{weight,bias}` is a single linear layer; in the sequential form layer k sits at index 2(k − 1). */
-const ORIGINAL_PROJECTOR = /^(?:model\.)?mm_projector\.(?:(\d+)\.)?(weight|bias)$/;
+const ORIGINAL_PROJECTOR = /^(?:model\.)?mm_projector\.(?:(\d+)\.)?((?:lora_[AB]\.)?weight|bias)$/;
 
 /** The canonical name of a tensor stored under any of the known conventions; other names come back unchanged. */
 export function canonicalName(name: string): string {

@@ -3,8 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig } from "./llava-config.ts";
-import { parseTextConfig } from "./text-config.ts";
+import {
+  ORIGINAL_IMAGE_TOKEN_ID,
+  parseLlavaConfig,
+  readLlavaConfig,
+  unknownConfigFields,
+} from "./llava-config.ts";
+import { contextLengthOf, parseTextConfig } from "./text-config.ts";
 import { parseVisionConfig } from "./vision-config.ts";
 
 const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
@@ -87,6 +92,7 @@ describe("Hugging Face layout", () => {
       selectStrategy: "patch",
       imageAspectRatio: "crop",
       imageSequenceLength: 576,
+      useImageStartEnd: false,
     });
     assert.deepEqual(parseLlavaConfig({ model_type: "llava" }, "").vision, CLIP_LARGE_336);
   });
@@ -257,6 +263,7 @@ describe("original layout", () => {
       selectStrategy: "patch",
       imageAspectRatio: "pad",
       imageSequenceLength: 576,
+      useImageStartEnd: false,
       visionTower: "openai/clip-vit-large-patch14-336",
     });
   });
@@ -334,4 +341,103 @@ describe("original layout", () => {
       message: /no-such-folder does not exist/,
     });
   });
+});
+
+describe("fields that are not followed", () => {
+  const refusedValues: [
+    part: "text" | "vision" | "original" | "huggingFace",
+    field: string,
+    value: unknown,
+  ][] = [
+    ["original", "s2", true],
+    ["original", "mm_resampler_type", "perceiver"],
+    ["original", "mm_patch_merge_type", "unknown"],
+    ["original", "use_mm_proj", false],
+    ["original", "quantization_config", { quant_method: "awq" }],
+    ["original", "partial_rotary_factor", 0.5],
+    ["text", "quantization_config", { load_in_4bit: true }],
+    ["text", "logits_scaling", 8],
+    ["text", "logit_scale", 0.0625],
+    ["text", "final_logit_softcapping", 30],
+    ["text", "partial_rotary_factor", 0.5],
+    ["text", "rope_parameters", { rope_type: "default", rope_theta: 1e4, partial_rotary_factor: 0.5 }],
+    ["text", "rope_scaling", { type: "linear", factor: 2, mrope_section: [1, 2] }],
+    ["text", "qk_norm", true],
+    ["text", "num_local_experts", 8],
+    ["text", "pruned_heads", { "1": [0] }],
+    ["vision", "quantization_config", { bits: 8 }],
+    ["huggingFace", "use_image_newline_parameter", true],
+    ["huggingFace", "quantization_config", { quant_method: "bitsandbytes" }],
+  ];
+  const parseWith = (part: string, field: string, value: unknown) => {
+    const json = {
+      text: { ...SPARSE, text_config: { ...SPARSE.text_config, [field]: value } },
+      vision: { ...SPARSE, vision_config: { ...SPARSE.vision_config, [field]: value } },
+      original: { ...ORIGINAL, [field]: value },
+      huggingFace: { ...SPARSE, [field]: value },
+    }[part]!;
+    return parseLlavaConfig(json, "c.json");
+  };
+  for (const [part, field, value] of refusedValues)
+    test(`${part}: ${field} is refused, but not null`, () => {
+      const named = /rope_/.test(field) ? "rope scaling: (?:partial|mrope)" : field;
+      assert.throws(
+        () => parseWith(part, field, value),
+        config(new RegExp(`${named}.*changes results|mm_patch_merge_type`)),
+      );
+      assert.ok(parseWith(part, field, null));
+    });
+
+  test("values that change nothing are let pass", () => {
+    for (const [part, field, value] of [
+      ["original", "s2", false],
+      ["original", "s2_scales", "336,672"],
+      ["original", "mm_patch_merge_type", "flat"],
+      ["original", "image_grid_pinpoints", [[336, 672]]],
+      ["original", "mm_use_im_patch_token", true],
+      ["text", "logits_scaling", 1],
+      ["text", "num_local_experts", 0],
+      ["text", "pruned_heads", {}],
+    ] as const)
+      assert.ok(parseWith(part, field, value));
+  });
+
+  test("image tokens between marks are in the configuration", () => {
+    assert.equal(parseLlavaConfig(ORIGINAL, "").useImageStartEnd, false);
+    const marked = { ...ORIGINAL, mm_use_im_start_end: true, mm_use_im_patch_token: true };
+    assert.equal(parseLlavaConfig(marked, "").useImageStartEnd, true);
+  });
+
+  test("what nothing is known of is listed, by its part", () => {
+    assert.deepEqual(unknownConfigFields(SPARSE, "c.json"), []);
+    assert.deepEqual(unknownConfigFields(ORIGINAL, "c.json"), []);
+    const odd = {
+      ...SPARSE,
+      mm_new: 1,
+      gone: null,
+      text_config: { ...SPARSE.text_config, twist: 2 },
+      vision_config: { ...SPARSE.vision_config, registers: 4 },
+    };
+    const expected = ["mm_new", "text_config.twist", "vision_config.registers"];
+    assert.deepEqual(unknownConfigFields(odd, "c.json"), expected);
+    assert.deepEqual(unknownConfigFields({ ...ORIGINAL, mm_new: 1 }, "c.json"), ["mm_new"]);
+  });
+});
+
+test("the context of scaled rotary positions", () => {
+  const contextOf = (json: object) => contextLengthOf(parseTextConfig({ model_type: "llama", ...json }, ""));
+  const linear = (factor: number, more: object = {}) => ({
+    rope_scaling: { type: "linear", factor, ...more },
+  });
+  assert.equal(contextOf({ max_position_embeddings: 4096 }), 4096);
+  assert.equal(contextOf({ max_position_embeddings: 4096, ...linear(4) }), 16_384);
+  assert.equal(contextOf({ max_position_embeddings: 4096, ...linear(2.5) }), 10_240);
+  const original = { original_max_position_embeddings: 4096 };
+  assert.equal(contextOf({ max_position_embeddings: 16_384, ...linear(4, original) }), 16_384);
+  assert.equal(contextOf({ max_position_embeddings: 4096, ...linear(4, original) }), 16_384);
+  const parameters = { rope_parameters: { rope_type: "linear", factor: 8, rope_theta: 1e4 } };
+  assert.equal(contextOf({ max_position_embeddings: 2048, ...parameters }), 16_384);
+  const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  const scaled = { rope_scaling: { ...llama3, original_max_position_embeddings: 8192 } };
+  assert.equal(contextOf({ max_position_embeddings: 131_072, ...scaled }), 131_072);
 });

@@ -2,11 +2,19 @@ import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
 import type { ClipVisionConfig, LlavaConfig, ProjectorConfig } from "./config.ts";
+import {
+  coverFields,
+  HUGGING_FACE_NEUTRAL,
+  ORIGINAL_NEUTRAL,
+  TEXT_NEUTRAL,
+  VISION_NEUTRAL,
+} from "./config-coverage.ts";
 import { activation, checked, count, flag } from "./config-fields.ts";
 import { readJsonObject } from "./file.ts";
-import { parseTextConfig, type TextModelType } from "./text-config.ts";
-import { CLIP_LARGE_336, PUBLISHED_TOWERS, parseVisionConfig } from "./vision-config.ts";
+import { parseTextConfig, TEXT_FIELDS, type TextModelType } from "./text-config.ts";
+import { CLIP_LARGE_336, PUBLISHED_TOWERS, parseVisionConfig, VISION_FIELDS } from "./vision-config.ts";
 
 /** Id that original checkpoints put where image features go; they have no such token. */
 export const ORIGINAL_IMAGE_TOKEN_ID = -200;
@@ -86,6 +94,7 @@ export function parseLlavaConfig(
 }
 
 const huggingFaceFields = z.object({
+  image_transparency: z.string().nullish(),
   image_token_index: z.int().nullish(),
   image_token_id: z.int().nullish(),
   vision_feature_layer: layers,
@@ -97,7 +106,8 @@ const huggingFaceFields = z.object({
   vision_config: z.record(z.string(), z.unknown()).nullish(),
 });
 
-function parseHuggingFace(json: unknown, where: string): LlavaConfig {
+function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
+  coverFields(json, { read: HUGGING_FACE_FIELDS, neutral: HUGGING_FACE_NEUTRAL, where });
   const config = checked(huggingFaceFields, json, where);
   const text = parseTextConfig(config.text_config ?? {}, `${where}, text_config`);
   const vision = config.vision_config
@@ -118,6 +128,7 @@ function parseHuggingFace(json: unknown, where: string): LlavaConfig {
     selectStrategy,
     imageAspectRatio: "crop",
     imageSequenceLength: featureRows(vision, selectStrategy),
+    useImageStartEnd: false,
   };
 }
 
@@ -128,10 +139,33 @@ const originalFields = z.object({
   mm_vision_select_layer: layers,
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
   image_aspect_ratio: z.string().nullish(),
+  image_transparency: z.string().nullish(),
   mm_patch_merge_type: z.string().nullish(),
+  mm_use_im_start_end: flag,
+  mm_use_im_patch_token: flag,
   unfreeze_mm_vision_tower: flag,
   mm_tunable_parts: z.string().nullish(),
 });
+
+const HUGGING_FACE_FIELDS = Object.keys(huggingFaceFields.shape);
+const ORIGINAL_FIELDS = Object.keys(originalFields.shape);
+
+/** Fields of a LLaVA's config.json, and of the parts' inside it, that nothing is known of. */
+export function unknownConfigFields(json: JsonObject, where: string): string[] {
+  if ("mm_vision_tower" in json) {
+    const neutral = { ...TEXT_NEUTRAL, ...ORIGINAL_NEUTRAL };
+    return coverFields(json, { read: [...TEXT_FIELDS, ...ORIGINAL_FIELDS], neutral, where });
+  }
+  const part = (name: string, read: readonly string[], neutral: typeof TEXT_NEUTRAL) =>
+    coverFields((json[name] ?? {}) as JsonObject, { read, neutral, where }).map(
+      (field) => `${name}.${field}`,
+    );
+  return [
+    ...coverFields(json, { read: HUGGING_FACE_FIELDS, neutral: HUGGING_FACE_NEUTRAL, where }),
+    ...part("text_config", TEXT_FIELDS, TEXT_NEUTRAL),
+    ...part("vision_config", VISION_FIELDS, VISION_NEUTRAL),
+  ];
+}
 
 function parseOriginal(
   json: Readonly<Record<string, unknown>>,
@@ -141,6 +175,7 @@ function parseOriginal(
   const { model_type: type } = json;
   const config = checked(originalFields, json, where);
   refuseTiles(config, where);
+  coverFields(json, { read: [], neutral: ORIGINAL_NEUTRAL, where });
   const vision = tower ?? PUBLISHED_TOWERS[config.mm_vision_tower];
   if (!vision) {
     const known = Object.keys(PUBLISHED_TOWERS).join(", ");
@@ -175,6 +210,7 @@ function parseOriginal(
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
     imageSequenceLength: featureRows(vision, selectStrategy),
+    useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
 }

@@ -1,20 +1,18 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { openGguf } from "./gguf.ts";
 import { canonicalName } from "./keys.ts";
-import { openSafetensors } from "./safetensors.ts";
 import { openShards } from "./shards.ts";
 import { renamed, type TensorSource } from "./source.ts";
-import { openTorchFile } from "./torch-file.ts";
+import { openWeights } from "./weights-file.ts";
 
 /** What a checkpoint's folder may hold, in order of preference. */
 const LAYOUTS: readonly (readonly [string, (path: string) => TensorSource])[] = [
-  ["model.safetensors", openSafetensors],
-  ["model.safetensors.index.json", (path) => openShards(path, openSafetensors)],
-  ["pytorch_model.bin", openTorchFile],
-  ["pytorch_model.bin.index.json", (path) => openShards(path, openTorchFile)],
-  ["mm_projector.bin", openTorchFile],
+  ["model.safetensors", openWeights],
+  ["model.safetensors.index.json", (path) => openShards(path, openWeights)],
+  ["pytorch_model.bin", openWeights],
+  ["pytorch_model.bin.index.json", (path) => openShards(path, openWeights)],
+  ["mm_projector.bin", openWeights],
 ];
 
 /**
@@ -40,7 +38,7 @@ function openStored(folder: string): TensorSource {
       hint: "Keep one of them in the folder.",
     });
   }
-  if (ggufFiles[0] !== undefined) return openGguf(join(folder, ggufFiles[0]));
+  if (ggufFiles[0] !== undefined) return openWeights(join(folder, ggufFiles[0]));
   const looked = [...LAYOUTS.map(([file]) => file), "*.gguf"].join(", ");
   throw new LlavaError("checkpoint", `${folder}: no weights; looked for ${looked}`, {
     hint: existsSync(folder)

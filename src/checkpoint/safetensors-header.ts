@@ -1,9 +1,10 @@
 import { LlavaError } from "../errors.ts";
 import { parseJsonObject } from "../json.ts";
 import { byteWidth, type DType } from "../torch/index.ts";
+import { FOREIGN_TYPES, type ForeignType, isForeign } from "./foreign-types.ts";
 
 export interface SafetensorsEntry {
-  readonly dtype: DType;
+  readonly dtype: DType | ForeignType;
   readonly shape: readonly number[];
   /** Position in the file, bytes. */
   readonly offset: number;
@@ -90,11 +91,12 @@ export function parseSafetensorsHeader(
 
 function checkEntry(name: string, entry: unknown, where: string) {
   const { dtype: stored, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const dtype = typeof stored === "string" ? DTYPES.get(stored) : undefined;
+  const dtype = typeof stored === "string" ? typeOf(stored) : undefined;
   if (!dtype) {
-    throw damaged(
-      where,
-      `${name} has dtype ${JSON.stringify(stored)}; known are ${[...DTYPES.keys()].join(", ")}`,
+    throw new LlavaError(
+      "checkpoint",
+      `${where}: ${name} has dtype ${JSON.stringify(stored)}; known are ${[...DTYPES.keys(), ...Object.keys(FOREIGN_TYPES)].join(", ")}`,
+      { hint: "Convert the checkpoint to float32, bfloat16 or float16 with the library that made it." },
     );
   }
   if (!isSizes(shape)) throw damaged(where, `${name} has shape ${JSON.stringify(shape)}; expected sizes`);
@@ -102,7 +104,8 @@ function checkEntry(name: string, entry: unknown, where: string) {
     throw damaged(where, `${name} has data_offsets ${JSON.stringify(offsets)}; expected [start, end]`);
   }
   const [start, end] = offsets as [number, number];
-  const expected = shape.reduce((product, size) => product * size, byteWidth[dtype]);
+  const bits = isForeign(dtype) ? FOREIGN_TYPES[dtype].bits : 8 * byteWidth[dtype];
+  const expected = shape.reduce((product, size) => product * size, bits) / 8;
   if (end - start !== expected) {
     throw damaged(
       where,
@@ -111,6 +114,9 @@ function checkEntry(name: string, entry: unknown, where: string) {
   }
   return { dtype, shape, start, end };
 }
+
+const typeOf = (stored: string): DType | ForeignType | undefined =>
+  isForeign(stored) ? stored : DTYPES.get(stored);
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);

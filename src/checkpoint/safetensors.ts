@@ -1,5 +1,6 @@
 import { byteWidth, type DType, MappedFile, type Tensor } from "../torch/index.ts";
 import { readPrefix, writeAtomically } from "./file.ts";
+import { isForeign, readForeign } from "./foreign-types.ts";
 import {
   parseSafetensorsHeader,
   SAFETENSORS_DTYPES,
@@ -14,8 +15,14 @@ export function openSafetensors(path: string): TensorSource {
   const file = MappedFile.open(path);
   return tableSource(path, tensors, {
     info: ({ dtype, shape }) => ({ dtype, shape }),
-    read: ({ dtype, shape, offset }, _, wanted = dtype) =>
-      mappedTensor(file, offset, shape, dtype).to(wanted),
+    read: ({ dtype, shape, offset }, name, wanted) =>
+      isForeign(dtype)
+        ? readForeign(
+            { where: path, name, type: dtype },
+            () => mappedTensor(file, offset, shape, "uint8"),
+            wanted,
+          )
+        : mappedTensor(file, offset, shape, dtype).to(wanted ?? dtype),
   });
 }
 

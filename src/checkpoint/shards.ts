@@ -5,7 +5,8 @@ import { routed, type TensorSource } from "./source.ts";
 
 /**
  * The tensors of a sharded checkpoint, after its index file (`model.safetensors.index.json` and the like), whose
- * `weight_map` names the shard of each tensor. `open` opens one shard.
+ * `weight_map` names the shard of each tensor. `open` opens one shard. As in transformers, tensors that the index does not
+ * list belong to it, and names that it lists and no shard has do not.
  */
 export function openShards(indexPath: string, open: (path: string) => TensorSource): TensorSource {
   const { weight_map: weightMap } = readJsonObject(indexPath);
@@ -21,13 +22,10 @@ export function openShards(indexPath: string, open: (path: string) => TensorSour
     for (const [name, file] of Object.entries(weightMap)) {
       const shard = shards.get(file) ?? openShard(indexPath, name, file, open);
       shards.set(file, shard);
-      if (!shard.has(name)) {
-        throw new LlavaError("checkpoint", `${indexPath}: puts ${name} in ${file}, which does not have it`, {
-          hint: "Index and shards are of different downloads; get both again.",
-        });
-      }
-      owners.set(name, shard);
+      if (shard.has(name)) owners.set(name, shard);
     }
+    for (const shard of shards.values())
+      for (const name of shard.names()) if (!owners.has(name)) owners.set(name, shard);
   } catch (error) {
     for (const shard of shards.values()) shard[Symbol.dispose]();
     throw error;

@@ -1,10 +1,11 @@
 import { LlavaError } from "../errors.ts";
 import type { DType, Tensor } from "../torch/index.ts";
+import type { ForeignType } from "./foreign-types.ts";
 import type { GgufType } from "./gguf-types.ts";
 
 export interface TensorInfo {
-  /** How the tensor is stored; `read` returns quantised types as floating point. */
-  readonly dtype: DType | GgufType;
+  /** How the tensor is stored; `read` returns quantised types, and those of 8-bit floating point, as floating point. */
+  readonly dtype: DType | GgufType | ForeignType;
   readonly shape: readonly number[];
 }
 
@@ -18,7 +19,8 @@ export interface TensorSource extends Disposable {
   info(name: string): TensorInfo;
   /**
    * The tensor on the CPU, as stored or converted to `dtype` (quantised ones to float32 unless told otherwise). Plain
-   * types are views of the mapped file where possible: copy before writing to one.
+   * types are views of the mapped file where possible: copy before writing to one. Throws LlavaError("checkpoint") for a
+   * tensor of a type that is not read.
    */
   read(name: string, dtype?: DType): Tensor;
 }

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
 import type { LlamaConfig, RopeScaling } from "./config.ts";
+import { coverFields, ROPE_NEUTRAL, TEXT_NEUTRAL } from "./config-coverage.ts";
 import { activation, checked, count, flag, positive, smallCount } from "./config-fields.ts";
 
 /** Transformers' rotary fields: `rope_parameters` since version 5, `rope_scaling` and `rope_theta` before. */
 const rope = z
-  .object({
+  .looseObject({
     rope_theta: positive,
     rope_type: z.string().nullish(),
     type: z.string().nullish(),
@@ -36,6 +38,8 @@ const fields = z.object({
   sliding_window: count,
   use_sliding_window: flag,
 });
+
+export const TEXT_FIELDS: readonly string[] = Object.keys(fields.shape);
 
 type Fields = z.infer<typeof fields>;
 
@@ -70,6 +74,7 @@ export function parseTextConfig(json: unknown, where: string, type: string = mod
       { hint: "Checkpoints around other language models are not read yet." },
     );
   }
+  coverFields(json as JsonObject, { read: TEXT_FIELDS, neutral: TEXT_NEUTRAL, where });
   const config = checked(fields, json, where);
   const defaults = DEFAULTS[type];
   const hiddenSize = config.hidden_size ?? defaults.hidden;
@@ -112,6 +117,16 @@ export function parseTextConfig(json: unknown, where: string, type: string = mod
   };
 }
 
+/**
+ * Most positions that a sequence may have. `maxPositionEmbeddings` counts them before linear scaling, as vLLM and the
+ * original LLaVA's training read it, and after that of Llama 3, whose files give the number before beside it.
+ */
+export function contextLengthOf({ maxPositionEmbeddings, ropeScaling }: LlamaConfig): number {
+  if (ropeScaling?.type !== "linear") return maxPositionEmbeddings;
+  const { factor, originalMaxPositionEmbeddings: original = maxPositionEmbeddings } = ropeScaling;
+  return Math.max(maxPositionEmbeddings, Math.floor(original * factor));
+}
+
 const modelType = (json: unknown): string =>
   String((json as { model_type?: unknown } | null)?.model_type ?? "llama");
 const isTextModelType = (type: string): type is TextModelType => Object.hasOwn(DEFAULTS, type);
@@ -130,6 +145,8 @@ function activeWindow(type: TextModelType, config: Fields): number | undefined {
 function parseRopeScaling(config: Fields, where: string): RopeScaling | undefined {
   const parameters = config.rope_scaling ?? config.rope_parameters; // where both are there, as transformers has it
   const type = parameters?.rope_type ?? parameters?.type ?? "default";
+  if (parameters)
+    coverFields(parameters, { read: [], neutral: ROPE_NEUTRAL, where: `${where}, rope scaling` });
   if (!parameters || type === "default") return undefined;
   const required = (
     name: "factor" | "low_freq_factor" | "high_freq_factor" | "original_max_position_embeddings",
@@ -138,7 +155,14 @@ function parseRopeScaling(config: Fields, where: string): RopeScaling | undefine
     if (typeof value === "number") return value;
     throw new LlavaError("config", `${where}: rope scaling ${type} without ${name}`);
   };
-  if (type === "linear") return { type, factor: required("factor") };
+  if (type === "linear") {
+    const original = parameters.original_max_position_embeddings ?? undefined;
+    return {
+      type,
+      factor: required("factor"),
+      ...(original !== undefined && { originalMaxPositionEmbeddings: original }),
+    };
+  }
   if (type === "llama3") {
     return {
       type,

@@ -1,5 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import { aten, byteWidth, type DType, MappedFile, scope, type Tensor } from "../torch/index.ts";
+import { FOREIGN_TYPES, type ForeignType, isForeign, readForeign } from "./foreign-types.ts";
 import { type PickleGlobal, unpickle } from "./pickle.ts";
 import { mappedTensor } from "./safetensors.ts";
 import { type TensorSource, tableSource } from "./source.ts";
@@ -8,7 +9,7 @@ import { readZipDirectory } from "./zip.ts";
 /** One-dimensional memory that tensors are views of. */
 interface Storage {
   readonly key: string;
-  readonly dtype: DType;
+  readonly dtype: DType | ForeignType;
   readonly elements: number;
 }
 
@@ -34,7 +35,7 @@ interface TorchArchive {
   readonly locate: (storage: Storage) => { offset: number; byteLength: number } | undefined;
 }
 
-const STORAGE_TYPES: Readonly<Record<string, DType>> = {
+const STORAGE_TYPES: Readonly<Record<string, DType | ForeignType>> = {
   FloatStorage: "float32",
   DoubleStorage: "float64",
   HalfStorage: "float16",
@@ -45,7 +46,21 @@ const STORAGE_TYPES: Readonly<Record<string, DType>> = {
   CharStorage: "int8",
   ByteStorage: "uint8",
   BoolStorage: "bool",
+  ComplexFloatStorage: "C64",
 };
+
+/** Newer types, which have no storages of their own: torch's names. */
+const UNTYPED: Readonly<Record<string, ForeignType>> = {
+  float8_e4m3fn: "F8_E4M3",
+  float8_e5m2: "F8_E5M2",
+  float8_e8m0fnu: "F8_E8M0",
+  uint16: "U16",
+  uint32: "U32",
+  uint64: "U64",
+};
+
+const widthOf = (dtype: DType | ForeignType): number =>
+  isForeign(dtype) ? FOREIGN_TYPES[dtype].bits / 8 : byteWidth[dtype];
 
 const WRAPPERS = ["state_dict", "model_state_dict", "model"];
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -66,7 +81,12 @@ export function openTorchFile(path: string): TensorSource {
   );
   return tableSource(path, tensors, {
     info: ({ tensor }) => ({ dtype: tensor.storage.dtype, shape: tensor.shape }),
-    read: ({ tensor, start }, _, wanted = tensor.storage.dtype) => readTensor(file, start, tensor).to(wanted),
+    read: ({ tensor, start }, name, wanted) => {
+      const { dtype } = tensor.storage;
+      if (!isForeign(dtype)) return readTensor(file, start, tensor, dtype).to(wanted ?? dtype);
+      const bits = () => readTensor(file, start, tensor, "uint8");
+      return readForeign({ where: path, name, type: dtype }, bits, wanted);
+    },
   });
 }
 
@@ -79,6 +99,7 @@ function readZipArchive(file: MappedFile): TorchArchive {
     throw new LlavaError(
       "checkpoint",
       `${where}: a zip archive without data.pkl; expected one made by torch.save`,
+      { hint: "Unpack it, and give what is inside; or download the file again." },
     );
   }
   const root = pickleName.slice(0, -"data.pkl".length);
@@ -112,7 +133,7 @@ function readLegacyArchive(file: MappedFile): TorchArchive {
   };
   if (bytes[0] !== 0x80 || next() !== LEGACY_MAGIC || next() !== LEGACY_PROTOCOL) {
     throw new LlavaError("checkpoint", `${where}: not a file written by torch.save`, {
-      hint: "Check that the download finished and is not a web page or a Git LFS pointer.",
+      hint: "Check that the download finished, and that the file holds weights.",
     });
   }
   next();
@@ -123,7 +144,7 @@ function readLegacyArchive(file: MappedFile): TorchArchive {
   for (const key of Array.isArray(keys) ? keys : []) {
     const storage = storages.get(String(key));
     if (!storage) continue;
-    const byteLength = storage.elements * byteWidth[storage.dtype];
+    const byteLength = storage.elements * widthOf(storage.dtype);
     places.set(storage.key, { offset: end + 8, byteLength });
     end += 8 + byteLength;
   }
@@ -133,15 +154,31 @@ function readLegacyArchive(file: MappedFile): TorchArchive {
 /** ("storage", type, key, device, elements): torch's persistent ids. */
 function storageOf(id: unknown, where: string): Storage {
   const [kind, dtype, key, , elements] = Array.isArray(id) ? id : [];
-  const known = kind === "storage" && typeof dtype === "string" && dtype in byteWidth;
+  const known = kind === "storage" && typeof dtype === "string" && (dtype in byteWidth || isForeign(dtype));
   if (!known || typeof key !== "string" || !isSize(elements)) {
     throw new LlavaError("checkpoint", `${where}: damaged pickle: a tensor refers to storage ${String(id)}`);
   }
-  return { key, dtype: dtype as DType, elements };
+  return { key, dtype: dtype as Storage["dtype"], elements };
 }
 
 const rebuildTensor = (storage: unknown, offset: unknown, shape: unknown, stride: unknown): StoredTensor =>
   new StoredTensor(storage as Storage, offset as number, shape as number[], stride as number[]);
+
+/** A storage without a type of its own, counted in bytes, seen as `dtype`. */
+const rebuildUntyped = (
+  storage: unknown,
+  offset: unknown,
+  shape: unknown,
+  stride: unknown,
+  ...[, , dtype]: unknown[]
+): StoredTensor => {
+  const { key = "", elements = 0 } = (storage ?? {}) as Partial<Storage>;
+  const typed =
+    typeof dtype === "string" && isForeign(dtype)
+      ? { key, dtype, elements: Math.floor(elements / widthOf(dtype)) }
+      : undefined;
+  return new StoredTensor(typed as Storage, offset as number, shape as number[], stride as number[]);
+};
 
 /** All that a state dict's pickle may import. */
 const GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>([
@@ -149,8 +186,10 @@ const GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>
   ["torch.Size", { call: (sizes: unknown) => sizes }],
   ["torch._utils._rebuild_tensor", { call: rebuildTensor }],
   ["torch._utils._rebuild_tensor_v2", { call: rebuildTensor }],
+  ["torch._utils._rebuild_tensor_v3", { call: rebuildUntyped }],
+  ["torch.storage.UntypedStorage", { value: "uint8" }],
   ["torch._utils._rebuild_parameter", { call: (data: unknown) => data }],
-  ...Object.entries(STORAGE_TYPES).map(([name, value]): [string, PickleGlobal] => [
+  ...Object.entries({ ...STORAGE_TYPES, ...UNTYPED }).map(([name, value]): [string, PickleGlobal] => [
     `torch.${name}`,
     { value },
   ]),
@@ -191,7 +230,7 @@ function locate(name: string, tensor: StoredTensor, archive: TorchArchive, file:
   }
   const place = archive.locate(storage);
   if (!place) throw damaged(`refers to storage ${storage.key}, which is not in the file`);
-  const expected = storage.elements * byteWidth[storage.dtype];
+  const expected = storage.elements * widthOf(storage.dtype);
   if (place.byteLength < expected || place.offset + expected > file.byteLength) {
     const found = Math.min(place.byteLength, file.byteLength - place.offset);
     throw damaged(`is cut short: storage ${storage.key} has ${found} bytes; expected ${expected}`);
@@ -207,16 +246,13 @@ function readTensor(
   file: MappedFile,
   start: number,
   { storage, offset, shape, stride }: StoredTensor,
+  dtype: DType,
 ): Tensor {
   const elements = shape.reduce((product, size) => product * size, 1);
-  if (isContiguous(shape, stride)) {
-    return mappedTensor(file, start + offset * byteWidth[storage.dtype], shape, storage.dtype);
-  }
-  if (elements === 0) return mappedTensor(file, start, shape, storage.dtype);
+  if (isContiguous(shape, stride)) return mappedTensor(file, start + offset * byteWidth[dtype], shape, dtype);
+  if (elements === 0) return mappedTensor(file, start, shape, dtype);
   return scope(() =>
-    aten
-      .asStrided(mappedTensor(file, start, [storage.elements], storage.dtype), shape, stride, offset)
-      .contiguous(),
+    aten.asStrided(mappedTensor(file, start, [storage.elements], dtype), shape, stride, offset).contiguous(),
   );
 }
 

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
 import type { ClipVisionConfig } from "./config.ts";
+import { coverFields, VISION_NEUTRAL } from "./config-coverage.ts";
 import { activation, checked, count, positive, smallCount } from "./config-fields.ts";
 
 const fields = z.object({
@@ -14,6 +16,8 @@ const fields = z.object({
   hidden_act: z.string().nullish(),
   layer_norm_eps: positive,
 });
+
+export const VISION_FIELDS: readonly string[] = Object.keys(fields.shape);
 
 /** CLIPVisionConfig's own defaults in transformers: a ViT-B/32. */
 const BASE: ClipVisionConfig = {
@@ -62,6 +66,7 @@ export function parseVisionConfig(json: unknown, where: string): ClipVisionConfi
       { hint: "Checkpoints with other vision towers are not read yet." },
     );
   }
+  coverFields((json ?? {}) as JsonObject, { read: VISION_FIELDS, neutral: VISION_NEUTRAL, where });
   const config = checked(fields, json ?? {}, where);
   const vision: ClipVisionConfig = {
     hiddenSize: config.hidden_size ?? BASE.hiddenSize,

@@ -72,10 +72,8 @@ export function readZipDirectory(file: ByteRange, where: string): ReadonlyMap<st
     if (method !== 0) {
       throw new LlavaError(
         "checkpoint",
-        `${where}: ${name} is compressed; torch.save stores without compression`,
-        {
-          hint: "Load the file with torch and save it again.",
-        },
+        `${where}: a zip archive whose ${name} is compressed; torch.save stores without compression`,
+        { hint: "Unpack it, and give what is inside; or load the file with torch and save it again." },
       );
     }
     const wide = wideFields(directory.subarray(nameEnd, extraEnd));

@@ -1,12 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import {
-  openCheckpoint,
-  openGguf,
-  openSafetensors,
-  openTorchFile,
-  type TensorSource,
-} from "../checkpoint/index.ts";
+import { openCheckpoint, openWeights } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { parseJsonObject } from "../json.ts";
 import type { ResolvedModel } from "../setup/index.ts";
@@ -28,12 +22,7 @@ export interface FileInfo {
   tensors?: { name: string; dtype: string; shape: readonly number[] }[];
 }
 
-const openers: Record<string, (path: string) => TensorSource> = {
-  safetensors: openSafetensors,
-  gguf: openGguf,
-  pth: openTorchFile,
-  bin: openTorchFile,
-};
+const weightsFile = /\.(?:safetensors|gguf|pth|bin)$/;
 
 /** Reads configuration and tensor tables, no weights. */
 export function inspectModel(model: ResolvedModel): ModelInfo {
@@ -79,9 +68,8 @@ const filesOf = (folder: string): string[] =>
 function inspectFile(path: string): FileInfo {
   const name = basename(path);
   const { size: bytes } = statSync(path);
-  const open = openers[name.split(".").at(-1) ?? ""];
-  if (!open) return { name, bytes };
-  using source = open(path);
+  if (!weightsFile.test(name)) return { name, bytes };
+  using source = openWeights(path);
   const tensors = Array.from(source.names(), (tensor) => {
     const { dtype, shape } = source.info(tensor);
     return { name: tensor, dtype, shape };

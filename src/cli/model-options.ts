@@ -1,18 +1,24 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AnswerOptions, LocalModel } from "../index.ts";
+import { type WeightType, weightType, weightTypes } from "../placement.ts";
 import type { Transparency, TransparentImage } from "../processing/image/index.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What `addModelOptions` reads. */
 export interface ModelFlags {
-  readonly dtype?: "float32" | "bfloat16" | "float16";
+  readonly dtype?: WeightType;
   readonly device?: string;
   readonly threads?: number;
   readonly base?: string;
   readonly template?: string;
+  readonly maxPixels?: number;
+  readonly maxBytes?: number;
   readonly allowPrivate?: boolean;
   readonly transparency?: Transparency;
 }
+
+/** The options above, as hints name them. */
+const limits = { maxPixels: "--max-pixels", maxBytes: "--max-bytes", allowPrivate: "--allow-private" };
 
 /** What `addSamplingOptions` reads. */
 export interface SamplingFlags {
@@ -27,7 +33,6 @@ export interface SamplingFlags {
   readonly ignoreEos?: boolean;
 }
 
-const dtypes = ["float32", "bfloat16", "float16"];
 const transparencies: readonly Transparency[] = ["drop", "white"];
 
 /** A parser for option values that says what is right when they are not. */
@@ -53,13 +58,17 @@ export const collect = (value: string, earlier: readonly string[] = []): string[
 /** @param dtypeDefault what the help says is taken without --dtype */
 export function addModelOptions(command: Command, dtypeDefault: string): Command {
   return command
-    .addOption(
-      new Option("--dtype <type>", `element type of the weights (default: ${dtypeDefault})`).choices(dtypes),
+    .option(
+      "--dtype <type>",
+      `element type of the weights: ${weightTypes.join(", ")} (default: ${dtypeDefault})`,
+      weightType,
     )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
     .option("--base <model>", "base model of an adapter, instead of the one that it names")
     .option("--template <name>", "conversation template to use instead of the model's own")
+    .option("--max-pixels <n>", "refuse images of more pixels (default: 100 million)", count)
+    .option("--max-bytes <n>", "refuse image files of more bytes (default: 256 MiB)", count)
     .option("--allow-private", "fetch images from private addresses too")
     .addOption(transparencyOption());
 }
@@ -90,7 +99,17 @@ export function addSamplingOptions(command: Command): Command {
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  { dtype, device, threads, base, template, allowPrivate = false, transparency }: ModelFlags,
+  {
+    dtype,
+    device,
+    threads,
+    base,
+    template,
+    maxPixels,
+    maxBytes,
+    allowPrivate = false,
+    transparency,
+  }: ModelFlags,
   { progress, report, warn }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
@@ -109,6 +128,9 @@ export async function openModel(
       allowPrivate,
       ...(transparency && { transparency }),
       onTransparency: firstNote(transparencyNote, (note) => warn(`${note}; --transparency chooses`)),
+      limits,
+      ...(maxPixels && { maxPixels }),
+      ...(maxBytes && { maxBytes }),
     },
     progress,
     report,

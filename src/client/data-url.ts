@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
-import type { ImageSource } from "../protocol/index.ts";
+import { heldBytes, type ImageSource } from "../protocol/index.ts";
 
 /** Largest image that is sent: what the usual endpoints take. */
 export const defaultMaxImageBytes = 20 * 2 ** 20;
@@ -11,7 +11,8 @@ export const defaultMaxImageBytes = 20 * 2 ** 20;
  * @throws LlavaError "image", naming the file, for one that cannot be read, is too large, or of no known format
  */
 export async function imageUrl(image: ImageSource, maxBytes = defaultMaxImageBytes): Promise<string> {
-  if (typeof image !== "string" && !(image instanceof URL)) return dataUrl(image, "an image", maxBytes);
+  const bytes = await heldBytes(image);
+  if (bytes !== undefined) return dataUrl(bytes, "an image", maxBytes);
   const text = String(image);
   if (/^(https?|data):/i.test(text)) return text;
   const path = /^file:/i.test(text) ? fileURLToPath(text) : text;

@@ -233,7 +233,10 @@ async function checkImage(
     return { problem: { kind: "missing", message: `${input} does not exist` } };
   let transparent: TransparentImage | undefined;
   try {
-    await decodeImage(input, { where, transparency, onTransparency: (found) => (transparent = found) });
+    const onTransparency = (found: TransparentImage) => {
+      transparent = found;
+    };
+    await decodeImage(input, { where, limits: {}, transparency, onTransparency });
     return transparent === undefined ? {} : { transparent };
   } catch (error) {
     if (!(error instanceof LlavaError)) throw error;

@@ -1,11 +1,15 @@
 import {
+  countImageMarks,
   ignoreLabel,
+  imageMark,
+  imagesOf,
+  markedParts,
   type PromptFormat,
   type TokenizedPrompt,
   tokenizePrompt,
 } from "../processing/conversation/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
-import type { ContentPart, Message } from "../protocol/index.ts";
+import type { Message } from "../protocol/index.ts";
 import { imagesOfRow, type LlavaRow, rowError } from "./rows.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
@@ -27,8 +31,6 @@ export interface EncodedRow extends TokenizedPrompt {
   /** In order of appearance. */
   readonly images: readonly string[];
 }
-
-const placeholder = "<image>";
 
 /**
  * Ids and labels of a row, grown together piece by piece. Throws `data`, naming the row: what `messagesOfRow` refuses, an
@@ -89,7 +91,7 @@ export function encodeWithin(row: LlavaRow, encoding: RowEncoding, limits: RowLi
 function withoutLastTurns(row: LlavaRow): LlavaRow {
   const conversations = row.conversations.slice(0, -2);
   const placeholders = conversations.reduce(
-    (sum, { from, value }) => sum + (from === "human" ? countImages(partsOf(value)) : 0),
+    (sum, { from, value }) => sum + (from === "human" ? countImageMarks(value) : 0),
     0,
   );
   const images = imagesOfRow(row);
@@ -111,18 +113,18 @@ export function messagesOfRow(row: LlavaRow): Message[] {
     if (from !== expected)
       throw rowError(row, "turns", `turn ${i + 1} is from "${from}", expected "${expected}"`, turnHint);
     return from === "human"
-      ? { role: "user", content: partsOf(value) }
+      ? { role: "user", content: markedParts(value, Array(countImageMarks(value)).fill("")) }
       : { role: "assistant", content: value };
   });
-  const placeholders = messages.reduce((sum, { content }) => sum + countImages(content), 0);
+  const placeholders = imagesOf(messages).length;
   const images = imagesOfRow(row).length;
   if (placeholders === images)
     return row.system === undefined ? messages : [{ role: "system", content: row.system }, ...messages];
   throw rowError(
     row,
     "placeholders",
-    `${placeholders} ${placeholder} in its text, but ${images} image${images === 1 ? "" : "s"}`,
-    `Write ${placeholder} once for each image, in a human turn.`,
+    `${placeholders} ${imageMark} in its text, but ${images} image${images === 1 ? "" : "s"}`,
+    `Write ${imageMark} once for each image, in a human turn.`,
   );
 }
 
@@ -140,12 +142,3 @@ function requireNoMark(row: LlavaRow, format: PromptFormat): void {
     );
   }
 }
-
-const partsOf = (text: string): ContentPart[] =>
-  text.split(placeholder).flatMap((part, i): ContentPart[] => {
-    const image: ContentPart[] = i === 0 ? [] : [{ type: "image", image: "" }];
-    return part === "" ? image : [...image, { type: "text", text: part }];
-  });
-
-const countImages = (content: Message["content"]): number =>
-  typeof content === "string" ? 0 : content.filter(({ type }) => type === "image").length;

@@ -38,7 +38,7 @@ export interface Metric {
 export interface Answer {
   readonly id: string;
   readonly text: string;
-  /** What a judge made of it, where a file of predictions says that too. */
+  /** What a judge or the benchmark's own code made of it, where a file of predictions says that too. */
   readonly verdict?: Verdict | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface LoadOptions {
   readonly answered?: Pick<ReadonlySet<string>, "has"> | undefined;
 }
 
-/** The judge's reading of one answer: numbers by name, such as { score: 0.7 } or { reference: 8, model: 7 }. */
+/** A reading of one answer, a judge's or that of the benchmark's own code: { score: 0.7 }, { reference: 8, model: 7 }. */
 export type Verdict = Readonly<Record<string, number | string>>;
 
 export interface JudgedAnswer {
@@ -68,12 +68,26 @@ export interface JudgedAnswer {
   readonly line?: number | undefined;
 }
 
+/** The judge's prompt of published scores, where a benchmark also has one in words of this project. */
+export interface OfficialJudge<Item extends BenchmarkItem> extends Pick<JudgeProtocol<Item>, "prompt"> {
+  /** Whose words they are, and under which licence they stand here. */
+  readonly licence: string;
+  /** Where they differ from those of the protocol. */
+  readonly sampling?: SamplingOptions;
+  parse?: JudgeProtocol<Item>["parse"];
+}
+
 /** How a model judges answers that no rule can. */
 export interface JudgeProtocol<Item extends BenchmarkItem> {
   /** The judge that published scores used. */
   readonly model: string;
   readonly sampling: SamplingOptions;
-  /** False where a rule settles the answer without the judge; all are judged when left out. */
+  /**
+   * "same" where `prompt` is that of published scores. Where its words are this project's: the official one, or why it
+   * cannot be offered.
+   */
+  readonly official: "same" | OfficialJudge<Item> | { readonly withheld: string };
+  /** False where a rule settles the answer without the judge; all are judged when left out. A verdict that is given counts anyhow. */
   needed?(item: Item, answer: string): boolean;
   /** `answers` holds those of all items, for judgements that compare two. */
   prompt(item: Item, answer: string, answers: ReadonlyMap<string, string>): readonly Message[];
@@ -108,18 +122,26 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   readonly published: readonly Published[];
   /** What `LoadOptions.compat` reproduces; undefined where scores depend on no bug of the original. */
   readonly compat?: string;
+  /** What the scorer does otherwise than the official one, also with `compat`: a phrase each. The judge's words are apart. */
+  readonly differences?: readonly string[];
   /** Items in the order of the original file. Errors are LlavaError "data" naming file and line. */
   load(options: LoadOptions): AsyncIterable<Item>;
   /** The exact prompt; images are absolute paths. */
   prompt(item: Item): readonly Message[];
   readonly sampling: SamplingOptions;
-  /** Scores one answer; `verdict` is there if the benchmark has a judge that was asked. */
+  /** Scores one answer; `verdict` is there if a judge was asked, or the file of predictions brings a reading. */
   outcome(item: Item, answer: string, verdict?: Verdict): Outcome;
   /** Metrics over outcomes, the headline first. Called on resampled outcomes too, so it must not assume unique ids. */
   aggregate(outcomes: readonly Outcome[]): readonly Metric[];
   readonly judge?: JudgeProtocol<Item>;
   /** Answers from a prediction file of the benchmark's own format; undefined if this is not one. LLaVA's JSONL is tried otherwise. */
   readPredictions?(path: string): Promise<AsyncIterable<Answer> | undefined>;
+  /** The id of the question that a row of predictions or of a peer's questions is about, where no field of it is that id. */
+  answerId?(row: Readonly<Record<string, unknown>>): string | undefined;
+  /** The field of the benchmark's own rows of predictions that holds the answer, where `answer` holds the right one. */
+  readonly answerField?: string;
+  /** True where the original files ask some questions twice, so that a file of predictions may answer them twice. */
+  readonly repeatsQuestions?: boolean;
   /** Verdicts from a judge's file of the benchmark's own format (reviews, grades); undefined if this is not one. */
   readVerdicts?(path: string): Promise<AsyncIterable<JudgedAnswer> | undefined>;
   /** Files as the benchmark's server takes them. */

@@ -80,7 +80,7 @@ export async function answerBenchmark(options: AnswerOptions): Promise<Answered>
   for await (const item of items()) if (isOurs(item)) total++;
   const report = await ask(path, options, questionsOf(benchmark, items(), isOurs), total);
   if (shard === undefined) await writeAnswers(files.answers, rowsOf(benchmark, items(), report));
-  const answers = new Answers(files.answers);
+  const answers = new Answers([files.answers]);
   answers.model = answerer.id;
   for (const { id, text } of report.answers.values()) answers.add({ id, text: text.trim() });
   for (const { id, error } of report.failures) answers.failures.set(id, error);

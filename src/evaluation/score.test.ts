@@ -55,6 +55,7 @@ const sums: Benchmark = benchmark<Sum>({
   judge: {
     model: "judge-1",
     sampling: {},
+    official: "same",
     needed: (_, answer) => !/^\d*$/.test(answer),
     prompt: () => [],
     parse: (reply) => (reply === "yes" ? { right: 1 } : reply === "no" ? { right: 0 } : undefined),

@@ -3,6 +3,7 @@ import type { SamplingOptions } from "../protocol/index.ts";
 import type { Answers, Verdicts } from "./answers/index.ts";
 import { AskedIds } from "./asked-ids.ts";
 import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
+import { differencesOf } from "./judge/official-prompt.ts";
 import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
 import { RepliesReadAgain } from "./replies-read-again.ts";
 import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
@@ -13,7 +14,7 @@ import { readVersions } from "./versions.ts";
 export interface ScoreOptions extends BootstrapOptions {
   readonly benchmark: Benchmark;
   readonly load: LoadOptions;
-  readonly answers: Pick<Answers, "texts" | "failures" | "where">;
+  readonly answers: Pick<Answers, "texts" | "failures" | "where"> & Partial<Pick<Answers, "repeated">>;
   readonly verdicts?: (Pick<Verdicts, "byId"> & Partial<Pick<Verdicts, "replies">>) | undefined;
   /** Model and judge of the result; the judge is left out where it had no say. */
   readonly model: string;
@@ -72,6 +73,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
       title: benchmark.title,
       split: load.split ?? benchmark.splits[0] ?? "",
       compat: benchmark.compat !== undefined && (load.compat ?? false),
+      differences: [...differencesOf(benchmark, judging !== null)],
       model,
       judge: counts.judged > 0 ? (judge ?? "unknown") : null,
       headline: benchmark.headline,
@@ -136,10 +138,11 @@ class Join {
     const answer = taken.text;
     if (answer === undefined) return void this.#noteUnanswered(id);
     this.counts.answered++;
-    let verdict: Verdict | undefined;
-    if (benchmark.judge && (benchmark.judge.needed?.(item, answer) ?? true)) {
+    const { judge } = benchmark;
+    const verdict = this.#verdict(judge, item);
+    // What a file says of an answer counts, also where a rule could have settled it.
+    if (judge && (verdict !== undefined || (judge.needed?.(item, answer) ?? true))) {
       this.counts.judgeable++;
-      verdict = this.#verdict(benchmark.judge, item);
       if (verdict !== undefined) this.counts.judged++;
       else if (!withoutJudge) {
         if (this.unjudged.length < listed) this.unjudged.push(id);
@@ -156,20 +159,28 @@ class Join {
     return onOutcome?.({ ...outcome, answer, prompt: text, images });
   }
 
-  #verdict(judge: JudgeProtocol<BenchmarkItem>, item: BenchmarkItem): Verdict | undefined {
+  #verdict(judge: JudgeProtocol<BenchmarkItem> | undefined, item: BenchmarkItem): Verdict | undefined {
     const { verdicts } = this.#options;
     const verdict = verdicts?.byId.get(item.id);
-    if (verdict === undefined || judge.failed?.(verdict, item)) return undefined;
-    this.replies.add(judge, item, verdict, verdicts?.replies?.get(item.id));
+    if (verdict === undefined || judge?.failed?.(verdict, item)) return undefined;
+    if (judge) this.replies.add(judge, item, verdict, verdicts?.replies?.get(item.id));
     return verdict;
   }
 
   #outcome(item: BenchmarkItem, answer: string, verdict: Verdict | undefined): Outcome {
-    const outcome = this.#options.benchmark.outcome(item, answer, verdict);
+    const { benchmark, load } = this.#options;
+    const isOriginal = benchmark.compat !== undefined && (load.compat ?? false);
+    const given = isOriginal ? answer : answer.trim();
+    const outcome = benchmark.outcome(item, given, verdict);
     // A scorer that forgets the labels still gets tables.
-    return outcome.labels === undefined && item.labels !== undefined
-      ? { ...outcome, labels: item.labels }
-      : outcome;
+    const labels = outcome.labels ?? item.labels;
+    // Whatever a rule makes of no words at all, they say nothing; a judge may have read them.
+    const isEmpty = given === "" && !isOriginal && verdict === undefined;
+    return {
+      ...outcome,
+      ...(labels !== undefined && { labels }),
+      ...(isEmpty && { credit: 0, parsed: undefined }),
+    };
   }
 
   #noteUnanswered(id: string): void {
@@ -189,6 +200,7 @@ class Join {
     const { answers, benchmark, partial, leaveOutFailures } = this.#options;
     const given = answers.texts.size;
     counts.unknown = given - counts.answered;
+    if (answers.repeated?.size) counts.repeated = answers.repeated.size;
     if (counts.items === 0) throw new LlavaError("data", `${this.#place()}: has no questions`);
     if (counts.unknown > 0 && (!partial || counts.answered === 0)) {
       const unknown = [...answers.texts.keys()].find((id) => !this.#asked.has(id)) ?? "";

@@ -1,7 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../models/index.ts";
-import type { FinishReason, SamplingOptions, TextDelta } from "../protocol/index.ts";
+import {
+  ContextFullError,
+  type FinishReason,
+  type SamplingOptions,
+  type TextDelta,
+} from "../protocol/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { Answer } from "./answer.ts";
 import { PaddedBatch } from "./batch.ts";
@@ -215,18 +220,14 @@ export function limitsOf(
 
 /**
  * How many tokens an answer may have after a prompt.
- * @throws LlavaError "prompt" if there is no room for any
+ * @throws ContextFullError if there is no room for any
  */
 export function roomFor(promptTokens: number, imageTokens: number, generator: TextGenerator): number {
   if (promptTokens === 0) throw new LlavaError("prompt", "the prompt is empty");
   const { slidingWindow = Infinity } = generator.model.languageModel.config;
   const limit = Math.min(generator.contextLength, slidingWindow);
   if (promptTokens < limit) return limit - promptTokens;
-  throw new LlavaError(
-    "prompt",
-    `the prompt has ${promptTokens} tokens, ${imageTokens} of them from images; the model's context holds ${limit}, answer included`,
-    { hint: "Shorten the prompt, begin a new conversation, or give fewer images." },
-  );
+  throw new ContextFullError(promptTokens, imageTokens, limit);
 }
 
 /** Gives the event loop a turn when it had none for some milliseconds, so that signals and other work get through. */

@@ -12,8 +12,14 @@ export {
   type TextGenerator,
   type Timings,
 } from "./generate.ts";
-export { type AnswerOptions, type ChatOptions, LocalModel, type LocalModelOptions } from "./local-model.ts";
-export { type Prompt, type PromptInputs, preparePrompt } from "./prompt.ts";
+export {
+  type AnswerOptions,
+  type BatchPrompt,
+  type ChatOptions,
+  LocalModel,
+  type LocalModelOptions,
+} from "./local-model.ts";
+export { type Prompt, type PromptImages, type PromptInputs, preparePrompt } from "./prompt.ts";
 export { RandomSource, type RandomState } from "./random.ts";
 export { Sampler, type TokenDistribution } from "./sampler.ts";
 export { type ShownText, StopStrings } from "./stopping.ts";

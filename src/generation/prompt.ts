@@ -1,15 +1,28 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../models/index.ts";
-import { imagesOf, rawPrompt, tokenizePrompt } from "../processing/conversation/index.ts";
+import {
+  imagesOf,
+  type PromptFormat,
+  type PromptPiece,
+  rawPrompt,
+  readMessages,
+  tokenizePrompt,
+} from "../processing/conversation/index.ts";
 import { type LoadOptions as ImageLoadOptions, loadImage, preprocess } from "../processing/image/index.ts";
-import type { ImageSource, Message } from "../protocol/index.ts";
+import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
 import { roomFor } from "./generate.ts";
 
-/** A conversation to be written in the model's prompt format, or a prompt word for word with `<image>` where one goes. */
+/**
+ * A conversation to be written in the model's prompt format, or a prompt word for word. `<image>` stands where an image
+ * goes; a conversation without it has the images in front of its last message.
+ */
 export type Prompt =
-  | { readonly messages: readonly Message[] }
-  | { readonly raw: string; readonly images?: readonly ImageSource[] };
+  | { readonly messages: readonly WrittenMessage[]; readonly images?: PromptImages }
+  | { readonly raw: string; readonly images?: PromptImages };
+
+/** One image, or several in order. */
+export type PromptImages = ImageSource | readonly ImageSource[];
 
 /** What a model reads of a prompt. */
 export interface PromptInputs extends Disposable {
@@ -29,9 +42,7 @@ export async function preparePrompt(
   options: ImageLoadOptions = {},
 ): Promise<PromptInputs> {
   const { model, tokenizer, imageProcessor, promptFormat } = pretrained;
-  const sources = "raw" in prompt ? (prompt.images ?? []) : imagesOf(prompt.messages);
-  const pieces =
-    "raw" in prompt ? rawPrompt(prompt.raw, sources.length) : promptFormat.render(prompt.messages);
+  const { sources, pieces } = piecesOf(prompt, promptFormat);
   const { inputIds } = tokenizePrompt(pieces, tokenizer, {
     imageTokens: () => model.visionTower.tokens,
     imageTokenId: model.imageTokenId,
@@ -50,6 +61,16 @@ export async function preparePrompt(
   for (const [index, image] of images.entries()) values.set(image.data, index * data.length);
   const pixelValues = keep(fromTyped(values, { dtype: "float32", shape: [images.length, 3, height, width] }));
   return { inputIds, pixelValues, [Symbol.dispose]: () => pixelValues.dispose() };
+}
+
+function piecesOf(
+  prompt: Prompt,
+  format: PromptFormat,
+): { sources: readonly ImageSource[]; pieces: PromptPiece[] } {
+  const images = imageList(prompt.images, "images");
+  if ("raw" in prompt) return { sources: images, pieces: rawPrompt(prompt.raw, images.length) };
+  const messages = readMessages(prompt.messages, images);
+  return { sources: imagesOf(messages), pieces: format.render(messages) };
 }
 
 /** A tokenizer may know special tokens that the embedding table has no row for. */

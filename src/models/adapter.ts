@@ -24,12 +24,16 @@ import {
   transformersName,
 } from "./lora.ts";
 import { moduleName } from "./pretrained.ts";
+import { unusedTensors } from "./unused-tensors.ts";
 
 export interface LoadAdapterOptions {
   /** Draws dropout where the adapter is trained further. */
   readonly generator?: Generator;
-  /** Leave modules trained as a whole as they are: the base has been loaded with them. */
-  readonly lowRankOnly?: boolean;
+  /**
+   * Modules trained as a whole that are loaded: "none" where the base has been loaded with them; "others" leaves the
+   * projector, with the statistics of the features that it was trained on, as it is.
+   */
+  readonly wholeModules?: "all" | "others" | "none";
 }
 
 /**
@@ -40,12 +44,16 @@ export interface LoadAdapterOptions {
 export function loadAdapter(
   model: Module,
   folder: string,
-  { generator = new Generator(0), lowRankOnly = false }: LoadAdapterOptions = {},
+  { generator = new Generator(0), wholeModules = "all" }: LoadAdapterOptions = {},
 ): AdapterConfig {
   const config = readAdapterConfig(folder);
   using files = openAdapter(folder);
   const nameHere = model instanceof Llama ? llamaName : moduleName;
-  const lowRank = renamed(files.lowRank, nameHere);
+  const unused = unusedTensors(model);
+  const lowRank = renamed(files.lowRank, (stored) => {
+    const name = nameHere(stored);
+    return unused.some((pattern) => pattern.test(name)) ? undefined : name;
+  });
   const { rank, alpha, dropout, rankStabilized } = config;
   applyLora(
     model,
@@ -57,14 +65,21 @@ export function loadAdapter(
     for (const [name, { adapter }] of adaptedLinears(model))
       for (const [part, parameter] of adapter.namedParameters()) parameters.set(`${name}.${part}`, parameter);
     loadStrict(copying(parameters), lowRank);
-    if (!lowRankOnly)
-      loadStrict(replacing(model, renamed(files.whole, nameHere)), renamed(files.whole, nameHere));
+    if (wholeModules !== "none") {
+      const whole = renamed(files.whole, (stored) => {
+        const name = nameHere(stored);
+        return wholeModules === "others" && PROJECTOR.test(name) ? undefined : name;
+      });
+      loadStrict(replacing(model, whole), whole, { ignore: unused });
+    }
   } catch (error) {
     removeLora(model);
     throw error;
   }
   return config;
 }
+
+const PROJECTOR = /^(?:multi_modal_projector\.|vision_tower\.feature_(?:mean|std)$)/;
 
 const llamaName = (canonical: string): string => canonical.replace(/^model\.language_model\./, "");
 
@@ -117,7 +132,7 @@ function replacing(model: Module, source: TensorSource): ParameterTree {
 export interface SaveAdapterOptions {
   /** Path or hub name of the model that the adapter belongs to. */
   readonly baseModel: string;
-  /** Modules that were trained as a whole, by a part of their path: "multi_modal_projector". */
+  /** Modules that were trained as a whole, as PEFT names them, by the end of their path: "multi_modal_projector". */
   readonly wholeModules?: readonly string[];
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -127,13 +142,24 @@ export function saveAdapter(model: Module, folder: string, options: SaveAdapterO
   const { baseModel, wholeModules = [], metadata } = options;
   const tensors = adapterParameters(model);
   for (const [name, parameter] of model.namedParameters())
-    if (wholeModules.some((part) => name.split(".").includes(part)))
+    if (wholeModules.some((end) => isWithin(name, end)))
       tensors.set(`base_model.model.${transformersName(model, name)}`, parameter);
   const { rank, alpha, dropout = 0, rankStabilized = false } = commonOptions(model);
   makeFolder(folder);
   writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt", ...metadata });
   const targets = targetsOf(model);
   writeAdapterConfig(folder, { rank, alpha, dropout, rankStabilized, targets, wholeModules, baseModel });
+}
+
+/** Whether a parameter is in a module whose path ends so, or is what is so called. */
+function isWithin(name: string, end: string): boolean {
+  const steps = name.split(".");
+  return steps.some((_, depth) =>
+    steps
+      .slice(0, depth + 1)
+      .join(".")
+      .endsWith(end),
+  );
 }
 
 function commonOptions(model: Module) {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   configFromGguf,
+  contextLengthOf,
   isAdapter,
   loadStrict,
   openGguf,
@@ -95,7 +96,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
     promptFormat: choosePromptFormat({ ...format, tokenizer }),
     textSource: { tokenizer: { metadata }, format },
     stopIds: tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
-    contextLength: text.maxPositionEmbeddings,
+    contextLength: contextLengthOf(text),
     [Symbol.dispose]() {
       for (const part of [visionTower, projector, languageModel]) part[Symbol.dispose]();
     },
@@ -105,7 +106,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
 /** Where weights are in 8 bits the adapter stays beside them. */
 function mergeAdapter(model: Llava, folder: string): void {
   using generator = new Generator(0);
-  loadAdapter(model, folder, { generator, lowRankOnly: true });
+  loadAdapter(model, folder, { generator, wholeModules: "none" });
   const isWhole = [...adaptedLinears(model)].every(([, { weightScale }]) => weightScale === undefined);
   if (isWhole) mergeLora(model);
 }

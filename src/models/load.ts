@@ -61,7 +61,7 @@ async function loadAdapted(folder: string, options: PretrainedOptions): Promise<
       : await loadPretrained(base, others);
   using generator = new Generator(0);
   try {
-    loadAdapter(pretrained.model, folder, { generator, lowRankOnly: isWhole });
+    loadAdapter(pretrained.model, folder, { generator, wholeModules: isWhole ? "none" : "all" });
     mergeLora(pretrained.model);
   } catch (error) {
     pretrained[Symbol.dispose]();

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
-  CLIP_TEXT_TENSORS,
+  contextLengthOf,
   isAdapter,
   type LlavaConfig,
   loadStrict,
@@ -9,12 +9,12 @@ import {
   ORIGINAL_IMAGE_TOKEN_ID,
   openCheckpoint,
   type ParameterTree,
-  RECOMPUTED_TENSORS,
+  readJsonObject,
   readJsonVerbatim,
   readLlavaConfig,
   renamed,
   type TensorSource,
-  unusedVisionTensors,
+  unknownConfigFields,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
@@ -33,13 +33,14 @@ import {
 } from "../processing/image/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
-import type { DType } from "../torch/index.ts";
+import { aten, type DType, scope } from "../torch/index.ts";
 import { ClipVisionTower } from "./clip.ts";
 import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
 import { Projector } from "./projector.ts";
 import { quantizing } from "./quantizing.ts";
 import type { ModelOrigin } from "./save.ts";
+import { unusedTensors } from "./unused-tensors.ts";
 
 export interface LoadOptions {
   /** Element type of the weights; as stored without it. */
@@ -53,6 +54,8 @@ export interface LoadOptions {
   readonly resolve?: (name: string) => Promise<ResolvedModel>;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
+  /** Told what was found that the files do not agree on, or that is left unused. */
+  readonly report?: (line: string) => void;
 }
 
 /** A model with all that turns messages and images into its inputs. */
@@ -115,9 +118,11 @@ export async function loadFolders(
   { config: configFolder, files: folder, read, open, withoutProjector = false }: CheckpointFolders,
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
-  const config = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
+  const { report = () => {} } = options;
+  const described = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
+  reportUnknownFields(join(configFolder, "config.json"), report);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
-    loadImageProcessor({ config: configFolder, files: folder }, config),
+    loadImageProcessor({ config: configFolder, files: folder }, described),
     readChatTemplate(folder),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
@@ -125,16 +130,20 @@ export async function loadFolders(
   const format = { name: options.template, chatTemplate, ...modelTypes };
   const textSource: TextSource = { tokenizer: { folder }, format };
   const { tokenizer, promptFormat } = await openText(textSource);
-  requireMatchingTokenizer(folder, config, tokenizer);
-  requireMatchingImages(folder, config, imageProcessor);
+  requireMatchingTokenizer(folder, described, tokenizer);
+  requireMatchingImages(folder, described, imageProcessor);
+  using source = renamed(open(described), moduleName);
+  const config = withStoredHead(described, source, report);
   const model = createLlava(config);
-  using source = renamed(open(config), moduleName);
   const target = options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model;
-  loadStrict(withoutProjector ? allButProjector(target) : target, source, {
+  const { ignored } = loadStrict(withoutProjector ? allButProjector(target) : target, source, {
     ...(options.dtype && { dtype: options.dtype }),
     ...(options.device && { device: options.device }),
-    ignore: [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS, ...unusedTensors(config, model)],
+    ignore: [...unusedTensors(model), ELSEWHERE],
   });
+  const strays = ignored.filter((name) => !unusedTensors(model).some((pattern) => pattern.test(name)));
+  if (strays.length > 0)
+    report(`${source.where}: not used, being of no part of the model: ${someOf(strays)}`);
   if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
   return {
     model,
@@ -143,9 +152,46 @@ export async function loadFolders(
     promptFormat,
     textSource,
     stopIds: stop.length > 0 ? stop : tokenizer.eosId === undefined ? [] : [tokenizer.eosId],
-    contextLength: config.text.maxPositionEmbeddings,
+    contextLength: contextLengthOf(config.text),
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
+}
+
+/** Tensors that lie in none of the model's parts, and so cannot be of another form of one. */
+const ELSEWHERE =
+  /^(?!(?:language_model|vision_tower|vision_resampler|multi_modal_projector|mm_projector|image_newline)(?:\.|$))/;
+
+const LISTED = 8;
+const someOf = (names: readonly string[]): string =>
+  names.slice(0, LISTED).join(", ") + (names.length > LISTED ? ` and ${names.length - LISTED} more` : "");
+
+function reportUnknownFields(path: string, report: (line: string) => void): void {
+  const unknown = unknownConfigFields(readJsonObject(path), path);
+  if (unknown.length > 0) report(`${path}: not known, and so without effect here: ${someOf(unknown)}`);
+}
+
+const HEAD = "language_model.lm_head.weight";
+const EMBEDDING = "language_model.embed_tokens.weight";
+
+/**
+ * Output weights that are stored beside the embedding they are said to be tied to, with other values, are used, as
+ * transformers does since version 5.
+ */
+function withStoredHead(
+  config: LlavaConfig,
+  source: TensorSource,
+  report: (line: string) => void,
+): LlavaConfig {
+  if (!config.text.tieWordEmbeddings || !source.has(HEAD) || !source.has(EMBEDDING)) return config;
+  const isSame = scope(() => {
+    const [head, embedding] = [source.read(HEAD), source.read(EMBEDDING)];
+    return aten.equal(head, embedding.to(head.dtype));
+  });
+  if (isSame) return config;
+  report(
+    `${source.where}: tie_word_embeddings is true, but lm_head is stored with other values than the embedding's; it is used as stored`,
+  );
+  return { ...config, text: { ...config.text, tieWordEmbeddings: false } };
 }
 
 /** With the folder of the vision tower in the place of its name, where it is not beside the checkpoint's files. */
@@ -230,15 +276,6 @@ export async function checkpointOrigin(folder: string, options: LoadOptions = {}
     ...(config.visionTower !== undefined && { visionTower: config.visionTower }),
     open: () => weightsOf(folder, config),
   };
-}
-
-/** Tied output weights, and tower layers above the deepest one whose features are used. */
-function unusedTensors(config: LlavaConfig, model: Llava): RegExp[] {
-  const layers = (model.visionTower as ClipVisionTower).encoder.layers.length;
-  const tower = unusedVisionTensors(layers).map(
-    (pattern) => new RegExp(pattern.source.replace("^model\\.", "^")),
-  );
-  return config.text.tieWordEmbeddings ? [...tower, /^language_model\.lm_head\./] : tower;
 }
 
 /** Field of config.json that says what transparent pixels of images show, where a model was trained to see that. */

@@ -48,7 +48,7 @@ export function saveModel(
   makeFolder(partial);
   copySmallFiles(origin, partial);
   const config = isOriginal ? withTowerInside(origin, partial) : origin.config;
-  const { dtype: _, ...fields } = config;
+  const { dtype: _, ...fields } = withTying(config, model);
   writeAtomically(join(partial, "config.json"), [
     `${JSON.stringify({ ...fields, torch_dtype: dtype }, null, 2)}\n`,
   ]);
@@ -66,11 +66,26 @@ export function saveModel(
   });
 }
 
+/** Says whether output weights are tied, where the configuration says otherwise than the weights did. */
+function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
+  const tie_word_embeddings = languageModel.config.tieWordEmbeddings;
+  const text = config["text_config"] as JsonObject | undefined;
+  const isTied = config["tie_word_embeddings"] === true || text?.["tie_word_embeddings"] === true;
+  if (isTied === tie_word_embeddings) return config;
+  return {
+    ...config,
+    tie_word_embeddings,
+    ...(text && { text_config: { ...text, tie_word_embeddings } }),
+  };
+}
+
 /** The model's weights and, as they were loaded, those of the checkpoint that it has no place for. */
 function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of model.namedParameters()) state.set(transformersName(model, name), tensor);
   const ignored = [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS];
+  // Output weights that the model has tied to its embedding would be read instead of it.
+  if (model.languageModel.lmHead === undefined) ignored.push(/^lm_head\./);
   for (const name of source.names())
     if (!state.has(name) && !ignored.some((pattern) => pattern.test(name)))
       state.set(name, source.read(name));

@@ -1,7 +1,17 @@
 /** What callers and chat models say to each other; a local model, a server and a remote endpoint speak it alike. */
 
-/** A file path, an `http:`, `https:` or `data:` URL, or the bytes of an encoded image. */
-export type ImageSource = string | URL | Uint8Array;
+import type { ImageSource } from "./image-source.ts";
+
+export { ContextFullError } from "./context-full.ts";
+export {
+  describeValue,
+  heldBytes,
+  type ImageSource,
+  imageList,
+  isBase64Image,
+  requireImageSource,
+  shortened,
+} from "./image-source.ts";
 
 export interface TextPart {
   readonly type: "text";
@@ -15,12 +25,32 @@ export interface ImagePart {
 
 export type ContentPart = TextPart | ImagePart;
 
+/** An image as OpenAI's chat completions spell it. Every image is seen at the model's one resolution, whatever `detail` asks. */
+export interface ImageUrlPart {
+  readonly type: "image_url";
+  readonly image_url: string | { readonly url: string; readonly detail?: "auto" | "low" | "high" };
+}
+
+/** An image as Hugging Face's chat templates spell it; without a source it is the next of the images given beside. */
+export interface NamedImagePart {
+  readonly type: "image";
+  readonly url?: string;
+  readonly path?: string;
+  readonly base64?: string;
+}
+
 export type Role = "system" | "user" | "assistant";
 
 /** One turn. A system message may only come first; user and assistant alternate after it. */
 export interface Message {
   readonly role: Role;
   readonly content: string | readonly ContentPart[];
+}
+
+/** A message as callers may write it: with others' spellings of parts, and `<image>` in the text where an image goes. */
+export interface WrittenMessage {
+  readonly role: Role;
+  readonly content: string | readonly (ContentPart | ImageUrlPart | NamedImagePart)[];
 }
 
 /** How tokens are drawn. What is left out takes the model's own default. */

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LlavaError } from "../errors.ts";
-import { cacheFolder, type Environment } from "./cache.ts";
-import { findProgram, runCommand } from "./command.ts";
+import { requireBuildTools } from "./build-tools.ts";
+import { cacheFolder, type Environment, whyUnwritable } from "./cache.ts";
+import { runCommand } from "./command.ts";
+import { buildFailure } from "./failure-causes.ts";
 import { ensureLibtorch } from "./install-libtorch.ts";
-import type { Libtorch } from "./libtorch.ts";
+import { findLibtorch, type Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import type { SetupOptions } from "./options.ts";
 
@@ -37,16 +37,18 @@ export function locateNative(
   env: Environment = process.env,
   nativeFolder = projectNative,
 ): Native | undefined {
-  let stamp: Stamp;
-  try {
-    stamp = JSON.parse(readFileSync(stampPath(env, nativeFolder), "utf8"));
-  } catch {
-    return undefined;
+  for (const builds of buildFolders(env, nativeFolder)) {
+    let stamp: Stamp;
+    try {
+      stamp = JSON.parse(readFileSync(stampPath(env, builds), "utf8"));
+    } catch {
+      continue;
+    }
+    const { addonPath, libtorch, sources } = stamp;
+    const usable = existsSync(addonPath) && existsSync(join(libtorch.root, "lib"));
+    if (usable && sources === hashSources(nativeFolder)) return { addonPath, libtorch };
   }
-  const { addonPath, libtorch, sources } = stamp;
-  const usable =
-    existsSync(addonPath) && existsSync(join(libtorch.root, "lib")) && sources === hashSources(nativeFolder);
-  return usable ? { addonPath, libtorch } : undefined;
+  return undefined;
 }
 
 /**
@@ -57,8 +59,12 @@ export async function ensureNative(options: EnsureNativeOptions = {}): Promise<N
   const { env = process.env, nativeFolder = projectNative, report, signal } = options;
   const located = locateNative(env, nativeFolder);
   if (located) return located;
+  // What is missing is told before anything is downloaded, not after.
+  if (!findLibtorch(env).libtorch) requireBuildTools(env);
   const libtorch = await ensureLibtorch(options);
-  const folder = join(nativeFolder, "build", buildName(libtorch));
+  const [beside, inCache] = buildFolders(env, nativeFolder);
+  const builds = whyUnwritable(beside) === undefined ? beside : inCache;
+  const folder = join(builds, buildName(libtorch));
   const addonPath = join(folder, "llava.node");
   const build = async (): Promise<Native> => {
     const sources = hashSources(nativeFolder);
@@ -69,11 +75,11 @@ export async function ensureNative(options: EnsureNativeOptions = {}): Promise<N
       writeAtomically(recorded, sources);
     }
     const stamp: Stamp = { addonPath, libtorch, sources };
-    writeAtomically(stampPath(env, nativeFolder), `${JSON.stringify(stamp, null, 2)}\n`);
+    writeAtomically(stampPath(env, builds), `${JSON.stringify(stamp, null, 2)}\n`);
     return { addonPath, libtorch };
   };
-  return withLock(join(nativeFolder, "build", ".lock"), build, {
-    onWait: () => report?.("Another process is building the addon; waiting for it."),
+  return withLock(join(builds, ".lock"), build, {
+    onWait: (holder) => report?.(`Another process is building the addon; waiting: ${holder}.`),
     ...(signal && { signal }),
   });
 }
@@ -83,49 +89,44 @@ async function compile(
   folder: string,
   { env = process.env, nativeFolder = projectNative, signal }: EnsureNativeOptions,
 ): Promise<void> {
-  const cmake = requireBuildTools(env);
-  await mkdir(folder, { recursive: true });
+  const { cmake, ninja } = requireBuildTools(env);
   const log = join(folder, "build.log");
-  rmSync(log, { force: true });
+  // A build that was cut may have left halves of files that make takes for whole ones.
+  const unfinished = join(folder, "unfinished");
+  const begin = (): void => {
+    if (existsSync(unfinished)) rmSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(unfinished, "");
+    rmSync(log, { force: true });
+  };
+  const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
   const headers = fileURLToPath(new URL("include", import.meta.resolve("node-api-headers/package.json")));
-  const generator = findProgram("ninja", env) ? ["-G", "Ninja"] : [];
-  const steps = [
-    [
+  const configure = () =>
+    run(
       "-S",
       nativeFolder,
       "-B",
       folder,
-      ...generator,
+      "-G",
+      ninja ? "Ninja" : "Unix Makefiles",
       `-DLIBTORCH_ROOT=${libtorch.root}`,
       `-DNODE_API_HEADERS=${headers}`,
-    ],
-    ["--build", folder, "--parallel"],
-  ];
-  for (const args of steps) {
-    const { status, tail } = await runCommand(cmake, args, { env, log, ...(signal && { signal }) });
-    if (status === 0) continue;
-    const errors = tail.filter((line) => /error/i.test(line));
-    const lines = (errors.length > 0 ? errors : tail).slice(-5);
-    throw new LlavaError("setup", `the addon did not compile:\n${lines.join("\n")}`, {
-      hint: `The whole output is in ${log}; libtorch's headers need a compiler with C++20 (g++ 11 or clang 14).`,
-    });
+    );
+  begin();
+  let result = await configure();
+  if (result.status !== 0) {
+    // The folder may have been configured with tools that have gone, or for sources that have moved.
+    begin();
+    result = await configure();
   }
+  if (result.status === 0) result = await run("--build", folder, "--parallel");
+  rmSync(unfinished, { force: true });
+  if (result.status !== 0) throw buildFailure(result.tail, log);
 }
 
-function requireBuildTools(env: Environment): string {
-  const cmake = findProgram("cmake", env);
-  const compiler = env.CXX || ["c++", "g++", "clang++"].find((name) => findProgram(name, env));
-  const builder = ["ninja", "make"].find((name) => findProgram(name, env));
-  if (cmake && compiler && builder) return cmake;
-  const missing = [!cmake && "CMake", !compiler && "a C++ compiler", !builder && "ninja or make"].filter(
-    Boolean,
-  );
-  throw new LlavaError("setup", `to build the addon, ${missing.join(" and ")} must be on the PATH`, {
-    hint:
-      process.platform === "darwin"
-        ? "Install them: xcode-select --install, then brew install cmake ninja."
-        : "Install them: apt-get install cmake g++ ninja-build.",
-  });
+/** Where builds may be: beside the sources, or in the cache where those cannot be written. */
+function buildFolders(env: Environment, nativeFolder: string): [beside: string, inCache: string] {
+  return [join(nativeFolder, "build"), join(cacheFolder(env), "addon", sha256(nativeFolder).slice(0, 8))];
 }
 
 /** Builds against different libtorch folders live side by side. */
@@ -134,9 +135,9 @@ function buildName({ root, version }: Libtorch): string {
 }
 
 /** What `findLibtorch` answers depends on these variables, so each of their values has a stamp of its own. */
-function stampPath(env: Environment, nativeFolder: string): string {
+function stampPath(env: Environment, builds: string): string {
   const request = sha256(`${env.LIBTORCH ?? ""}\n${cacheFolder(env)}`).slice(0, 8);
-  return join(nativeFolder, "build", `stamp-${process.platform}-${process.arch}-${request}.json`);
+  return join(builds, `stamp-${process.platform}-${process.arch}-${request}.json`);
 }
 
 function hashSources(nativeFolder: string): string {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { runCommand } from "./command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-command-"));
@@ -33,6 +35,27 @@ describe("runCommand", () => {
     });
     await assert.rejects(running, { name: "AbortError" });
     assert.ok(performance.now() - started < 10_000);
+  });
+
+  test("what a killed process has started ends with it", async () => {
+    const pids = join(folder, "pids");
+    const script = `
+      import { runCommand } from ${JSON.stringify(new URL("./command.ts", import.meta.url).href)};
+      await runCommand("sh", ["-c", "sh -c 'echo $$ > ${pids}; echo up; sleep 60'; true"], {
+        onLine: () => process.kill(process.pid, "SIGKILL"),
+      });`;
+    const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
+    assert.equal(signal, "SIGKILL");
+    const pid = Number(readFileSync(pids, "utf8"));
+    const isAlive = () => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    for (let tries = 0; isAlive() && tries < 100; tries++) await sleep(50);
+    assert.equal(isAlive(), false);
   });
 
   test("a program that does not exist is an error", async () => {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants, createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Environment } from "./cache.ts";
@@ -22,6 +22,21 @@ export interface CommandResult {
 const tailLength = 30;
 
 /**
+ * Runs "$@" and passes its status on. When the pipe on standard input closes without that, whoever started it was
+ * killed: the whole process group ends, so that nothing works on in a folder that the next run takes over.
+ */
+const supervisor = `
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+{ read -r _ <&3; kill -s TERM 0; } >/dev/null 2>&1 &
+watch=$!
+wait "$program"
+status=$?
+kill -s KILL "$watch" 2>/dev/null
+exit "$status"`;
+
+/**
  * Runs a program to its end; a status other than 0 is returned, not thrown. An aborted signal stops the program and
  * throws its reason once it has ended, so that its files can be removed.
  */
@@ -31,9 +46,16 @@ export async function runCommand(
   { env = process.env, onLine, log, signal }: CommandOptions = {},
 ): Promise<CommandResult> {
   signal?.throwIfAborted();
+  const path = findProgram(file, env) ?? file;
+  await access(path, constants.X_OK);
   if (log) await mkdir(dirname(log), { recursive: true });
   const logFile = log ? createWriteStream(log, { flags: "a" }) : undefined;
-  const child = spawn(file, args, { env: { ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  logFile?.on("error", () => {}); // a full disk stops the program as well, which then says so
+  const child = spawn("/bin/sh", ["-c", supervisor, "sh", path, ...args], {
+    env: { ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
+  });
   // The program may be a wrapper around the one that works, so the whole process group is stopped.
   const stop = (): void => {
     try {
@@ -63,13 +85,13 @@ export async function runCommand(
     return { status, tail };
   } finally {
     signal?.removeEventListener("abort", stop);
-    if (logFile) await new Promise<void>((resolve) => logFile.end(resolve));
+    if (logFile && !logFile.destroyed) await new Promise<void>((resolve) => logFile.end(() => resolve()));
   }
 }
 
-/** The path of a program, as the shell would find it. */
+/** The path of a program, as the shell would find it; a name with a slash is a path itself. */
 export function findProgram(name: string, env: Environment = process.env): string | undefined {
-  for (const folder of (env.PATH ?? "").split(delimiter)) {
+  for (const folder of name.includes("/") ? [""] : (env.PATH ?? "").split(delimiter)) {
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);

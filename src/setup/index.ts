@@ -2,7 +2,7 @@ export { type EnsureNativeOptions, ensureNative, locateNative, type Native } fro
 export { cacheFolder, type Environment } from "./cache.ts";
 export { ensureLibtorch } from "./install-libtorch.ts";
 export { findLibtorch, type Libtorch, type LibtorchSearch, type RejectedLibtorch } from "./libtorch.ts";
-export { withLock } from "./lock.ts";
+export { slowLockPatience, withLock } from "./lock.ts";
 export { type BuiltinModel, builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
 export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.ts";

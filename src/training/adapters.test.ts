@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { assertClose } from "../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
 import { openSafetensors } from "../checkpoint/index.ts";
@@ -106,6 +107,28 @@ describe("a run with adapters", () => {
       runRecipe(recipeFor("other", other), quiet),
       /has rank 2 and alpha 4, the recipe 3 and 4/,
     );
+  });
+
+  test("goes on from PEFT's that reach what the features never use, and keeps its whole modules", async () => {
+    for (const name of ["list", "all-linear", "whole-tower", "norms"]) {
+      const start = fileURLToPath(new URL(`../../test/fixtures/lora/reaching/${name}`, import.meta.url));
+      const options = { rank: 2, alpha: 3, dropout: 0 };
+      const fields = { maxSteps: 1, lora: { ...options, start }, projector: "loaded" } as const;
+      const { result } = await runRecipe(recipeFor(`from-${name}`, fields), quiet);
+      const before = tensorsOf(join(start, "adapter_model.safetensors"));
+      const after = tensorsOf(join(result!, "adapter_model.safetensors"));
+      for (const [tensor, values] of before) {
+        // Not used, or learnt whole.
+        if (/(?:encoder\.layers\.2|post_layernorm|multi_modal_projector)\./.test(tensor)) continue;
+        const distance = Math.max(...values.map((value, i) => Math.abs(value - after.get(tensor)![i]!)));
+        assert.ok(
+          tensor.includes("lora_") ? distance < 4e-2 : distance === 0,
+          `${name}: ${tensor} moved by ${distance}`,
+        );
+      }
+      using loaded = await loadPretrained({ kind: "folder", path: result! });
+      assert.ok(loaded.model);
+    }
   });
 
   test("beside weights in 8 bits learns as it does beside whole ones", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import { editDistance } from "../spelling.ts";
 
 /** A field by its dotted path, and its value as typed on the command line. */
 export interface Override {
@@ -98,17 +99,11 @@ function unknownField(path: string, known: readonly string[]): LlavaError {
   });
 }
 
-/** Levenshtein's, but a field that ends in what was typed, or is abbreviated by it, counts as near. */
+/** As letters differ, but a field that ends in what was typed, or is abbreviated by it, counts as near. */
 function distance(a: string, b: string): number {
   if (a.endsWith(`.${b}`)) return 0.5;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (b[j - 1] === letter ? 0 : 1)));
-    row = next;
-  }
-  return abbreviates(b.toLowerCase(), a.toLowerCase()) ? Math.min(row[b.length]!, 1.5) : row[b.length]!;
+  const letters = editDistance(a, b);
+  return abbreviates(b.toLowerCase(), a.toLowerCase()) ? Math.min(letters, 1.5) : letters;
 }
 
 /** Whether the letters of `short` stand in `long` in their order. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { describeIssues } from "../json.ts";
+import { devicePattern } from "../placement.ts";
 import { transparencies } from "../processing/image/index.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
@@ -155,7 +156,7 @@ const recipeSchema = z.strictObject({
     .prefault({}),
   /** What is computed in, and what frozen weights are kept in; what is trained stays in float32. */
   dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
-  device: z.string().default("cpu"),
+  device: z.string().regex(devicePattern, "expected cpu, cuda or cuda:N").default("cpu"),
   seed: z.int().min(0).default(0),
   checkpoint: z
     .strictObject({

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
 import { saveAdapter, saveModel } from "../models/index.ts";
+import { portableRecipe } from "./portable-recipe.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Stage } from "./stage.ts";
 
@@ -9,19 +10,20 @@ import type { Stage } from "./stage.ts";
  * projector alone, for the next stage; otherwise the model as a checkpoint, or the trained weights of a built-in one.
  */
 export function writeResult(
-  { pretrained, origin, groups, measured }: Stage,
+  { pretrained, origin, groups, keptModules, measured }: Stage,
   recipe: Recipe,
   step: number,
 ): string {
   const { output, train, lora, model, dtype } = recipe;
-  const metadata = { recipe: JSON.stringify(recipe), step: String(step) };
+  const metadata = { recipe: JSON.stringify(portableRecipe(recipe)), step: String(step) };
   if (lora) {
     const folder = join(output, "adapter");
-    const wholeModules = [
+    const wholeModules = new Set([
+      ...keptModules,
       ...train.map((part) => moduleNames[part]),
       ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
-    ];
-    saveAdapter(pretrained.model, folder, { baseModel: model, wholeModules, metadata });
+    ]);
+    saveAdapter(pretrained.model, folder, { baseModel: model, wholeModules: [...wholeModules], metadata });
     // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
     if (recipe.vision && origin)
       writeAtomically(join(folder, "config.json"), [`${JSON.stringify(origin.config, null, 2)}\n`]);

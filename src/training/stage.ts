@@ -1,6 +1,6 @@
 import { type ModelOrigin, type PretrainedLlava, transparencyField } from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
-import { Generator, type Tensor } from "../torch/index.ts";
+import { Generator, type Tensor, useDevice } from "../torch/index.ts";
 import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RowSource } from "./row-source.ts";
@@ -17,6 +17,8 @@ export interface Stage extends Disposable {
   readonly origin: ModelOrigin | undefined;
   /** Names of checkpoints, PEFT's for adapters → tensors that learn, with the rates they learn at. */
   readonly groups: readonly ParameterGroup[];
+  /** Whole modules of the adapter that is gone on from (see `Trainable`). */
+  readonly keptModules: readonly string[];
   /** Measured on the data and kept with the weights: the statistics of the image features. */
   readonly measured: ReadonlyMap<string, Tensor>;
   readonly objective: SupervisedObjective;
@@ -27,17 +29,19 @@ export interface Stage extends Disposable {
 }
 
 /** Loads, freezes and reads everything that a recipe names. */
-export async function prepareStage(recipe: Recipe, around: Surroundings): Promise<Stage> {
+export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
+  const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
   const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around), around);
   const { model } = pretrained;
-  const groups = trainableGroups(recipe, pretrained, generator);
+  const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
 
   const data = await openStageData(recipe, pretrained, around);
   return {
     pretrained,
     origin,
     groups,
+    keptModules,
     measured: data.measured,
     objective: new SupervisedObjective(
       model,

@@ -54,7 +54,7 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
       hint: 'Set projector to "fresh", or to the projector.safetensors of a stage-1 run.',
     });
   const untrained = start !== "loaded";
-  const placement = { computeDtype: dtype, device };
+  const placement = { computeDtype: dtype, device, report };
   // What learns starts from the weights as they are stored, which the type that is computed in may not hold.
   const options = { ...placement, ...(frozenWeights && { frozenWeights, dtype }) };
   const load = async (): Promise<Start> => {

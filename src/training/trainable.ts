@@ -1,5 +1,11 @@
 import { LlavaError } from "../errors.ts";
-import { adapterParameters, applyLora, loadAdapter, type PretrainedLlava } from "../models/index.ts";
+import {
+  adapterParameters,
+  applyLora,
+  loadAdapter,
+  mergeLora,
+  type PretrainedLlava,
+} from "../models/index.ts";
 import { decayGroups, type ParameterGroup } from "../optim/index.ts";
 import { type Generator, releasePages, type Tensor } from "../torch/index.ts";
 import type { Recipe } from "./recipe.ts";
@@ -19,13 +25,17 @@ export const learningRateOf = ({ optimizer }: Recipe, part: keyof typeof prefixe
     languageModel: undefined,
   })[part] ?? optimizer.learningRate;
 
+export interface Trainable {
+  readonly groups: ParameterGroup[];
+  /** Whole modules of the adapter that is gone on from, which belong to the result though they may not learn. */
+  readonly keptModules: readonly string[];
+}
+
 /** Freezes all that the recipe does not train, and gives what learns a place and a type to learn in. */
-export function trainableGroups(
-  recipe: Recipe,
-  { model }: PretrainedLlava,
-  generator: Generator,
-): ParameterGroup[] {
-  const adapters = recipe.lora ? addAdapters(model, recipe, recipe.lora, generator) : undefined;
+export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, generator: Generator): Trainable {
+  const { adapters, keptModules } = recipe.lora
+    ? addAdapters(model, recipe, recipe.lora, generator)
+    : { adapters: undefined, keptModules: [] };
   model.requiresGrad_(false);
   const { train, optimizer, device } = recipe;
   const { learningRate, weightDecay } = optimizer;
@@ -42,21 +52,27 @@ export function trainableGroups(
     const parameters = named(prefixes[part], module.namedParameters());
     return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
   });
-  if (!adapters) return groups;
+  if (!adapters) return { groups, keptModules };
   for (const parameter of adapters.values()) parameter.requiresGrad_(true);
-  return [...groups, ...decayGroups(adapters, { learningRate, weightDecay })];
+  return { groups: [...groups, ...decayGroups(adapters, { learningRate, weightDecay })], keptModules };
 }
 
 /** Adapters without effect, or those of a folder that is gone on from. */
 function addAdapters(
   model: PretrainedLlava["model"],
-  { projector }: Recipe,
+  { projector, train }: Recipe,
   { start, ...options }: NonNullable<Recipe["lora"]>,
   generator: Generator,
-): Map<string, Tensor> {
-  if (start === undefined) return applyLora(model, options, generator);
-  const { rank, alpha } = loadAdapter(model, start, { generator, lowRankOnly: projector !== "loaded" });
-  if (rank === options.rank && alpha === options.alpha) return adapterParameters(model);
+): { adapters: Map<string, Tensor>; keptModules: readonly string[] } {
+  if (start === undefined) return { adapters: applyLora(model, options, generator), keptModules: [] };
+  const { rank, alpha, wholeModules } = loadAdapter(model, start, {
+    generator,
+    wholeModules: projector === "loaded" ? "all" : "others",
+  });
+  // A part that learns whole learns on from where its adapters had brought it.
+  for (const part of train) mergeLora(model[part]);
+  if (rank === options.rank && alpha === options.alpha)
+    return { adapters: adapterParameters(model), keptModules: wholeModules };
   throw new LlavaError(
     "config",
     `${start} has rank ${rank} and alpha ${alpha}, the recipe ${options.rank} and ${options.alpha}`,

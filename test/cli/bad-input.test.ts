@@ -68,6 +68,12 @@ describe("a prompt", () => {
 describe("an option", () => {
   const cases: [args: string[], status: number, ...expected: RegExp[]][] = [
     [["--dtype", "int8"], 2, /int8.*float32/],
+    [
+      ["--image", photo, "--max-pixels", "10"],
+      1,
+      /wide\.png: \d+×\d+ is \d+ pixels, the limit is 10[\s\S]*--max-pixels/,
+    ],
+    [["--image", photo, "--max-bytes", "10"], 1, /wide\.png: \d+ bytes, the limit is 10[\s\S]*--max-bytes/],
     [["--template", "nonsense"], 1, /"nonsense"[\s\S]*vicuna_v1/],
     [["--device", "cuda"], 1, /cuda/],
     [["--device", "tpu"], 2, /tpu/],
@@ -155,6 +161,15 @@ describe("training", () => {
     rows = await drawSquares(folder, "train", 4);
   });
 
+  test("on a device that is not here, or none", async () => {
+    await refused(
+      train(recipe("device", {}), "--device", "cuda:99"),
+      1,
+      /device "cuda:99"[\s\S]*llava doctor/,
+    );
+    await refused(train(recipe("device", {}), "--device", "tpu"), 1, /device: expected cpu, cuda or cuda:N/);
+    await refused(train(recipe("device", {}), "--dtype", "half"), 1, /dtype: .*"float32"/);
+  });
   test("by a recipe with a misspelt field", () =>
     refused(train(recipe("misspelt", { batchsize: 8 })), 1, /"batchsize"; did you mean "batchSize"/));
   test("with an unknown option", () =>

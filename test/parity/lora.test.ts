@@ -110,6 +110,65 @@ describe("an adapter of transformers' LLaVA, with its projector", () => {
   });
 });
 
+describe("an adapter that reaches what the features never use", () => {
+  const reaching = ["list", "all-linear", "whole-tower", "norms"];
+  const lastLogits = (model: Llava) => {
+    const logits = logitsOf(model);
+    return logits.slice(1, logits.shape[1]! - 3);
+  };
+  for (const name of reaching)
+    test(`${name} gives PEFT's logits`, async () => {
+      const path = adapter(join("reaching", name));
+      using stored = reference(path);
+      using base = await loadCheckpoint(checkpoint("llama"));
+      assert.ok(largestDifference(lastLogits(base.model), stored.read("logits")) > 0.01);
+      using loaded = await loadPretrained({ kind: "folder", path });
+      assertClose(lastLogits(loaded.model), stored.read("logits"), TOLERANCE, "merged");
+      loadAdapter(base.model, path);
+      assertClose(lastLogits(base.model), stored.read("logits"), TOLERANCE, "beside");
+    });
+
+  test("under the original code's names gives the same", async () => {
+    for (const name of reaching) {
+      const from = adapter(join("reaching", name));
+      const path = join(scratch, `original-${name}`);
+      cpSync(from, path, { recursive: true });
+      using tensors = openSafetensors(join(from, "adapter_model.safetensors"));
+      const originals = [...tensors.names()].map((tensor): [string, Tensor] => [
+        tensor
+          .replace("model.language_model.", "model.")
+          .replace("model.vision_tower.", "model.vision_tower.vision_tower.vision_model.")
+          .replace(
+            /multi_modal_projector\.linear_(\d)/,
+            (_, n: string) => `mm_projector.${2 * Number(n) - 2}`,
+          ),
+        tensors.read(tensor),
+      ]);
+      writeSafetensors(join(path, "adapter_model.safetensors"), new Map(originals));
+      using stored = reference(from);
+      using base = await loadCheckpoint(checkpoint("llama"));
+      loadAdapter(base.model, path);
+      assertClose(lastLogits(base.model), stored.read("logits"), TOLERANCE, name);
+    }
+  });
+
+  test("but one of a layer that the tower has not is of another model", async () => {
+    const path = join(scratch, "beyond");
+    cpSync(adapter("llava"), path, { recursive: true });
+    using tensors = openSafetensors(join(path, "adapter_model.safetensors"));
+    const names = [...tensors.names()].map((name): [string, Tensor] => [
+      name.replace("language_model.layers.1.", "language_model.layers.7."),
+      tensors.read(name).clone(),
+    ]);
+    writeSafetensors(join(path, "adapter_model.safetensors"), new Map(names));
+    using base = await loadCheckpoint(checkpoint("llama"));
+    assert.throws(
+      () => loadAdapter(base.model, path),
+      /adapts language_model\.layers\.7\..*, which the model lacks/,
+    );
+  });
+});
+
 test("a rank-stabilised adapter of a language model alone gives PEFT's logits, and is written by ends of paths", async () => {
   using base = await loadCheckpoint(checkpoint("llama"));
   using model = new Llama(base.model.languageModel.config);

@@ -61,6 +61,7 @@ function resultOf(benchmark: string, title: string, model: string, rows: readonl
     title,
     split: "test",
     compat: false,
+    differences: [],
     model,
     judge: null,
     headline: "accuracy",

@@ -34,7 +34,7 @@ export function configure(command: Command, context: CommandContext): void {
     .option("-p, --prompt <text>", "a question (may be repeated)", collect)
     .option(
       "--input <file>",
-      'rows of {"id", "prompt", "images"} as JSONL; image paths count from its folder',
+      'rows of {"id", "prompt", "images"} as JSONL or a JSON list; image paths count from its folder',
     )
     .option("--system <text>", "system message")
     .option(
@@ -47,7 +47,13 @@ export function configure(command: Command, context: CommandContext): void {
   addModelOptions(command, fastestDtype)
     .addHelpText(
       "after",
-      '\nExample:\n  llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --json',
+      `
+<image> in a prompt is where its image goes; without it images stand in front of the question.
+A row may have "messages" in place of "prompt", and "system", "max_tokens", "temperature", "top_p", "top_k", "min_p",
+"repetition_penalty", "seed", "stop" and "ignore_eos" of its own, which count before the options.
+
+Example:
+  llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --json`,
     )
     .action((name: string, flags: GenerateFlags) => run(name, flags, context));
 }
@@ -84,7 +90,15 @@ async function run(name: string, flags: GenerateFlags, context: CommandContext):
   );
 }
 
-async function rowsOf({ prompt = [], image = [], input }: GenerateFlags): Promise<PromptRow[]> {
+async function rowsOf({ prompt = [], image = [], input, raw, system }: GenerateFlags): Promise<PromptRow[]> {
+  if (image.length > 0 && prompt.length === 0)
+    throw new LlavaError("usage", "--image goes with --prompt, and there is none", {
+      hint: input === undefined ? "Give --prompt." : "Rows of --input name their own images.",
+    });
+  if (raw && system !== undefined)
+    throw new LlavaError("usage", "--system has no place in a --raw prompt", {
+      hint: "Write it into the prompt, or leave out --raw.",
+    });
   const rows = prompt.map((text, index): PromptRow => ({ id: index + 1, prompt: text, images: image }));
   if (input !== undefined) rows.push(...(await readPromptRows(input)));
   if (rows.length > 0) return rows;
@@ -113,7 +127,12 @@ async function answerRows(
     try {
       if (answer.row.error) throw answer.row.error;
       const prompt = promptOf(answer.row, flags);
-      prepared.push({ answer, prompt, inputs: inputs.use(await model.prepare(prompt, signal)) });
+      prepared.push({
+        answer,
+        prompt,
+        inputs: inputs.use(await model.prepare(prompt, signal)),
+        ...(answer.row.sampling && { sampling: answer.row.sampling }),
+      });
     } catch (error) {
       if (!(error instanceof LlavaError) || error.code === "aborted") throw error;
       answer.error = error;
@@ -127,14 +146,22 @@ async function answerRows(
   return answers;
 }
 
-function promptOf({ prompt, images }: PromptRow, { raw, system }: GenerateFlags): Prompt {
-  if (raw) return { raw: prompt, images };
-  const content = [
-    ...images.map((image) => ({ type: "image" as const, image })),
-    { type: "text" as const, text: prompt },
-  ];
-  const question = { role: "user" as const, content };
-  return { messages: system === undefined ? [question] : [{ role: "system", content: system }, question] };
+function promptOf({ prompt = "", messages, images, system }: PromptRow, flags: GenerateFlags): Prompt {
+  if (flags.raw) {
+    if (messages === undefined && system === undefined) return { raw: prompt, images };
+    throw new LlavaError("data", "messages and system have no place in a --raw prompt", {
+      hint: "Write the prompt out, or leave out --raw.",
+    });
+  }
+  const asked = messages ?? [{ role: "user" as const, content: prompt }];
+  const instruction = system ?? flags.system;
+  return {
+    messages:
+      instruction === undefined || asked[0]?.role === "system"
+        ? asked
+        : [{ role: "system", content: instruction }, ...asked],
+    images,
+  };
 }
 
 function jsonOf(
@@ -144,5 +171,6 @@ function jsonOf(
   loadMs: number,
 ) {
   if (output !== undefined) return { id, ...output, timings: { loadMs, ...output.timings } };
-  return { id, error: { code: error!.code, message: error!.message } };
+  const { code, message, hint } = error!;
+  return { id, error: { code, message, ...(hint && { hint }) } };
 }

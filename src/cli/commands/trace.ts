@@ -40,12 +40,8 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   requireWritable(out);
   const signal = context.signal();
   using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
-  const content = [
-    ...image.map((source) => ({ type: "image" as const, image: source })),
-    { type: "text" as const, text: prompt },
-  ];
   using inputs = await model.prepare(
-    raw ? { raw: prompt, images: image } : { messages: [{ role: "user", content }] },
+    raw ? { raw: prompt, images: image } : { messages: [{ role: "user", content: prompt }], images: image },
     signal,
   );
   const [{ traceStages }, { writeSafetensors }, { inference, scope }] = await Promise.all([

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Answerer, RetryOptions } from "../../evaluation/index.ts";
+import type { Answerer, JudgePromptChoice, RetryOptions } from "../../evaluation/index.ts";
 import type { Usage } from "../../protocol/index.ts";
 import { count, positive } from "../model-options.ts";
 
@@ -35,6 +35,20 @@ export function addEndpointOptions(command: Command): Command {
     .option("--extra-body <json>", "fields added to every request", jsonObject)
     .option("--price <input/output>", "of a million tokens each way, to show what a run costs", parsePrice);
 }
+
+/** What `judgePromptOption` reads. */
+export interface JudgePromptFlags {
+  readonly judgePrompt: JudgePromptChoice;
+}
+
+/** Whose words a judge is asked in. */
+export const judgePromptOption = (): Option =>
+  new Option(
+    "--judge-prompt <words>",
+    "ask the judge in this project's own words or the official ones, where eval list shows both",
+  )
+    .choices(["own", "official"])
+    .default("own");
 
 /** An endpoint as the evaluation asks it. */
 export async function openEndpoint(

@@ -5,11 +5,18 @@ import type { SamplingOptions } from "../../protocol/index.ts";
 import type { CommandContext } from "../context.ts";
 import { count, notNegative } from "../model-options.ts";
 import { askJudge, type JudgeTask } from "./ask-judge.ts";
-import { addEndpointOptions, type EndpointFlags, openEndpoint, retryOf } from "./endpoint-options.ts";
+import {
+  addEndpointOptions,
+  type EndpointFlags,
+  type JudgePromptFlags,
+  judgePromptOption,
+  openEndpoint,
+  retryOf,
+} from "./endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
-import { addPredictions, type PredictionFlags } from "./prediction-options.ts";
+import { addPredictions, fieldsOf, filesOf, type PredictionFlags } from "./prediction-options.ts";
 
-interface JudgeFlags extends EndpointFlags, PredictionFlags {
+interface JudgeFlags extends EndpointFlags, PredictionFlags, JudgePromptFlags {
   readonly output: string;
   readonly split?: string;
   readonly compat?: boolean;
@@ -32,6 +39,7 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--judge-model <name>", "its name there (default: the judge of published scores)")
     .option("--judge-max-tokens <n>", "longest reply, instead of the benchmark's own setting", count)
     .option("--judge-temperature <t>", "instead of the benchmark's own setting", notNegative)
+    .addOption(judgePromptOption())
     .option("--rounds <n>", "times that it is asked for a reply that can be read", count, 3)
     .option("--replay <file>", "take the replies that an earlier run stored, and ask nothing")
     .option("--split <name>", "the benchmark's first one if left out")
@@ -51,14 +59,19 @@ Example:
 }
 
 async function run(name: string, flags: JudgeFlags, context: CommandContext): Promise<void> {
-  const { findBenchmark, readAnswers, requireSplit, runFiles } = await import("../../evaluation/index.ts");
-  const { withLock } = await import("../../setup/index.ts");
+  const { findBenchmark, readAnswerFiles, requireSplit, runFiles, withJudgePrompt } = await import(
+    "../../evaluation/index.ts"
+  );
+  const { slowLockPatience, withLock } = await import("../../setup/index.ts");
   const { split, compat, data, json, output } = flags;
-  const benchmark = await findBenchmark(name);
+  const benchmark = withJudgePrompt(await findBenchmark(name), flags.judgePrompt);
   requireSplit(benchmark, split);
   const asked = await whoJudges(benchmark.judge?.model, flags);
-  const answers = await readAnswers(benchmark, ...flags.predictions);
   const load = { data, split, compat };
+  const answers = await readAnswerFiles(benchmark, flags.predictions.flatMap(filesOf), {
+    load,
+    fields: fieldsOf(flags),
+  });
   const files = runFiles(output, benchmark, split);
   const task: JudgeTask = {
     ...asked,
@@ -71,9 +84,10 @@ async function run(name: string, flags: JudgeFlags, context: CommandContext): Pr
     retry: retryOf(flags),
     price: flags.price,
   };
-  const onWait = () => context.report("Another process writes there; waiting for it.");
+  const onWait = (holder: string) => context.report(`Another process writes there; waiting: ${holder}.`);
   const judged: Judged = await withLock(`${files.replies}.lock`, () => askJudge(task, context), {
     onWait,
+    patience: slowLockPatience,
     signal: context.signal(),
   });
   const { scoreToFile } = await import("../../evaluation/index.ts");

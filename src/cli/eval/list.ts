@@ -14,27 +14,40 @@ export function configure(command: Command): void {
 }
 
 async function run(names: readonly string[], { json }: { json?: boolean }): Promise<void> {
-  const { findBenchmark, listBenchmarks } = await import("../../evaluation/index.ts");
+  const evaluation = await import("../../evaluation/index.ts");
+  const { differencesOf, findBenchmark, listBenchmarks } = evaluation;
   const benchmarks =
     names.length === 0 ? await listBenchmarks() : await Promise.all(names.map(findBenchmark));
-  if (json) console.log(JSON.stringify(benchmarks.map(describe), null, 2));
-  else if (names.length > 0) console.log(benchmarks.map(show).join("\n\n"));
+  if (json)
+    console.log(
+      JSON.stringify(
+        benchmarks.map((benchmark) => describe(benchmark, differencesOf(benchmark))),
+        null,
+        2,
+      ),
+    );
+  else if (names.length > 0)
+    console.log(benchmarks.map((benchmark) => show(benchmark, differencesOf(benchmark))).join("\n\n"));
   else
     console.log(
       table(
-        ["name", "title", "metric", "splits", "published"],
-        benchmarks.map(({ name, title, headline, judge, splits, published }) => [
-          name,
-          title,
-          judge ? `${headline} (judge)` : headline,
-          splits.join(" "),
-          String(published.length),
-        ]),
+        ["name", "title", "metric", "splits", "published", "differs"],
+        benchmarks.map((benchmark) => {
+          const { name, title, headline, judge, splits, published } = benchmark;
+          return [
+            name,
+            title,
+            judge ? `${headline} (judge)` : headline,
+            splits.join(" "),
+            String(published.length),
+            differencesOf(benchmark).length > 0 ? "yes" : "",
+          ];
+        }),
       ),
     );
 }
 
-const describe = (benchmark: Benchmark) => {
+const describe = (benchmark: Benchmark, differences: readonly string[]) => {
   const { name, title, source, files, splits, headline, published, sampling, judge, compat, submission } =
     benchmark;
   return {
@@ -47,12 +60,18 @@ const describe = (benchmark: Benchmark) => {
     published,
     sampling,
     judge: judge?.model ?? null,
+    judgePrompt: judge ? wordingOf(judge) : null,
     compat: compat ?? null,
+    differences,
     submission: submission?.file ?? null,
   };
 };
 
-function show(benchmark: Benchmark): string {
+/** Which of the judge's prompts there are: the official one alone, ours beside it, or ours alone. */
+const wordingOf = ({ official }: NonNullable<Benchmark["judge"]>): string =>
+  official === "same" ? "official" : "withheld" in official ? "own" : "own, official";
+
+function show(benchmark: Benchmark, differences: readonly string[]): string {
   const { name, title, source, files, splits, headline, published, sampling, judge, compat, submission } =
     benchmark;
   const settings = Object.entries(sampling).map(([setting, value]) => `${setting} ${value}`);
@@ -63,6 +82,7 @@ function show(benchmark: Benchmark): string {
     ["metric", judge ? `${headline}, judged by ${judge.model} in published scores` : headline],
     ["sampling", settings.join(", ")],
     ["--compat", compat],
+    ...differences.map((difference, index) => [index === 0 ? "differs" : "", difference] as const),
     ["submission", submission?.file],
     ...published.map(
       ({ model, metric, value, source: printed }, index) =>

@@ -18,13 +18,15 @@ import { askJudge } from "./ask-judge.ts";
 import {
   addEndpointOptions,
   type EndpointFlags,
+  type JudgePromptFlags,
+  judgePromptOption,
   openEndpoint,
   retryOf,
   showCost,
 } from "./endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
 
-interface RunFlags extends ModelFlags, EndpointFlags {
+interface RunFlags extends ModelFlags, EndpointFlags, JudgePromptFlags {
   readonly model?: string;
   readonly endpoint?: string;
   readonly data: string;
@@ -63,6 +65,7 @@ export function configure(command: Command, context: CommandContext): void {
     )
     .option("--judge-endpoint <url>", "the judge of answers that no rule can read")
     .option("--judge-model <name>", "its name there (default: the judge of published scores)")
+    .addOption(judgePromptOption())
     .option(
       "--judge-key-variable <name>",
       "environment variable that holds the judge's key",
@@ -83,8 +86,12 @@ Examples:
 }
 
 async function run(names: readonly string[], flags: RunFlags, context: CommandContext): Promise<void> {
-  const { findBenchmark, parseShard, requireSplit } = await import("../../evaluation/index.ts");
-  const benchmarks = await Promise.all(names.map(findBenchmark));
+  const { findBenchmark, parseShard, requireSplit, withJudgePrompt } = await import(
+    "../../evaluation/index.ts"
+  );
+  const benchmarks = (await Promise.all(names.map(findBenchmark))).map((benchmark) =>
+    withJudgePrompt(benchmark, flags.judgePrompt),
+  );
   for (const benchmark of benchmarks) requireSplit(benchmark, flags.split);
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   using closing = new DisposableStack();
@@ -134,12 +141,12 @@ interface Task {
 /** Answers a benchmark and scores it; nothing to score where only a shard was asked, or a judge is still to be. */
 async function runOne(task: Task, incomplete: Incomplete): Promise<Omit<Result, "outcomes"> | undefined> {
   const { runFiles } = await import("../../evaluation/index.ts");
-  const { withLock } = await import("../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../setup/index.ts");
   const { benchmark, shard, flags, context } = task;
   const files = runFiles(flags.output, benchmark, flags.split);
   const lock = `${files.store}${shard === undefined ? "" : `.${shard.index}-of-${shard.count}`}.lock`;
   const signal = context.signal();
-  const onWait = () => context.report("Another process writes there; waiting for it.");
+  const onWait = (holder: string) => context.report(`Another process writes there; waiting: ${holder}.`);
   return await withLock(
     lock,
     async () => {
@@ -147,7 +154,7 @@ async function runOne(task: Task, incomplete: Incomplete): Promise<Omit<Result, 
       incomplete.add(benchmark.name, answered.report.failures);
       return shard === undefined ? await scoreRun(task, files, answered, incomplete) : undefined;
     },
-    { onWait, signal },
+    { onWait, patience: slowLockPatience, signal },
   );
 }
 

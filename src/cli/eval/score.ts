@@ -1,11 +1,12 @@
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
-import type { Result } from "../../evaluation/index.ts";
+import type { Answers, Benchmark, Result } from "../../evaluation/index.ts";
 import type { CommandContext } from "../context.ts";
 import { collect } from "../model-options.ts";
+import { addFields, type FieldFlags, fieldsOf, filesOf } from "./prediction-options.ts";
 
-interface ScoreFlags {
+interface ScoreFlags extends FieldFlags {
   readonly predictions?: readonly string[];
   readonly data?: readonly string[];
   readonly split?: string;
@@ -21,12 +22,12 @@ interface ScoreFlags {
 }
 
 export function configure(command: Command, context: CommandContext): void {
-  command
+  addFields(command)
     .description("Score answers that were made elsewhere, or a suite of them with expected scores.")
     .argument("[benchmark]", "name, as llava eval list prints it")
     .option(
       "-p, --predictions <file>",
-      "answers, in LLaVA's JSONL or the benchmark's format (repeatable)",
+      "answers, in LLaVA's JSONL, the benchmark's or another evaluation's format (repeatable: other runs, or chunks of one)",
       collect,
     )
     .option("-d, --data <folder>", "the dataset's original files (repeatable with --suite)", collect)
@@ -48,6 +49,7 @@ export function configure(command: Command, context: CommandContext): void {
       `
 Examples:
   llava eval score pope --predictions answers.jsonl --data pope
+  llava eval score gqa -p '7b_chunk-*.jsonl' -p '13b_chunk-*.jsonl' --data gqa
   llava eval score --suite recipes/evaluation/published.json --data benchmarks`,
     )
     .action((name: string | undefined, flags: ScoreFlags) => run(name, flags, context));
@@ -69,43 +71,48 @@ async function run(name: string | undefined, flags: ScoreFlags, context: Command
       },
     );
   const results: Omit<Result, "outcomes">[] = [];
-  const { findBenchmark } = await import("../../evaluation/index.ts");
+  const { findBenchmark, readAnswerFiles, requireSplit, asRuns } = await import("../../evaluation/index.ts");
   const { showResult } = await import("./show-result.ts");
   const benchmark = await findBenchmark(name);
-  for (const path of predictions) {
-    const out =
-      flags.out === undefined || predictions.length === 1 ? flags.out : join(flags.out, fileName(path));
-    const result = await scoreFile(name, path, folder, { ...flags, out }, context);
+  const { split, compat } = flags;
+  requireSplit(benchmark, split);
+  const read = (path: string): Promise<Answers> =>
+    readAnswerFiles(benchmark, filesOf(path), {
+      load: { data: folder, split, compat },
+      fields: fieldsOf(flags),
+    });
+  const files: Answers[] = [];
+  for (const path of predictions) files.push(await read(path));
+  const runs = asRuns(files);
+  for (const answers of runs) {
+    if (answers.files.length > 1) context.report(`${answers.path}: chunks of one run`);
+    const out = flags.out === undefined || runs.length === 1 ? flags.out : join(flags.out, fileName(answers));
+    const result = await scoreRun(benchmark, answers, folder, { ...flags, out }, context);
     results.push(result);
     if (!json) console.log(`${results.length > 1 ? "\n" : ""}${showResult(result, benchmark.published)}`);
     if (out !== undefined) context.report(`${out}: written`);
   }
-  if (json) console.log(JSON.stringify(predictions.length === 1 ? results[0] : results, null, 2));
+  if (json) console.log(JSON.stringify(runs.length === 1 ? results[0] : results, null, 2));
 }
 
-async function scoreFile(
-  name: string,
-  path: string,
+async function scoreRun(
+  benchmark: Benchmark,
+  answers: Answers,
   data: string,
   flags: Omit<ScoreFlags, "out"> & { readonly out: string | undefined },
   { progress }: CommandContext,
 ): Promise<Omit<Result, "outcomes">> {
-  const { findBenchmark, readAnswers, readVerdicts, requireSplit, score, scoreToFile } = await import(
-    "../../evaluation/index.ts"
-  );
-  const benchmark = await findBenchmark(name);
+  const { readVerdicts, score, scoreToFile } = await import("../../evaluation/index.ts");
   const { split, compat, partial, out } = flags;
-  requireSplit(benchmark, split);
-  const answers = await readAnswers(benchmark, path);
   const verdicts =
     flags.verdicts === undefined ? answers.verdicts : await readVerdicts(benchmark, flags.verdicts);
-  const bar = progress({ label: name, total: answers.texts.size, unit: "answers" });
+  const bar = progress({ label: benchmark.name, total: answers.texts.size, unit: "answers" });
   const options = {
     benchmark,
     load: { data, split, compat },
     answers,
     verdicts,
-    model: flags.model ?? answers.model ?? fileName(path).replace(/\.json$/, ""),
+    model: flags.model ?? answers.model ?? fileName(answers).replace(/\.json$/, ""),
     judge: verdicts?.judge ?? flags.judgeId,
     partial,
     withoutJudge: !flags.judge,
@@ -118,4 +125,5 @@ async function scoreFile(
   }
 }
 
-const fileName = (path: string): string => `${basename(path).replace(/\.[^.]*$/, "")}.json`;
+/** Of the first file, where a run has several. */
+const fileName = ({ files }: Answers): string => `${basename(files[0]!).replace(/\.[^.]*$/, "")}.json`;

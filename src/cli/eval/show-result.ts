@@ -3,7 +3,7 @@ import { table } from "./table.ts";
 
 /** A result as a table with intervals, coverage and the published scores beside it. */
 export function showResult(result: Omit<Result, "outcomes">, published: readonly Published[]): string {
-  const { title, split, model, judge, scores, counts, compat, replies } = result;
+  const { title, split, model, judge, scores, counts, compat, differences, replies } = result;
   const rows = scores.map(({ name, value, low, high, digits, count }) => [
     name,
     formatMetric(value, digits),
@@ -15,6 +15,7 @@ export function showResult(result: Omit<Result, "outcomes">, published: readonly
     `${title} (${about.join(", ")}): ${model}`,
     table(["metric", "score", "95 % interval", "n"], rows),
     describeCounts(counts),
+    ...differences.map((difference) => `Differs from the official scorer: ${difference}`),
     ...showReplies(replies),
     ...showPublished(
       published,
@@ -54,7 +55,7 @@ function showPublished(published: readonly Published[], names: readonly string[]
 
 /** One line; "coverage" first where the scores leave something out. */
 export function describeCounts(counts: Result["counts"]): string {
-  const { items, answered, failed, missing, unknown, judgeable, judged, unparsed } = counts;
+  const { items, answered, failed, missing, unknown, judgeable, judged, unparsed, repeated = 0 } = counts;
   const share = coverage(counts);
   const notes = [
     share < 1 && `coverage ${formatMetric(Math.floor(share * 1000) / 10, 1)} %`,
@@ -64,6 +65,7 @@ export function describeCounts(counts: Result["counts"]): string {
     unknown > 0 && `${unknown} answers to unknown questions left out`,
     judgeable > 0 && `${judged} of ${judgeable} judged`,
     unparsed > 0 && `${unparsed} answers not readable, counted as wrong`,
+    repeated > 0 && `${repeated} questions answered more than once; of different answers none counts`,
   ];
   return notes.filter(Boolean).join("; ");
 }

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { CommandContext } from "../context.ts";
-import { addPredictions, type PredictionFlags } from "./prediction-options.ts";
+import { addPredictions, fieldsOf, filesOf, type PredictionFlags } from "./prediction-options.ts";
 
 interface SubmitFlags extends PredictionFlags {
   readonly out: string;
@@ -25,17 +25,20 @@ export function configure(command: Command, context: CommandContext): void {
 
 async function run(
   name: string,
-  { predictions, data, out, split, partial }: SubmitFlags,
+  { predictions, data, out, split, partial, ...fields }: SubmitFlags,
   { report }: CommandContext,
 ): Promise<void> {
-  const { findBenchmark, readAnswers, requireSplit, requireSubmission, writeSubmission } = await import(
+  const { findBenchmark, readAnswerFiles, requireSplit, requireSubmission, writeSubmission } = await import(
     "../../evaluation/index.ts"
   );
   const benchmark = requireSubmission(await findBenchmark(name));
   requireSplit(benchmark, split);
   const isFolder = out.endsWith("/") || (statSync(out, { throwIfNoEntry: false })?.isDirectory() ?? false);
   const path = isFolder ? join(out, benchmark.submission.file) : out;
-  const answers = await readAnswers(benchmark, ...predictions);
+  const answers = await readAnswerFiles(benchmark, predictions.flatMap(filesOf), {
+    load: { data, split },
+    fields: fieldsOf(fields),
+  });
   const { questions, unanswered } = await writeSubmission(path, {
     benchmark,
     load: { data, split },

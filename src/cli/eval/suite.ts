@@ -7,7 +7,7 @@ import {
   formatMetric,
   listBenchmarks,
   type Result,
-  readAnswers,
+  readAnswerFiles,
   readVerdicts,
   score,
 } from "../../evaluation/index.ts";
@@ -124,16 +124,21 @@ async function scoreEntry(entry: Entry, roots: readonly string[]): Promise<Omit<
   // A root may also be the folder above the benchmarks'.
   const folders = (roots.length > 0 ? roots : ["."]).flatMap((root) => [root, join(root, "benchmarks")]);
   const files = patterns.map((pattern) => locate(folders, pattern));
-  const answers = await readAnswers(benchmark, ...files.flatMap(({ found }) => found));
   // The folder of the predictions first, so that "." means it.
   const nearby = [...files.map(({ folder }) => folder), ...folders];
+  const { compat, partial, withoutJudge } = entry.options ?? {};
+  const load = { data: locate(nearby, entry.data).found[0]!, split: entry.split, compat };
+  const answers = await readAnswerFiles(
+    benchmark,
+    files.flatMap(({ found }) => found),
+    { load },
+  );
   const verdicts = entry.verdicts
     ? await readVerdicts(benchmark, locate(nearby, entry.verdicts).found[0]!)
     : answers.verdicts;
-  const { compat, partial, withoutJudge } = entry.options ?? {};
   const { result } = await score({
     benchmark,
-    load: { data: locate(nearby, entry.data).found[0]!, split: entry.split, compat },
+    load,
     answers,
     verdicts,
     model: answers.model ?? entry.title,

@@ -34,7 +34,7 @@ export async function loadPixels(
 ): Promise<PixelValues | LlavaError> {
   try {
     const { transparency = "drop" } = processor;
-    const decoded = await decodeImage(image, { where, transparency });
+    const decoded = await decodeImage(image, { where, limits: {}, transparency });
     const pixels = preprocess(decoded, processor);
     releaseMemory(decoded.data);
     return pixels;

@@ -1,75 +1,150 @@
 import { LlavaError } from "../../errors.ts";
-import type { Benchmark } from "../benchmark.ts";
-import { readJsonDocument, readJsonLineBatches, streamJsonArray } from "../files/index.ts";
+import type { Benchmark, LoadOptions } from "../benchmark.ts";
+import { type Fields, idNames, isId, type NamedFields, RowShapes } from "./answer-field.ts";
 import { Answers } from "./answers.ts";
+import { findQuestions } from "./find-questions.ts";
+import { isSample, type PeerAnswer, readSample, readTableRow } from "./peers.ts";
+import { type PredictionRow, readPredictionRows, refuseDuplicateKeys } from "./rows.ts";
 import { sniff } from "./sniff.ts";
+
+export interface AnswerOptions {
+  /** The benchmark's questions, which rows of other evaluations are compared with; their own ids are taken without it. */
+  readonly load?: LoadOptions | undefined;
+  /** Fields of rows, where they are not to be told by their names: the rows are then read by these alone. */
+  readonly fields?: NamedFields | undefined;
+}
+
+type Source = Pick<Benchmark, "readPredictions" | "answerId" | "answerField" | "repeatsQuestions">;
 
 /**
  * The answers in a file of predictions, or in several that make up one: in the benchmark's own format, LLaVA's JSONL
- * (question_id, text, model_id), a run's own store, a JSON list of such rows or of a server's (question_id, answer;
- * questionId, prediction), or a JSON object of id to text.
- * @throws LlavaError "data" naming file and line: an id twice, a line that is cut or not UTF-8, no answers at all
+ * (question_id, text, model_id), a run's own store, rows of a server's (question_id, answer; questionId, prediction) or of
+ * any tool that names its answers by a known field, lmms-eval's samples, VLMEvalKit's tables, or an object of id to text;
+ * as lines, list, table, workbook or parquet, whatever the name of the file.
+ * @throws LlavaError "data" naming file and line: an id twice, a line that is cut or not UTF-8, no answers at all, or
+ * two fields of which either could be the answer
  */
-export async function readAnswers(
-  benchmark: Pick<Benchmark, "readPredictions">,
-  ...paths: readonly string[]
+export const readAnswers = (benchmark: Source, ...paths: readonly string[]): Promise<Answers> =>
+  readAnswerFiles(benchmark, paths);
+
+/** The same, with what decides where rows do not say enough. */
+export async function readAnswerFiles(
+  benchmark: Source,
+  paths: readonly string[],
+  options: AnswerOptions = {},
 ): Promise<Answers> {
-  const answers = new Answers(paths.join(", "));
-  for (const path of paths) {
-    const form = await sniff(path);
-    const before = answers.texts.size + answers.failures.size;
-    const own = form === "empty" ? undefined : await benchmark.readPredictions?.(path);
-    if (own) for await (const answer of own) answers.add(answer);
-    else if (form === "lines")
-      for await (const batch of readJsonLineBatches(path))
-        for (const { value, line } of batch) addRow(answers, value, path, line);
-    else if (form === "list") {
-      let row = 0;
-      for await (const value of streamJsonArray(path)) addRow(answers, value, `${path}: row ${++row}`);
-    } else if (form === "document") addTexts(answers, await readJsonDocument(path), path);
-    if (answers.texts.size + answers.failures.size > before) continue;
-    throw new LlavaError("data", `${path}: ${form === "empty" ? "is empty" : "holds no answers"}`, {
-      hint: "Give a file of predictions; the run that wrote this one may have failed.",
-    });
-  }
+  const answers = new Answers(paths, benchmark.repeatsQuestions);
+  for (const path of paths) await new FileReader(answers, benchmark, path, options).read();
   return answers;
 }
 
-interface Row {
-  readonly question_id?: unknown;
-  readonly questionId?: unknown;
-  readonly id?: unknown;
-  readonly text?: unknown;
-  readonly answer?: unknown;
-  readonly prediction?: unknown;
-  readonly error?: unknown;
-  readonly model_id?: unknown;
-  readonly model?: unknown;
+interface PeerRow extends PeerAnswer {
+  readonly where: string;
+  readonly line: number | undefined;
 }
 
-function addRow(answers: Answers, value: unknown, place: string, line?: number): void {
-  const misfit = (field: string): LlavaError => unfit(line === undefined ? place : `${place}:${line}`, field);
-  const row = (typeof value === "object" && value !== null ? value : {}) as Row;
-  const id = row.question_id ?? row.questionId ?? row.id;
-  const text = row.text ?? row.answer ?? row.prediction;
-  if (typeof id !== "string" && typeof id !== "number") throw misfit("question_id");
-  if (typeof text === "string") {
-    answers.add({ id: String(id), text }, line);
-    const model = row.model_id ?? row.model;
-    if (answers.model === undefined && typeof model === "string") answers.model = model;
-  } else if (typeof row.error === "string") {
-    if (!answers.texts.has(String(id))) answers.failures.set(String(id), row.error);
-  } else throw misfit("text");
-}
+class FileReader {
+  readonly #answers: Answers;
+  readonly #benchmark: Source;
+  readonly #path: string;
+  readonly #options: AnswerOptions;
+  readonly #shapes: RowShapes;
+  readonly #peers: PeerRow[] = [];
 
-function addTexts(answers: Answers, value: unknown, path: string): void {
-  for (const [id, text] of Object.entries(value as object)) {
-    if (typeof text !== "string") throw unfit(`${path}: "${id}"`, "text");
-    answers.add({ id, text });
+  constructor(answers: Answers, benchmark: Source, path: string, options: AnswerOptions) {
+    this.#answers = answers;
+    this.#benchmark = benchmark;
+    this.#path = path;
+    this.#options = options;
+    this.#shapes = new RowShapes({ ...options.fields, usual: benchmark.answerField });
+  }
+
+  async read(): Promise<void> {
+    const form = await sniff(this.#path);
+    const before = this.#count();
+    if (form === "document") await refuseDuplicateKeys(this.#path);
+    const isNamed = this.#options.fields?.answer !== undefined || this.#options.fields?.id !== undefined;
+    const own = form === "empty" || isNamed ? undefined : await this.#benchmark.readPredictions?.(this.#path);
+    if (own) for await (const answer of own) this.#answers.add(answer);
+    else
+      for await (const batch of readPredictionRows(this.#path, form) ?? [])
+        for (const row of batch) this.#add(row);
+    await this.#addPeers();
+    if (this.#count() > before) return;
+    throw new LlavaError("data", `${this.#path}: ${form === "empty" ? "is empty" : "holds no answers"}`, {
+      hint: "Give a file of predictions; the run that wrote this one may have failed.",
+    });
+  }
+
+  #count(): number {
+    return this.#answers.texts.size + this.#answers.failures.size;
+  }
+
+  #add({ fields, key, line, where }: PredictionRow): void {
+    if (fields === null) throw unfit(where, "question_id");
+    if (this.#options.fields?.answer === undefined && isSample(fields)) {
+      this.#peers.push({ ...readSample(fields, where, this.#benchmark.answerId), line, where });
+      return;
+    }
+    if (typeof fields["error"] === "string" && isFailure(fields)) {
+      this.#addFailure(fields, where);
+      return;
+    }
+    const named = this.#options.fields?.id ?? idNames.find((name) => isId(fields[name]));
+    const own = named === undefined ? undefined : fields[named];
+    const id = this.#benchmark.answerId?.(fields) ?? (isId(own) ? String(own) : key);
+    if (id === undefined) throw unfit(where, "question_id", fields);
+    const { answer } = this.#shapes.of(fields, where);
+    const text = textOf(fields[answer], where, answer);
+    if (named === "index" || (answer === "prediction" && isId(fields["index"])))
+      this.#peers.push({ ...readTableRow(fields, text, this.#benchmark.answerId), line, where });
+    else this.#answers.add({ id, text }, line);
+    const model = fields["model_id"] ?? fields["model"];
+    if (this.#answers.model === undefined && typeof model === "string") this.#answers.model = model;
+  }
+
+  #addFailure(fields: Fields, where: string): void {
+    const id = idNames.map((name) => fields[name]).find(isId);
+    if (id === undefined) throw unfit(where, "question_id", fields);
+    if (!this.#answers.texts.has(String(id)))
+      this.#answers.failures.set(String(id), fields["error"] as string);
+  }
+
+  /** Rows of other evaluations are joined to the questions together: one alone may fit by chance. */
+  async #addPeers(): Promise<void> {
+    if (this.#peers.length === 0) return;
+    const { load } = this.#options;
+    const ids =
+      load === undefined
+        ? this.#peers.map(({ ids: [id], place }) => id ?? String(place))
+        : await findQuestions(this.#benchmark as Benchmark, load, this.#peers);
+    for (const [index, { text, line }] of this.#peers.entries())
+      this.#answers.add({ id: ids[index]!, text }, line);
   }
 }
 
-const unfit = (where: string, field: string): LlavaError =>
-  new LlavaError("data", `${where}: has no ${field}`, {
-    hint: 'A row of predictions reads {"question_id": …, "text": "…"}; check that the file is for this benchmark.',
+/** Whether a row says why there is no answer, and has none. */
+const isFailure = (fields: Fields): boolean =>
+  !["text", "answer", "prediction"].some((name) => typeof fields[name] === "string");
+
+/** null is an answer that was not given, as an empty cell is. @throws LlavaError "data" for what is no text */
+function textOf(value: unknown, where: string, name: string): string {
+  if (typeof value === "string") return value;
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw new LlavaError(
+    "data",
+    `${where}: "${name}" holds ${Array.isArray(value) ? "a list" : "an object"}, not a text`,
+    {
+      hint: "Give one answer a question, or name another field with --answer-field.",
+    },
+  );
+}
+
+const unfit = (where: string, field: string, fields: Fields = {}): LlavaError => {
+  const names = Object.keys(fields);
+  const found = names.length === 0 ? "" : ` Its fields are ${names.map((name) => `"${name}"`).join(", ")}.`;
+  return new LlavaError("data", `${where}: has no ${field}`, {
+    hint: `A row of predictions reads {"question_id": …, "text": "…"}; check that the file is for this benchmark.${found}`,
   });
+};

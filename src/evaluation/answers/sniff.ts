@@ -1,37 +1,53 @@
 import { open } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
+import { idNames } from "./answer-field.ts";
 
-/** How a file of JSON is laid out, by its beginning. */
-export type Form = "empty" | "lines" | "list" | "document" | "other";
+/** What a file of predictions is by its beginning, whatever its name. */
+export type Form =
+  | "empty"
+  | "lines"
+  | "list"
+  | "document"
+  | "table"
+  | "workbook"
+  | "parquet"
+  | "folder"
+  | "other";
 
 /** @throws LlavaError "data" for a file that cannot be read */
 export async function sniff(path: string): Promise<Form> {
-  const start = (await beginning(path, 1 << 20)).replace(/^\ufeff/, "").trimStart();
+  const bytes = await beginning(path, 1 << 20);
+  if (bytes === undefined) return "folder";
+  if (bytes.toString("latin1", 0, 4) === "PK\u0003\u0004") return "workbook";
+  if (bytes.toString("latin1", 0, 4) === "PAR1") return "parquet";
+  requireText(bytes, path);
+  const start = bytes
+    .toString("utf8")
+    .replace(/^\ufeff/, "")
+    .trimStart();
   if (start === "") return "empty";
   if (start.startsWith("[")) return "list";
-  if (!start.startsWith("{")) return "other";
   const [first = "", ...rest] = start.split("\n", 2);
+  if (!start.startsWith("{")) return /[\t,]/.test(first) ? "table" : "other";
   // A document that is laid out over several lines starts with a bracket alone.
   if (first.trim() === "{") return "document";
   try {
-    const value = JSON.parse(first) as object;
-    return rest.join("").trim() === "" && !("id" in value || "question_id" in value) ? "document" : "lines";
+    const value = JSON.parse(first.replace(/,\s*$/, "")) as object;
+    const isRow = [...idNames, "doc_id"].some((name) => name in value);
+    return rest.join("").trim() === "" && !isRow ? "document" : "lines";
   } catch {
     return "lines";
   }
 }
 
-async function beginning(path: string, length: number): Promise<string> {
+/** undefined for a folder, as some benchmarks have one of predictions. */
+async function beginning(path: string, length: number): Promise<Buffer | undefined> {
   try {
     await using file = await open(path);
-    // Some benchmarks have a folder of predictions.
-    if ((await file.stat()).isDirectory()) return "-";
+    if ((await file.stat()).isDirectory()) return undefined;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
-    const bytes = buffer.subarray(0, bytesRead);
-    requireText(bytes, path);
-    return bytes.toString("utf8");
+    return buffer.subarray(0, bytesRead);
   } catch (cause) {
-    if (cause instanceof LlavaError) throw cause;
     throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
       hint: "Check the path, and that it is a file that may be read.",
       cause,

@@ -36,8 +36,14 @@ async function render(benchmarks: readonly Benchmark[], data: string): Promise<s
           lines.push(`## ${title}${shown.join("")}`, text, "");
         };
         show(`${benchmark.name} ${split} ${item.id}`, benchmark.prompt(item));
-        if (benchmark.judge && ids.size === 1 && split === benchmark.splits[0])
-          show(`to the judge of ${item.id}`, benchmark.judge.prompt(item, "An answer.", new Map()));
+        const { judge } = benchmark;
+        if (judge === undefined || ids.size > 1 || split !== benchmark.splits[0]) continue;
+        show(`to the judge of ${item.id}`, judge.prompt(item, "An answer.", new Map()));
+        if (judge.official !== "same" && "prompt" in judge.official)
+          show(
+            `to the judge of ${item.id}, officially`,
+            judge.official.prompt(item, "An answer.", new Map()),
+          );
       }
       assert.ok(ids.size > 0, `${benchmark.name} ${split} has no example`);
     }

@@ -21,12 +21,12 @@ test("VQA v2 normalises before the server does, and refuses to score what has no
   );
 });
 
-test("GQA wants the words, in any case and with any points at the end", () => {
+test("GQA wants the words, in any case and with any space and points at the end", () => {
   const item = { id: "1", answer: "umbrella" } as never;
-  const credits = ["Umbrella..", "an umbrella", "", "umbrella "].map(
+  const credits = ["Umbrella..", "an umbrella", "", "umbrella \n"].map(
     (answer) => gqa.outcome(item, answer).credit,
   );
-  assert.deepEqual(credits, [1, 0, 0, 0]);
+  assert.deepEqual(credits, [1, 0, 0, 1]);
 });
 
 test("OCR-VQA wants the title whole, in any case", () => {

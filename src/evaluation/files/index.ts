@@ -3,6 +3,7 @@ export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
 export { check } from "./check.ts";
 export { type CocoImage, readCocoCaptions, readCocoObjects, readCocoResults } from "./coco.ts";
 export { imageDataUrl } from "./data-url.ts";
+export { type DuplicateKey, duplicateKey } from "./duplicate-key.ts";
 export { embeddedImage } from "./embedded-image.ts";
 export { readFittingList } from "./fitting-list.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";

@@ -8,7 +8,7 @@ export interface JsonLine {
   readonly line: number;
 }
 
-/** The values of a file with one JSON value a line; empty lines are skipped. @throws LlavaError "data" naming file and line */
+/** The values of a file with one JSON value a line, or with a comma after it; empty lines are skipped. @throws LlavaError "data" naming file and line */
 export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
   for await (const batch of readJsonLineBatches(path)) yield* batch;
 }
@@ -44,7 +44,7 @@ function* parseEach(texts: readonly string[], path: string, before: number): Gen
 
 function parseLine(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/,\s*$/, ""));
   } catch (cause) {
     throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, {
       hint: "The line is damaged, or the file was cut while it was written.",

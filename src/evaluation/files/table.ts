@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { LlavaError } from "../../errors.ts";
+import { readLines } from "./json-lines.ts";
 
 export interface TableRow {
   readonly values: Readonly<Record<string, string>>;
@@ -9,12 +10,12 @@ export interface TableRow {
   readonly line: number;
 }
 
-/** The rows of a CSV file, or of a TSV file by its name, keyed by the first row. @throws LlavaError "data" naming file and line */
+/** The rows of a CSV file, or of a TSV file where its first row has tabs, keyed by that row. @throws LlavaError "data" naming file and line */
 export async function* readTable(path: string): AsyncGenerator<TableRow> {
   const parser = parse({
     bom: true,
     columns: true,
-    delimiter: path.endsWith(".tsv") ? "\t" : ",",
+    delimiter: await delimiterOf(path),
     info: true,
     skip_empty_lines: true,
   });
@@ -32,4 +33,9 @@ export async function* readTable(path: string): AsyncGenerator<TableRow> {
       cause,
     });
   }
+}
+
+async function delimiterOf(path: string): Promise<string> {
+  for await (const { text } of readLines(path)) return text.includes("\t") ? "\t" : ",";
+  return ",";
 }

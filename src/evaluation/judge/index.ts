@@ -5,4 +5,5 @@ export {
   type JudgeProgress,
   judgeAnswers,
 } from "./judge-answers.ts";
+export { differencesOf, type JudgePromptChoice, withJudgePrompt } from "./official-prompt.ts";
 export { openReplay, type Replay } from "./replay.ts";

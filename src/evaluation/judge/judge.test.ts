@@ -45,6 +45,7 @@ const graded: Benchmark = benchmark<Item>({
   judge: {
     model: "judge-1",
     sampling: { temperature: 0.2, maxTokens: 8 },
+    official: "same",
     needed: (_, answer) => !answer.startsWith("rule"),
     prompt: ({ question }, answer) => [{ role: "user", content: `Grade.\n${question}\n${answer}` }],
     parse: (reply) => (/^\d+$/.test(reply.trim()) ? { grade: Number(reply) } : undefined),

@@ -17,6 +17,11 @@ export interface CaptionedItem extends BenchmarkItem, Described {
   readonly corpus: CaptionCorpus;
 }
 
+/** What these scores have of their own. */
+export const captionDifferences: readonly string[] = [
+  "captions are parted into words by rules that follow the Stanford tokenizer but know no web addresses, emoticons or SGML",
+];
+
 /** References of the items that are scored, counted when the first is. */
 export class CaptionCorpus {
   readonly #scored: readonly Described[];

@@ -1,5 +1,11 @@
 export { type BleuCounts, bleu, bleuCounts, bleuOf } from "./bleu.ts";
-export { CaptionCorpus, type CaptionedItem, captionMetrics, captionOutcome } from "./caption-scores.ts";
+export {
+  CaptionCorpus,
+  type CaptionedItem,
+  captionDifferences,
+  captionMetrics,
+  captionOutcome,
+} from "./caption-scores.ts";
 export { captionTokens } from "./caption-tokens.ts";
 export { type CiderOptions, cider, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
 export { rougeL, rougeLOf } from "./rouge-l.ts";

@@ -3,7 +3,8 @@ import { letters } from "./response-format.ts";
 
 /**
  * The letter of the option that an answer gives: as " B. …" at its start, as the letter alone in any case and with any
- * marks ("(b)"), or by the option's whole text. Undefined where it gives none of them.
+ * marks ("(b)"), by the option's whole text, as the one that it calls the answer ("The answer is B because …"), or as the
+ * first letter that stands alone with no word after it ("C" wears the camera). Undefined where it gives none of them.
  */
 export function chosenOption(answer: string, options: readonly string[]): string | undefined {
   const offered = letters.slice(0, options.length);
@@ -13,8 +14,22 @@ export function chosenOption(answer: string, options: readonly string[]): string
   const alone = text.toUpperCase();
   if (offered.includes(alone)) return alone;
   const quoted = options.findIndex((option) => bare(option) === text);
-  return text === "" || quoted < 0 ? undefined : letters[quoted];
+  if (text !== "" && quoted >= 0) return letters[quoted];
+  const called = new Set(
+    [...answer.matchAll(calledAnswer)]
+      .map(([, letter]) => letter!)
+      .filter((letter) => offered.includes(letter)),
+  );
+  if (called.size === 1) return [...called][0];
+  return [...answer.matchAll(loneLetter)]
+    .map(([letter]) => letter)
+    .find((letter) => offered.includes(letter));
 }
+
+/** "The answer is B", "Answer: (B)", "option B" */
+const calledAnswer = /\b(?:answer|option|choice)\b(?:\s+is)?\s*:?\s*["'*(]*([A-Z])(?![\p{L}\p{N}'’])/giu;
+
+const loneLetter = /(?<![\p{L}\p{N}'’])[A-Z](?![\p{L}\p{N}'’]| \p{Ll})/gu;
 
 /** Lower-case, without punctuation and without spaces at its ends. */
 const bare = (text: string): string => text.replace(/\p{P}/gu, "").trim().toLowerCase();

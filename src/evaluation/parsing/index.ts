@@ -6,8 +6,11 @@ export { leadingLetter, statedLetter } from "./letter.ts";
 export { englishNouns } from "./nouns.ts";
 export { numberWords } from "./number-words.ts";
 export { percentage } from "./percentage.ts";
+export { plainAnswer } from "./plain-answer.ts";
 export { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
+export { PythonRandom } from "./python-random.ts";
 export { pythonStrings } from "./python-strings.ts";
+export { pythonText } from "./python-text.ts";
 export { question } from "./question.ts";
 export { remember } from "./remember.ts";
 export {

@@ -36,7 +36,7 @@ ${sources.map(({ result }, index) => provenance(result, names[index]!))}
 `;
 }
 
-/** What makes scores of one benchmark not comparable. */
+/** What makes scores of one benchmark not comparable, with one another or with published ones. */
 function warnings(sources: readonly ReportSource[]): Markup[] {
   const differing = (of: (result: Result) => unknown): boolean =>
     new Set(sources.map(({ result }) => of(result))).size > 1;
@@ -46,6 +46,8 @@ function warnings(sources: readonly ReportSource[]): Markup[] {
     differing(({ prompts }) => prompts) &&
       "These results come from different prompts or questions: compare them with care.",
   ];
+  const differences = [...new Set(sources.flatMap(({ result }) => result.differences))];
+  notes.push(...differences.map((difference) => `Differs from the official scorer: ${difference}`));
   return notes.filter((note) => note !== false).map((note) => markup`<p class="note">${note}</p>`);
 }
 

@@ -10,6 +10,7 @@ export function provenance(result: Result, name: string): Markup {
     ["benchmark", `${result.benchmark}, ${result.split}`],
     ["model", result.model],
     ["judge", result.judge ?? "none"],
+    ["scored", result.compat ? "with the original's bugs (--compat)" : "without the original's bugs"],
     ["prompts, SHA-256", result.prompts],
     ["sampling", result.sampling ? JSON.stringify(result.sampling) : "answers made elsewhere"],
     ...(run === null ? [] : runFacts(run)),

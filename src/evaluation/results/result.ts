@@ -35,6 +35,8 @@ const countsSchema = z.strictObject({
   scored: count,
   /** Those of them whose answer the parser could not read; they count as wrong. */
   unparsed: count,
+  /** Questions that the file answers more than once, where the benchmark itself asks some twice; left out where none is. */
+  repeated: count.optional(),
 });
 export type Counts = z.infer<typeof countsSchema>;
 
@@ -88,6 +90,8 @@ export const resultSchema = z.strictObject({
   split: z.string(),
   /** Whether bugs of the original were reproduced. */
   compat: z.boolean(),
+  /** What was scored otherwise than by the official scorer, a phrase each. */
+  differences: z.array(z.string()).default([]),
   model: z.string(),
   /** Null where no judge had a say. */
   judge: z.string().nullable(),

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../../errors.ts";
-import type { ImageSource, Message, SamplingOptions } from "../../protocol/index.ts";
+import { heldBytes, type ImageSource, type Message, type SamplingOptions } from "../../protocol/index.ts";
 import type { Answerer } from "./answerer.ts";
 
 /** What a model is asked. The id is that of the benchmark's item. */
@@ -43,8 +43,9 @@ export class RequestKeys {
     return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
   }
 
-  #digest(image: ImageSource): Promise<string> | string {
-    if (image instanceof Uint8Array) return sha256(image);
+  async #digest(image: ImageSource): Promise<string> {
+    const bytes = await heldBytes(image);
+    if (bytes !== undefined) return sha256(bytes);
     const text = String(image);
     if (/^(https?|data):/i.test(text)) return sha256(text);
     const known = this.#digests.get(text);

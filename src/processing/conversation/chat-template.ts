@@ -1,14 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Template } from "@huggingface/jinja";
 import { LlavaError } from "../../errors.ts";
+import { strayKind } from "../../file-kind.ts";
 import { readJsonFile } from "../../json.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
-import { type Conversation, conversationOf } from "./messages.ts";
+import { type Node, parseTemplate } from "./jinja.ts";
+import { type Conversation, conversationOf, placeImages, type Turn, type TurnPart } from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
-import { taint, taintAnswer, taintTurn, untaint } from "./taint.ts";
 import type { PromptFormat } from "./templates.ts";
 import { isTimeUp, withinTime } from "./time-limit.ts";
+import { piecesOf } from "./tracked-pieces.ts";
+import { joined, source as speaker, type TrackedText, tracked } from "./tracked-text.ts";
+import { renderTracked, type TemplateValue } from "./tracking-interpreter.ts";
 
 export interface ChatTemplateOptions {
   /** Gives the texts of the begin, end and special tokens. */
@@ -29,9 +32,9 @@ export function chatTemplate(
   source: string,
   { tokenizer, imageToken = "<image>", timeLimit = TIME_LIMIT }: ChatTemplateOptions,
 ): PromptFormat {
-  let template: Template;
+  let template: Node;
   try {
-    template = withinTime(timeLimit, () => new Template(source));
+    template = withinTime(timeLimit, () => parseTemplate(source));
   } catch (error) {
     throw new LlavaError(
       "checkpoint",
@@ -43,7 +46,9 @@ export function chatTemplate(
     );
   }
   const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.idToToken(id) ?? ""));
-  const special = [...tokenizer.specialTokens.keys()].sort((a, b) => b.length - a.length);
+  const endTokens = [...tokenizer.specialTokens.keys()]
+    .filter((token) => token !== imageToken)
+    .sort((a, b) => b.length - a.length);
   const takesParts = readsParts(source);
   return {
     name: "chat template of the checkpoint",
@@ -51,14 +56,14 @@ export function chatTemplate(
     render: (messages, { addGenerationPrompt = true } = {}) => {
       const conversation = conversationOf(messages, addGenerationPrompt);
       const rendered = render(template, timeLimit, {
-        messages: takesParts ? messagesOfParts(conversation) : messagesOfText(conversation),
+        messages: takesParts ? messagesOfParts(conversation) : messagesOfText(conversation, imageToken),
         add_generation_prompt: addGenerationPrompt,
         bos_token: tokenText(tokenizer.bosId),
         eos_token: tokenText(tokenizer.eosId),
         unk_token: tokenText(tokenizer.unkId),
         pad_token: tokenText(tokenizer.padId),
       });
-      const pieces = untaint(rendered, imageToken, special);
+      const pieces = piecesOf(rendered, imageToken, endTokens);
       const images = conversation.turns.flatMap((turn) => turn.parts.filter((part) => "image" in part));
       requireImageCount(pieces.filter((piece) => "image" in piece).length, images.length);
       return pieces;
@@ -66,9 +71,13 @@ export function chatTemplate(
   };
 }
 
-function render(template: Template, timeLimit: number, context: Record<string, unknown>): string {
+function render(
+  template: Node,
+  timeLimit: number,
+  variables: Readonly<Record<string, TemplateValue>>,
+): TrackedText {
   try {
-    return withinTime(timeLimit, () => template.render(context));
+    return withinTime(timeLimit, () => renderTracked(template, variables));
   } catch (error) {
     if (isTimeUp(error))
       throw new LlavaError(
@@ -94,23 +103,29 @@ function render(template: Template, timeLimit: number, context: Record<string, u
 const readsParts = (source: string): boolean =>
   /\[\s*['"]type['"]\s*\]|\.type\b|selectattr\(\s*['"]type['"]/.test(source);
 
-function messagesOfText({ system, turns }: Conversation): unknown[] {
-  const first = system === undefined ? [] : [{ role: "system", content: taint(system) }];
-  return [...first, ...turns.map((turn) => ({ role: turn.role, content: taintTurn(turn) }))];
+const said = (text: string, role: string): TrackedText =>
+  tracked(text, role === "assistant" ? speaker.answer : speaker.said);
+
+function messagesOfText({ system, turns }: Conversation, imageToken: string): TemplateValue[] {
+  const first = system === undefined ? [] : [{ role: "system", content: said(system, "system") }];
+  return [...first, ...turns.map((turn) => ({ role: turn.role, content: textOfTurn(turn, imageToken) }))];
 }
 
-function messagesOfParts({ system, turns }: Conversation): unknown[] {
-  const textPart = (text: string) => ({ type: "text", text });
-  const first = system === undefined ? [] : [{ role: "system", content: [textPart(taint(system))] }];
+/** A turn as one string, in which the template sees `imageToken` where images go. */
+function textOfTurn({ role, parts }: Turn, imageToken: string): TrackedText {
+  const show = (part: TurnPart) =>
+    "text" in part ? said(part.text, role) : tracked(imageToken, speaker.firstImage + part.image);
+  return joined(placeImages(parts).map(show));
+}
+
+function messagesOfParts({ system, turns }: Conversation): TemplateValue[] {
+  const textPart = (text: TrackedText) => ({ type: "text", text });
+  const first = system === undefined ? [] : [{ role: "system", content: [textPart(said(system, "system"))] }];
   return [
     ...first,
     ...turns.map(({ role, parts }) => ({
       role,
-      content: parts.map((part) =>
-        "image" in part
-          ? { type: "image" }
-          : textPart(role === "assistant" ? taintAnswer(part.text) : taint(part.text)),
-      ),
+      content: parts.map((part) => ("image" in part ? { type: "image" } : textPart(said(part.text, role)))),
     })),
   ];
 }
@@ -120,8 +135,15 @@ function messagesOfParts({ system, turns }: Conversation): unknown[] {
  * `tokenizer_config.json` (one template, or the one named "default" of several); `undefined` if it has none.
  */
 export async function readChatTemplate(folder: string): Promise<string | undefined> {
-  const jinja = await readFile(join(folder, "chat_template.jinja"), "utf8").catch(() => undefined);
-  if (jinja !== undefined) return jinja;
+  const path = join(folder, "chat_template.jinja");
+  const jinja = await readFile(path).catch(() => undefined);
+  if (jinja !== undefined) {
+    const kind = strayKind(jinja);
+    if (kind === undefined) return jinja.toString("utf8");
+    throw new LlavaError("checkpoint", `${path} is ${kind.what}; expected a chat template`, {
+      hint: kind.hint,
+    });
+  }
   for (const name of ["chat_template.json", "processor_config.json", "tokenizer_config.json"]) {
     const template = defaultTemplate((await readJsonFile(join(folder, name)))?.["chat_template"]);
     if (template !== undefined) return template;

@@ -1,12 +1,14 @@
 import type { Tokenizer } from "../tokenizer/index.ts";
+import { withAnswerEnd } from "./answer-end.ts";
 import { chatTemplate } from "./chat-template.ts";
 import type { TemplateName } from "./template-data.ts";
+import { jinjaOf, statedTemplate } from "./template-jinja.ts";
 import { namedTemplate, type PromptFormat } from "./templates.ts";
 
 export interface FormatChoice {
   /** A template asked for by name. */
   readonly name?: string | undefined;
-  /** Ends that template's answers, in the place of its own ending. */
+  /** Ends that template's answers, in the place of its own ending; put behind those of a chat template, which has none. */
   readonly answerEnd?: string | undefined;
   /** Jinja source that came with the checkpoint. */
   readonly chatTemplate?: string | undefined;
@@ -23,11 +25,21 @@ export interface FormatChoice {
  * model was trained with. Folder names play no part, so a renamed checkpoint behaves the same.
  */
 export function choosePromptFormat(choice: FormatChoice): PromptFormat {
-  const { name, answerEnd, chatTemplate: source, tokenizer, imageToken } = choice;
+  const { name, answerEnd, chatTemplate: stated, tokenizer, imageToken } = choice;
   if (name !== undefined) return namedTemplate(name, answerEnd);
-  if (source !== undefined)
-    return chatTemplate(source, imageToken === undefined ? { tokenizer } : { tokenizer, imageToken });
-  return namedTemplate(templateOfArchitecture(choice));
+  if (stated === undefined) return { ...namedTemplate(templateOfArchitecture(choice)), isAssumed: true };
+  const named = answerEnd === undefined ? statedTemplate(stated) : undefined;
+  if (named !== undefined) return named;
+  const source = answerEnd === undefined ? stated : withAnswerEnd(stated, answerEnd);
+  return chatTemplate(source, imageToken === undefined ? { tokenizer } : { tokenizer, imageToken });
+}
+
+/** The same format as a chat template in Jinja, to be kept with weights. */
+export function jinjaOfChoice(choice: FormatChoice): string {
+  const { name, answerEnd, chatTemplate: stated } = choice;
+  if (name !== undefined) return jinjaOf(name, answerEnd);
+  if (stated === undefined) return jinjaOf(templateOfArchitecture(choice));
+  return answerEnd === undefined ? stated : withAnswerEnd(stated, answerEnd);
 }
 
 function templateOfArchitecture({

@@ -1,5 +1,6 @@
 export { type ChatTemplateOptions, chatTemplate, readChatTemplate } from "./chat-template.ts";
 export { choosePromptFormat, type FormatChoice } from "./choose-format.ts";
+export { countImageMarks, imageMark, markedParts } from "./image-marks.ts";
 export { imagesOf } from "./messages.ts";
 export {
   type ImagePiece,
@@ -15,6 +16,7 @@ export {
   tokenizePrompt,
 } from "./prompt.ts";
 export { rawPrompt } from "./raw.ts";
+export { readMessages } from "./read-messages.ts";
 export type { TemplateName } from "./template-data.ts";
 export { namedTemplate, type PromptFormat, type RenderOptions, templateNames } from "./templates.ts";
 export { type OpenText, openText, type TextSource } from "./text-source.ts";

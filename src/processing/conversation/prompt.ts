@@ -111,7 +111,10 @@ export function requireImageCount(placeholders: number, images: number): void {
     "prompt",
     `${count(placeholders, "<image> placeholder")} but ${count(images, "image")}`,
     {
-      hint: "Write <image> once for each image, where the image goes.",
+      hint:
+        images === 0
+          ? "Give the image that <image> stands for; the word itself cannot be part of a question."
+          : "Write <image> once for each image, where the image goes.",
     },
   );
 }

@@ -16,6 +16,8 @@ export interface PromptFormat {
   readonly stop: readonly string[];
   /** Strings that begin or end turns, which no answer should hold; `stop` where they are not known. */
   readonly turnMarks?: readonly string[];
+  /** Whether nothing states the format, so that it was taken for the architecture's sake. */
+  readonly isAssumed?: boolean;
   /** Throws `prompt` where roles are out of order or the format has no place for a message. */
   render(messages: readonly Message[], options?: RenderOptions): PromptPiece[];
 }
@@ -132,7 +134,11 @@ const markedTurns =
     ...renderTurns(
       turns,
       (turn) => [wire(data.user), ...said(turn.parts), wire(data.separator + afterTurn)],
-      (turn) => [wire(data.assistant), ...answer(turn, "", data.separator), wire(afterTurn)],
+      (turn) => [
+        wire(data.assistant),
+        ...answer(turn, "", data.answerEnd ?? data.separator),
+        wire(afterTurn),
+      ],
     ),
     wire(addGenerationPrompt ? data.assistant : ""),
   ];
@@ -191,7 +197,7 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
         (turn) => [header(data.user), ...said(trimmed(turn.parts)), wire(data.separator)],
         (turn) => [
           header(data.assistant),
-          ...answer({ ...turn, parts: trimmed(turn.parts) }, "", data.separator),
+          ...answer({ ...turn, parts: trimmed(turn.parts) }, "", data.answerEnd ?? data.separator),
         ],
       ),
       ...(addGenerationPrompt ? [header(data.assistant)] : []),

@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { describeBytes } from "../../formats/index.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
 import { decodeByLibrary, readLibraryHeader } from "./library.ts";
+import { type LimitNames, raising } from "./limits.ts";
 import { readOwnFormat } from "./own/index.ts";
 import { type Pixels, UnreadVariant } from "./pixels.ts";
 import type { RgbImage } from "./rgb.ts";
@@ -20,6 +21,8 @@ export type DecodeOptions = {
   transparency?: Transparency;
   /** Told of an image with pixels that are not opaque. */
   onTransparency?: (found: TransparentImage) => void;
+  /** How hints name these limits; those of a call's options without it. */
+  limits?: LimitNames;
 };
 
 /** A small file of countless progressive scans would keep a decoder busy for minutes. */
@@ -38,18 +41,19 @@ export async function decodeImage(
 ): Promise<RgbImage> {
   const { maxPixels = 100_000_000, maxBytes = 256 * 1024 * 1024, transparency = "drop" } = options;
   const where = options.where ?? (typeof input === "string" ? input : "image");
-  const bytes = typeof input === "string" ? await readImageFile(input, maxBytes, where) : input;
+  const bytes =
+    typeof input === "string" ? await readImageFile(input, { ...options, maxBytes, where }) : input;
   if (bytes.length === 0) {
     throw new LlavaError("image", `${where}: the file is empty`, { hint: "get the file again" });
   }
-  if (bytes.length > maxBytes) throw tooManyBytes(where, bytes.length, maxBytes);
+  if (bytes.length > maxBytes) throw tooManyBytes(where, bytes.length, maxBytes, options.limits);
   const header = await readHeader(bytes, where);
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {
     throw new LlavaError(
       "image",
       `${where}: ${header.width}×${header.height} is ${pixels} pixels, the limit is ${maxPixels}`,
-      { hint: "scale it down first, or raise maxPixels if you trust the source" },
+      { hint: `scale it down first${raising("maxPixels", options.limits)}` },
     );
   }
   if (header.jpeg && header.jpeg.scans > MOST_SCANS) {
@@ -76,7 +80,10 @@ export async function decodeImage(
   return image;
 }
 
-async function readImageFile(path: string, maxBytes: number, where: string): Promise<Uint8Array> {
+async function readImageFile(
+  path: string,
+  { maxBytes, where, limits }: DecodeOptions & { maxBytes: number; where: string },
+): Promise<Uint8Array> {
   try {
     const info = await stat(path);
     if (info.isDirectory()) {
@@ -87,12 +94,12 @@ async function readImageFile(path: string, maxBytes: number, where: string): Pro
     if (!info.isFile()) {
       throw new LlavaError("image", `${where}: is not a regular file`, { hint: "give a file's path" });
     }
-    if (info.size > maxBytes) throw tooManyBytes(where, info.size, maxBytes);
+    if (info.size > maxBytes) throw tooManyBytes(where, info.size, maxBytes, limits);
     return await readFile(path);
   } catch (cause) {
     if (cause instanceof LlavaError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") {
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG") {
       throw new LlavaError("image", `${where}: no such file`, { hint: "check the path", cause });
     }
     throw new LlavaError("image", `${where}: cannot be read: ${reason(cause)}`, {
@@ -170,9 +177,14 @@ async function decodeJpegFile(bytes: Uint8Array, jpeg: JpegHeader): Promise<Pixe
   return decodeByLibrary(header);
 }
 
-function tooManyBytes(where: string, bytes: number, maxBytes: number): LlavaError {
+function tooManyBytes(
+  where: string,
+  bytes: number,
+  maxBytes: number,
+  limits: LimitNames | undefined,
+): LlavaError {
   return new LlavaError("image", `${where}: ${bytes} bytes, the limit is ${maxBytes}`, {
-    hint: "raise maxBytes if you trust the source",
+    hint: `scale it down first${raising("maxBytes", limits)}`,
   });
 }
 

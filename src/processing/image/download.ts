@@ -4,6 +4,7 @@ import { get as getHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { LlavaError } from "../../errors.ts";
 import { isPublicAddress } from "./address.ts";
+import { type LimitNames, raising } from "./limits.ts";
 
 export type DownloadOptions = {
   /** Bytes of body; 256 MiB. */
@@ -12,6 +13,8 @@ export type DownloadOptions = {
   timeout?: number;
   /** Also connects to private, loopback and link-local addresses. Leave it off for addresses from users. */
   allowPrivate?: boolean;
+  /** How hints name these limits; those of a call's options without it. */
+  limits?: LimitNames;
   signal?: AbortSignal;
 };
 
@@ -25,17 +28,17 @@ const GET_IT_YOURSELF = "check the address, or download the image yourself and g
  * turn private between check and use. Throws code "network", or "aborted" when the signal fires.
  */
 export async function download(url: URL, options: DownloadOptions = {}): Promise<Uint8Array> {
-  const { maxBytes = 256 * 1024 * 1024, timeout = 30_000, allowPrivate = false } = options;
+  const { maxBytes = 256 * 1024 * 1024, timeout = 30_000 } = options;
   const deadline = AbortSignal.timeout(timeout);
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
   try {
     let target = url;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const response = await request(target, allowPrivate, signal);
+      const response = await request(target, options, signal);
       const status = response.statusCode ?? 0;
       const location = response.headers.location;
       if (status < 300 || status >= 400 || location === undefined) {
-        return await readBody(response, target, maxBytes);
+        return await readBody(response, target, maxBytes, options.limits);
       }
       response.destroy();
       if (!URL.canParse(location, target.href)) {
@@ -64,34 +67,46 @@ export async function download(url: URL, options: DownloadOptions = {}): Promise
   }
 }
 
-function request(url: URL, allowPrivate: boolean, signal: AbortSignal): Promise<IncomingMessage> {
+function request(
+  url: URL,
+  { allowPrivate = false, limits }: DownloadOptions,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new LlavaError("network", `${shown(url)}: expected http or https, got ${url.protocol}`);
   }
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (!allowPrivate && isIP(host) && !isPublicAddress(host)) throw privateAddress(host, host);
+  if (!allowPrivate && isIP(host) && !isPublicAddress(host)) throw privateAddress(host, host, limits);
   const get = url.protocol === "https:" ? getHttps : getHttp;
   return new Promise((resolve, reject) => {
     const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "llava" };
-    get(url, { agent: false, headers, signal, lookup: allowPrivate ? lookup : lookupPublic }, resolve).on(
-      "error",
-      reject,
-    );
+    get(
+      url,
+      { agent: false, headers, signal, lookup: allowPrivate ? lookup : publicLookup(limits) },
+      resolve,
+    ).on("error", reject);
   });
 }
 
 /** Resolves a name for the connection and fails if any of its addresses is not public. */
-const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, "");
-    const refused = addresses.find(({ address }) => !isPublicAddress(address));
-    if (refused) return callback(privateAddress(hostname, refused.address), "");
-    if (options.all) return callback(null, addresses);
-    callback(null, addresses[0]!.address, addresses[0]!.family);
-  });
-};
+const publicLookup =
+  (limits: LimitNames | undefined): LookupFunction =>
+  (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, "");
+      const refused = addresses.find(({ address }) => !isPublicAddress(address));
+      if (refused) return callback(privateAddress(hostname, refused.address, limits), "");
+      if (options.all) return callback(null, addresses);
+      callback(null, addresses[0]!.address, addresses[0]!.family);
+    });
+  };
 
-async function readBody(response: IncomingMessage, url: URL, maxBytes: number): Promise<Uint8Array> {
+async function readBody(
+  response: IncomingMessage,
+  url: URL,
+  maxBytes: number,
+  limits: LimitNames | undefined,
+): Promise<Uint8Array> {
   const status = response.statusCode ?? 0;
   if (status < 200 || status >= 300) {
     response.destroy();
@@ -116,15 +131,17 @@ async function readBody(response: IncomingMessage, url: URL, maxBytes: number): 
   response.destroy();
   if (Math.max(declared, received) > maxBytes) {
     const size = declared > maxBytes ? `${declared} bytes` : "the answer goes on";
-    throw new LlavaError("network", `${shown(url)}: ${size}, the limit is ${maxBytes} bytes`);
+    throw new LlavaError("network", `${shown(url)}: ${size}, the limit is ${maxBytes} bytes`, {
+      hint: `${GET_IT_YOURSELF}${raising("maxBytes", limits)}`,
+    });
   }
   return Buffer.concat(chunks);
 }
 
-function privateAddress(host: string, address: string): LlavaError {
+function privateAddress(host: string, address: string, limits: LimitNames | undefined): LlavaError {
   const resolved = host === address ? "" : ` resolves to ${address}, which`;
   return new LlavaError("network", `${host}${resolved} is not a public address, refused`, {
-    hint: "download the image yourself, or allow private addresses (--allow-private, allowPrivate) if this one is your own",
+    hint: `download the image yourself${raising("allowPrivate", limits)}`,
   });
 }
 

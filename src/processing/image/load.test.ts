@@ -30,6 +30,11 @@ describe("loadImage", () => {
       pathToFileURL(path),
       pathToFileURL(path).href,
       png,
+      new Uint8Array(png).buffer,
+      new DataView(new Uint8Array(png).buffer),
+      new Blob([png]),
+      base64,
+      base64.replace(/.{76}/g, "$&\n"),
       `data:image/png;base64,${base64}`,
       `data:;base64,${encodeURIComponent(base64)}`,
       `data:image/png,${percent}`,
@@ -46,6 +51,26 @@ describe("loadImage", () => {
       message: /text that starts "hello"/,
     });
   });
+});
+
+test("a text that is no path is told in short, whatever its length", async () => {
+  for (const text of ["iVBOR".repeat(2000), "not base64 ".repeat(2000), "a/".repeat(5000)])
+    await assert.rejects(loadImage(text), ({ code, message }: { code: string; message: string }) => {
+      assert.equal(code, "image");
+      assert.ok(message.length < 400 && /10000|22000/.test(message), message);
+      return true;
+    });
+});
+
+test("hints name limits as the one who opens the image can set them", async () => {
+  const hintOf = async (options: object): Promise<string> =>
+    await loadImage(png, { maxPixels: 1, ...options }).then(
+      () => "",
+      ({ hint }) => hint,
+    );
+  assert.match(await hintOf({}), /raise maxPixels/);
+  assert.match(await hintOf({ limits: { maxPixels: "--max-pixels" } }), /raise --max-pixels/);
+  assert.equal(await hintOf({ limits: {} }), "scale it down first");
 });
 
 describe("loadImage over http", () => {

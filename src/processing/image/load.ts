@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../../errors.ts";
+import { heldBytes, type ImageSource, shortened } from "../../protocol/index.ts";
 import { type DecodeOptions, decodeImage } from "./decode.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import type { RgbImage } from "./rgb.ts";
@@ -7,14 +8,12 @@ import type { RgbImage } from "./rgb.ts";
 export type LoadOptions = DecodeOptions & DownloadOptions;
 
 /**
- * Decodes an image from wherever it is: a path, the bytes of a file, or a `file:`, `data:`, `http:` or
+ * Decodes an image from wherever it is: a path, the bytes of a file or their base64, or a `file:`, `data:`, `http:` or
  * `https:` URL. Throws code "image" for what is not an image, "network" for what cannot be fetched.
  */
-export async function loadImage(
-  source: string | URL | Uint8Array,
-  options: LoadOptions = {},
-): Promise<RgbImage> {
-  if (source instanceof Uint8Array) return decodeImage(source, options);
+export async function loadImage(source: ImageSource, options: LoadOptions = {}): Promise<RgbImage> {
+  const bytes = await heldBytes(source);
+  if (bytes !== undefined) return decodeImage(bytes, options);
   const text = String(source);
   // One letter before the colon is a drive of Windows.
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
@@ -25,13 +24,13 @@ export async function loadImage(
       return decodeImage(readFileUrl(text), options);
     case "http":
     case "https": {
-      if (!URL.canParse(text)) throw new LlavaError("network", `${text}: not an address`);
+      if (!URL.canParse(text)) throw new LlavaError("network", `${shortened(text)}: not an address`);
       const url = new URL(text);
       const bytes = await download(url, options);
       return decodeImage(bytes, { where: `${url.protocol}//${url.host}${url.pathname}`, ...options });
     }
     default:
-      return decodeImage(text, options);
+      return decodeImage(text, { where: shortened(text), ...options });
   }
 }
 
@@ -39,7 +38,7 @@ function readFileUrl(text: string): string {
   try {
     return fileURLToPath(text);
   } catch (cause) {
-    throw new LlavaError("image", `${text}: ${(cause as Error).message}`, { cause });
+    throw new LlavaError("image", `${shortened(text)}: ${(cause as Error).message}`, { cause });
   }
 }
 

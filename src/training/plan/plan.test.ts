@@ -17,6 +17,7 @@ const configOf = (text: LlamaConfig): LlavaConfig => ({
   selectStrategy: "patch",
   imageAspectRatio: "pad",
   imageSequenceLength: 4,
+  useImageStartEnd: false,
 });
 
 const vicuna7b: LlamaConfig = {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readAnswers } from "../../answers/index.ts";
 import type { Benchmark, BenchmarkItem } from "../../benchmark.ts";
 import writeExample from "./example.ts";
 import amber from "./index.ts";
@@ -62,4 +63,27 @@ test("precision and recall of saying no, by dimension and kind", () =>
       assert.deepEqual([scores["recall/number"], scores["accuracy/state"]], [100, 100]);
       assert.equal(outcomes[2]!.parsed, compat ? undefined : "yes");
     }
+  }));
+
+test("a file of both tasks is read by each; ids may be text, and a response may be lacking", () =>
+  withExample(async (data) => {
+    const path = join(data, "responses.json");
+    const rows = [
+      { id: 1, response: "A man." },
+      { id: "1005", response: "Yes" },
+      { id: 8000, response: null },
+    ];
+    const read = async (benchmark: Benchmark) =>
+      Object.fromEntries((await readAnswers(benchmark, path)).texts);
+    await writeFile(path, JSON.stringify(rows));
+    assert.deepEqual(await read(descriptions), { 1: "A man." });
+    assert.deepEqual(await read(judgements), { 1005: "Yes", 8000: "" });
+    await writeFile(path, JSON.stringify(rows.slice(1)));
+    assert.deepEqual(await read(descriptions), { 1005: "Yes", 8000: "" });
+    const lines = join(data, "responses.jsonl");
+    await writeFile(lines, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    assert.deepEqual(Object.fromEntries((await readAnswers(judgements, lines)).texts), {
+      1005: "Yes",
+      8000: "",
+    });
   }));

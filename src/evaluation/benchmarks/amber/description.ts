@@ -2,11 +2,7 @@ import type { Metric, Outcome } from "../../benchmark.ts";
 import { englishNouns, percentage } from "../../parsing/index.ts";
 import type { DescriptionItem } from "./load.ts";
 
-/**
- * Objects that a description names, against those that are there. The original also takes for the same what spaCy's large
- * word vectors hold to be 80 % alike; here two words mean the same only if relation.json says so, which makes CHAIR
- * a little greater.
- */
+/** Objects that a description names, against those that are there. */
 export function describe({ id, truth, hallu, words }: DescriptionItem, answer: string): Outcome {
   const nouns = englishNouns(answer).flatMap((noun) => words.all.get(noun) ?? []);
   const covered = new Set<number>();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import { check, imageFolder, locateFile, readJsonDocument, readLines, within } from "../../files/index.ts";
 
 export interface AmberQuery {
@@ -108,17 +108,4 @@ async function readWords(data: string): Promise<AmberWords> {
   const related = new Map(Object.entries(relation));
   const all = [...related].flatMap(([word, others]) => [word, ...others]);
   return { related, all: new Map(all.map((word) => [word.toLowerCase(), word])), safe };
-}
-
-const responses = z.array(z.object({ id: z.int(), response: z.string() }));
-
-/** A list of id and response; undefined for any other file. */
-export async function readAmberResponses(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = responses.safeParse(await readJsonDocument(path));
-  return fit.success ? answersOf(fit.data) : undefined;
-}
-
-async function* answersOf(rows: z.output<typeof responses>): AsyncGenerator<Answer> {
-  for (const { id, response } of rows) yield { id: String(id), text: response };
 }

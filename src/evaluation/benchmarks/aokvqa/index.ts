@@ -11,15 +11,14 @@ import {
 import { check, imageFolder, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
 import {
   accuracyByLabel,
+  chosenOption,
   known,
-  leadingLetter,
   letteredOptions,
   letterSuffix,
   letters,
   listAnswers,
   question,
   shortAnswerSuffix,
-  statedLetter,
 } from "../../parsing/index.ts";
 
 interface AokVqaItem extends BenchmarkItem {
@@ -61,12 +60,8 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
 }
 
 function chosen({ choices }: AokVqaItem, answer: string): number | undefined {
-  const text = answer.trim();
-  const letter = statedLetter(text, "D") ?? leadingLetter(text);
-  const byLetter = letter === undefined ? -1 : letters.indexOf(letter);
-  const index =
-    byLetter >= 0 ? byLetter : choices.findIndex((choice) => choice.toLowerCase() === text.toLowerCase());
-  return index >= 0 && index < choices.length ? index : undefined;
+  const letter = chosenOption(answer, choices);
+  return letter === undefined ? undefined : letters.indexOf(letter);
 }
 
 const normalize = (answer: string): string => answer.trim().toLowerCase().replace(/\.$/, "");

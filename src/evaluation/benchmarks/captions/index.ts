@@ -1,6 +1,6 @@
 import { type Benchmark, benchmark } from "../../benchmark.ts";
 import { jsonBytes, readCocoResults } from "../../files/index.ts";
-import { captionMetrics, captionOutcome } from "../../metrics/index.ts";
+import { captionDifferences, captionMetrics, captionOutcome } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
 import {
   type CaptionItem,
@@ -20,6 +20,7 @@ const captionBenchmark = ({ read, ...about }: CaptionSet): Benchmark =>
   benchmark<CaptionItem>({
     ...about,
     headline: "cider",
+    differences: captionDifferences,
     published: [],
     load: (options) => loadCaptions({ ...options, split: options.split ?? about.splits[0]! }, read),
     prompt: ({ image }) => question("Provide a one-sentence caption for the provided image.", image),

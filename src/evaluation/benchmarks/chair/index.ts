@@ -108,6 +108,10 @@ export default benchmark<ChairItem>({
   ],
   splits: ["val2014", "val2017"],
   headline: "chair-i",
+  differences: [
+    "what captions call the 80 categories is listed by this project; the original has its own list of synonyms, so that scores differ a little",
+    "plurals are made by rule from that list; the original puts a caption's words in the singular by the library pattern",
+  ],
   published: [],
   load,
   prompt: ({ image }) => question("Please describe this image in detail.", image),

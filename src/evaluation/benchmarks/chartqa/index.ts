@@ -10,13 +10,14 @@ import {
   readJsonDocument,
   within,
 } from "../../files/index.ts";
-import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyByLabel, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 
 interface ChartItem extends BenchmarkItem {
   readonly question: string;
   readonly image: string;
   readonly answer: string;
+  readonly compat: boolean;
 }
 
 const schema = z.array(z.object({ imgname: z.string(), query: z.string(), label: z.string() }));
@@ -29,10 +30,10 @@ const kinds = ["human", "augmented"];
 const fileOf = (split: string, kind: string): string[] => inside(`${split}/${split}_${kind}.json`);
 
 /** The original files have no ids, and ask some questions twice: "human/17" is the 18th that people wrote. */
-async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<ChartItem> {
+async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ChartItem> {
   const asked = inside(`${split}_all.jsonl`);
   if (findFile(data, fileOf(split, kinds[0]!)) === undefined && findFile(data, asked) !== undefined)
-    return yield* askedQuestions(locateFile(data, asked), data);
+    return yield* askedQuestions(locateFile(data, asked), data, compat);
   const folder = imageFolder(data, inside(`${split}/png`));
   for (const kind of kinds) {
     const path = locateFile(data, fileOf(split, kind));
@@ -44,11 +45,12 @@ async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<Char
         question: query,
         image: join(folder, imgname),
         answer: label,
+        compat,
       };
   }
 }
 
-async function* askedQuestions(path: string, data: string): AsyncGenerator<ChartItem> {
+async function* askedQuestions(path: string, data: string, compat: boolean): AsyncGenerator<ChartItem> {
   let index = 0;
   for await (const { image, question: text, answers } of readAskedQuestions(path))
     yield {
@@ -56,6 +58,7 @@ async function* askedQuestions(path: string, data: string): AsyncGenerator<Chart
       question: text.endsWith(shortAnswerSuffix) ? text.slice(0, -shortAnswerSuffix.length) : text,
       image: join(data, image),
       answer: answers?.[0] ?? "",
+      compat,
     };
 }
 
@@ -76,8 +79,11 @@ export default benchmark<ChartItem>({
   load,
   prompt: (item) => question(`${item.question}\nAnswer the question with a single word.`, item.image),
   sampling: { maxTokens: 16, temperature: 0 },
-  outcome({ id, labels = {}, answer: truth }, answer) {
-    return { id, labels, parsed: answer, truth, credit: isRelaxedRight(answer, truth) ? 1 : 0 };
+  compat: "answers are compared with the space and the points at their ends, as by lmms-eval up to 0.7",
+  outcome({ id, labels = {}, answer: truth, compat }, answer) {
+    const plain = compat ? (text: string) => text : plainAnswer;
+    const parsed = plain(answer);
+    return { id, labels, parsed, truth, credit: isRelaxedRight(parsed, plain(truth)) ? 1 : 0 };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes, { name: "relaxed-accuracy" }),
 });

@@ -1,6 +1,13 @@
 import { type Benchmark, benchmark } from "../../benchmark.ts";
 import { jsonBytes } from "../../files/index.ts";
-import { accuracyByLabel, anls, known, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import {
+  accuracyByLabel,
+  anls,
+  known,
+  plainAnswer,
+  question,
+  shortAnswerSuffix,
+} from "../../parsing/index.ts";
 import { type DocumentFiles, type DocumentItem, loadDocuments } from "./load.ts";
 
 const documents = (
@@ -14,10 +21,14 @@ const documents = (
     load: (options) => loadDocuments(options, files),
     prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
     sampling: { maxTokens: 32, temperature: 0 },
-    outcome({ id, answers, labels = {} }, answer) {
+    compat:
+      "lengths are those of answers with the space and the points at their ends, as by lmms-eval up to 0.7",
+    outcome({ id, answers, labels = {}, compat }, answer) {
       const accepted = known(answers, id);
       const truth = accepted.join(" | ");
-      return { id, labels, parsed: answer.trim(), truth, credit: anls(answer, accepted) };
+      const plain = compat ? (text: string) => text : plainAnswer;
+      const credit = anls(plain(answer), accepted.map(plain));
+      return { id, labels, parsed: answer.trim(), truth, credit };
     },
     aggregate: (outcomes) => accuracyByLabel(outcomes, { name: "anls" }),
     submission: {

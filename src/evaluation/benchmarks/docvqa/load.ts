@@ -16,6 +16,7 @@ export interface DocumentItem extends BenchmarkItem {
   readonly question: string;
   readonly image: string;
   readonly answers?: readonly string[] | undefined;
+  readonly compat: boolean;
 }
 
 /** Where one of the two data sets lies. */
@@ -42,7 +43,7 @@ const schema = z.object({
 
 /** The questions of the Robust Reading Competition's files, or those of LLaVA models' evaluations. */
 export async function* loadDocuments(
-  { data, split = "val" }: LoadOptions,
+  { data, split = "val", compat = false }: LoadOptions,
   { names, folders, images }: DocumentFiles,
 ): AsyncGenerator<DocumentItem> {
   const inside = within(folders);
@@ -52,7 +53,7 @@ export async function* loadDocuments(
   const path = findFile(data, original);
   if (path === undefined) {
     for await (const row of readAskedQuestions(locateFile(data, [...original, ...asked])))
-      yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image) };
+      yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image), compat };
     return;
   }
   for (const row of check(schema, await readJsonDocument(path), path).data) {
@@ -60,7 +61,7 @@ export async function* loadDocuments(
     // A question of several types has them joined: tables count each question once.
     const labels = types.length === 0 ? {} : { type: [...types].sort().join(" + ") };
     const image = join(folder, (row.image ?? row.image_local_name ?? "").replace(/^documents\//, ""));
-    yield { id: row.questionId, labels, question: row.question, image, answers: row.answers };
+    yield { id: row.questionId, labels, question: row.question, image, answers: row.answers, compat };
   }
 }
 

@@ -72,11 +72,8 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
   }
 }
 
-/** By its place or its text; else the first letter that stands alone and no word follows: "C" wears the camera. */
-function read(answer: string, options: readonly string[]): string | undefined {
-  const known = options === unknownOptions ? [...letters.slice(0, 5)] : options;
-  return chosenOption(answer, known) ?? /\b[A-E]\b(?!['’]| [a-z])/.exec(answer)?.[0];
-}
+const read = (answer: string, options: readonly string[]): string | undefined =>
+  chosenOption(answer, options === unknownOptions ? [...letters.slice(0, 5)] : options);
 
 /** The server's own form: number of the option by question. */
 async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {

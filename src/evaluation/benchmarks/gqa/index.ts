@@ -10,7 +10,7 @@ import {
   readLlavaQuestions,
   within,
 } from "../../files/index.ts";
-import { accuracyByLabel, known, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyByLabel, known, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface GqaItem extends BenchmarkItem {
   readonly question: string;
@@ -54,7 +54,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
 }
 
 /** LLaVA's conversion before the official comparison. */
-const parse = (answer: string): string => answer.replace(/\.+$/, "").toLowerCase();
+const parse = (answer: string): string => plainAnswer(answer).toLowerCase();
 
 const source = "LLaVA repository, docs/MODEL_ZOO.md";
 

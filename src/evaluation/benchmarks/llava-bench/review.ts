@@ -2,6 +2,7 @@ import type { Message } from "../../../protocol/index.ts";
 import type { BenchmarkItem, JudgeProtocol, Metric, Outcome, Verdict } from "../../benchmark.ts";
 import { question, roundHalfEven } from "../../parsing/index.ts";
 import { readReviews } from "./review-files.ts";
+import { officialShownImage } from "./rules.ts";
 
 /** A question whose answer a judge rates beside a reference answer. */
 export interface ReviewedItem extends BenchmarkItem {
@@ -32,6 +33,7 @@ const failed = (verdict: Verdict, { compat }: ReviewedItem): boolean =>
 /** A judge that reads (LLaVA, llava/eval/eval_gpt_review.py and its variants for captions and boxes). */
 export const textJudge: JudgeProtocol<ReviewedItem> = {
   model: "gpt-4-0314",
+  official: "same",
   sampling: { temperature: 0.2, maxTokens: 1024 },
   prompt: (item, answer) => [
     {
@@ -44,11 +46,18 @@ export const textJudge: JudgeProtocol<ReviewedItem> = {
   failed,
 };
 
+const imageReview = (item: ReviewedItem, answer: string): readonly Message[] =>
+  question(reviewText(item, answer), ...(item.image ? [item.image] : []));
+
 /** A judge that sees the image (LLaVA-Bench Wilder). */
 export const imageJudge: JudgeProtocol<ReviewedItem> = {
   model: "gpt-4-vision-preview",
   sampling: { temperature: 0, maxTokens: 1024 },
-  prompt: (item, answer) => question(reviewText(item, answer), ...(item.image ? [item.image] : [])),
+  official: {
+    licence: "LLaVA-Bench Wilder in lmms-eval, Apache-2.0, Copyright LMMs-Lab",
+    prompt: (item, answer) => imageReview({ ...item, rule: officialShownImage }, answer),
+  },
+  prompt: imageReview,
   parse: readScores,
   failed,
 };

@@ -1,16 +1,21 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { type Answer, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import { check, jsonBytes, locateFile, readJsonDocument } from "../../files/index.ts";
 import { question } from "../../parsing/index.ts";
 import { judge } from "./judge.ts";
+import { readMathVistaPredictions } from "./predictions.ts";
 import { type MathVistaItem, problemSchema } from "./problem.ts";
 import { buildQuery } from "./query.ts";
 import { aggregate, outcome, skillSeparator } from "./score.ts";
 
 const problemsSchema = z.record(z.string(), problemSchema);
 
-async function* load({ data, split = "testmini" }: LoadOptions): AsyncGenerator<MathVistaItem> {
+async function* load({
+  data,
+  split = "testmini",
+  compat = false,
+}: LoadOptions): AsyncGenerator<MathVistaItem> {
   const path = locateFile(data, [`${split}.json`, `data/${split}.json`, `mathvista/data/${split}.json`]);
   for (const [id, row] of Object.entries(check(problemsSchema, await readJsonDocument(path), path))) {
     const { skills, ...metadata } = row.metadata;
@@ -29,25 +34,9 @@ async function* load({ data, split = "testmini" }: LoadOptions): AsyncGenerator<
       answerType: row.answer_type,
       precision: row.precision ?? 0,
       answer: row.answer,
+      compat,
     };
   }
-}
-
-const predictionsSchema = z.record(
-  z.string(),
-  z.object({ response: z.string().nullable(), extraction: z.string().nullish() }),
-);
-
-/** MathVista's own files: problems with a response each, and with what was extracted from it. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const { success, data } = predictionsSchema.safeParse(await readJsonDocument(path));
-  return success ? predictions(data) : undefined;
-}
-
-async function* predictions(rows: z.infer<typeof predictionsSchema>): AsyncGenerator<Answer> {
-  for (const [id, { response, extraction }] of Object.entries(rows))
-    yield { id, text: response ?? "", ...(typeof extraction === "string" && { verdict: { extraction } }) };
 }
 
 const zoo = "LLaVA, docs/MODEL_ZOO.md";
@@ -74,13 +63,15 @@ export default benchmark<MathVistaItem>({
     accuracy("LLaVA-1.5 13B", 27.6, blog),
     accuracy("GPT-4V", 49.9, blog),
   ],
+  compat:
+    "where a file stores the original's true_false, that counts, as in scores beside files of its repository; else the extraction is scored anew",
   load,
   prompt: ({ query, image }) => question(query, image),
   sampling: { temperature: 0, maxTokens: 1024 },
   outcome,
   aggregate,
   judge,
-  readPredictions,
+  readPredictions: readMathVistaPredictions,
   submission: {
     file: "output.json",
     async write(items, answers) {

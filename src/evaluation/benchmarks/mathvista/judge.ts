@@ -33,7 +33,14 @@ Answer: [2001, 2002]
 
 export const judge: JudgeProtocol<MathVistaItem> = {
   model: "gpt-4-0613",
+  official: {
+    withheld:
+      "the benchmark's repository is licensed CC BY-SA 4.0, which this project's licence cannot take up",
+  },
   sampling: { temperature: 0, maxTokens: 64 },
+  // Where only the original's true_false is stored, nothing says what was extracted.
+  failed: (verdict, { compat }) =>
+    verdict["extraction"] === undefined && !(compat && verdict["trueFalse"] !== undefined),
   needed: (item, answer) => extractByRule(answer, item) === undefined,
   prompt: ({ query }, answer) => [{ role: "user", content: `${task}${query}\nResponse: ${answer}\nAnswer:` }],
   parse(reply) {

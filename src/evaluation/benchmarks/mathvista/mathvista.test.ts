@@ -65,13 +65,13 @@ before(async () => {
 });
 after(() => rm(data, { recursive: true }));
 
-async function scored(rows: object, split = "testmini") {
+async function scored(rows: object, split = "testmini", compat = false) {
   const path = join(data, "output.json");
   await writeFile(path, JSON.stringify(rows));
   const answers = await readAnswers(mathVista, path);
   const { result } = await score({
     benchmark: mathVista,
-    load: { data, split },
+    load: { data, split, compat },
     answers,
     verdicts: answers.verdicts,
     model: "m",
@@ -88,7 +88,8 @@ test("a file of predictions brings its extractions, which are scored by type, ta
     { ...problem, response: responses[index], extraction: extractions[index] },
   ]);
   const { scores, counts } = await scored(Object.fromEntries(rows));
-  assert.deepEqual([counts.judgeable, counts.judged], [3, 3]);
+  // Also that to the third, which a rule could have read.
+  assert.deepEqual([counts.judgeable, counts.judged], [4, 4]);
   const values = Object.fromEntries(scores.map(({ name, value, count }) => [name, [value, count]]));
   assert.deepEqual(values["accuracy"], [100, 4]);
   assert.deepEqual(values["accuracy/arithmetic reasoning"], [100, 2]);
@@ -110,4 +111,44 @@ test("the test split, whose answers are not public, is not scored", async () => 
     scored({ 1001: { response: "B" } }, "test"),
     (error) => error instanceof LlavaError && /"1001" has no right answer/.test(error.message),
   );
+});
+
+describe("what a file stores beside a response", () => {
+  // A rule would read the responses to 2 and 3 otherwise.
+  const rows = {
+    "1": { response: "", extraction: 250, true_false: true },
+    "2": { response: "A", extraction: "B", prediction: "BC", true_false: true },
+    "3": { response: "0.38", extraction: "0.4", prediction: "0.4", true_false: true },
+    "4": { response: "", extraction: [2001, 2002], true_false: true },
+  };
+
+  test("the extraction counts, of any type, also where a rule could read the response", async () => {
+    const { scores, counts } = await scored(rows);
+    assert.deepEqual([scores[0]!.value, counts.judged], [75, 4]);
+  });
+
+  test("true_false counts with compat; both say how often it is not what the extraction gives", async () => {
+    const { scores } = await scored(rows, "testmini", true);
+    assert.equal(scores[0]!.value, 100);
+    for (const compat of [false, true]) {
+      const otherwise = (await scored(rows, "testmini", compat)).scores.at(-1)!;
+      assert.deepEqual([otherwise.name, otherwise.value, otherwise.count], ["stored-otherwise", 1, 4]);
+    }
+  });
+
+  test("true_false alone is a reading with compat only", async () => {
+    const judged = { ...rows, "1": { response: "unsure", true_false: true } };
+    assert.equal((await scored(judged, "testmini", true)).scores[0]!.value, 100);
+    await assert.rejects(scored(judged), /1 of 4 answers need a verdict .* "1"/);
+  });
+
+  test("rows may come as a list or as lines, by pid or question_id", async () => {
+    const list = Object.entries(rows).map(([pid, row]) => ({ pid, ...row }));
+    assert.equal((await scored(list)).scores[0]!.value, 75);
+    const asked = list.map(({ pid, ...row }) => ({ question_id: Number(pid), ...row }));
+    const path = join(data, "rows.jsonl");
+    await writeFile(path, asked.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const answers = await readAnswers(mathVista, path);
+    assert.deepEqual(answers.verdicts?.byId.get("4"), { extraction: "[2001, 2002]", trueFalse: 1 });
+  });
 });

@@ -35,4 +35,5 @@ export interface MathVistaItem extends BenchmarkItem {
   /** Decimal places of answers of the type "float". */
   readonly precision: number;
   readonly answer: string | undefined;
+  readonly compat: boolean;
 }

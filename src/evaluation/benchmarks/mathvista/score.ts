@@ -6,21 +6,29 @@ import type { MathVistaItem } from "./problem.ts";
 /** Between the skills of a problem, in the one label that they share. */
 export const skillSeparator = ", ";
 
-export function outcome(item: MathVistaItem, answer: string, verdict?: Verdict): Outcome {
+/** By the extraction that the file stores or a rule finds; with `compat` by the original's own reading where that is stored. */
+export function outcome(item: MathVistaItem, answer: string, verdict: Verdict = {}): Outcome {
   const truth = known(item.answer, item.id);
-  const judged = verdict?.["extraction"];
+  const { extraction: judged, trueFalse: stored, prediction } = verdict;
   const extraction = judged === undefined ? extractByRule(answer, item) : String(judged);
   const parsed = extraction === undefined ? undefined : normalizeExtraction(extraction, item);
+  const computed = parsed === truth ? 1 : 0;
+  const isStored = item.compat && stored !== undefined;
   return {
     id: item.id,
-    credit: parsed === truth ? 1 : 0,
-    parsed: extraction === "" ? undefined : parsed,
+    credit: isStored ? Number(stored) : computed,
+    parsed:
+      isStored && prediction !== undefined ? String(prediction) : extraction === "" ? undefined : parsed,
     truth,
+    ...(stored !== undefined && { values: { storedOtherwise: Number(stored) === computed ? 0 : 1 } }),
     ...(item.labels && { labels: item.labels }),
   };
 }
 
-/** Accuracy in percent, of all problems and by each label; a problem counts under each of its skills. */
+/**
+ * Accuracy in percent, of all problems and by each label; a problem counts under each of its skills. Where true_false
+ * is stored, also how often it is not what the extraction gives.
+ */
 export function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
   const sums = new Map([["accuracy", { credit: 0, count: 0 }]]);
   for (const { credit, labels = {} } of outcomes) {
@@ -34,7 +42,14 @@ export function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
       sums.set(name, { credit: sum.credit + credit, count: sum.count + 1 });
     }
   }
-  return [...sums]
+  const stored = outcomes.flatMap(({ values }) => values?.["storedOtherwise"] ?? []);
+  const otherwise: Metric = {
+    name: "stored-otherwise",
+    value: stored.reduce((sum, one) => sum + one, 0),
+    count: stored.length,
+    digits: 0,
+  };
+  const accuracies = [...sums]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { credit, count }]) => ({
       name,
@@ -42,4 +57,5 @@ export function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
       count,
       digits: name === "accuracy" ? 1 : 2,
     }));
+  return stored.length === 0 ? accuracies : [...accuracies, otherwise];
 }

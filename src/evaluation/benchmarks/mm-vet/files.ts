@@ -1,12 +1,11 @@
 import { z } from "zod";
 import type { Answer, JudgedAnswer } from "../../benchmark.ts";
-import { check, readJsonDocument, readJsonLines } from "../../files/index.ts";
+import { readJsonDocument } from "../../files/index.ts";
 
 const answersSchema = z.record(z.string().startsWith("v1_"), z.string());
 
-/** {"v1_0": answer, …} as MM-Vet's evaluator takes it, or LLaVA's JSON lines, where question 0 is v1_0. */
+/** {"v1_0": answer, …} as MM-Vet's evaluator takes it; undefined for any other file. */
 export async function readAnswers(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (path.endsWith(".jsonl")) return numbered(path);
   if (!path.endsWith(".json")) return undefined;
   const parsed = answersSchema.safeParse(await readJsonDocument(path));
   return parsed.success ? each(parsed.data) : undefined;
@@ -16,13 +15,9 @@ async function* each(answers: Record<string, string>): AsyncGenerator<Answer> {
   for (const [id, text] of Object.entries(answers)) yield { id, text };
 }
 
-const lineSchema = z.object({ question_id: z.union([z.int(), z.string()]), text: z.string() });
-
-async function* numbered(path: string): AsyncGenerator<Answer> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id, text } = check(lineSchema, value, `${path}:${line}`);
-    yield { id: String(question_id).replace(/^(?=\d)/, "v1_"), text };
-  }
+/** In LLaVA's rows, question 0 is v1_0. */
+export function answerId({ question_id: id }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof id === "number" || typeof id === "string" ? String(id).replace(/^(?=\d)/, "v1_") : undefined;
 }
 
 const gradesSchema = z.record(

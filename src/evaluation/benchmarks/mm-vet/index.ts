@@ -3,7 +3,7 @@ import { z } from "zod";
 import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import { check, findFile, locateFile, readJsonDocument } from "../../files/index.ts";
 import { question } from "../../parsing/index.ts";
-import { readAnswers, readGrades } from "./files.ts";
+import { answerId, readAnswers, readGrades } from "./files.ts";
 import type { MmVetItem } from "./item.ts";
 import { judge } from "./judge.ts";
 
@@ -103,6 +103,7 @@ export default benchmark<MmVetItem>({
   aggregate,
   judge,
   readPredictions: readAnswers,
+  answerId,
   readVerdicts: readGrades,
   submission: {
     file: "answers.json",

@@ -1,5 +1,6 @@
 import type { JudgeProtocol, Verdict } from "../../benchmark.ts";
 import type { MmVetItem } from "./item.ts";
+import { officialTask } from "./official-prompt.ts";
 
 /** Graded examples in a table whose last cell the judge fills in, as MM-Vet's evaluator asks; words and examples of our own. */
 const task = `Grade how correct a model's prediction is, given the ground truth. Where the ground truth joins several elements with <AND>, the prediction is fully correct only if it has all of them; where it joins them with <OR>, any one of them is enough. The grade is one of 0.0 (entirely wrong), 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9 and 1.0 (entirely right). Reply with nothing but the grade that belongs in the last cell.
@@ -20,6 +21,13 @@ const spaced = (truth: string): string => truth.replace(/<(AND|OR)>/g, " <$1> ")
 export const judge: JudgeProtocol<MmVetItem> = {
   model: "gpt-4-0613",
   sampling: { temperature: 0, maxTokens: 8 },
+  official: {
+    licence: "mm-vet_evaluator.py, Apache-2.0, Copyright the MM-Vet authors",
+    sampling: { temperature: 0, maxTokens: 3 },
+    prompt: ({ question, truth }, answer) => [
+      { role: "user", content: `${officialTask}\n${question} | ${spaced(truth)} | ${answer} | ` },
+    ],
+  },
   prompt: ({ question, truth }, answer) => [
     { role: "user", content: `${task}${question} | ${spaced(truth)} | ${answer} |` },
   ],

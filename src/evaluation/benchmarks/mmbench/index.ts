@@ -1,28 +1,10 @@
-import { z } from "zod";
-import { type Answer, type Benchmark, benchmark, type Published } from "../../benchmark.ts";
-import { check, readWorkbook, writeWorkbook } from "../../files/index.ts";
+import { type Benchmark, benchmark, type Published } from "../../benchmark.ts";
+import { writeWorkbook } from "../../files/index.ts";
 import { chineseLetterSuffix, known, letterSuffix, question } from "../../parsing/index.ts";
 import { readChoice } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";
 import { mmBenchJudge } from "./judge.ts";
 import { loadMmBench, type MmBenchItem } from "./load.ts";
-
-const predictionSchema = z.object({
-  index: z.number(),
-  prediction: z.union([z.string(), z.number(), z.null()]).transform((cell) => String(cell ?? "")),
-});
-
-/** The workbook that MMBench's server takes; undefined for anything else. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  return path.endsWith(".xlsx") ? workbookAnswers(path) : undefined;
-}
-
-async function* workbookAnswers(path: string): AsyncGenerator<Answer> {
-  for (const [row, value] of (await readWorkbook(path)).entries()) {
-    const { index, prediction } = check(predictionSchema, value, `${path}: row ${row + 2}`);
-    yield { id: String(index), text: prediction };
-  }
-}
 
 /** The original columns but hint, category, source, image, comment and l2-category, with the prediction before the answer. */
 const columns = ["index", "question", "A", "B", "C", "D", "prediction", "answer", "split"];
@@ -57,8 +39,7 @@ function variant(
     outcome({ id, group, labels = {}, options, answer: truth }, answer, verdict) {
       const right = known(truth, id);
       const parsed =
-        readChoice(answer, options) ??
-        (typeof verdict?.["choice"] === "string" ? verdict["choice"] : undefined);
+        typeof verdict?.["choice"] === "string" ? verdict["choice"] : readChoice(answer, options);
       return {
         id,
         group,
@@ -70,7 +51,6 @@ function variant(
     },
     aggregate: aggregateCircular,
     judge: mmBenchJudge,
-    readPredictions,
     submission: {
       file: `${name}.xlsx`,
       write: (items, answers) =>

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readAnswers } from "../../answers/index.ts";
 import { readWorkbook } from "../../files/index.ts";
 import { readChoice, toOptions } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";
@@ -107,12 +108,14 @@ test("the workbook for the server has the server's columns, and is read back as 
       "B",
       "dev",
     ]);
-    const answers = [];
-    for await (const { id, text } of (await mmbench!.readPredictions!(path))!) answers.push([id, text]);
-    assert.deepEqual(answers, [
-      ["7", "A"],
-      ["1000007", "B. Mars"],
-    ]);
+    const { texts } = await readAnswers(mmbench!, path);
+    assert.deepEqual(
+      [...texts],
+      [
+        ["7", "A"],
+        ["1000007", "B. Mars"],
+      ],
+    );
   } finally {
     await rm(folder, { recursive: true });
   }

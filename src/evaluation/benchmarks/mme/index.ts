@@ -1,42 +1,23 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import {
-  type Answer,
   type BenchmarkItem,
   benchmark,
   type LoadOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import {
-  check,
-  findFile,
-  firstLineFits,
-  locateFile,
-  readJsonLines,
-  readLines,
-  within,
-} from "../../files/index.ts";
+import { findFile, locateFile, readLines, within } from "../../files/index.ts";
 import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { categories, cognition, idOf, perception, plainQuestion, type Row, tableRows } from "./files.ts";
+import { readMmePredictions } from "./predictions.ts";
 
 interface MmeItem extends BenchmarkItem {
   readonly question: string;
   readonly image: string;
   readonly answer: string;
 }
-
-const perception = "existence count position color posters celebrity scene landmark artwork OCR".split(" ");
-const cognition = "commonsense_reasoning numerical_calculation text_translation code_reasoning".split(" ");
-const categories = [...perception, ...cognition];
-
-/** What the questions of the original end with; LLaVA asks for a short answer instead. */
-const ending = /\s*Please answer yes or no\.$/;
-
-/** An image has two questions: the id is the image without its folder, and the question. */
-const idOf = (category: string, image: string, asked: string): string =>
-  `${category}/${basename(image)} ${asked.replace(ending, "").trim()}`;
 
 async function* load({ data }: LoadOptions): AsyncGenerator<MmeItem> {
   const folders = ["ground_truth", "mme/ground_truth", "eval_tool/LaVIN", "LaVIN"];
@@ -52,30 +33,11 @@ async function* load({ data }: LoadOptions): AsyncGenerator<MmeItem> {
       yield {
         id,
         labels: { category },
-        question: asked.replace(ending, "").trim(),
+        question: plainQuestion(asked),
         image: imageOf(data, category, image),
         answer,
       };
     }
-  }
-}
-
-interface Row {
-  readonly image: string;
-  readonly asked: string;
-  readonly answer: string;
-}
-
-/** The evaluation tool's tables, one a category: image, question, answer, and in its own examples a model's reply. */
-async function* tableRows(path: string): AsyncGenerator<Row> {
-  for await (const { text, line } of readLines(path)) {
-    if (text.trim() === "") continue;
-    const [image, asked, answer] = text.split("\t");
-    if (image === undefined || asked === undefined || answer === undefined)
-      throw new LlavaError("data", `${path}:${line}: expected image, question and answer, parted by tabs`, {
-        hint: "Check that this is the dataset's original file.",
-      });
-    yield { image, asked, answer };
   }
 }
 
@@ -106,21 +68,6 @@ function imageOf(data: string, category: string, image: string): string {
   const names = /\.\w+$/.test(image) ? [image] : [`${image}.jpg`, `${image}.png`];
   const candidates = folders.flatMap((folder) => names.map((name) => `${folder}${name}`));
   return findFile(data, candidates) ?? join(data, category, names[0]!);
-}
-
-const answerSchema = z.object({ question_id: z.string(), prompt: z.string(), text: z.string() });
-
-/** LLaVA's answers, whose prompt tells the two questions about an image apart; undefined for a file without prompts. */
-const readPredictions = async (path: string): Promise<AsyncIterable<Answer> | undefined> =>
-  (await firstLineFits(path, answerSchema)) ? answersByPrompt(path) : undefined;
-
-async function* answersByPrompt(path: string): AsyncGenerator<Answer> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id: id, prompt, text } = check(answerSchema, value, `${path}:${line}`);
-    const isOwn = id.includes(" ");
-    const asked = prompt.replace(shortAnswerSuffix.trim(), "").trim();
-    yield { id: isOwn ? id : idOf(id.split("/", 1)[0]!, id, asked), text };
-  }
 }
 
 /** Exactly yes or no, one letter, or one of them among the first four characters. */
@@ -219,5 +166,5 @@ export default benchmark<MmeItem>({
     return { id, labels, parsed, truth, group: image, credit: parsed === truth.trim().toLowerCase() ? 1 : 0 };
   },
   aggregate,
-  readPredictions,
+  readPredictions: readMmePredictions,
 });

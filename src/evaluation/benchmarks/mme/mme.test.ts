@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readAnswers } from "../../answers/index.ts";
 import type { Outcome } from "../../benchmark.ts";
+import { score } from "../../score.ts";
 import { jsonLines, writeExampleFile } from "../example-files.ts";
 import writeExample from "./example.ts";
+import { categories } from "./files.ts";
 import mme from "./index.ts";
 
 const outcome = (image: string, answer: string, text: string, category = "count"): Outcome =>
@@ -75,6 +78,43 @@ test("LLaVA's answers find their question by its text; the release has a file an
     await assert.rejects(async () => {
       for await (const _ of mme.load({ data }));
     }, /count\.txt:1: expected image, question and answer/);
+  } finally {
+    await rm(data, { recursive: true });
+  }
+});
+
+test("the evaluation tool's results are a folder of tables, or one of them", async () => {
+  const data = await mkdtemp(join(tmpdir(), "llava-mme-"));
+  const results = join(data, "Your_Results");
+  try {
+    await writeExample(data);
+    await mkdir(results);
+    // The second answer is empty for OCR, and wrong but for a tab in it elsewhere.
+    for (const category of categories)
+      await writeFile(
+        join(results, `${category === "OCR" ? "ocr" : category}.txt`),
+        `0001.jpg\tIs this an example of ${category}? Please answer yes or no.\tYes\tYes, it is\r\n` +
+          `images/0001.jpg\tIs it something else? Please answer yes or no.\tNo\t${category === "OCR" ? "" : "no,\tnothing"}\r\n\r\n`,
+      );
+    await writeFile(join(results, "notes.txt"), "made by hand\n");
+    const answers = await readAnswers(mme, results);
+    const { result } = await score({ benchmark: mme, load: { data }, answers, model: "m", resamples: 0 });
+    const found = Object.fromEntries(result.scores.map(({ name, value }) => [name, value]));
+    assert.deepEqual([found["perception"], found["cognition"], found["score/OCR"]], [1850, 800, 50]);
+    assert.equal(result.counts.unparsed, 1);
+    const one = await readAnswers(mme, join(results, "count.txt"));
+    assert.deepEqual(
+      [...one.texts],
+      [
+        ["count/0001.jpg Is this an example of count?", "Yes, it is"],
+        ["count/0001.jpg Is it something else?", "no,\tnothing"],
+      ],
+    );
+    await assert.rejects(
+      readAnswers(mme, join(data, "ground_truth")),
+      /artwork\.txt|OCR\.txt: row 1 has no reply/,
+    );
+    await assert.rejects(readAnswers(mme, join(data)), /holds no tables of results/);
   } finally {
     await rm(data, { recursive: true });
   }

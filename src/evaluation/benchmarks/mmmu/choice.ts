@@ -1,30 +1,43 @@
 /** Options of a question by letter. */
 export type Options = Readonly<Record<string, string>>;
 
+/** How an answer may name an option by its letter: what shows that it does, and where, if that is looked for otherwise. */
+export interface LetterForm {
+  readonly seen: (letter: string) => string;
+  readonly placed?: (letter: string) => string;
+}
+
+const bracketed: LetterForm = { seen: (letter) => `(${letter})` };
+const alone: LetterForm = { seen: (letter) => ` ${letter} ` };
+const dotted: LetterForm = { seen: (letter) => `${letter}.` };
+
 /**
  * The letter that an answer chooses, by the rules of MMMU's own `parse_multi_choice_response`: "(A)", else " A ", else
  * the text of an option in an answer of more than five words; of several the one that stands last.
- * `dotted` also takes "A." after " A ", as later evaluations do. Undefined where nothing is found.
+ * `withPoint` also takes "A." after " A ", as later evaluations do. Undefined where nothing is found.
  */
-export function chosenLetter(answer: string, options: Options, dotted: boolean): string | undefined {
+export const chosenLetter = (answer: string, options: Options, withPoint: boolean): string | undefined =>
+  letterBy(withPoint ? [bracketed, alone, dotted] : [bracketed, alone], answer, options);
+
+/** The same for any forms, the first that is seen. */
+export function letterBy(forms: readonly LetterForm[], answer: string, options: Options): string | undefined {
   const letters = Object.keys(options);
   const text = ` ${stripMarks(answer)} `;
-  const forms = [(letter: string) => `(${letter})`, (letter: string) => ` ${letter} `];
-  if (dotted) forms.push((letter) => `${letter}.`);
-  for (const form of forms) {
-    const found = lastOf(letters, (letter) => text.lastIndexOf(form(letter)));
-    if (found !== undefined) return found;
+  for (const { seen, placed = seen } of forms) {
+    const found = letters.filter((letter) => text.includes(seen(letter)));
+    if (found.length > 0) return lastOf(found, (letter) => text.lastIndexOf(placed(letter)));
   }
   if (text.trim().split(/\s+/).length <= 5) return undefined;
   const lower = text.toLowerCase();
-  return lastOf(letters, (letter) => lower.lastIndexOf(options[letter]!.toLowerCase()));
+  const named = letters.filter((letter) => lower.includes(options[letter]!.toLowerCase()));
+  return lastOf(named, (letter) => lower.lastIndexOf(options[letter]!.toLowerCase()));
 }
 
-/** The candidate with the greatest place, the first of equals; none where all places are negative. */
+/** The candidate with the greatest place, the first of equals, even where none has one. */
 function lastOf(candidates: readonly string[], place: (candidate: string) => number): string | undefined {
-  let best: string | undefined;
-  let last = -1;
-  for (const candidate of candidates) {
+  let best = candidates[0];
+  let last = best === undefined ? -1 : place(best);
+  for (const candidate of candidates.slice(1)) {
     const found = place(candidate);
     if (found > last) [best, last] = [candidate, found];
   }

@@ -1,5 +1,5 @@
 import type { ContentPart, Message } from "../../../protocol/index.ts";
-import { benchmark, type Metric, type Outcome } from "../../benchmark.ts";
+import { benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import {
   accuracyByLabel,
   letteredOptions,
@@ -7,7 +7,7 @@ import {
   letters,
   shortAnswerSuffix,
 } from "../../parsing/index.ts";
-import { chosenLetter, guessedLetter } from "./choice.ts";
+import { chosenLetter, guessedLetter, type Options } from "./choice.ts";
 import { loadMmmu, type MmmuItem } from "./load.ts";
 import { isOpenAnswerRight } from "./open-answer.ts";
 import { readMmmuPredictions } from "./predictions.ts";
@@ -35,11 +35,29 @@ function prompt({ question, options, images, multipleChoice }: MmmuItem): Messag
   ];
 }
 
-/** Letters stand for themselves where the options are not known. */
-const anyOptions = Object.fromEntries(letters.slice(0, 9).map((letter) => [letter, `(${letter})`]));
+/** Letters stand for themselves where the options are not known; "I" is then a word, unless it is bracketed or alone. */
+function optionsOf(answer: string): Options {
+  const known = letters.slice(0, /^\W*I\W*$|\(I\)/.test(answer) ? 9 : 8);
+  return Object.fromEntries(known.map((letter) => [letter, `(${letter})`]));
+}
 
-function outcome(item: MmmuItem, answer: string): Outcome {
-  const { id, labels = {}, answers, multipleChoice, options } = item;
+/** What an answer chooses, and the letters to guess among where it chooses none. */
+interface Reading {
+  readonly chosen: string | undefined;
+  readonly letters: readonly string[];
+}
+
+function read({ options, compat }: MmmuItem, answer: string, verdict: Verdict = {}): Reading {
+  const { letters: carried, own } = verdict;
+  if (options !== undefined)
+    return { chosen: chosenLetter(answer, options, !compat), letters: Object.keys(options) };
+  if (carried !== undefined)
+    return { chosen: own === undefined ? undefined : String(own), letters: [...String(carried)] };
+  return { chosen: chosenLetter(answer, optionsOf(answer), !compat), letters: letters.slice(0, 4) };
+}
+
+function outcome(item: MmmuItem, answer: string, verdict?: Verdict): Outcome {
+  const { id, labels = {}, answers, multipleChoice } = item;
   const common = { id, labels, truth: answers.join(" | ") };
   if (!multipleChoice)
     return {
@@ -48,15 +66,11 @@ function outcome(item: MmmuItem, answer: string): Outcome {
       parsed: answer.trim(),
       values: { guessed: 0 },
     };
-  const chosen = chosenLetter(answer, options ?? anyOptions, !item.compat);
-  const parsed =
-    chosen ?? guessedLetter(id, options === undefined ? letters.slice(0, 4) : Object.keys(options));
-  return {
-    ...common,
-    credit: answers.includes(parsed ?? "") ? 1 : 0,
-    parsed,
-    values: { guessed: chosen === undefined ? 1 : 0 },
-  };
+  const official = item.compat ? verdict?.["official"] : undefined;
+  const { chosen, letters: offered } = read(item, answer, verdict);
+  const parsed = official === undefined ? (chosen ?? guessedLetter(id, offered)) : String(official);
+  const guessed = official === undefined ? Number(chosen === undefined) : Number(verdict?.["guessed"] ?? 0);
+  return { ...common, credit: answers.includes(parsed ?? "") ? 1 : 0, parsed, values: { guessed } };
 }
 
 function aggregate(outcomes: readonly Outcome[]): Metric[] {
@@ -88,7 +102,8 @@ export default benchmark<MmmuItem>({
     { model: "LLaVA-NeXT Qwen1.5-110B", metric: "accuracy", value: 49.1, source: "CogVLM2 README" },
     { model: "GPT-4V", metric: "accuracy", value: 56.8, source: "LLaVA-NeXT blog, January 2024" },
   ],
-  compat: 'a letter with a point after it ("C. Blue") is not read, as by MMMU\'s own code',
+  compat:
+    'a letter with a point after it ("C. Blue") is not read, as by MMMU\'s own code; where a file of outputs carries its options, what no rule reads gets the letter that the file stores or random.seed(42) draws there',
   load: loadMmmu,
   prompt,
   sampling: { maxTokens: 128, temperature: 0 },

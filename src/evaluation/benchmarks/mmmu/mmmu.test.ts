@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { readAnswers } from "../../answers/index.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
+import { PythonRandom } from "../../parsing/index.ts";
+import { score } from "../../score.ts";
 import { chosenLetter, guessedLetter } from "./choice.ts";
 import mmmu from "./index.ts";
 import { isOpenAnswerRight } from "./open-answer.ts";
@@ -113,13 +115,110 @@ test("a folder with a file for each subject; its options read answers by their t
         { id: "validation_Art_3", response: "12" },
       ]),
     );
-    const { texts } = await readAnswers(mmmu, folder);
+    const { texts, verdicts } = await readAnswers(mmmu, folder);
     assert.deepEqual(Object.fromEntries(texts), {
-      validation_Art_1: "B",
+      validation_Art_1: "I am sure it must be dark blue",
       validation_Art_2: "Not dark blue, so (A)",
       validation_Art_3: "12",
     });
+    const read = [...verdicts!.byId].map(([id, { own, guessed }]) => [id, own, guessed]);
+    assert.deepEqual(read, [
+      ["validation_Art_1", "B", 0],
+      ["validation_Art_2", "A", 0],
+    ]);
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+describe("outputs that carry their options", () => {
+  const row = (number: number, response: string, letters: string, more: object = {}) => ({
+    id: `validation_Art_${number}`,
+    question_type: "multiple-choice",
+    all_choices: [...letters],
+    index2ans: Object.fromEntries([...letters].map((letter) => [letter, `the option ${letter}`])),
+    response,
+    ...more,
+  });
+
+  async function scored(files: Readonly<Record<string, unknown>>, path: string, compat: boolean) {
+    const data = await mkdtemp(join(tmpdir(), "llava-mmmu-"));
+    try {
+      const truth: Record<string, object> = {};
+      for (const [name, rows] of Object.entries(files)) {
+        await mkdir(join(data, "out", name, ".."), { recursive: true });
+        await writeFile(join(data, "out", name), JSON.stringify(rows));
+        for (const { id } of rows as { id: string }[])
+          truth[id] = { question_type: "multiple-choice", ground_truth: "A" };
+      }
+      await writeFile(join(data, "answer_dict_val.json"), JSON.stringify(truth));
+      const answers = await readAnswers(mmmu, join(data, "out", path));
+      const parsed: (string | undefined)[] = [];
+      const { result } = await score({
+        benchmark: mmmu,
+        load: { data, compat },
+        answers,
+        verdicts: answers.verdicts,
+        model: "m",
+        resamples: 0,
+        onOutcome: (outcome) => void parsed.push(outcome.parsed),
+      });
+      return { parsed, result };
+    } finally {
+      await rm(data, { recursive: true });
+    }
+  }
+
+  test("are read by their own letters only", async () => {
+    const rows = [row(1, "I think", "ABCD"), row(2, "C ", "AB"), row(3, "H. Blue", "ABCDEFGH")];
+    const { parsed, result } = await scored({ "Art/output.json": rows }, "", false);
+    assert.equal(parsed[2], "H");
+    assert.ok("AB".includes(parsed[1]!));
+    assert.equal(result.scores.find(({ name }) => name === "guessed")!.value, 2);
+    assert.equal(result.judge, null);
+  });
+
+  test("with compat what no rule reads is drawn as after random.seed(42), subject by subject", async () => {
+    // random.choice("ABCD") four times, the readable answer between them drawing nothing, then of "ABCDE".
+    const files = {
+      "Music/output.json": [row(1, "?", "ABCD"), row(2, "?", "ABCDE")].map((one) => ({
+        ...one,
+        id: one.id.replace("Art", "Music"),
+      })),
+      "Art/output.json": [
+        row(1, "?", "ABCD"),
+        row(2, "?", "ABCD"),
+        row(3, "(D)", "ABCD"),
+        row(4, "D.", "ABCD"),
+      ],
+    };
+    const expected = new Map<string, string>();
+    const random = new PythonRandom(42);
+    for (const [id, letters] of [
+      ["Art_1", "ABCD"],
+      ["Art_2", "ABCD"],
+      ["Music_1", "ABCD"],
+      ["Music_2", "ABCDE"],
+    ] as const)
+      expected.set(`validation_${id}`, random.choice([...letters]));
+    const { result } = await scored(files, "", true);
+    assert.equal(result.scores.find(({ name }) => name === "guessed")!.value, 4);
+    const right = [...expected.values()].filter((letter) => letter === "A").length;
+    assert.equal(result.scores[0]!.value, (100 * right) / 6);
+  });
+
+  test("with compat a letter that the original stored counts", async () => {
+    const rows = [row(1, "?", "ABCD", { parsed_pred: "A" }), row(2, "(B)", "ABCD", { parsed_pred: "B" })];
+    const { parsed } = await scored({ "Art/parsed_output.json": rows }, "", true);
+    assert.deepEqual(parsed, ["A", "B"]);
+    assert.deepEqual((await scored({ "Art.json": rows }, "Art.json", true)).parsed, ["A", "B"]);
+    await assert.rejects(scored({ "notes.json": rows }, "", true), /holds no <Subject>\/output\.json/);
+  });
+});
+
+test("a letter I is a word where the options are not known", async () => {
+  const item = { id: "validation_Art_1", answers: ["A"], multipleChoice: true, compat: false } as never;
+  const parsed = (answer: string) => mmmu.outcome(item, answer).parsed;
+  assert.deepEqual([parsed("I think (B)"), parsed("I"), parsed("(I)")], ["B", "I", "I"]);
+  assert.equal(mmmu.outcome(item, "I cannot say").values!["guessed"], 1);
 });

@@ -137,6 +137,9 @@ export default benchmark<OpenEndedItem>({
   ],
   splits: ["val", "test"],
   headline: "wups",
+  differences: [
+    "words are parted and put in their base form by wink-nlp and WordNet 3.1, where the original uses NLTK and WordNet 3.0",
+  ],
   published: [],
   load,
   prompt: (item) =>

@@ -67,7 +67,7 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
     }
 }
 
-/** lmms-eval takes nothing but the letter alone. */
+/** lmms-eval 0.2.0 takes nothing but the letter alone; later versions any letter that stands alone. */
 const read = (answer: string, { options, compat }: PerceptionItem): string | undefined =>
   compat ? /^[ABC]$/.exec(answer)?.[0] : chosenOption(answer, options);
 
@@ -97,7 +97,7 @@ export default benchmark<PerceptionItem>({
   splits: ["val", "test"],
   headline: "accuracy",
   published: [],
-  compat: "nothing but the letter alone is read, as by lmms-eval",
+  compat: "nothing but the letter alone is read, as by lmms-eval 0.2.0",
   load,
   prompt: (item) => question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
   sampling: { maxTokens: 16, temperature: 0 },

@@ -14,6 +14,7 @@ interface PopeItem extends BenchmarkItem {
   readonly question: string;
   readonly image: string;
   readonly label: "yes" | "no";
+  readonly compat: boolean;
 }
 
 const rowSchema = z.object({ image: z.string(), text: z.string(), label: z.enum(["yes", "no"]) });
@@ -22,7 +23,7 @@ const rowSchema = z.object({ image: z.string(), text: z.string(), label: z.enum(
 const offsets: Readonly<Record<string, number>> = { adversarial: 0, popular: 20_000_000, random: 10_000_000 };
 const categories = Object.keys(offsets);
 
-async function* load({ data, split = "all" }: LoadOptions): AsyncGenerator<PopeItem> {
+async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<PopeItem> {
   const folder = imageFolder(data, ["val2014", "coco/val2014", "pope/val2014"]);
   for (const category of split === "all" ? categories : [split]) {
     const name = `coco_pope_${category}.json`;
@@ -32,15 +33,25 @@ async function* load({ data, split = "all" }: LoadOptions): AsyncGenerator<PopeI
     for await (const { value, line } of readJsonLines(path)) {
       const { image, text, label } = check(rowSchema, value, `${path}:${line}`);
       const id = String(++place);
-      yield { id, labels: { category }, question: text, image: join(folder, image), label };
+      yield { id, labels: { category }, question: text, image: join(folder, image), label, compat };
     }
   }
 }
 
-/** The first sentence says no if one of its words is No, no or not; anything else is a yes. */
-function parse(answer: string): "yes" | "no" {
+const noWords = ["No", "not", "no"];
+
+/** The first sentence says no if one of its words is No, no or not; anything else but silence is a yes. */
+function parse(answer: string): "yes" | "no" | undefined {
+  const [sentence = ""] = answer.replace(/^[\s.]+/, "").split(".", 1);
+  const words = sentence.match(/[\p{L}\p{N}'’]+/gu);
+  if (words === null) return undefined;
+  return words.some((word) => noWords.includes(word)) ? "no" : "yes";
+}
+
+/** The same of words that single spaces part; silence is a yes. */
+function parseAsOriginal(answer: string): "yes" | "no" {
   const words = answer.split(".", 1)[0]!.replaceAll(",", "").split(" ");
-  return words.some((word) => word === "No" || word === "not" || word === "no") ? "no" : "yes";
+  return words.some((word) => noWords.includes(word)) ? "no" : "yes";
 }
 
 interface Confusion {
@@ -48,9 +59,11 @@ interface Confusion {
   falsePositives: number;
   trueNegatives: number;
   falseNegatives: number;
+  /** Answers of yes: what cannot be read is wrong and neither. */
+  yes: number;
 }
 
-function measure({ truePositives, falsePositives, trueNegatives, falseNegatives }: Confusion) {
+function measure({ truePositives, falsePositives, trueNegatives, falseNegatives, yes }: Confusion) {
   const count = truePositives + falsePositives + trueNegatives + falseNegatives;
   const precision = percentage(truePositives, truePositives + falsePositives);
   const recall = percentage(truePositives, truePositives + falseNegatives);
@@ -60,7 +73,7 @@ function measure({ truePositives, falsePositives, trueNegatives, falseNegatives 
     accuracy: percentage(truePositives + trueNegatives, count),
     precision,
     recall,
-    "yes-ratio": percentage(truePositives + falsePositives, count),
+    "yes-ratio": percentage(yes, count),
   };
 }
 
@@ -69,17 +82,19 @@ const names = ["f1", "accuracy", "precision", "recall", "yes-ratio"] as const;
 /** Of each category, and the mean of the categories, which is what LLaVA's tables print for F1. */
 function aggregate(outcomes: readonly Outcome[]): Metric[] {
   const confusions = new Map<string, Confusion>();
-  for (const { labels, parsed, credit } of outcomes) {
+  for (const { labels, parsed, truth } of outcomes) {
     const category = labels?.["category"] ?? "all";
     const confusion = confusions.get(category) ?? {
       truePositives: 0,
       falsePositives: 0,
       trueNegatives: 0,
       falseNegatives: 0,
+      yes: 0,
     };
     confusions.set(category, confusion);
-    if (parsed === "yes") confusion[credit === 1 ? "truePositives" : "falsePositives"]++;
-    else confusion[credit === 1 ? "trueNegatives" : "falseNegatives"]++;
+    if (parsed === "yes") confusion.yes++;
+    if (truth === "yes") confusion[parsed === "yes" ? "truePositives" : "falseNegatives"]++;
+    else confusion[parsed === "no" ? "trueNegatives" : "falsePositives"]++;
   }
   const measured = [...confusions]
     .sort()
@@ -123,8 +138,10 @@ export default benchmark<PopeItem>({
   load,
   prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
-  outcome({ id, label, labels = {}, image }, answer) {
-    const parsed = parse(answer);
+  compat:
+    'words are parted by single spaces alone, so that "No\\n" is a yes as an empty answer is; as LLaVA 1.2\'s eval_pope.py has it',
+  outcome({ id, label, labels = {}, image, compat }, answer) {
+    const parsed = compat ? parseAsOriginal(answer) : parse(answer);
     return { id, parsed, truth: label, labels, group: image, credit: parsed === label ? 1 : 0 };
   },
   aggregate,

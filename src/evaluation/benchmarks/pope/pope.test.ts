@@ -3,29 +3,37 @@ import { test } from "node:test";
 import type { Outcome } from "../../benchmark.ts";
 import pope from "./index.ts";
 
-const item = (id: string, label: string, category = "random") => ({
+const item = (id: string, label: string, category = "random", compat = false) => ({
   id,
   label,
   labels: { category },
   question: "",
   image: "a.jpg",
+  compat,
 });
 
-const read = (answer: string): string | undefined => pope.outcome(item("1", "yes"), answer).parsed;
+const read = (answer: string, compat = false): string | undefined =>
+  pope.outcome(item("1", "yes", "random", compat), answer).parsed;
 
-test("no stands in the first sentence, as a word; everything else is yes", () => {
-  for (const [answer, parsed] of [
-    ["No", "no"],
-    ["no, there is not", "no"],
-    ["There is not.", "no"],
-    ["Yes. No.", "yes"],
-    ["NO", "yes"],
-    ["none", "yes"],
-    ["No\n", "yes"],
-    ["", "yes"],
-    [".No", "yes"],
-  ] as const)
+test("no stands in the first sentence, as a word; what has no words is neither, and everything else yes", () => {
+  for (const [answer, parsed, original] of [
+    ["No", "no", "no"],
+    ["no, there is not", "no", "no"],
+    ["There is not.", "no", "no"],
+    ["Yes. No.", "yes", "yes"],
+    ["NO", "yes", "yes"],
+    ["none", "yes", "yes"],
+    ["No\n", "no", "yes"],
+    ["No \t", "no", "no"],
+    ["No.\n", "no", "no"],
+    ["No!", "no", "yes"],
+    ["", undefined, "yes"],
+    [" \n", undefined, "yes"],
+    [".No", "no", "yes"],
+  ] as const) {
     assert.equal(read(answer), parsed, JSON.stringify(answer));
+    assert.equal(read(answer, true), original, JSON.stringify(answer));
+  }
 });
 
 const values = (outcomes: readonly Outcome[]): Record<string, number> =>
@@ -53,6 +61,11 @@ test("the yes ratio is that of the answers, not of the truth", () => {
     pope.outcome(item(String(index), index === 0 ? "yes" : "no"), text),
   );
   assert.equal(values(answers)["yes-ratio"], 100);
+});
+
+test("an answer without words is wrong whatever is right, and no yes", () => {
+  const found = values([pope.outcome(item("1", "yes"), ""), pope.outcome(item("2", "no"), "")]);
+  assert.deepEqual([found["accuracy"], found["f1"], found["yes-ratio"]], [0, 0, 0]);
 });
 
 test("a model that never says yes has an F1 of 0", () => {

@@ -63,7 +63,7 @@ export default benchmark<RealWorldItem>({
   headline: "accuracy",
   published: [],
   compat:
-    'the letter of "B. Left" is not read: only an option\'s text is, which punctuation hides; as lmms-eval has it',
+    'the letter of "B. Left" or "The answer is B" is not read: only an option\'s text is, which punctuation hides; as lmms-eval 0.2 to 0.7.1 have it',
   load,
   prompt: (item) => question(item.question.trim(), ...(item.image === "" ? [] : [item.image])),
   sampling: { maxTokens: 16, temperature: 0 },

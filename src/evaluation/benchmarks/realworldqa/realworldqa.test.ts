@@ -17,6 +17,10 @@ test("the option that an answer names, else its words", () => {
     // An option with punctuation is never found in words without.
     ["B. Turn right (now)", "b turn right now", "b"],
     ["A. Turn left", "c", "a"],
+    ["The answer is B", "the answer is b", "b"],
+    ["The answer is B.\n", "the answer is b", "b"],
+    ["Answer: A", "answer a", "a"],
+    ["B) Turn right", "b turn right", "b"],
   ];
   for (const [answer, compat, fixed] of cases) {
     assert.equal(readAnswer(answer, question, true), compat, answer);
@@ -27,7 +31,8 @@ test("the option that an answer names, else its words", () => {
 test("questions without options take words and numbers", () => {
   const cases: [string, string][] = [
     ["Two", "2"],
-    ["two.", "two"],
+    ["two.", "2"],
+    ["two\n", "2"],
     ["No.", "no"],
     ["35 mph", "35 mph"],
     ["3.5", "35"],

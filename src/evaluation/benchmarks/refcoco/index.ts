@@ -1,5 +1,5 @@
 import { type Benchmark, benchmark, type LoadOptions, type Metric, type Outcome } from "../../benchmark.ts";
-import { captionMetrics, captionOutcome } from "../../metrics/index.ts";
+import { captionDifferences, captionMetrics, captionOutcome } from "../../metrics/index.ts";
 import { pythonFloatText, question, roundHalfEven } from "../../parsing/index.ts";
 import { holdsCentre, overlap, readBox } from "./box.ts";
 import {
@@ -70,6 +70,7 @@ function referenceBenchmarks({ folder, by, name, title, ...about }: ReferenceSet
       name: `${name}-naming`,
       title: `${title}, naming regions`,
       headline: "cider",
+      differences: captionDifferences,
       load: (options) => loadRegions(complete(options), { folder, by }),
       prompt: ({ box, image }) =>
         question(`Please provide a short description for this region: [${box.map(side).join(", ")}].`, image),

@@ -16,7 +16,14 @@ import {
   readJsonDocument,
   within,
 } from "../../files/index.ts";
-import { accuracyByLabel, letterSuffix, letters, question, statedLetter } from "../../parsing/index.ts";
+import {
+  accuracyByLabel,
+  letterSuffix,
+  letters,
+  plainAnswer,
+  question,
+  statedLetter,
+} from "../../parsing/index.ts";
 import { readPredictions } from "./predictions.ts";
 import { problemLabels, readProblems } from "./problems.ts";
 import { plainQuestion } from "./prompt-forms.ts";
@@ -28,6 +35,7 @@ interface ScienceQaItem extends BenchmarkItem {
   readonly choices: number;
   /** Letter of the right option. */
   readonly answer: string;
+  readonly compat: boolean;
 }
 
 const turn = z.object({ value: z.string() });
@@ -41,10 +49,10 @@ const conversationSchema = z.array(
 
 const inside = within(["", "data/scienceqa/", "scienceqa/", "llava15_eval/scienceqa/"]);
 
-async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<ScienceQaItem> {
+async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ScienceQaItem> {
   const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);
   const problems = findFile(data, inside("problems.json"));
-  if (problems === undefined) return yield* conversations(data, split, folder);
+  if (problems === undefined) return yield* conversations({ data, split, compat }, folder);
   for (const problem of await readProblems(problems, locateFile(data, inside("pid_splits.json")), split)) {
     const { id, image, choices, answer } = problem;
     yield {
@@ -54,12 +62,16 @@ async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<Scie
       ...(image === null ? {} : { image: join(folder, id, image) }),
       choices: choices.length,
       answer: letters[answer]!,
+      compat,
     };
   }
 }
 
 /** LLaVA's questions, which do not tell subjects, grades and text contexts. */
-async function* conversations(data: string, split: string, folder: string): AsyncGenerator<ScienceQaItem> {
+async function* conversations(
+  { data, split, compat }: { data: string; split: string; compat: boolean },
+  folder: string,
+): AsyncGenerator<ScienceQaItem> {
   const path = locateFile(data, [...inside("problems.json"), ...inside(`llava_${split}_CQM-A.json`)]);
   for (const { id, image, conversations: turns } of check(
     conversationSchema,
@@ -73,12 +85,16 @@ async function* conversations(data: string, split: string, folder: string): Asyn
       question: text,
       choices: text.split("\n").filter((line) => /^[A-E]\. /.test(line)).length,
       answer: turns[1].value,
+      compat,
     };
   }
 }
 
-function parse({ choices }: ScienceQaItem, answer: string): string | undefined {
-  const letter = statedLetter(answer);
+function parse({ choices, compat }: ScienceQaItem, answer: string): string | undefined {
+  // Without the points at its end an answer that is a letter is found alone; the original wants one after "The answer is B".
+  const letter =
+    statedLetter(answer) ??
+    (compat ? undefined : (statedLetter(`${plainAnswer(answer)}.`) ?? statedLetter(plainAnswer(answer))));
   return letter !== undefined && letters.indexOf(letter) < choices ? letter : undefined;
 }
 
@@ -97,6 +113,8 @@ function variant(
     splits: ["test", "val"],
     headline: "accuracy",
     published,
+    compat:
+      'nothing is read but "B", "B. …" and "The answer is B." with a sign after it, as by LLaVA 1.2\'s eval_science_qa.py',
     async *load(options) {
       for await (const item of load(options)) if (includes(item)) yield item;
     },

@@ -1,14 +1,21 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, firstLineFits, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
-import { accuracyByLabel, letteredOptions, letterSuffix, question } from "../../parsing/index.ts";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { check, locateFile, readJsonDocument, readLines } from "../../files/index.ts";
+import {
+  accuracyByLabel,
+  chosenOption,
+  letteredOptions,
+  letterSuffix,
+  question,
+} from "../../parsing/index.ts";
 
 interface SeedItem extends BenchmarkItem {
   readonly question?: string;
   readonly options?: readonly string[];
   readonly image?: string;
   readonly answer: string;
+  readonly compat?: boolean;
 }
 
 const id = z.union([z.string(), z.number()]).transform(String);
@@ -30,19 +37,18 @@ const datasetSchema = z.object({
   ),
 });
 const answerSchema = z.object({ question_id: id, gt_answer: z.string() });
-const predictionSchema = z.object({ question_id: id, prediction: z.string() });
 
 const datasetFiles = ["SEED-Bench.json", "seed_bench/SEED-Bench.json"];
 const answerFiles = ["GPT-4V.json", "SEED-Bench-1/GPT-4V.json", "seedbench/SEED-Bench-1/GPT-4V.json"];
 
-async function* load({ data, split = "all" }: LoadOptions): AsyncGenerator<SeedItem> {
+async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<SeedItem> {
   const path = locateFile(data, [...datasetFiles, ...answerFiles]);
   const seen = new Set<string>();
   for await (const item of /SEED-Bench\.json$/.test(path) ? questions(path) : answers(path)) {
     // The dataset and the leaderboard's files repeat some questions.
     if (seen.has(item.id) || (split !== "all" && split !== item.labels?.["modality"])) continue;
     seen.add(item.id);
-    yield item;
+    yield { ...item, compat };
   }
 }
 
@@ -92,19 +98,8 @@ async function* looseLines(path: string): AsyncGenerator<{ value: unknown; where
   }
 }
 
-/** Files for the leaderboard: question_id and prediction, a line each. */
-const readPredictions = async (path: string): Promise<AsyncIterable<Answer> | undefined> =>
-  (await firstLineFits(path, predictionSchema)) ? predictions(path) : undefined;
-
-/** Of the questions that a file answers twice, the later answer counts. */
-async function* predictions(path: string): AsyncGenerator<Answer> {
-  const given = new Map<string, string>();
-  for await (const { value, where } of looseLines(path)) {
-    const row = check(predictionSchema, value, where);
-    given.set(row.question_id, row.prediction);
-  }
-  for (const [question, text] of given) yield { id: question, text };
-}
+/** Only the letters of options, where a file holds answers alone. */
+const unknownOptions = ["", "", "", ""];
 
 const source = "LLaVA repository, docs/MODEL_ZOO.md";
 
@@ -137,12 +132,13 @@ export default benchmark<SeedItem>({
       ? []
       : question(`${item.question}\n${letteredOptions(item.options ?? [])}${letterSuffix}`, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
-  outcome({ id: itemId, labels = {}, answer: truth }, answer) {
-    const parsed = /^[A-D]$/.test(answer) ? answer : undefined;
-    return { id: itemId, labels, parsed, truth, credit: answer === truth ? 1 : 0 };
+  compat: "nothing but the letter alone is read, as by LLaVA 1.2's convert_seed_for_submission.py",
+  outcome({ id: itemId, labels = {}, answer: truth, options = unknownOptions, compat }, answer) {
+    const parsed = compat ? /^[A-D]$/.exec(answer)?.[0] : chosenOption(answer, options);
+    return { id: itemId, labels, parsed, truth, credit: parsed === truth ? 1 : 0 };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
-  readPredictions,
+  repeatsQuestions: true,
   submission: {
     file: "seed-bench.jsonl",
     async write(items, given) {

@@ -3,9 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readAnswers } from "../../answers/index.ts";
 import seed from "./index.ts";
 
-test("a leaderboard file is questions and predictions at once; of repeated ones the later counts", async () => {
+test("a leaderboard file is questions and predictions at once; of two different answers to one question neither counts", async () => {
   const folder = await mkdtemp(join(tmpdir(), "llava-seed-"));
   try {
     const path = join(folder, "GPT-4V.json");
@@ -15,8 +16,8 @@ test("a leaderboard file is questions and predictions at once; of repeated ones 
         '{"question_id": "v2", "prediction": "B", "gt_answer": "C"},\n' +
         '{"question_id": "1", "prediction": "D", "gt_answer": "A"}',
     );
-    const answers = new Map<string, string>();
-    for await (const { id, text } of (await seed.readPredictions!(path))!) answers.set(id, text);
+    const { texts: answers, repeated } = await readAnswers(seed, path);
+    assert.deepEqual([...repeated], ["1"]);
     const outcomes = [];
     for await (const item of seed.load({ data: folder }))
       outcomes.push(seed.outcome(item, answers.get(item.id)!));
@@ -38,10 +39,13 @@ test("a leaderboard file is questions and predictions at once; of repeated ones 
   }
 });
 
-test("only the letter alone is right", () => {
-  const item = { id: "1", answer: "B", labels: { modality: "image" } };
-  const credits = ["B", "B.", " B", "b", "", "C"].map((text) => seed.outcome(item, text).credit);
-  assert.deepEqual(credits, [1, 0, 0, 0, 0, 0]);
+test("letters are read in any form, with compat none but the letter alone", () => {
+  const answers = ["B", "B.", " B", "B\n", "(B)", "The answer is B", "b", "", "C", "B or C"];
+  for (const compat of [false, true]) {
+    const item = { id: "1", answer: "B", labels: { modality: "image" }, compat };
+    const credits = answers.map((text) => seed.outcome(item, text).credit);
+    assert.deepEqual(credits, compat ? [1, 0, 0, 0, 0, 0, 0, 0, 0, 0] : [1, 1, 1, 1, 1, 1, 1, 0, 0, 0]);
+  }
 });
 
 test("the leaderboard gets a line a question", async () => {

@@ -1,14 +1,12 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   check,
   findFile,
-  firstLineFits,
   imageFolder,
   locateFile,
   readJsonDocument,
-  readJsonLines,
   readLlavaQuestions,
   within,
 } from "../../files/index.ts";
@@ -38,7 +36,6 @@ const annotationSchema = z.object({
 const tokenSchema = z.object({
   data: z.array(z.object({ image_id: z.string(), ocr_tokens: z.array(z.string()) })),
 });
-const answerSchema = z.object({ question_id: z.string(), prompt: z.string(), text: z.string() });
 
 const annotationFile = "TextVQA_0.5.1_val.json";
 const tokenFile = "TextVQA_Rosetta_OCR_v0.2_val.json";
@@ -84,17 +81,11 @@ async function readTokens(path: string): Promise<Map<string, string[]>> {
 const textOf = ({ question: asked, tokens }: TextVqaItem): string =>
   asked + (tokens === undefined ? "" : tokenLine + tokens.join(", ")) + shortAnswerSuffix;
 
-/** LLaVA's answers, whose prompt tells the questions about an image apart; undefined for a file without prompts. */
-const readPredictions = async (path: string): Promise<AsyncIterable<Answer> | undefined> =>
-  (await firstLineFits(path, answerSchema)) ? answersByPrompt(path) : undefined;
-
-async function* answersByPrompt(path: string): AsyncGenerator<Answer> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const row = check(answerSchema, value, `${path}:${line}`);
-    // Our own answers have the whole id already.
-    const id = row.question_id.includes(" ") ? row.question_id : idOf(row.question_id, askedIn(row.prompt));
-    yield { id, text: row.text };
-  }
+/** LLaVA's rows name the image and have the prompt, which tells the questions about an image apart. */
+function answerId({ question_id: id, prompt }: Readonly<Record<string, unknown>>): string | undefined {
+  if (typeof id !== "string" || typeof prompt !== "string") return undefined;
+  // Our own answers have the whole id already.
+  return id.includes(" ") ? id : idOf(id, askedIn(prompt));
 }
 
 /** The question among the lines of a prompt, which may start with the tokens. */
@@ -131,5 +122,5 @@ export default benchmark<TextVqaItem>({
     return { id, parsed: normalizeEvalAiAnswer(answer), truth, credit: textVqaCredit(answer, people) };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
-  readPredictions,
+  answerId,
 });

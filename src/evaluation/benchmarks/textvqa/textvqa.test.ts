@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readAnswers } from "../../answers/index.ts";
 import { jsonLines } from "../example-files.ts";
 import writeExample from "./example.ts";
 import textvqa from "./index.ts";
@@ -19,14 +20,13 @@ test("LLaVA's answers find their question by image and prompt, whatever line it 
       { question_id: "2c3d", prompt: `Reference OCR token: \nWhat is written here?\n${ask}`, text: "acme" },
     ];
     await writeFile(path, jsonLines(rows));
-    const answers = new Map<string, string>();
-    for await (const { id, text } of (await textvqa.readPredictions!(path))!) answers.set(id, text);
+    const { texts: answers } = await readAnswers(textvqa, path);
     const credits = [];
     for await (const item of textvqa.load({ data: folder }))
       credits.push(textvqa.outcome(item, answers.get(item.id)!).credit);
     assert.deepEqual(credits, [1, 0, 1]);
     await writeFile(path, jsonLines([{ question_id: 1, answer: "x" }]));
-    assert.equal(await textvqa.readPredictions!(path), undefined);
+    assert.deepEqual([...(await readAnswers(textvqa, path)).texts], [["1", "x"]]);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -1,6 +1,6 @@
 import type { Message } from "../../../protocol/index.ts";
 import type { JudgeProtocol } from "../../benchmark.ts";
-import { readScore } from "../video-qa/judge.ts";
+import { promptLicence, readScore } from "../video-qa/judge.ts";
 import type { Dimension, VideoChatGptItem } from "./item.ts";
 
 /** What each dimension is about, after the paper's appendix and in words of our own. */
@@ -23,6 +23,7 @@ const form =
 /** Each dimension has its own criterion; all reply with one score. */
 export const judge: JudgeProtocol<VideoChatGptItem> = {
   model: "gpt-3.5-turbo-0613",
+  official: { withheld: promptLicence },
   sampling: { temperature: 0, maxTokens: 64 },
   needed: ({ isParaphrase }) => !isParaphrase,
   prompt(item, answer, answers): readonly Message[] {

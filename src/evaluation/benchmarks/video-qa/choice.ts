@@ -102,7 +102,7 @@ const variant = (set: ChoiceSet): Benchmark =>
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, labels = {}, options, answer: truth, video }, answer) {
       const offered = Object.fromEntries(options.map((option, index) => [letters[index]!, option]));
-      const parsed = chosenLetter(answer, offered, true);
+      const parsed = chosenLetter(answer.trim(), offered, true);
       return { id, labels, parsed, truth, group: video, credit: parsed === truth ? 1 : 0 };
     },
     aggregate: (outcomes) => accuracyByLabel(outcomes),

@@ -1,12 +1,17 @@
 import type { JudgeProtocol, Verdict } from "../../benchmark.ts";
 import type { OpenItem } from "./open-item.ts";
 
+/** Why the prompts of Video-ChatGPT's evaluation are not here. */
+export const promptLicence =
+  "Video-ChatGPT's repository names two licences, CC BY 4.0 and CC BY-NC-SA 4.0, of which the second forbids it";
+
 const task =
   "You compare the answer that a model gave to a question about a video with the right answer. What counts is whether both mean the same: synonyms and paraphrases are right.";
 
 /** Asks for a verdict and a score in one dictionary, as Video-ChatGPT's evaluation of short answers does; words of our own. */
 export const judge: JudgeProtocol<OpenItem> = {
   model: "gpt-3.5-turbo-0613",
+  official: { withheld: promptLicence },
   sampling: { temperature: 0, maxTokens: 64 },
   prompt: ({ question, answer: truth }, answer) => [
     { role: "system", content: task },

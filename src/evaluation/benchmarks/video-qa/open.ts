@@ -1,6 +1,6 @@
 import { type Benchmark, benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import { accuracyByLabel, question } from "../../parsing/index.ts";
-import { readJudgements, readOpenPredictions } from "./files.ts";
+import { readJudgements } from "./files.ts";
 import { judge } from "./judge.ts";
 import { loadOpen } from "./load-open.ts";
 import type { OpenItem } from "./open-item.ts";
@@ -19,7 +19,8 @@ function shared(set: OpenSet) {
     prompt: (item: OpenItem) =>
       question(`${asked(set, item.question)} Answer the question using a single word or phrase.`, item.video),
     sampling: { maxTokens: 64, temperature: 0 },
-    readPredictions: readOpenPredictions,
+    // Video-ChatGPT's code and those after it keep the right answer as `answer`.
+    answerField: "pred",
   };
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   check,
   imageFolder,
@@ -62,18 +62,10 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWi
   }
 }
 
-const submissionSchema = z.array(z.object({ image: z.string(), answer: z.string() }));
-
-/** The server's form; the number in an image's name is that of its row. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = submissionSchema.safeParse(await readJsonDocument(path));
-  return fit.success ? answersOf(fit.data) : undefined;
-}
-
-async function* answersOf(rows: z.output<typeof submissionSchema>): AsyncGenerator<Answer> {
-  for (const { image, answer } of rows)
-    yield { id: String(Number(/_(\d+)\.\w+$/.exec(image)?.[1])), text: answer };
+/** The server's rows, and others', name the image; the number in its name is that of its row. */
+function answerId({ question_id, image }: Readonly<Record<string, unknown>>): string | undefined {
+  const [, number] = /_(\d+)\.\w+$/.exec(String(question_id ?? image)) ?? [];
+  return number === undefined ? undefined : String(Number(number));
 }
 
 const source = "LLaVA repository, docs/MODEL_ZOO.md";
@@ -105,7 +97,7 @@ export default benchmark<VizWizItem>({
     return { id, labels, parsed, truth: listAnswers(people), credit: vqaCredit(parsed, people) };
   },
   aggregate: (outcomes) => accuracyByLabel(outcomes),
-  readPredictions,
+  answerId,
   submission: {
     file: "vizwiz-answers.json",
     async write(items, answers) {

@@ -1,0 +1,61 @@
+import { z } from "zod";
+import type { Answer, Verdict } from "../../benchmark.ts";
+import { check, firstLineFits, readJsonDocument, readJsonLines } from "../../files/index.ts";
+import { pythonText } from "../../parsing/index.ts";
+
+const id = z.union([z.string(), z.number()]).transform(String);
+const fields = {
+  response: z.string().nullish(),
+  extraction: z.unknown().optional(),
+  prediction: z.string().nullish(),
+  true_false: z.union([z.boolean(), z.literal(0), z.literal(1)]).nullish(),
+};
+
+/** A problem with what became of it: one of these is there. */
+const holdsOne = (row: z.output<typeof plainSchema>): boolean =>
+  typeof row.response === "string" || row.extraction != null || row.true_false != null;
+const plainSchema = z.looseObject(fields);
+const problemsSchema = z.record(z.string(), plainSchema.refine(holdsOne));
+const rowSchema = z
+  .union([z.looseObject({ ...fields, pid: id }), z.looseObject({ ...fields, question_id: id })])
+  .refine((row) => holdsOne(row) && !("text" in row));
+
+type Row = z.output<typeof plainSchema>;
+type IdentifiedRow = z.output<typeof rowSchema>;
+
+/**
+ * MathVista's own files: problems by their pid, or a list or lines of them, each with its response, what was extracted
+ * from it, and whether the original found that true. undefined for other files.
+ */
+export async function readMathVistaPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+  if (await firstLineFits(path, rowSchema)) return lines(path);
+  if (!path.endsWith(".json")) return undefined;
+  const content = await readJsonDocument(path);
+  const list = z.array(rowSchema).min(1).safeParse(content);
+  if (list.success) return answersOf(list.data.map((row) => [idOf(row), row] as const));
+  const problems = problemsSchema.safeParse(content);
+  return problems.success ? answersOf(Object.entries(problems.data)) : undefined;
+}
+
+const idOf = (row: IdentifiedRow): string => String("pid" in row ? row.pid : row.question_id);
+
+async function* lines(path: string): AsyncGenerator<Answer> {
+  for await (const { value, line } of readJsonLines(path)) {
+    const row = check(rowSchema, value, `${path}:${line}`);
+    yield answerOf(idOf(row), row);
+  }
+}
+
+async function* answersOf(rows: readonly (readonly [string, Row])[]): AsyncGenerator<Answer> {
+  for (const [problem, row] of rows) yield answerOf(problem, row);
+}
+
+function answerOf(problem: string, { response, extraction, prediction, true_false: stored }: Row): Answer {
+  const verdict: Verdict = {
+    ...(extraction != null && { extraction: pythonText(extraction) }),
+    ...(stored != null && { trueFalse: Number(stored) }),
+    ...(prediction != null && { prediction }),
+  };
+  const isJudged = extraction != null || stored != null;
+  return { id: problem, text: response ?? "", ...(isJudged && { verdict }) };
+}
