@@ -175,7 +175,7 @@ test("transparent pixels show what lies under them or white, and are told of onc
     }),
   );
   assert.deepEqual(means, [
-    ["drop", "-1.68"],
+    ["drop", "-1.67"],
     ["white", "2.05"],
   ]);
   const { stderr } = await llava([
