@@ -17,7 +17,10 @@ const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...pr
 /** Lowest first; a folder imports only from above its own line. All may import src/errors.ts, src/file-kind.ts and src/json.ts. */
 export const folders: Readonly<Record<string, Folder>> = {
   protocol: { holds: "messages, requests and answers, as types", imports: [] },
-  formats: { holds: "files of many rows: JSON lists of any size, parquet, tar", imports: [] },
+  formats: {
+    holds: "files by their bytes, and those of many rows: JSON lists of any size, parquet, tar",
+    imports: [],
+  },
   setup: { holds: "libtorch, the addon and model files: found, fetched, built", imports: [] },
   torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
   checkpoint: {
@@ -26,7 +29,10 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch", "checkpoint"] },
   optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch"] },
-  "processing/image": { holds: "images: load, decode, resize, normalise", imports: ["protocol"] },
+  "processing/image": {
+    holds: "images: load, decode, resize, normalise",
+    imports: ["protocol", "formats"],
+  },
   "processing/tokenizer": { holds: "text ↔ token ids", imports: [] },
   "processing/conversation": {
     holds: "messages → prompts, by templates, with a label mask",

@@ -94,6 +94,7 @@ export function parseLlavaConfig(
 }
 
 const huggingFaceFields = z.object({
+  image_transparency: z.string().nullish(),
   image_token_index: z.int().nullish(),
   image_token_id: z.int().nullish(),
   vision_feature_layer: layers,
@@ -138,6 +139,7 @@ const originalFields = z.object({
   mm_vision_select_layer: layers,
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
   image_aspect_ratio: z.string().nullish(),
+  image_transparency: z.string().nullish(),
   mm_patch_merge_type: z.string().nullish(),
   mm_use_im_start_end: flag,
   mm_use_im_patch_token: flag,

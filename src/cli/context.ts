@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ProgressFactory } from "../setup/index.ts";
+import { printable } from "./printable.ts";
 
 /** What the frame gives to every command. */
 export interface CommandContext {
@@ -7,6 +8,8 @@ export interface CommandContext {
   progress: ProgressFactory;
   /** A line on stderr about what is being done, or nothing with --quiet. */
   report(line: string): void;
+  /** A line on stderr about something that was likely not meant; also with --quiet. */
+  warn(line: string): void;
   /**
    * Aborts at the first Ctrl-C or SIGTERM, so that work can stop at a clean point; the second ends the process. A command
    * that never asks for it ends at the first.
@@ -37,6 +40,7 @@ export function createContext(
   return {
     progress,
     report,
+    warn: (line) => console.error(printable(line)),
     signal: () => {
       if (!controller) {
         controller = new AbortController();

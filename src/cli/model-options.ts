@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AnswerOptions, LocalModel } from "../index.ts";
 import { type WeightType, weightType, weightTypes } from "../placement.ts";
+import type { Transparency, TransparentImage } from "../processing/image/index.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What `addModelOptions` reads. */
@@ -13,6 +14,7 @@ export interface ModelFlags {
   readonly maxPixels?: number;
   readonly maxBytes?: number;
   readonly allowPrivate?: boolean;
+  readonly transparency?: Transparency;
 }
 
 /** The options above, as hints name them. */
@@ -30,6 +32,8 @@ export interface SamplingFlags {
   readonly stop?: readonly string[];
   readonly ignoreEos?: boolean;
 }
+
+const transparencies: readonly Transparency[] = ["drop", "white"];
 
 /** A parser for option values that says what is right when they are not. */
 function numbers(isRight: (value: number) => boolean, range: string): (text: string) => number {
@@ -65,8 +69,16 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
     .option("--template <name>", "conversation template to use instead of the model's own")
     .option("--max-pixels <n>", "refuse images of more pixels (default: 100 million)", count)
     .option("--max-bytes <n>", "refuse image files of more bytes (default: 256 MiB)", count)
-    .option("--allow-private", "fetch images from private addresses too");
+    .option("--allow-private", "fetch images from private addresses too")
+    .addOption(transparencyOption());
 }
+
+/** @param otherwise what the help says is taken without it */
+export const transparencyOption = (otherwise = "the model's own, as a rule drop"): Option =>
+  new Option(
+    "--transparency <way>",
+    `transparent pixels show the colours under them (drop) or white (default: ${otherwise})`,
+  ).choices(transparencies);
 
 export const fastestDtype =
   "as stored; for built-in models bfloat16 where the processor computes in it, else float32";
@@ -87,14 +99,25 @@ export function addSamplingOptions(command: Command): Command {
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  { dtype, device, threads, base, template, maxPixels, maxBytes, allowPrivate = false }: ModelFlags,
-  { progress, report }: CommandContext,
+  {
+    dtype,
+    device,
+    threads,
+    base,
+    template,
+    maxPixels,
+    maxBytes,
+    allowPrivate = false,
+    transparency,
+  }: ModelFlags,
+  { progress, report, warn }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
   const { ensureNative } = await import("../setup/index.ts");
   await ensureNative({ progress, report, signal });
   const started = performance.now();
   const { loadModel } = await import("../index.ts");
+  const { transparencyNote } = await import("../processing/image/index.ts");
   const model = await loadModel(name, {
     ...(dtype && { dtype }),
     ...(device && { device }),
@@ -103,6 +126,8 @@ export async function openModel(
     ...(template && { template }),
     images: {
       allowPrivate,
+      ...(transparency && { transparency }),
+      onTransparency: firstNote(transparencyNote, (note) => warn(`${note}; --transparency chooses`)),
       limits,
       ...(maxPixels && { maxPixels }),
       ...(maxBytes && { maxBytes }),
@@ -113,6 +138,20 @@ export async function openModel(
   });
   debugTiming(report, `${model.id} loaded in`, performance.now() - started);
   return model;
+}
+
+/** Tells of the first image that is worth a note. */
+function firstNote(
+  noteOf: (found: TransparentImage) => string | undefined,
+  tell: (note: string) => void,
+): (found: TransparentImage) => void {
+  let isTold = false;
+  return (found) => {
+    const note = isTold ? undefined : noteOf(found);
+    if (note === undefined) return;
+    isTold = true;
+    tell(note);
+  };
 }
 
 export const answerOptions = (

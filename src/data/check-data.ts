@@ -2,7 +2,12 @@ import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { ignoreLabel } from "../processing/conversation/index.ts";
-import { decodeImage } from "../processing/image/index.ts";
+import {
+  decodeImage,
+  type Transparency,
+  type TransparentImage,
+  transparencyNote,
+} from "../processing/image/index.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 import type { Dataset } from "./mixture.ts";
@@ -15,6 +20,8 @@ export interface CheckOptions {
   readonly encoding?: RowEncoding;
   /** Longest row, tokens with those of its images. */
   readonly maxTokens: number;
+  /** What transparent pixels show; it decides what is told of them. */
+  readonly transparency?: Transparency;
   /** Images that are decoded at a time. */
   readonly concurrency: number;
   /** Told of every row that cannot be used, and of a shard that is damaged; may throw to end the check. */
@@ -35,6 +42,9 @@ export interface SourceReport {
   images: number;
   missingImages: number;
   brokenImages: number;
+  /** Rows with an image that is not opaque, and those of them with one that looks otherwise on white. */
+  transparentRows: number;
+  changedRows: number;
   /** Rows by what is wrong with them. */
   readonly problems: Partial<Record<RowProblem, number>>;
   /** Of each row that could be encoded, tokens with those of its images. */
@@ -45,8 +55,12 @@ export interface SourceReport {
 
 export interface CheckReport {
   readonly sources: readonly SourceReport[];
-  /** Files that end early or are damaged, with the reason. */
+  /** Files that end early, are damaged or hold no rows, with the reason. */
   readonly damagedFiles: readonly string[];
+  /** Files in archives that are an operating system's own. */
+  readonly ignoredFiles: readonly string[];
+  /** Names of fields that are not read, and how many rows have them. */
+  readonly unusedFields: Readonly<Record<string, number>>;
 }
 
 const batchSize = 256;
@@ -62,8 +76,10 @@ class Check {
   readonly #options: CheckOptions;
   readonly #sources = new Map<string, SourceReport>();
   readonly #damagedFiles: string[] = [];
-  /** Path of an image file → what is wrong with it, undefined if nothing is. */
-  readonly #images = new Map<string, ImageProblem | undefined>();
+  readonly #ignoredFiles: string[] = [];
+  readonly #unusedFields: Record<string, number> = {};
+  /** By the path of an image file. */
+  readonly #images = new Map<string, CheckedImage>();
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -71,13 +87,18 @@ class Check {
 
   report(): CheckReport {
     const sources = [...this.#sources.values()].sort((a, b) => a.source.localeCompare(b.source, "en"));
-    return { sources, damagedFiles: this.#damagedFiles };
+    return {
+      sources,
+      damagedFiles: this.#damagedFiles,
+      ignoredFiles: this.#ignoredFiles,
+      unusedFields: this.#unusedFields,
+    };
   }
 
   async dataset(dataset: Dataset): Promise<void> {
     let batch: LlavaRow[] = [];
     try {
-      for await (const found of datasetRows(dataset)) {
+      for await (const found of datasetRows(dataset, (file) => this.#ignoredFiles.push(file))) {
         if (this.#options.signal?.aborted) throw new LlavaError("aborted", "stopped while checking");
         if ("error" in found) {
           this.#options.onRow?.();
@@ -97,12 +118,14 @@ class Check {
 
   async #rows(rows: readonly LlavaRow[], path: string): Promise<void> {
     const sources = rows.map((row) => this.#source(path, row));
-    const broken = await this.#decode(rows, sources);
+    await this.#decode(rows, sources);
     for (const [index, row] of rows.entries()) {
       this.#options.onRow?.();
+      for (const name of row.unusedFields ?? [])
+        this.#unusedFields[name] = (this.#unusedFields[name] ?? 0) + 1;
       const source = sources[index]!;
       try {
-        this.#row(row, source, broken.get(row));
+        this.#row(row, source);
       } catch (error) {
         if (!(error instanceof RowError)) throw error;
         this.#bad(source, error);
@@ -110,11 +133,15 @@ class Check {
     }
   }
 
-  #row(row: LlavaRow, source: SourceReport, broken: RowError | undefined): void {
+  #row(row: LlavaRow, source: SourceReport): void {
     source.rows++;
-    const images = imagesOfRow(row).length;
-    if (images === 0) source.textOnly++;
-    if (images > 1) source.severalImages++;
+    const images = imagesOfRow(row);
+    if (images.length === 0) source.textOnly++;
+    if (images.length > 1) source.severalImages++;
+    const checked = images.map((image) => this.#images.get(this.#pathOf(row, image) ?? ""));
+    if (checked.some((image) => image?.transparent)) source.transparentRows++;
+    if (checked.some((image) => image?.transparent && transparencyNote(image.transparent)))
+      source.changedRows++;
     const { encoding, maxTokens } = this.#options;
     if (encoding) {
       const encoded = encodeRow(row, encoding);
@@ -128,7 +155,9 @@ class Check {
           "Raise --max-tokens, or let training truncate or skip such rows (--data.onLongRow).",
         );
     } else messagesOfRow(row);
-    if (broken) throw broken;
+    const problem = checked.find((image) => image?.problem)?.problem;
+    if (problem)
+      throw rowError(row, problem.kind, problem.message, "Get the image again, or take the row out.");
     source.usable++;
   }
 
@@ -144,38 +173,25 @@ class Check {
     this.#options.onProblem(error, source.source);
   }
 
-  /** Decodes the images that are new, and says which rows have a bad one. */
-  async #decode(
-    rows: readonly LlavaRow[],
-    sources: readonly SourceReport[],
-  ): Promise<Map<LlavaRow, RowError>> {
+  /** Decodes the images that are new. */
+  async #decode(rows: readonly LlavaRow[], sources: readonly SourceReport[]): Promise<void> {
     const jobs: (() => Promise<void>)[] = [];
+    const { transparency, concurrency } = this.#options;
     for (const [index, row] of rows.entries())
       for (const [place, image] of imagesOfRow(row).entries()) {
         const path = this.#pathOf(row, image);
         if (path === undefined || this.#images.has(path)) continue;
-        this.#images.set(path, undefined);
+        this.#images.set(path, {});
         const source = sources[index]!;
         source.images++;
         jobs.push(async () => {
-          const problem = await problemOf(row.imageBytes?.[place] ?? path, path);
-          this.#images.set(path, problem);
-          if (problem?.kind === "missing") source.missingImages++;
-          if (problem?.kind === "broken") source.brokenImages++;
+          const checked = await checkImage(row.imageBytes?.[place] ?? path, path, transparency);
+          this.#images.set(path, checked);
+          if (checked.problem?.kind === "missing") source.missingImages++;
+          if (checked.problem?.kind === "broken") source.brokenImages++;
         });
       }
-    await inParallel(jobs, this.#options.concurrency);
-    const broken = new Map<LlavaRow, RowError>();
-    for (const row of rows)
-      for (const image of imagesOfRow(row)) {
-        const problem = this.#images.get(this.#pathOf(row, image) ?? "");
-        if (problem)
-          broken.set(
-            row,
-            rowError(row, problem.kind, problem.message, "Get the image again, or take the row out."),
-          );
-      }
-    return broken;
+    await inParallel(jobs, concurrency);
   }
 
   /** undefined where images are not looked at. */
@@ -194,28 +210,37 @@ class Check {
     let known = this.#sources.get(source);
     if (!known) {
       const counts = { rows: 0, usable: 0, textOnly: 0, severalImages: 0, images: 0 };
-      const more = { missingImages: 0, brokenImages: 0, supervisedTokens: 0, imageTokens: 0 };
-      known = { source, ...counts, ...more, problems: {}, lengths: [] };
+      const more = { missingImages: 0, brokenImages: 0, transparentRows: 0, changedRows: 0 };
+      const tokens = { supervisedTokens: 0, imageTokens: 0 };
+      known = { source, ...counts, ...more, ...tokens, problems: {}, lengths: [] };
       this.#sources.set(source, known);
     }
     return known;
   }
 }
 
-interface ImageProblem {
-  readonly kind: "missing" | "broken";
-  readonly message: string;
+interface CheckedImage {
+  readonly problem?: { readonly kind: "missing" | "broken"; readonly message: string };
+  readonly transparent?: TransparentImage;
 }
 
-async function problemOf(input: string | Uint8Array, where: string): Promise<ImageProblem | undefined> {
+async function checkImage(
+  input: string | Uint8Array,
+  where: string,
+  transparency: Transparency = "drop",
+): Promise<CheckedImage> {
   if (typeof input === "string" && !existsSync(input))
-    return { kind: "missing", message: `${input} does not exist` };
+    return { problem: { kind: "missing", message: `${input} does not exist` } };
+  let transparent: TransparentImage | undefined;
   try {
-    await decodeImage(input, { where, limits: {} });
-    return undefined;
+    const onTransparency = (found: TransparentImage) => {
+      transparent = found;
+    };
+    await decodeImage(input, { where, limits: {}, transparency, onTransparency });
+    return transparent === undefined ? {} : { transparent };
   } catch (error) {
     if (!(error instanceof LlavaError)) throw error;
-    return { kind: "broken", message: error.message };
+    return { problem: { kind: "broken", message: error.message } };
   }
 }
 

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { type Dataset, isShard, type ResponseFormat } from "./mixture.ts";
-import { foundRows } from "./row-file.ts";
+import { foundRows, noRows } from "./row-file.ts";
 import type { LlavaRow, RowError } from "./rows.ts";
-import { type ShardRow, shardRows } from "./shards/shard-rows.ts";
+import { type OnIgnored, type ShardRow, shardRows } from "./shards/shard-rows.ts";
 
 /** What LLaVA-1.5's mixture asks for where answers are short (arXiv 2310.03744, section 3.2). */
 const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
@@ -32,9 +32,10 @@ function asking(turns: LlavaRow["conversations"], prompt: string): LlavaRow["con
 
 /**
  * All that a dataset takes, one row after another, whether a file of rows or a shard; a bad one as an error. Of shards it
- * may take all, or the first so many. @throws LlavaError "config" for other strategies, "data" for a damaged file
+ * may take all, or the first so many. @throws LlavaError "config" for other strategies, "data" for a damaged file or an
+ * empty one
  */
-export async function* datasetRows(dataset: Dataset): AsyncGenerator<ShardRow> {
+export async function* datasetRows(dataset: Dataset, onIgnored?: OnIgnored): AsyncGenerator<ShardRow> {
   const { path, strategy } = dataset;
   const isWhole = strategy.take === "all";
   if (!isWhole && (strategy.take !== "first" || strategy.isPercent))
@@ -42,13 +43,24 @@ export async function* datasetRows(dataset: Dataset): AsyncGenerator<ShardRow> {
       hint: "Other strategies need to know all rows, which files of rows (.json, .jsonl) allow.",
     });
   let left = isWhole ? Infinity : strategy.amount;
-  for await (const found of rowsIn(path)) {
+  for await (const found of rowsIn(path, onIgnored)) {
     if (left-- <= 0) return;
     yield "row" in found ? { row: adaptRow(found.row, dataset) } : found;
   }
 }
 
-async function* rowsIn(path: string): AsyncGenerator<{ row: LlavaRow } | { error: RowError }> {
-  if (isShard(path)) yield* shardRows(path);
-  else for await (const batch of foundRows(path)) yield* batch;
+async function* rowsIn(
+  path: string,
+  onIgnored?: OnIgnored,
+): AsyncGenerator<{ row: LlavaRow } | { error: RowError }> {
+  if (!isShard(path)) {
+    for await (const batch of foundRows(path)) yield* batch;
+    return;
+  }
+  let isEmpty = true;
+  for await (const found of shardRows(path, onIgnored)) {
+    isEmpty = false;
+    yield found;
+  }
+  if (isEmpty) throw noRows(path);
 }

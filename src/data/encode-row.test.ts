@@ -16,7 +16,7 @@ import {
 } from "../processing/conversation/index.ts";
 import { loadTokenizer } from "../processing/tokenizer/index.ts";
 import type { Message } from "../protocol/index.ts";
-import { encodeRow } from "./encode-row.ts";
+import { encodeRow, encodeWithin, messagesOfRow } from "./encode-row.ts";
 import type { LlavaRow } from "./rows.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
@@ -132,6 +132,41 @@ describe("a row", () => {
     );
     refused({ conversations: [question!] }, "it has no question with an answer");
     refused({ conversations: [answer!] }, "it has no question with an answer");
+  });
+
+  test("asks with the system message it brings", () => {
+    const shown = (row: LlavaRow): string =>
+      encoding.format
+        .render(messagesOfRow(row), { addGenerationPrompt: false })
+        .map((piece) => ("text" in piece ? piece.text : ""))
+        .join("");
+    const own = shown({ ...text(["the", "dog"]), system: "Be brief." });
+    assert.match(own, /^Be brief\. USER: the ASSISTANT: dog/);
+    assert.match(shown(text(["the", "dog"])), /^A chat between a curious user/);
+  });
+
+  test("that is too long loses turns with their images, and says when not even one fits", () => {
+    const said = turnsOf(["<image> the", "dog"], ["<image> a", "cat"], ["more", "of it"]);
+    const row: LlavaRow = { id: "x", image: ["a", "b"], conversations: said };
+    const whole = encodeRow(row, encoding).inputIds.length;
+    const one = encodeRow({ id: "x", image: "a", conversations: said.slice(0, 2) }, encoding);
+    const { inputIds, images } = encodeWithin(row, encoding, {
+      maxTokens: one.inputIds.length,
+      truncates: true,
+    });
+    assert.deepEqual([inputIds, images], [one.inputIds, ["a"]]);
+    const within = (maxTokens: number, truncates: boolean) => () =>
+      encodeWithin(row, encoding, { maxTokens, truncates });
+    assert.throws(within(5, true), {
+      problem: "long",
+      message: `row x: its first question and answer alone are ${one.inputIds.length} tokens, more than 5`,
+      hint: /raise --data\.maxTokens, or give --data\.onLongRow skip/,
+    });
+    assert.throws(within(5, false), {
+      problem: "long",
+      message: `row x: ${whole} tokens, more than 5`,
+      hint: /onLongRow truncate or skip/,
+    });
   });
 
   test("keeps the places of several images, and puts a single one first", () => {

@@ -70,14 +70,33 @@ export function encodeWithin(row: LlavaRow, encoding: RowEncoding, limits: RowLi
   const encoded = encodeRow(row, encoding);
   const { length } = encoded.inputIds;
   if (length <= maxTokens) return encoded;
-  const shorter = { ...row, conversations: row.conversations.slice(0, -2) };
+  const shorter = withoutLastTurns(row);
   if (truncates && shorter.conversations.length >= 2) return encodeWithin(shorter, encoding, limits);
+  if (truncates)
+    throw rowError(
+      row,
+      "long",
+      `its first question and answer alone are ${length} tokens, more than ${maxTokens}`,
+      "Turns are taken off whole: raise --data.maxTokens, or give --data.onLongRow skip.",
+    );
   throw rowError(
     row,
     "long",
     `${length} tokens, more than ${maxTokens}`,
     "Raise --data.maxTokens, or give --data.onLongRow truncate or skip.",
   );
+}
+
+/** Without its last question and answer, and the images that stand there. */
+function withoutLastTurns(row: LlavaRow): LlavaRow {
+  const conversations = row.conversations.slice(0, -2);
+  const placeholders = conversations.reduce(
+    (sum, { from, value }) => sum + (from === "human" ? countImageMarks(value) : 0),
+    0,
+  );
+  const images = imagesOfRow(row);
+  const { image: _, ...rest } = row;
+  return { ...rest, conversations, ...(images.length > 0 && { image: images.slice(0, placeholders) }) };
 }
 
 /**
@@ -99,7 +118,8 @@ export function messagesOfRow(row: LlavaRow): Message[] {
   });
   const placeholders = imagesOf(messages).length;
   const images = imagesOfRow(row).length;
-  if (placeholders === images) return messages;
+  if (placeholders === images)
+    return row.system === undefined ? messages : [{ role: "system", content: row.system }, ...messages];
   throw rowError(
     row,
     "placeholders",

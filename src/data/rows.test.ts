@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import type { LlavaError } from "../errors.ts";
 import { openRows } from "./open-rows.ts";
@@ -86,7 +87,8 @@ describe("rows", () => {
       row("gone", "b.jpg", "A cat."),
       { ...row("twice", "a.jpg", ""), conversations: [{ from: "human", value: "<image>\n<image>" }, answer] },
       { ...row("roles", "a.jpg", ""), conversations: [question, question, answer] },
-      { ...row("system", "a.jpg", ""), conversations: [{ from: "system", value: "x" }, question, answer] },
+      { ...row("tool", "a.jpg", ""), conversations: [{ from: "tool", value: "x" }, question, answer] },
+      { ...row("rule", "a.jpg", ""), conversations: [question, answer, { from: "system", value: "x" }] },
       { ...row("alone", "a.jpg", ""), conversations: [question] },
       { ...row("late", "a.jpg", ""), conversations: [answer, question, answer] },
       { ...row("film", "a.jpg", ""), video: "a.mp4" },
@@ -102,11 +104,55 @@ describe("rows", () => {
       "problems.jsonl:3 (id gone): b.jpg does not exist",
       "problems.jsonl:4 (id twice): 2 <image> in its text, but 1 image",
       'problems.jsonl:5 (id roles): turn 2 is from "human", expected "gpt"',
-      'problems.jsonl:6 (id system): conversations.0.from: Invalid option: expected one of "human"|"gpt"',
-      "problems.jsonl:7 (id alone): it has no question with an answer",
-      "problems.jsonl:9 (id film): video: rows about videos cannot be used",
-      "problems.jsonl:10 (id none): conversations: is needed, a list of turns",
+      'problems.jsonl:6 (id tool): conversations.0.from: is "tool", expected "human" or "gpt", "user" or "assistant", or "system" first',
+      "problems.jsonl:7 (id rule): conversations.2: a system message comes first",
+      "problems.jsonl:8 (id alone): it has no question with an answer",
+      "problems.jsonl:10 (id film): video: rows about videos cannot be used",
+      "problems.jsonl:11 (id none): conversations: is needed, a list of turns",
     ]);
+  });
+
+  test("of a packed file or one in UTF-16 are read by number too", async () => {
+    write("a.jpg", "");
+    const rows = ["1", "2", "3"].map((id) => row(id, "a.jpg", `Köln ${id}`));
+    const list = JSON.stringify(rows);
+    const names = ["rows.json.gz", "rows.json.zst", "rows16.json"];
+    const contents = [gzipSync(list), zstdCompressSync(list), Buffer.from(`\ufeff${list}`, "utf16le")];
+    for (const [index, name] of names.entries()) {
+      writeFileSync(join(folder, name), contents[index]!);
+      const { rows: read, problems } = await opened(join(folder, name));
+      assert.deepEqual(
+        read.map(({ id, conversations }) => [id, conversations[1]!.value]),
+        rows.map(({ id, conversations }) => [id, conversations[1]!.value]),
+      );
+      assert.deepEqual(problems, []);
+    }
+  });
+
+  test("that are no objects, and text behind the list, are counted like all others", async () => {
+    const list = `[${JSON.stringify(row("1", "a.jpg", "x"))}, [1], "text", null, {"id": NaN}]\nrest`;
+    const { rows, problems } = await opened(write("others.json", list));
+    assert.deepEqual(
+      [rows.length, problems],
+      [
+        1,
+        [
+          "others.json: row 2: is a list, expected an object",
+          "others.json: row 3: is text, expected an object",
+          "others.json: row 4: is null, expected an object",
+          "others.json: row 5 (id NaN): conversations: is needed, a list of turns",
+          'others.json: row 6: text follows the list of rows: "rest"',
+        ],
+      ],
+    );
+  });
+
+  test("that are none at all are an error", async () => {
+    for (const content of ["[]", "", "\n\n"])
+      await assert.rejects(opened(write("empty.json", content)), {
+        code: "data",
+        message: /empty\.json: holds no rows/,
+      });
   });
 
   test("of a table know their images, and can be filtered", async () => {

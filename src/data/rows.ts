@@ -1,46 +1,28 @@
-import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { describeIssues } from "../json.ts";
-
-const rowSchema = z.object({
-  id: z.union([z.string(), z.number()]).transform(String).optional(),
-  image: z.union([z.string(), z.array(z.string())]).nullish(),
-  conversations: z
-    .array(z.object({ from: z.enum(["human", "gpt"]), value: z.string() }), {
-      error: "is needed, a list of turns",
-    })
-    .min(1, "has no turns"),
-  video: z.undefined({ error: "rows about videos cannot be used" }).optional(),
-});
 
 /** One sample in LLaVA's own form: turns alternate, `<image>` in the text marks where an image stands. */
 export interface LlavaRow {
   readonly id: string;
   /** Path relative to the folder of images, or absolute; several in the order of their placeholders. */
   readonly image?: string | readonly string[];
-  readonly conversations: readonly { readonly from: "human" | "gpt"; readonly value: string }[];
+  /** What the system message says, in place of the template's own. */
+  readonly system?: string;
+  readonly conversations: readonly RowTurn[];
   /** Where it was read: "mix.jsonl:17" or "mix.json: row 17". */
   readonly origin?: string;
   /** The encoded images where they came with the row, in the order of `image`. */
   readonly imageBytes?: readonly Uint8Array[];
+  /** Names of fields that hold something and are not read, but for those known to describe the row only. */
+  readonly unusedFields?: readonly string[];
 }
 
-export const rowHint = 'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}.';
-
-/**
- * Checks one value of a file. A row without an id is named by its origin.
- * @throws RowError "form" beginning with `origin`
- */
-export function parseRow(value: unknown, origin: string): LlavaRow {
-  const parsed = rowSchema.safeParse(value);
-  if (parsed.success) {
-    const { id = origin, image, conversations } = parsed.data;
-    return { id, ...(image === null || image === undefined ? {} : { image }), conversations, origin };
-  }
-  const id = (value as { id?: unknown } | null)?.id;
-  const named = id === undefined ? "" : ` (id ${String(id)})`;
-  throw new RowError("form", `${origin}${named}: ${describeIssues(parsed.error)}`, { hint: rowHint });
+export interface RowTurn {
+  readonly from: "human" | "gpt";
+  readonly value: string;
 }
+
+export const rowHint =
+  'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}, or has "messages" of "role" and "content".';
 
 /** What may be wrong with a row, by name. */
 export const rowProblems = {

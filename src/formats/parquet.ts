@@ -1,6 +1,8 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { LlavaError } from "../errors.ts";
+import { fileKind } from "./file-kind.ts";
+import { unpackHadoopLz4, unpackLz4 } from "./lz4.ts";
 
 export interface ParquetRow {
   readonly values: Readonly<Record<string, unknown>>;
@@ -13,6 +15,8 @@ const compressors = {
   GZIP: (bytes: Uint8Array) => gunzipSync(bytes),
   BROTLI: (bytes: Uint8Array) => brotliDecompressSync(bytes),
   ZSTD: (bytes: Uint8Array) => zstdDecompressSync(bytes),
+  LZ4_RAW: unpackLz4,
+  LZ4: unpackHadoopLz4,
 };
 
 /** The rows of a parquet file, a row group at a time in memory. @throws LlavaError "data" naming the file */
@@ -27,7 +31,7 @@ export async function* readParquet(path: string): AsyncGenerator<ParquetRow> {
         yield { values, row: ++row };
     }
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw await unreadable(path, cause);
   }
 }
 
@@ -46,12 +50,18 @@ export async function countParquetRows(path: string): Promise<number> {
   try {
     return Number((await parquetMetadataAsync(await asyncBufferFromFile(path))).num_rows);
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw await unreadable(path, cause);
   }
 }
 
-function unreadable(path: string, cause: unknown): LlavaError {
+async function unreadable(path: string, cause: unknown): Promise<LlavaError> {
   if (cause instanceof LlavaError) return cause;
+  const kind = await fileKind(path).catch(() => "a parquet file");
+  if (kind !== "a parquet file")
+    return new LlavaError("data", `${path}: cannot be read as parquet: it is ${kind}`, {
+      hint: "Name a file by what it is, or fetch it again.",
+      cause,
+    });
   return new LlavaError("data", `${path}: cannot be read as parquet: ${(cause as Error).message}`, {
     hint: "The file is damaged or not complete; fetch it again.",
     cause,

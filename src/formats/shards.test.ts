@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../test/support/tar.ts";
+import { unpackHadoopLz4, unpackLz4 } from "./lz4.ts";
 import { countParquetRows, readParquet } from "./parquet.ts";
 import { readTar } from "./tar.ts";
 
@@ -47,6 +48,32 @@ describe("a parquet file", () => {
       message: /cut\.parquet: cannot be read/,
     });
     await assert.rejects(countParquetRows(join(folder, "none.parquet")), { code: "data" });
+  });
+});
+
+describe("an LZ4 block", () => {
+  // Packed by the command lz4: a match that overlaps itself, literals and matches longer than 15.
+  const mixed = String.fromCharCode(...Array.from({ length: 40 }, (_, i) => 33 + ((i * 7) % 90)));
+  const text = `${"abc".repeat(100)}${mixed}${"x".repeat(30)}ends`;
+  const block = Buffer.from(
+    "3f6162630300ff17ff1a21282f363d444b525960676e75222930373e454c535a61686f76232a31383f464d545b6269707724780100095078656e6473",
+    "hex",
+  );
+
+  test("is unpacked, framed as Hadoop does or not", () => {
+    assert.equal(Buffer.from(unpackLz4(block, text.length)).toString(), text);
+    const frame = Buffer.alloc(8);
+    frame.writeUInt32BE(text.length, 0);
+    frame.writeUInt32BE(block.length, 4);
+    const framed = Buffer.concat([frame, block, frame, block]);
+    assert.equal(Buffer.from(unpackHadoopLz4(framed, 2 * text.length)).toString(), text + text);
+    assert.equal(Buffer.from(unpackHadoopLz4(block, text.length)).toString(), text);
+  });
+
+  test("that is damaged is an error", () => {
+    for (let size = 0; size < block.length; size++)
+      assert.throws(() => unpackLz4(block.subarray(0, size), text.length), /LZ4 block/);
+    assert.throws(() => unpackLz4(Buffer.from("010000", "hex"), 20), /refers to bytes/);
   });
 });
 

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { extract } from "tar-stream";
 import { LlavaError } from "../errors.ts";
+import { fileKind } from "./file-kind.ts";
 
 export interface TarMember {
   readonly name: string;
@@ -41,6 +42,12 @@ export async function* readTar(
     await requireEnd(path);
   } catch (cause) {
     if (cause instanceof LlavaError) throw cause;
+    const kind = members === 0 ? await fileKind(path).catch(() => "a tar archive") : "a tar archive";
+    if (!/^(a tar archive|binary data|an empty file)/.test(kind))
+      throw new LlavaError("data", `${path}: damaged, or no tar archive: it is ${kind}`, {
+        hint: "Shards are tar archives that are not packed; unpack it, or fetch it again.",
+        cause,
+      });
     const after = members === 0 ? "at its begin" : `after ${members} files, the last ${last}`;
     throw new LlavaError("data", `${path}: damaged or cut short ${after}: ${(cause as Error).message}`, {
       hint: "Fetch the archive again.",

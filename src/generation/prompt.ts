@@ -51,7 +51,10 @@ export async function preparePrompt(
   roomFor(inputIds.length, sources.length * model.visionTower.tokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
   const images = await Promise.all(
-    sources.map(async (source) => preprocess(await loadImage(source, options), imageProcessor)),
+    sources.map(async (source) => {
+      const transparency = options.transparency ?? imageProcessor.transparency ?? "drop";
+      return preprocess(await loadImage(source, { ...options, transparency }), imageProcessor);
+    }),
   );
   const [{ data, height, width }] = images as [(typeof images)[number]];
   const values = new Float32Array(images.length * data.length);

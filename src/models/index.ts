@@ -21,6 +21,7 @@ export {
   type LoadOptions,
   loadCheckpoint,
   type PretrainedLlava,
+  transparencyField,
 } from "./pretrained.ts";
 export { Projector } from "./projector.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";

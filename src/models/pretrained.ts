@@ -27,9 +27,11 @@ import {
   type TextSource,
 } from "../processing/conversation/index.ts";
 import {
+  type AspectMode,
   clipImageConfig,
   type ImageProcessorConfig,
   parseImageProcessorConfig,
+  transparencies,
 } from "../processing/image/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
@@ -124,7 +126,7 @@ export async function loadFolders(
   const described = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
   reportUnknownFields(join(configFolder, "config.json"), report);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
-    loadImageProcessor(folder, described),
+    loadImageProcessor({ config: configFolder, files: folder }, described),
     options.chatTemplate ?? firstChatTemplate([configFolder, folder]),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
@@ -289,8 +291,31 @@ export async function checkpointOrigin(folder: string, options: LoadOptions = {}
   };
 }
 
-async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<ImageProcessorConfig> {
+/** Field of config.json that says what transparent pixels of images show, where a model was trained to see that. */
+export const transparencyField = "image_transparency";
+
+async function loadImageProcessor(
+  { config: configFolder, files: folder }: Pick<CheckpointFolders, "config" | "files">,
+  config: LlavaConfig,
+): Promise<ImageProcessorConfig> {
   const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
+  const stated = (await readJsonFile(join(configFolder, "config.json")))?.[transparencyField];
+  const transparency = transparencies.find((each) => each === stated);
+  if (transparency === undefined && stated !== undefined && stated !== null)
+    throw new LlavaError(
+      "config",
+      `${join(configFolder, "config.json")}: ${transparencyField} is ${JSON.stringify(stated)}`,
+      { hint: `It is one of ${transparencies.join(", ")}.` },
+    );
+  const own =
+    (await storedImageProcessor(folder, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
+  return transparency === undefined ? own : { ...own, transparency };
+}
+
+async function storedImageProcessor(
+  folder: string,
+  aspect: AspectMode,
+): Promise<ImageProcessorConfig | undefined> {
   for (const name of ["preprocessor_config.json", "processor_config.json"]) {
     const path = join(folder, name);
     const json = await readJsonFile(path);
@@ -299,7 +324,7 @@ async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<
       return aspect === "pad" ? { ...stored, aspect } : stored;
     }
   }
-  return clipImageConfig(config.vision.imageSize, aspect);
+  return undefined;
 }
 
 /** The chat template of the first folder that has one. */

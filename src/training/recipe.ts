@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { describeIssues } from "../json.ts";
 import { devicePattern } from "../placement.ts";
+import { transparencies } from "../processing/image/index.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
@@ -58,6 +59,11 @@ const recipeSchema = z.strictObject({
     rows: filled,
     /** Folder that the rows' image names are relative to; not needed where images come with the rows. */
     images: z.string().default(""),
+    /**
+     * What transparent pixels of images show: "drop" the colours that lie under them, "white" white; the model's own setting
+     * when left out, which is "drop" unless it was trained otherwise. A whole model keeps it.
+     */
+    transparency: z.enum(transparencies).optional(),
     /** Name of a conversation template; the model's own when left out. "plain": the bare image, then the answer. */
     template: z.string().optional(),
     /** What ends an answer in place of the template's own ending: a special token of the model, or text such as a newline. */

@@ -119,6 +119,25 @@ describe("a model that was trained whole is a checkpoint", () => {
     assert.equal(stage.pretrained.model.computeDtype, "bfloat16");
   });
 
+  test("that keeps how it saw transparent pixels", async () => {
+    const { data } = rowsRecipe("unused");
+    const fields = { ...stages["full"], maxSteps: 1, data: { ...data, transparency: "white" as const } };
+    const path = await run("white", fields);
+    using loaded = await loadPretrained({ kind: "folder", path });
+    assert.equal(loaded.imageProcessor.transparency, "white");
+    const config = join(path, "config.json");
+    writeFileSync(config, readFileSync(config, "utf8").replace('"white"', '"grey"'));
+    await assert.rejects(loadPretrained({ kind: "folder", path }), {
+      code: "config",
+      message: `${config}: image_transparency is "grey"`,
+    });
+    const lines: string[] = [];
+    const report = (line: string) => void lines.push(line);
+    const recipe = rowsRecipe(join(folder, "unused"), { ...fields, ...stages["projector"] });
+    using _ = await prepareStage(recipe, { ...quiet, report });
+    assert.match(lines.join("\n"), /data\.transparency is "white", which the result does not keep/);
+  });
+
   test("in the type that the recipe computes in", async () => {
     const path = await run("narrow", { ...stages["full"], dtype: "bfloat16" });
     using written = openCheckpoint(path);

@@ -1,11 +1,16 @@
-import type { ModelOrigin, PretrainedLlava, PromptFiles } from "../models/index.ts";
+import {
+  type ModelOrigin,
+  type PretrainedLlava,
+  type PromptFiles,
+  transparencyField,
+} from "../models/index.ts";
 import type { ParameterGroup } from "../optim/index.ts";
 import { Generator, type Tensor, useDevice } from "../torch/index.ts";
 import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RowSource } from "./row-source.ts";
 import { openStageData } from "./stage-data.ts";
-import { loadModel, type Surroundings } from "./start.ts";
+import { loadModel, type Start, type Surroundings } from "./start.ts";
 import { trainableGroups } from "./trainable.ts";
 
 export type { Surroundings } from "./start.ts";
@@ -33,7 +38,7 @@ export interface Stage extends Disposable {
 export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
   const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
-  const { pretrained, origin } = await loadModel(recipe, generator, around);
+  const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around), around);
   const { model } = pretrained;
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
 
@@ -58,5 +63,22 @@ export async function prepareStage(given: Recipe, around: Surroundings): Promise
       generator[Symbol.dispose]();
       pretrained[Symbol.dispose]();
     },
+  };
+}
+
+/** With the recipe's way with transparent pixels, which a whole model keeps. */
+function withTransparency(recipe: Recipe, started: Start, { report }: Surroundings): Start {
+  const { transparency } = recipe.data;
+  if (transparency === undefined) return started;
+  const { pretrained, origin } = started;
+  const own = pretrained.imageProcessor.transparency ?? "drop";
+  if (own !== transparency && (recipe.lora || recipe.train.join() === "projector" || !origin))
+    report(
+      `data.transparency is "${transparency}", which the result does not keep: give it again (--transparency) where it is used`,
+    );
+  const config = { ...origin?.config, [transparencyField]: transparency };
+  return {
+    pretrained: { ...pretrained, imageProcessor: { ...pretrained.imageProcessor, transparency } },
+    origin: origin && { ...origin, config },
   };
 }

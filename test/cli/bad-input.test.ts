@@ -198,7 +198,7 @@ describe("training", () => {
     ["other characters", Buffer.from('[{"id": "é"}]', "latin1"), /other characters\.json: row 1: not UTF-8/],
     ["nothing of a row", '[{"id": 7}]', /row 1 \(id 7\): conversations/],
     ["no JSON", '{"id": 7', /no JSON\.json:1: not valid JSON/],
-    ["no rows", "[]", /no rows\.json: no rows to use/],
+    ["no rows", "[]", /no rows\.json: holds no rows/],
   ];
   for (const [what, content, ...expected] of data)
     test(`on rows with ${what}`, () => {

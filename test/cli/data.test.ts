@@ -1,7 +1,8 @@
 // llava data check and inspect, end to end: npm test -- test/cli/data.test.ts
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, truncateSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { parquetWriteFile } from "hyparquet-writer";
 import sharp from "sharp";
 import { llava } from "../support/cli.ts";
 import { file, fixtures, inFolder } from "../support/refusals.ts";
@@ -106,6 +107,102 @@ describe("data check", () => {
     const cut = await llava(["data", "check", shard, ...tokenizer]);
     assert.equal(cut.status, 1);
     assert.match(cut.stdout, /shard\.tar: damaged or cut short after \d files, the last \w\.(jpg|txt)/);
+  });
+});
+
+describe("data check tells", () => {
+  const check = async (name: string, ...more: string[]) => {
+    const { status, stdout, stderr } = await llava([
+      "-q",
+      "data",
+      "check",
+      inFolder(name),
+      "--images",
+      inFolder(""),
+      ...more,
+    ]);
+    return {
+      status,
+      text: stdout.replaceAll(`${inFolder("")}/`, ""),
+      stderr: stderr.replaceAll(`${inFolder("")}/`, ""),
+    };
+  };
+
+  test("of transparent images and how they are read, and of fields that are not read", async () => {
+    const clear = await sharp({ create: { width: 4, height: 4, channels: 4, background: "#00000000" } })
+      .png()
+      .toBuffer();
+    writeFileSync(inFolder("clear.png"), clear);
+    const rows = [
+      { ...row("clear", "clear.png", "the dog"), score: Number.NaN, source: "web" },
+      row("good", "good.jpg", "the dog"),
+    ];
+    writeFileSync(inFolder("clear.json"), JSON.stringify(rows).replace('"score":null', '"score":NaN'));
+    const dropped = await check("clear.json");
+    assert.equal(dropped.status, 0, dropped.stderr);
+    assert.match(
+      dropped.text,
+      /1 rows: an image with transparent pixels, read by "drop" .*; 1 of them would look otherwise by "white"/,
+    );
+    assert.match(dropped.text, /fields that are not read: score \(1 rows\)\n/);
+    assert.match((await check("clear.json", "--transparency", "white")).text, /read by "white" .* by "drop"/);
+    const { sources, unusedFields, transparency } = JSON.parse((await check("clear.json", "--json")).text);
+    assert.deepEqual([sources[0].transparentRows, sources[0].changedRows], [1, 1]);
+    assert.deepEqual([unusedFields, transparency], [{ score: 1 }, "drop"]);
+  });
+
+  test("of files that macOS adds to archives, which are no rows", async () => {
+    const files = {
+      "._a.jpg": "x",
+      ".DS_Store": "x",
+      "a.jpg": photo,
+      "a.txt": "the dog",
+      "__MACOSX/._a.jpg": "x",
+    };
+    await writeTar(inFolder("mac.tar"), files);
+    const { status, text, stderr } = await check("mac.tar", "--json");
+    assert.equal(status, 0, stderr);
+    const { sources, ignoredFiles } = JSON.parse(text);
+    assert.deepEqual([sources.length, sources[0].rows, sources[0].usable], [1, 1, 1]);
+    assert.deepEqual(ignoredFiles, ["mac.tar/._a.jpg", "mac.tar/.DS_Store", "mac.tar/__MACOSX/._a.jpg"]);
+  });
+
+  test("of a file without rows, and of one that is something else", async () => {
+    for (const [name, content, message] of [
+      ["none.json", "[]", /none\.json: holds no rows/],
+      ["rows.zip", "PK\x03\x04", /rows\.zip: is a zip archive, expected rows as JSON/],
+      ["page.json", "<!doctype html>", /page\.json: is an HTML page, expected rows as JSON/],
+    ] as const) {
+      writeFileSync(inFolder(name), content);
+      const { status, text } = await check(name);
+      assert.equal(status, 1);
+      assert.match(text, message);
+    }
+  });
+
+  test("nothing wrong of parquet rows that name their images", async () => {
+    const conversations = JSON.stringify(row("", undefined, "the dog").conversations);
+    parquetWriteFile({
+      filename: inFolder("names.parquet"),
+      columnData: [
+        { name: "image", data: ["good.jpg", null, "gone.jpg"] },
+        {
+          name: "conversations",
+          data: ["<image>the", "the", "<image>the"].map((value) =>
+            conversations.replace(/"value":"[^"]*"/, `"value":"${value}"`),
+          ),
+        },
+      ],
+    });
+    const { status, text } = await check("names.parquet");
+    assert.equal(status, 1);
+    assert.match(text, /^1 rows: image missing$/m);
+    assert.match(
+      text,
+      /names\.parquet: row 3 \(id .*\): gone\.jpg does not exist|names\.parquet: row 3.*gone\.jpg does not exist/,
+    );
+    assert.match(text, /names\.parquet +2 +1 /);
+    assert.match(text, /names\.parquet: text +1 +1 +1 /);
   });
 });
 

@@ -146,6 +146,51 @@ test("trace writes every stage as transformers computes it", async () => {
   }
 });
 
+test("transparent pixels show what lies under them or white, and are told of once, also with --quiet", async () => {
+  const clear = join(folder, "clear.png");
+  const { default: sharp } = await import("sharp");
+  await sharp({ create: { width: 8, height: 8, channels: 4, background: "#00000000" } })
+    .png()
+    .toFile(clear);
+  const model = join(fixtures, "llama");
+  const means = await Promise.all(
+    [[], ["--transparency", "white"]].map(async (options) => {
+      const out = join(folder, `clear${options.length}.safetensors`);
+      const images = ["--image", clear, "--image", clear];
+      const { status, stderr } = await llava([
+        "trace",
+        model,
+        ...images,
+        "--prompt",
+        "What?",
+        "--out",
+        out,
+        ...options,
+      ]);
+      assert.equal(status, 0, stderr);
+      assert.equal(stderr.match(/clear\.png: 100 % of its pixels are transparent/g)?.length, 1, stderr);
+      using trace = openSafetensors(out);
+      const { metadata } = readSafetensorsHeader(out);
+      return [metadata.get("transparency"), trace.read("pixel_values").mean().item().toFixed(2)];
+    }),
+  );
+  assert.deepEqual(means, [
+    ["drop", "-1.67"],
+    ["white", "2.05"],
+  ]);
+  const { stderr } = await llava([
+    "generate",
+    model,
+    "--image",
+    clear,
+    "--prompt",
+    "What?",
+    "--max-tokens",
+    "1",
+  ]);
+  assert.match(stderr, /clear\.png: 100 % .*hidden under them.*--transparency chooses/);
+});
+
 test("trace leaves no file behind where it cannot finish", async () => {
   const out = join(folder, "bad.safetensors");
   const args = ["trace", join(fixtures, "llama"), "--raw", "--prompt", "<image>", "--out", out];

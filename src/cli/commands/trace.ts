@@ -54,9 +54,11 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   const stages = inference(() => scope(() => traceStages(model.pretrained.model, inputs)));
   await setImmediate(); // lets a Ctrl-C during the computation through
   signal.throwIfAborted();
-  writeSafetensors(out, stages);
+  const transparency = flags.transparency ?? model.pretrained.imageProcessor.transparency ?? "drop";
+  writeSafetensors(out, stages, { format: "pt", transparency });
   for (const stage of stages.values()) stage.dispose();
-  context.report(`${out}: ${inputs.inputIds.length} tokens`);
+  const seen = image.length > 0 ? `, transparent pixels by "${transparency}"` : "";
+  context.report(`${out}: ${inputs.inputIds.length} tokens${seen}`);
 }
 
 /** Before a model is loaded and run in vain. */

@@ -2,9 +2,10 @@ import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
 import type { CheckReport, Dataset, RowProblem, SourceReport } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
+import type { Transparency } from "../../processing/image/index.ts";
 import type { CommandContext } from "../context.ts";
 import { table } from "../eval/table.ts";
-import { count } from "../model-options.ts";
+import { count, transparencyOption } from "../model-options.ts";
 import { printable } from "../printable.ts";
 import { addEncodingOptions, type EncodingFlags, openEncoding } from "./encoding.ts";
 
@@ -12,6 +13,7 @@ interface Options extends EncodingFlags {
   images?: string;
   maxTokens: number;
   onProblem: "count" | "fail";
+  transparency: Transparency;
   plot?: string;
   show: number;
   json?: boolean;
@@ -33,6 +35,7 @@ export function configure(data: Command, context: CommandContext): void {
         .choices(["count", "fail"])
         .default("count"),
     )
+    .addOption(transparencyOption("drop").default("drop" satisfies Transparency))
     .option("--plot <file>", "draw the distribution of row lengths in tokens (.svg or .png)")
     .option("--show <n>", "problems to print", count, 20)
     .option("--json", "print as JSON, with all problems")
@@ -64,6 +67,7 @@ async function run(names: readonly string[], options: Options, context: CommandC
     ...(options.images !== undefined && { images: options.images }),
     ...(encoding && { encoding }),
     maxTokens: options.maxTokens,
+    transparency: options.transparency,
     concurrency: availableParallelism(),
     onProblem(error, source) {
       if (options.onProblem === "fail") throw error;
@@ -76,11 +80,14 @@ async function run(names: readonly string[], options: Options, context: CommandC
   if (options.plot !== undefined) await drawLengths(options.plot, report, options.maxTokens);
   const sources = report.sources.map(summary);
   if (options.json)
-    console.log(JSON.stringify({ sources, damagedFiles: report.damagedFiles, problems }, null, 2));
+    console.log(
+      JSON.stringify({ ...report, sources, transparency: options.transparency, problems }, null, 2),
+    );
   else {
     console.log(shownTable(sources));
     for (const [problem, rows] of countByProblem(report))
       console.log(`${rows} rows: ${rowProblems[problem]}`);
+    for (const note of notes(report, options.transparency)) console.log(printable(note));
     for (const { message } of problems.slice(0, options.show)) console.log(printable(message));
     if (problems.length > options.show)
       console.log(`… and ${problems.length - options.show} more; --json has all`);
@@ -89,6 +96,29 @@ async function run(names: readonly string[], options: Options, context: CommandC
     throw new LlavaError("data", `${problems.length} problems in ${names.join(", ")}`, {
       hint: "Training stops at such rows, or leaves them out with --data.onBadRow skip.",
     });
+}
+
+/** What is no problem, and still not what someone may expect. */
+function notes({ sources, ignoredFiles, unusedFields }: CheckReport, transparency: Transparency): string[] {
+  const found: string[] = [];
+  const sum = (of: (source: SourceReport) => number): number =>
+    sources.reduce((all, one) => all + of(one), 0);
+  const [transparent, changed] = [sum((one) => one.transparentRows), sum((one) => one.changedRows)];
+  if (transparent > 0)
+    found.push(
+      `${transparent} rows: an image with transparent pixels, read by "${transparency}" (--transparency, data.transparency); ` +
+        `${changed} of them would look otherwise by "${transparency === "drop" ? "white" : "drop"}"`,
+    );
+  const fields = Object.entries(unusedFields).sort(([, a], [, b]) => b - a);
+  if (fields.length > 0)
+    found.push(
+      `fields that are not read: ${fields.map(([name, rows]) => `${name} (${rows} rows)`).join(", ")}`,
+    );
+  if (ignoredFiles.length > 0)
+    found.push(
+      `${ignoredFiles.length} files of an operating system in archives are left out: ${ignoredFiles.slice(0, 3).join(", ")}${ignoredFiles.length > 3 ? ", …" : ""}`,
+    );
+  return found;
 }
 
 /** Every file once with all its rows, whichever of them a mixture takes. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { jsonObjects } from "../../formats/index.ts";
-import { describeIssues } from "../../json.ts";
+import { describeIssues, parseJson } from "../../json.ts";
 import { linesOf } from "../captions.ts";
 
 /** A caption of the web with its image. */
@@ -40,7 +40,11 @@ export async function* captionRecords(path: string): AsyncGenerator<CaptionRecor
     return;
   }
   for await (const spans of jsonObjects(path))
-    for (const { bytes, place } of spans) yield recordOf(bytes, `${path}:${place.replace("row", " row")}`);
+    for (const { bytes, place, problem } of spans) {
+      const where = `${path}:${place.replace("row", " row")}`;
+      if (problem !== undefined) throw new LlavaError("data", `${where}: ${problem}`, { hint });
+      yield recordOf(bytes, where);
+    }
 }
 
 function recordOf(bytes: Buffer, where: string): CaptionRecord {
@@ -74,7 +78,7 @@ async function* tabbedRecords(path: string): AsyncGenerator<CaptionRecord> {
 
 function parse(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, { hint, cause });
   }

@@ -49,6 +49,21 @@ describe("a pool of threads", () => {
     }
   });
 
+  test("shows transparent pixels as the processor says", async () => {
+    const background = { r: 0, g: 0, b: 0, alpha: 0 };
+    const image = await sharp({ create: { width: 4, height: 4, channels: 4, background } })
+      .png()
+      .toBuffer();
+    const source = { image, where: "clear.png" };
+    const first = async (transparency: "drop" | "white") => {
+      using pool = new LoadingPool({ processor: { ...processor, transparency } }, 1);
+      const pixels = await pool.load(source);
+      assert.ok(!(pixels instanceof LlavaError));
+      return pixels.data[0]!.toFixed(2);
+    };
+    assert.deepEqual([await first("drop"), await first("white")], ["-1.79", "1.93"]);
+  });
+
   test("tells of images that cannot be decoded as loading here does", async () => {
     using pool = new LoadingPool({ processor }, 1);
     const bad = [

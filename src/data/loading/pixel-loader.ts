@@ -33,7 +33,8 @@ export async function loadPixels(
   processor: ImageProcessorConfig,
 ): Promise<PixelValues | LlavaError> {
   try {
-    const decoded = await decodeImage(image, { where, limits: {} });
+    const { transparency = "drop" } = processor;
+    const decoded = await decodeImage(image, { where, limits: {}, transparency });
     const pixels = preprocess(decoded, processor);
     releaseMemory(decoded.data);
     return pixels;

@@ -1,22 +1,29 @@
 import { extname } from "node:path";
 import {
   countParquetRows,
+  describeBytes,
   type ParquetRow,
   readParquet,
   readTar,
   type TarMember,
 } from "../../formats/index.ts";
-import { type LlavaRow, parseRow, RowError, rowHint } from "../rows.ts";
+import { parseJson } from "../../json.ts";
+import { parseRow } from "../parse-row.ts";
+import { isAbsent } from "../row-fields.ts";
+import { type LlavaRow, RowError, rowHint } from "../rows.ts";
 
 /** A row with the bytes of its images, or why it is none. */
 export type ShardRow = { readonly row: LlavaRow } | { readonly error: RowError };
+
+/** Told of each file in an archive that is an operating system's own and no part of a row. */
+export type OnIgnored = (file: string) => void;
 
 /**
  * The rows of a shard in order, one at a time in memory (of parquet, a row group).
  * @throws LlavaError "data" for a shard that is damaged or cut short, after the rows before the damage
  */
-export async function* shardRows(path: string): AsyncGenerator<ShardRow> {
-  const samples = extname(path) === ".parquet" ? parquetSamples(path) : tarSamples(path);
+export async function* shardRows(path: string, onIgnored: OnIgnored = () => {}): AsyncGenerator<ShardRow> {
+  const samples = extname(path) === ".parquet" ? parquetSamples(path) : tarSamples(path, onIgnored);
   for await (const sample of samples)
     try {
       yield { row: rowOf(sample) };
@@ -34,6 +41,7 @@ export async function* countShardRows(path: string): AsyncGenerator<number> {
   }
   let last: string | undefined;
   for await (const { name } of readTar(path, { wants: () => false })) {
+    if (isSystemFile(name)) continue;
     const key = keyOf(name);
     if (key !== last) yield 1;
     last = key;
@@ -45,40 +53,62 @@ interface Sample {
   readonly origin: string;
   /** @throws RowError for what is not JSON */
   readonly fields: () => Readonly<Record<string, unknown>>;
-  readonly images: readonly Uint8Array[];
+  /** Encoded, or named. */
+  readonly images: readonly (Uint8Array | string)[];
 }
 
-/** Rows carry conversations in LLaVA's form, or a caption, which becomes the answer to the bare image. */
+/** Rows carry conversations, or a caption, which becomes the answer to the bare image. */
 function rowOf({ origin, fields: read, images }: Sample): LlavaRow {
-  const fields = read();
-  const { id, key, conversations } = fields;
-  const image = images.map((_, index) => `${origin}#${index}`);
-  const shared = { id: id ?? key, image: image.length === 1 ? image[0] : image };
-  const caption = captionOf(fields);
-  const turns = conversations ?? (caption === undefined ? undefined : captionTurns(caption));
-  if (turns === undefined)
-    throw new RowError("form", `${origin}: has neither conversations nor a caption`, { hint: rowHint });
-  const row = parseRow({ ...shared, conversations: turns }, origin);
-  const { image: names, ...rest } = row;
-  return images.length === 0 ? rest : { ...rest, image: names!, imageBytes: images };
+  const { id, ...fields } = read();
+  const bytes = images.filter((image) => typeof image !== "string");
+  if (bytes.length > 0 && bytes.length < images.length)
+    throw new RowError(
+      "form",
+      `${origin}: ${bytes.length} of its ${images.length} images come with it, the others are paths`,
+      {
+        hint: "Either all images of a row lie in the shard, or all in the folder of images.",
+      },
+    );
+  const names = bytes.length > 0 ? images.map((_, index) => `${origin}#${index}`) : images;
+  const value = {
+    ...withTurns(fields, origin),
+    id: isAbsent(id) ? fields["key"] : id,
+    ...(names.length > 0 && { image: names.length === 1 ? names[0] : names, images: undefined }),
+  };
+  const row = parseRow(value, origin);
+  return bytes.length === 0 ? row : { ...row, imageBytes: bytes };
 }
 
-const captionOf = ({ caption, text }: Readonly<Record<string, unknown>>): string | undefined =>
-  [caption, text].find((value) => typeof value === "string");
+function withTurns(fields: Readonly<Record<string, unknown>>, origin: string): Record<string, unknown> {
+  if (!isAbsent(fields["conversations"]) || !isAbsent(fields["messages"])) return fields;
+  const name = ["caption", "text"].find((each) => typeof fields[each] === "string");
+  if (name === undefined)
+    throw new RowError("form", `${origin}: has neither conversations nor a caption`, { hint: rowHint });
+  const { [name]: caption, ...rest } = fields;
+  return { ...rest, conversations: captionTurns(caption as string) };
+}
 
 const captionTurns = (caption: string) => [
   { from: "human", value: "<image>" },
   { from: "gpt", value: caption },
 ];
 
+/** What macOS and Windows add to folders and archives, resource forks such as `._a.png` among them. */
+const isSystemFile = (name: string): boolean =>
+  /(^|\/)(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$|(^|\/)__MACOSX\//.test(name);
+
 /**
  * WebDataset: files with the same name up to its first dot, one after another, are a sample. `.json` holds fields, `.txt` a
  * caption; of images, `a.0.jpg` and `a.1.jpg` are the first and the second of sample a.
  */
-async function* tarSamples(path: string): AsyncGenerator<Sample> {
+async function* tarSamples(path: string, onIgnored: OnIgnored): AsyncGenerator<Sample> {
   let key: string | undefined;
   let members: TarMember[] = [];
   for await (const member of readTar(path)) {
+    if (isSystemFile(member.name)) {
+      onIgnored(`${path}/${member.name}`);
+      continue;
+    }
     const own = keyOf(member.name);
     if (key !== undefined && own !== key) yield tarSample(path, key, members);
     if (own !== key) members = [];
@@ -94,12 +124,12 @@ const keyOf = (name: string): string => {
   return dot < 0 ? name : name.slice(0, dot);
 };
 
-const imageEndings = new Set([".jpg", ".jpeg", ".png", ".webp", ".gif"]);
+const imageEndings = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|bmp|dib|ico|p[bgnp]m|tga|jp2|heic)$/i;
 
 function tarSample(path: string, key: string, members: readonly TarMember[]): Sample {
   const ending = ({ name }: TarMember): string => extname(name).toLowerCase();
   const images = members
-    .filter((member) => imageEndings.has(ending(member)))
+    .filter(({ name }) => imageEndings.test(name))
     .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   const text = members.find((member) => ending(member) === ".txt");
   const json = members.find((member) => ending(member) === ".json");
@@ -108,45 +138,47 @@ function tarSample(path: string, key: string, members: readonly TarMember[]): Sa
     fields: () => ({
       key,
       ...(text && { caption: text.bytes.toString("utf8").trim() }),
-      ...(json && (parseJson(json.bytes.toString("utf8"), `${path}/${json.name}`) as object)),
+      ...(json && fieldsOf(json.bytes.toString("utf8"), `${path}/${json.name}`)),
     }),
     images: images.map(({ bytes }) => bytes),
   };
 }
 
-function parseJson(text: string, origin: string): unknown {
+function fieldsOf(text: string, origin: string): object {
   try {
-    return JSON.parse(text);
+    return parseJson(text) as object;
   } catch (cause) {
     const message = `${origin}: not valid JSON: ${(cause as Error).message}`;
     throw new RowError("form", message, { hint: rowHint, cause });
   }
 }
 
-/** Images are in the columns `image` or `images`: bytes, or `{ bytes, path }` as Hugging Face's datasets have them. */
+/** Images are in the columns `image` or `images`: bytes, paths, or `{ bytes, path }` as Hugging Face's datasets have them. */
 async function* parquetSamples(path: string): AsyncGenerator<Sample> {
   for await (const { values, row } of readParquet(path)) yield parquetSample(path, values, row);
 }
 
 function parquetSample(path: string, values: ParquetRow["values"], row: number): Sample {
-  const { image, images = image, conversations, ...fields } = values;
-  const cells = Array.isArray(images) ? (images as unknown[]) : [images];
-  const origin = `${path}: row ${row}`;
+  const { image, images, ...fields } = values;
+  const cells = (isAbsent(images) ? [image] : Array.isArray(images) ? images : [images]) as unknown[];
   return {
-    origin,
-    fields: () => ({
-      ...fields,
-      id: plainId(fields["id"]),
-      conversations: typeof conversations === "string" ? parseJson(conversations, origin) : conversations,
-    }),
-    images: cells.flatMap((cell) => bytesOf(cell) ?? []),
+    origin: `${path}: row ${row}`,
+    fields: () => fields,
+    images: cells.flat().flatMap((cell) => imageOf(cell) ?? []),
   };
 }
 
-const plainId = (id: unknown): unknown => (typeof id === "bigint" ? String(id) : (id ?? undefined));
+function imageOf(cell: unknown): Uint8Array | string | undefined {
+  if (isAbsent(cell)) return undefined;
+  if (cell instanceof Uint8Array) return pathIn(cell) ?? cell;
+  if (typeof cell === "string") return cell;
+  const { bytes, path } = cell as { bytes?: unknown; path?: unknown };
+  if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
+  return typeof path === "string" && path !== "" ? path : undefined;
+}
 
-function bytesOf(cell: unknown): Uint8Array | undefined {
-  if (cell instanceof Uint8Array) return cell;
-  const bytes = (cell as { bytes?: unknown } | null | undefined)?.bytes;
-  return bytes instanceof Uint8Array ? bytes : undefined;
+/** A path whose column does not say that it is text. */
+function pathIn(bytes: Uint8Array): string | undefined {
+  const isPath = bytes.length <= 4096 && describeBytes(bytes).startsWith("text that starts");
+  return isPath ? Buffer.from(bytes).toString("utf8") : undefined;
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../json.ts";
 import { RESAMPLE_CODES, type Resample } from "./resample.ts";
+import { type Transparency, transparencies } from "./transparency.ts";
 
 /**
  * What happens to an image that is not square: `square` resizes the shorter edge and crops the middle,
@@ -24,6 +25,8 @@ export type ImageProcessorConfig = {
   readonly rescaleFactor: number | null;
   /** In units of the rescaled values. */
   readonly normalize: { readonly mean: ChannelValues; readonly std: ChannelValues } | null;
+  /** What transparent pixels show; "drop" where a checkpoint does not say. */
+  readonly transparency?: Transparency;
 };
 
 const CLIP_MEAN: ChannelValues = [0.48145466, 0.4578275, 0.40821073];
@@ -77,6 +80,7 @@ const schema = z.object({
   image_mean: channelValues.nullish(),
   image_std: channelValues.nullish(),
   do_pad: z.boolean().nullish(),
+  transparency: z.enum(transparencies).nullish(),
 });
 
 const CLASSES = ["CLIPImageProcessor", "CLIPFeatureExtractor", "LlavaImageProcessor"];
@@ -119,6 +123,7 @@ export function parseImageProcessorConfig(json: unknown, where: string): ImagePr
       fields.do_normalize === false
         ? null
         : { mean: fields.image_mean ?? CLIP_MEAN, std: fields.image_std ?? CLIP_STD },
+    ...(fields.transparency && { transparency: fields.transparency }),
   };
 }
 

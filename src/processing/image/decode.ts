@@ -1,11 +1,13 @@
 import { readFile, stat } from "node:fs/promises";
-import sharp, { type Metadata } from "sharp";
 import { LlavaError } from "../../errors.ts";
-import { describeBytes } from "./format.ts";
-import { withoutTransparency } from "./gif.ts";
+import { describeBytes } from "../../formats/index.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
+import { decodeByLibrary, readLibraryHeader } from "./library.ts";
 import { type LimitNames, raising } from "./limits.ts";
+import { readOwnFormat } from "./own/index.ts";
+import { type Pixels, UnreadVariant } from "./pixels.ts";
 import type { RgbImage } from "./rgb.ts";
+import { type Transparency, type TransparentImage, withoutAlpha } from "./transparency.ts";
 import { decodeJpeg } from "./turbojpeg.ts";
 
 export type DecodeOptions = {
@@ -15,6 +17,10 @@ export type DecodeOptions = {
   maxBytes?: number;
   /** Names the image in errors; the path where the input is one. */
   where?: string;
+  /** What transparent pixels show; "drop" without it. */
+  transparency?: Transparency;
+  /** Told of an image with pixels that are not opaque. */
+  onTransparency?: (found: TransparentImage) => void;
   /** How hints name these limits; those of a call's options without it. */
   limits?: LimitNames;
 };
@@ -22,20 +28,18 @@ export type DecodeOptions = {
 /** A small file of countless progressive scans would keep a decoder busy for minutes. */
 const MOST_SCANS = 100;
 
-const FORMATS = new Set(["jpeg", "png", "webp", "gif", "tiff", "heif"]);
-
 /**
- * Decodes a file or its bytes to RGB, the first frame of an animation, turned as its EXIF orientation says.
+ * Decodes a file or its bytes to RGB, the first frame of an animation, turned as its EXIF or XMP orientation says.
  *
- * The pixels are those of Pillow's `convert("RGB")`: alpha is dropped and not blended, colour profiles are
- * not applied. Two kinds differ on purpose: 16-bit grey keeps its high byte instead of clipping at 255, and
- * HEIF/AVIF is decoded by another library. Throws code "image" for whatever cannot be decoded whole.
+ * The pixels are those of Pillow's `convert("RGB")`: colour profiles are not applied, and alpha is dropped and not blended
+ * unless `transparency` says otherwise. AVIF is decoded by another library, which rounds otherwise and spreads chroma
+ * otherwise. Throws code "image" for whatever cannot be decoded whole.
  */
 export async function decodeImage(
   input: string | Uint8Array,
   options: DecodeOptions = {},
 ): Promise<RgbImage> {
-  const { maxPixels = 100_000_000, maxBytes = 256 * 1024 * 1024 } = options;
+  const { maxPixels = 100_000_000, maxBytes = 256 * 1024 * 1024, transparency = "drop" } = options;
   const where = options.where ?? (typeof input === "string" ? input : "image");
   const bytes =
     typeof input === "string" ? await readImageFile(input, { ...options, maxBytes, where }) : input;
@@ -61,14 +65,19 @@ export async function decodeImage(
       },
     );
   }
+  let decoded: Pixels;
   try {
-    return await decodePixels(bytes, header);
+    decoded = await header.decode();
   } catch (cause) {
+    if (cause instanceof UnreadVariant) throw unread(where, describeBytes(bytes), cause);
     throw new LlavaError("image", `${where}: damaged or cut short: ${reason(cause)}`, {
       hint: "get the file again",
       cause,
     });
   }
+  const { image, found } = withoutAlpha(decoded, transparency);
+  if (found) options.onTransparency?.({ where, ...found });
+  return image;
 }
 
 async function readImageFile(
@@ -100,72 +109,72 @@ async function readImageFile(
   }
 }
 
-type Header = Pick<Metadata, "width" | "height" | "format"> & {
-  readonly isCmyk: boolean;
+interface Header {
+  readonly width: number;
+  readonly height: number;
   readonly jpeg?: JpegHeader;
-};
+  readonly decode: () => Pixels | Promise<Pixels>;
+}
 
 async function readHeader(bytes: Uint8Array, where: string): Promise<Header> {
   const jpeg = readJpegHeader(bytes);
-  if (jpeg) return { ...jpeg, format: "jpeg", isCmyk: jpeg.components === 4, jpeg };
+  if (jpeg) return { ...jpeg, jpeg, decode: () => decodeJpegFile(bytes, jpeg) };
   let cause: unknown;
   try {
-    const header = await sharp(bytes, { limitInputPixels: false, failOn: "none" }).metadata();
-    if (FORMATS.has(header.format)) return { ...header, isCmyk: header.space === "cmyk" };
+    const own = readOwnFormat(bytes);
+    if (own !== undefined && !("png" in own)) return own;
+    const header = await readLibraryHeader(own === undefined ? bytes : own.png);
+    if (header) return { ...header, decode: () => decodeByLibrary(header) };
   } catch (error) {
     cause = error;
   }
-  const { kind, isDecodable } = describeBytes(bytes);
-  if (isDecodable) {
+  const kind = describeBytes(bytes);
+  if (cause instanceof UnreadVariant) throw unread(where, kind, cause);
+  if (readKinds.test(kind)) {
     throw new LlavaError("image", `${where}: ${kind} with a damaged header: ${reason(cause)}`, {
       hint: "get the file again",
       cause,
     });
   }
+  if (/ image$|^an icon|^a cursor/.test(kind)) {
+    throw new LlavaError("image", `${where}: is ${kind}, a kind that is not read`, {
+      hint: `convert it to JPEG or PNG first; read are ${kindNames}`,
+      cause,
+    });
+  }
   throw new LlavaError("image", `${where}: looks like ${kind}, expected an image`, {
-    hint: "give a JPEG, PNG, WebP, GIF, TIFF or AVIF file",
+    hint: `${wayOut(kind)}; read are ${kindNames}`,
     cause,
   });
 }
 
-async function decodePixels(bytes: Uint8Array, { format, isCmyk, jpeg }: Header): Promise<RgbImage> {
-  if (jpeg?.isUpright && !isCmyk) {
-    const data = await decodeJpeg(bytes, jpeg);
-    if (data) return { width: jpeg.width, height: jpeg.height, data };
-  }
-  const source = format === "gif" ? withoutTransparency(bytes) : bytes;
-  const decoder = sharp(source, {
-    limitInputPixels: false, // the header has been checked
-    failOn: "error",
-    autoOrient: true,
-    ignoreIcc: true,
-    sequentialRead: true,
+const unread = (where: string, kind: string, cause: UnreadVariant): LlavaError =>
+  new LlavaError("image", `${where}: ${kind} of a sort that is not read: ${cause.message}`, {
+    hint: "save it in a plainer form, such as PNG",
+    cause,
   });
-  // Staying in CMYK keeps the decoder from converting through a colour profile.
-  const converted = isCmyk
-    ? decoder.pipelineColourspace("cmyk").toColourspace("cmyk")
-    : decoder.removeAlpha().toColourspace("srgb");
-  const { data, info } = await converted.raw().toBuffer({ resolveWithObject: true });
-  const rgb = isCmyk ? cmykToRgb(data, info.channels) : data;
-  return {
-    width: info.width,
-    height: info.height,
-    data: new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length),
-  };
+
+const kindNames = "JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP, Netpbm, TGA and ICO";
+const readKinds = /^(an? (JPEG|PNG|WebP|GIF|TIFF|AVIF|BMP|Netpbm) image|an icon of Windows)$/;
+
+/** What to do about a file that is something else. */
+function wayOut(kind: string): string {
+  if (kind.startsWith("a Git LFS pointer")) return "fetch the file itself (git lfs pull)";
+  if (/ archive$/.test(kind)) return "unpack it, and give an image from within";
+  if (/video/.test(kind)) return "save a frame of it as an image";
+  if (/ document$|drawing$/.test(kind)) return "save the page or the drawing as PNG";
+  if (/HTML|JSON|XML|^text/.test(kind)) return "check the path or address, which leads to text";
+  return "check the path, or get the file again";
 }
 
-/** Ink without a profile: each colour is (255 − ink) scaled by what the black lets through. */
-function cmykToRgb(inks: Uint8Array, channels: number): Uint8Array {
-  const pixels = inks.length / channels;
-  const rgb = new Uint8Array(pixels * 3);
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    const light = 255 - inks[pixel * channels + 3]!;
-    for (let channel = 0; channel < 3; channel++) {
-      const product = inks[pixel * channels + channel]! * light + 128;
-      rgb[pixel * 3 + channel] = light - (((product >> 8) + product) >> 8);
-    }
+async function decodeJpegFile(bytes: Uint8Array, jpeg: JpegHeader): Promise<Pixels> {
+  if (jpeg.isUpright && jpeg.components !== 4) {
+    const data = await decodeJpeg(bytes, jpeg);
+    if (data) return { width: jpeg.width, height: jpeg.height, channels: 3, data };
   }
-  return rgb;
+  const header = await readLibraryHeader(bytes);
+  if (header === undefined) throw new Error("not a JPEG image");
+  return decodeByLibrary(header);
 }
 
 function tooManyBytes(

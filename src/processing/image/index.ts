@@ -13,3 +13,9 @@ export { type LoadOptions, loadImage } from "./load.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
 export { type Colour, createImage, type Rectangle, type RgbImage, releaseMemory } from "./rgb.ts";
+export {
+  type Transparency,
+  type TransparentImage,
+  transparencies,
+  transparencyNote,
+} from "./transparency.ts";

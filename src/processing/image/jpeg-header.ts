@@ -1,3 +1,6 @@
+import { readDirectory, tags } from "./exif.ts";
+import { xmpOrientation } from "./orientation.ts";
+
 /** What a JPEG file says before its pixels. */
 export type JpegHeader = {
   readonly width: number;
@@ -55,23 +58,11 @@ const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xc2;
 const isSegment = (marker: number): boolean =>
   (marker >= 0xe0 && marker <= 0xfe) || marker === 0xdb || marker === 0xc4 || marker === 0xdd;
 
-/**
- * Whether EXIF data may ask for another orientation (TIFF 6.0's first directory, tag 274): true also where that cannot be
- * read, so that a library decides.
- */
+/** Whether EXIF data or XMP may ask for another orientation: true also where EXIF cannot be read, so that a library decides. */
 function isTurned(segment: Uint8Array): boolean {
-  const [tiff, entry, tag] = [6, 12, 274];
-  if (String.fromCharCode(...segment.subarray(0, 4)) !== "Exif") return false;
-  if (segment.length < tiff + 8) return true;
-  const view = new DataView(segment.buffer, segment.byteOffset + tiff, segment.length - tiff);
-  const isLittle = view.getUint16(0) === 0x4949; // "II", else "MM"
-  const directory = view.getUint32(4, isLittle);
-  if (directory + 2 > view.byteLength) return true;
-  const entries = view.getUint16(directory, isLittle);
-  for (let index = 0; index < entries; index++) {
-    const at = directory + 2 + index * entry;
-    if (at + entry > view.byteLength) return true;
-    if (view.getUint16(at, isLittle) === tag) return view.getUint16(at + 8, isLittle) !== 1;
-  }
-  return false;
+  const begin = String.fromCharCode(...segment.subarray(0, 5));
+  if (begin === "http:") return xmpOrientation(segment) !== 1;
+  if (!begin.startsWith("Exif")) return false;
+  const directory = readDirectory(segment.subarray(6));
+  return directory === undefined || (directory.get(tags.orientation)?.values[0] ?? 1) !== 1;
 }

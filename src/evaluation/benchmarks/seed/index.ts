@@ -12,7 +12,6 @@ import {
   letteredCells,
   locateQuestions,
   readJsonDocument,
-  readLines,
   type TableFiles,
   type TableLayout,
   tableRows,
