@@ -12,8 +12,10 @@ export interface LoadModelOptions {
   readonly dtype?: DType;
   /** "cpu" (the default), "cuda" or "cuda:N". */
   readonly device?: string;
-  /** Base model of an adapter, by name or folder, instead of the one that the adapter names. */
+  /** Model that an adapter or a first stage's projector belongs to, by name or folder, instead of the one that it names. */
   readonly base?: string;
+  /** Vision tower of a checkpoint in the original layout, by hub name or folder, instead of the one that it names. */
+  readonly visionTower?: string;
   /** Name of a conversation template to use instead of the model's own. */
   readonly template?: string;
   /** Threads of libtorch's operators; all cores without it. */
@@ -31,10 +33,10 @@ export interface LoadModelOptions {
 /**
  * Loads the default model, or one by built-in name, folder or hub name ("organisation/name"), and fetches its files if
  * they are not here. The tensor library is loaded by the first call, not by importing this module.
- * @throws LlavaError "setup" without libtorch and its addon; "config", "network" or "checkpoint" for the model
+ * @throws LlavaError "setup" without libtorch and its addon; "config", "network", "checkpoint" or "usage" for the model
  */
 export async function loadModel(nameOrPath?: string, options: LoadModelOptions = {}): Promise<LocalModel> {
-  const { dtype, device, base, template, threads, images, ...fetching } = options;
+  const { dtype, device, base, visionTower, template, threads, images, ...fetching } = options;
   const torch = await import("./torch/index.ts");
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
@@ -50,6 +52,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     ...(device && { device: torch.useDevice(device) }),
     ...(template && { template }),
     ...(base && { base }),
+    ...(visionTower && { visionTower }),
     ...(fetching.report && { report: fetching.report }),
     resolve: (other) => resolveModel(other, fetching),
   });

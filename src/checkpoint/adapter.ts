@@ -153,8 +153,8 @@ function openEither(folder: string, name: string): TensorSource | undefined {
   return undefined;
 }
 
-/** PEFT's wrappers stand before a name, and inside it those of layers that are trained whole. */
-const modelName = (name: string): string =>
+/** The canonical name: PEFT's wrappers stand before it, and inside it those of layers that are trained whole. */
+export const modelName = (name: string): string =>
   canonicalName(
     name
       .replace(/^base_model\.model\./, "")

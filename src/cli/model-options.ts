@@ -8,6 +8,7 @@ export interface ModelFlags {
   readonly device?: string;
   readonly threads?: number;
   readonly base?: string;
+  readonly visionTower?: string;
   readonly template?: string;
   readonly allowPrivate?: boolean;
 }
@@ -55,7 +56,14 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
     )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
-    .option("--base <model>", "base model of an adapter, instead of the one that it names")
+    .option(
+      "--base <model>",
+      "model that an adapter or a first stage's projector belongs to, instead of the one that it names",
+    )
+    .option(
+      "--vision-tower <model>",
+      "vision tower of a checkpoint in the original layout, instead of the one that it names",
+    )
     .option("--template <name>", "conversation template to use instead of the model's own")
     .option("--allow-private", "fetch images from private addresses too");
 }
@@ -79,7 +87,7 @@ export function addSamplingOptions(command: Command): Command {
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  { dtype, device, threads, base, template, allowPrivate = false }: ModelFlags,
+  { dtype, device, threads, base, visionTower, template, allowPrivate = false }: ModelFlags,
   { progress, report }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
@@ -92,6 +100,7 @@ export async function openModel(
     ...(device && { device }),
     ...(threads && { threads }),
     ...(base && { base }),
+    ...(visionTower && { visionTower }),
     ...(template && { template }),
     images: { allowPrivate },
     progress,

@@ -3,15 +3,16 @@ import { join } from "node:path";
 import {
   contextLengthOf,
   isAdapter,
+  isProjectorFolder,
   type LlavaConfig,
   loadStrict,
   merged,
   ORIGINAL_IMAGE_TOKEN_ID,
   openCheckpoint,
+  openProjector,
   type ParameterTree,
   readJsonObject,
   readJsonVerbatim,
-  readLlavaConfig,
   renamed,
   type TensorSource,
   unknownConfigFields,
@@ -33,6 +34,7 @@ import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { aten, type DType, scope } from "../torch/index.ts";
 import { ClipVisionTower } from "./clip.ts";
+import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
 import { Projector } from "./projector.ts";
@@ -50,6 +52,10 @@ export interface LoadOptions {
   readonly frozenWeights?: "int8";
   /** Finds the files of a vision tower that a checkpoint names and does not hold. */
   readonly resolve?: (name: string) => Promise<ResolvedModel>;
+  /** Folder or hub name of the vision tower of a checkpoint in the original layout, instead of the one that it names. */
+  readonly visionTower?: string;
+  /** Folder, built-in or hub name of the base model of an adapter, instead of the one that it names, or of a projector. */
+  readonly base?: string;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
   /** Told what was found that the files do not agree on, or that is left unused. */
@@ -95,7 +101,7 @@ export async function loadCheckpoint(folder: string, options: LoadOptions = {}):
     throw new LlavaError("checkpoint", `${folder} holds an adapter, no model (adapter_config.json)`, {
       hint: "loadPretrained finds its base model and loads both.",
     });
-  return loadFolders({ config: folder, files: folder, open: (config) => weightsOf(folder, config) }, options);
+  return loadFolders(await checkpointFolders(folder, options), options);
 }
 
 /** Where the parts of a checkpoint are: a LLaVA trained as an adapter has a configuration, but its base's tokenizer. */
@@ -117,10 +123,12 @@ export async function loadFolders(
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
   const { report = () => {} } = options;
-  const described = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
+  const { config: described, tower } = read
+    ? { config: read(), tower: read().visionTower }
+    : await describeCheckpoint(configFolder, folder, options);
   reportUnknownFields(join(configFolder, "config.json"), report);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
-    loadImageProcessor(folder, described),
+    loadImageProcessor(tower === undefined ? [folder] : [folder, tower], described),
     readChatTemplate(folder),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
@@ -192,14 +200,6 @@ function withStoredHead(
   return { ...config, text: { ...config.text, tieWordEmbeddings: false } };
 }
 
-/** With the folder of the vision tower in the place of its name, where it is not beside the checkpoint's files. */
-async function withTower(config: LlavaConfig, { resolve }: LoadOptions): Promise<LlavaConfig> {
-  const { visionTower } = config;
-  if (visionTower === undefined || existsSync(visionTower) || resolve === undefined) return config;
-  const found = await resolve(visionTower);
-  return found.kind === "folder" ? { ...config, visionTower: found.path } : config;
-}
-
 /** A projector that is to be drawn, or comes from another file, has no place in the checkpoint. */
 const allButProjector = (target: ParameterTree): ParameterTree => ({
   namedParameters: () =>
@@ -246,6 +246,38 @@ function requireMatchingImages(
   );
 }
 
+/** The parts of a folder: of a whole model, or of a projector, whose base has the rest. */
+async function checkpointFolders(folder: string, { base, resolve }: LoadOptions): Promise<CheckpointFolders> {
+  if (!isProjectorFolder(folder)) {
+    if (base === undefined)
+      return { config: folder, files: folder, open: (config) => weightsOf(folder, config) };
+    throw new LlavaError("usage", `${folder} is a whole model, which needs no base`, {
+      hint: "Leave out the base; it is for adapters, and for projectors of a first stage.",
+    });
+  }
+  if (base === undefined) {
+    const { _name_or_path: named } = readJsonObject(join(folder, "config.json"));
+    throw new LlavaError("checkpoint", `${folder} holds a projector, and not the language model around it`, {
+      hint: `Give that model's folder or name (--base)${typeof named === "string" && named !== "" ? `; its config.json names ${named}` : ""}.`,
+    });
+  }
+  const found = resolve === undefined ? { kind: "folder" as const, path: base } : await resolve(base);
+  if (found.kind !== "folder")
+    throw new LlavaError(
+      "checkpoint",
+      `${folder}: its base is a folder's weights, not the built-in ${base}`,
+      {
+        hint: "Give the folder of the language model that it was trained with (--base).",
+      },
+    );
+  const { path } = found;
+  return {
+    config: folder,
+    files: path,
+    open: (config) => merged(openProjector(folder), weightsOf(path, config)),
+  };
+}
+
 /** The weights of a checkpoint's folder with those of its vision tower. */
 export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
   const own = openCheckpoint(folder);
@@ -267,25 +299,31 @@ export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
 
 /** Where a checkpoint's parts are, for writing the model again. */
 export async function checkpointOrigin(folder: string, options: LoadOptions = {}): Promise<ModelOrigin> {
-  const config = await withTower(readLlavaConfig(folder), options);
+  const { config: configFolder, files, open } = await checkpointFolders(folder, options);
+  const { config, tower } = await describeCheckpoint(configFolder, files, options);
   return {
-    files: folder,
-    config: readJsonVerbatim(join(folder, "config.json")),
-    ...(config.visionTower !== undefined && { visionTower: config.visionTower }),
-    open: () => weightsOf(folder, config),
+    files,
+    config: readJsonVerbatim(join(configFolder, "config.json")),
+    ...(tower !== undefined && { visionTower: tower }),
+    open: () => open(config),
   };
 }
 
-async function loadImageProcessor(folder: string, config: LlavaConfig): Promise<ImageProcessorConfig> {
+/** From the checkpoint's own files, else from the tower's, as the original code has it. */
+async function loadImageProcessor(
+  folders: readonly string[],
+  config: LlavaConfig,
+): Promise<ImageProcessorConfig> {
   const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
-  for (const name of ["preprocessor_config.json", "processor_config.json"]) {
-    const path = join(folder, name);
-    const json = await readJsonFile(path);
-    if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
-      const stored = parseImageProcessorConfig(json, path);
-      return aspect === "pad" ? { ...stored, aspect } : stored;
+  for (const folder of folders)
+    for (const name of ["preprocessor_config.json", "processor_config.json"]) {
+      const path = join(folder, name);
+      const json = await readJsonFile(path);
+      if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
+        const stored = parseImageProcessorConfig(json, path);
+        return aspect === "pad" ? { ...stored, aspect } : stored;
+      }
     }
-  }
   return clipImageConfig(config.vision.imageSize, aspect);
 }
 

@@ -7,3 +7,4 @@ export { type BuiltinModel, builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
 export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.ts";
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
+export { fromRun, type RunFolder, type RunRecipe, readRunFolder } from "./run-folder.ts";
