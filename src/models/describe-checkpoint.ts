@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { resolve as absolute } from "node:path";
+import { resolve as absolute, join } from "node:path";
 import {
   type LlavaConfig,
   PUBLISHED_TOWERS,
@@ -61,7 +61,10 @@ export async function describeCheckpoint(
       report?.(`${visionTower} says only the shape of the vision tower: its weights are ${folder}'s own`);
     return { config, tower };
   }
-  tower ??= await find(config.visionTower);
+  if (tower !== undefined) return { config, tower };
+  tower = await find(config.visionTower);
+  if (existsSync(join(tower, "config.json")))
+    return { config: readLlavaConfig(folder, { base, tower }), tower };
   return { config: { ...config, visionTower: tower }, tower };
 }
 
