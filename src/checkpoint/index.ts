@@ -1,6 +1,7 @@
 export {
   type AdapterConfig,
   type AdapterFiles,
+  adapterFolder,
   isAdapter,
   openAdapter,
   readAdapterConfig,
