@@ -38,10 +38,11 @@ const STATISTIC = /^model\.vision_tower\.feature_(?:mean|std)$/;
 
 /**
  * A projector, with the statistics of its features where it has any, under canonical names: from a file in any container
- * and with any of the known prefixes before its tensors, or from a folder that has one. What else the file holds is left out.
+ * and with any of the known prefixes before its tensors, or from a folder that has one. What else the file holds is left
+ * out, and told of.
  * @throws LlavaError "checkpoint" where there is none
  */
-export function openProjector(path: string): TensorSource {
+export function openProjector(path: string, report: (line: string) => void = () => {}): TensorSource {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const file = isFolder ? projectorIn(path) : path;
   const all = file === undefined ? openCheckpoint(path) : openWeights(file);
@@ -49,8 +50,12 @@ export function openProjector(path: string): TensorSource {
     const name = projectorName(stored);
     return name.startsWith(PROJECTOR_PREFIX) || STATISTIC.test(name) ? name : undefined;
   });
-  if ([...source.names()].some((name) => name.startsWith(PROJECTOR_PREFIX))) return source;
-  const [first = "nothing"] = all.names();
+  const [first = "nothing", ...others] = all.names();
+  if ([...source.names()].some((name) => name.startsWith(PROJECTOR_PREFIX))) {
+    const left = [first, ...others].length - [...source.names()].length;
+    if (left > 0) report(`${all.where}: only its projector is used; it holds ${left} other tensors`);
+    return source;
+  }
   all[Symbol.dispose]();
   throw new LlavaError("checkpoint", `${all.where} holds no projector; it begins with ${first}`, {
     hint: "Give the projector.safetensors of a first stage, or the mm_projector.bin of the original code.",

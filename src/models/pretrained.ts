@@ -247,7 +247,10 @@ function requireMatchingImages(
 }
 
 /** The parts of a folder: of a whole model, or of a projector, whose base has the rest. */
-async function checkpointFolders(folder: string, { base, resolve }: LoadOptions): Promise<CheckpointFolders> {
+async function checkpointFolders(
+  folder: string,
+  { base, resolve, report }: LoadOptions,
+): Promise<CheckpointFolders> {
   if (!isProjectorFolder(folder)) {
     if (base === undefined)
       return { config: folder, files: folder, open: (config) => weightsOf(folder, config) };
@@ -274,7 +277,7 @@ async function checkpointFolders(folder: string, { base, resolve }: LoadOptions)
   return {
     config: folder,
     files: path,
-    open: (config) => merged(openProjector(folder), weightsOf(path, config)),
+    open: (config) => merged(openProjector(folder, report), weightsOf(path, config)),
   };
 }
 

@@ -325,6 +325,7 @@ describe("the original code's projectors", () => {
   test("are started from, in any container and under any prefix", async () => {
     const { source, tensors } = files();
     const paths = [source];
+    const told: string[] = [];
     for (const prefix of [
       "model.mm_projector.",
       "mm_projector.",
@@ -349,13 +350,15 @@ describe("the original code's projectors", () => {
         model: original,
         projector,
       });
-      using stage = await prepareStage(recipe, quiet);
+      using stage = await prepareStage(recipe, { ...quiet, report: (line) => told.push(line) });
       for (const [key, tensor] of tensors) {
         const [layer, kind] = key.split(".");
         const name = `linear_${Number(layer) / 2 + 1}.${kind}`;
         assertClose(stage.pretrained.model.projector.namedParameters().get(name)!, tensor, 0, projector);
       }
     }
+    const others = told.filter((line) => /only its projector is used; it holds 1 other tensors/.test(line));
+    assert.equal(others.length, 12, "the files with an embedding beside");
   });
 
   test("that are none, or of another model, are refused", async () => {

@@ -95,7 +95,7 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
   const { pretrained, origin } = await load();
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
-  else if (start !== "loaded") loadProjector(pretrained, start);
+  else if (start !== "loaded") loadProjector(pretrained, start, report);
   projector.to({ dtype: "float32", device });
   // The frozen parts of built-in models, and those in 8 bits, have their types already.
   if (resolved.kind === "folder" && !frozenWeights)
@@ -120,12 +120,12 @@ function folderOf(tower: ResolvedModel): string {
 }
 
 /** A projector, with its feature statistics if the model has any, from what stage 1 wrote, here or by the original code. */
-function loadProjector({ model }: PretrainedLlava, path: string): void {
+function loadProjector({ model }: PretrainedLlava, path: string, report: (line: string) => void): void {
   if (!existsSync(path))
     throw new LlavaError("config", `${path}: there is no such projector`, {
       hint: 'Give the projector.safetensors of a stage-1 run, an mm_projector.bin, "fresh", or "loaded".',
     });
-  using source = openProjector(path);
+  using source = openProjector(path, report);
   const { projector, visionTower } = model;
   const statistics = visionTower instanceof PooledTower ? ["feature_mean", "feature_std"] : [];
   const parameters = new Map([
