@@ -52,17 +52,23 @@ export async function loadPretrained(
 ): Promise<PretrainedLlava> {
   const options = { resolve: resolveModel, ...given };
   if (resolved.kind === "builtin") {
-    const needless = (["base", "visionTower"] as const).find((name) => options[name] !== undefined);
-    if (needless === undefined) return loadBuiltin(resolved, options);
-    throw new LlavaError("usage", `${resolved.name} is a whole model: it takes no ${needless}`, {
-      hint: `Leave out ${needless === "base" ? "--base" : "--vision-tower"}.`,
-    });
+    refuseParts(resolved.name, options);
+    return loadBuiltin(resolved, options);
   }
   const run = await readRunFolder(resolved.path);
   if (run?.kind === "whole") return loadPretrained({ kind: "folder", path: run.path }, options);
   if (run !== undefined) return loadTrainedPart(resolved.path, run, options);
   if (isAdapter(resolved.path)) return loadAdapted(resolved.path, options);
   return loadCheckpoint(resolved.path, options);
+}
+
+/** Built-in models have all their parts. */
+function refuseParts(name: string, options: Pick<PretrainedOptions, "base" | "visionTower">): void {
+  const needless = (["base", "visionTower"] as const).find((part) => options[part] !== undefined);
+  if (needless === undefined) return;
+  throw new LlavaError("usage", `${name} is a whole model: it takes no ${needless}`, {
+    hint: `Leave out ${needless === "base" ? "--base" : "--vision-tower"}.`,
+  });
 }
 
 /** The model that a run started from, with what was trained in the places of its own. */
@@ -125,6 +131,7 @@ async function loadStart(
 ): Promise<PretrainedLlava> {
   const { vision, tokensPerSide, projector } = recipe;
   if (base.kind === "builtin") {
+    refuseParts(base.name, options);
     const untrained = projector !== "loaded";
     return loadBuiltin(base, { ...options, untrained, ...(tokensPerSide && { tokensPerSide }) });
   }

@@ -291,7 +291,7 @@ export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
       "checkpoint",
       `${folder}: its vision tower ${config.visionTower} is a checkpoint of its own`,
       {
-        hint: "Put the tower's folder under that name beside the checkpoint's files, or fetch it (llava model pull).",
+        hint: "Put the tower's folder under that name beside the checkpoint's files, name it (--vision-tower), or fetch it (llava model pull).",
       },
     );
   }
