@@ -25,6 +25,7 @@ import { type DType, Generator } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
 import { loadAssembled } from "./assemble.ts";
 import { loadBuiltin } from "./builtin.ts";
+import { weightsOf } from "./checkpoint-folders.ts";
 import type { Llava } from "./llava.ts";
 import { mergeLora } from "./lora.ts";
 import {
@@ -33,7 +34,6 @@ import {
   loadFolders,
   moduleName,
   type PretrainedLlava,
-  weightsOf,
 } from "./pretrained.ts";
 
 export interface PretrainedOptions extends LoadOptions {

@@ -1,15 +1,10 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   contextLengthOf,
   isAdapter,
-  isProjectorFolder,
   type LlavaConfig,
   loadStrict,
-  merged,
   ORIGINAL_IMAGE_TOKEN_ID,
-  openCheckpoint,
-  openProjector,
   type ParameterTree,
   readJsonObject,
   readJsonVerbatim,
@@ -33,6 +28,7 @@ import {
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { aten, type DType, scope } from "../torch/index.ts";
+import { type CheckpointFolders, checkpointFolders } from "./checkpoint-folders.ts";
 import { ClipVisionTower } from "./clip.ts";
 import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { Llama } from "./llama.ts";
@@ -102,20 +98,6 @@ export async function loadCheckpoint(folder: string, options: LoadOptions = {}):
       hint: "loadPretrained finds its base model and loads both.",
     });
   return loadFolders(await checkpointFolders(folder, options), options);
-}
-
-/** Where the parts of a checkpoint are: a LLaVA trained as an adapter has a configuration, but its base's tokenizer. */
-export interface CheckpointFolders {
-  /** Holds config.json. */
-  readonly config: string;
-  /** Holds tokenizer, image processor and generation settings. */
-  readonly files: string;
-  /** Reads the configuration, where config.json is not a LLaVA's. */
-  readonly read?: () => LlavaConfig;
-  /** Opens the weights, under canonical names. */
-  readonly open: (config: LlavaConfig) => TensorSource;
-  /** The weights hold no projector: it is left without values. */
-  readonly withoutProjector?: boolean;
 }
 
 export async function loadFolders(
@@ -244,60 +226,6 @@ function requireMatchingImages(
     `${folder}: the image processor makes ${made}; the vision tower takes ${side}×${side}`,
     { hint: "preprocessor_config.json and config.json are of different models; get both from the same one." },
   );
-}
-
-/** The parts of a folder: of a whole model, or of a projector, whose base has the rest. */
-async function checkpointFolders(
-  folder: string,
-  { base, resolve, report }: LoadOptions,
-): Promise<CheckpointFolders> {
-  if (!isProjectorFolder(folder)) {
-    if (base === undefined)
-      return { config: folder, files: folder, open: (config) => weightsOf(folder, config) };
-    throw new LlavaError("usage", `${folder} is a whole model, which needs no base`, {
-      hint: "Leave out the base; it is for adapters, and for projectors of a first stage.",
-    });
-  }
-  if (base === undefined) {
-    const { _name_or_path: named } = readJsonObject(join(folder, "config.json"));
-    throw new LlavaError("checkpoint", `${folder} holds a projector, and not the language model around it`, {
-      hint: `Give that model's folder or name (--base)${typeof named === "string" && named !== "" ? `; its config.json names ${named}` : ""}.`,
-    });
-  }
-  const found = resolve === undefined ? { kind: "folder" as const, path: base } : await resolve(base);
-  if (found.kind !== "folder")
-    throw new LlavaError(
-      "checkpoint",
-      `${folder}: its base is a folder's weights, not the built-in ${base}`,
-      {
-        hint: "Give the folder of the language model that it was trained with (--base).",
-      },
-    );
-  const { path } = found;
-  return {
-    config: folder,
-    files: path,
-    open: (config) => merged(openProjector(folder, report), weightsOf(path, config)),
-  };
-}
-
-/** The weights of a checkpoint's folder with those of its vision tower. */
-export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
-  const own = openCheckpoint(folder);
-  if (config.visionTower === undefined) return own;
-  if (!existsSync(config.visionTower)) {
-    own[Symbol.dispose]();
-    throw new LlavaError(
-      "checkpoint",
-      `${folder}: its vision tower ${config.visionTower} is a checkpoint of its own`,
-      {
-        hint: "Put the tower's folder under that name beside the checkpoint's files, name it (--vision-tower), or fetch it (llava model pull).",
-      },
-    );
-  }
-  // Stray copies of tower tensors in the language model's files are not the tower this checkpoint was trained with.
-  const withoutTower = renamed(own, (name) => (name.startsWith("model.vision_tower.") ? undefined : name));
-  return merged(withoutTower, openCheckpoint(config.visionTower));
 }
 
 /** Where a checkpoint's parts are, for writing the model again. */
