@@ -13,8 +13,10 @@ export interface LoadModelOptions {
   readonly dtype?: WeightType | "fp32" | "bf16" | "fp16" | "half";
   /** "cpu" (the default), "cuda" or "cuda:N". */
   readonly device?: string;
-  /** Base model of an adapter, by name or folder, instead of the one that the adapter names. */
+  /** Model that an adapter or a first stage's projector belongs to, by name or folder, instead of the one that it names. */
   readonly base?: string;
+  /** Vision tower of a checkpoint in the original layout, by hub name or folder, instead of the one that it names. */
+  readonly visionTower?: string;
   /** Name of a conversation template to use instead of the model's own. */
   readonly template?: string;
   /** Threads of libtorch's operators; all cores without it. */
@@ -33,6 +35,7 @@ const loadOptions: Readonly<Record<keyof LoadModelOptions, true>> = {
   dtype: true,
   device: true,
   base: true,
+  visionTower: true,
   template: true,
   threads: true,
   images: true,
@@ -45,7 +48,7 @@ const loadOptions: Readonly<Record<keyof LoadModelOptions, true>> = {
 /**
  * Loads the default model, or one by built-in name, folder or hub name ("organisation/name"), and fetches its files if
  * they are not here. The tensor library is loaded by the first call, not by importing this module.
- * @throws LlavaError "setup" without libtorch and its addon; "config", "network" or "checkpoint" for the model
+ * @throws LlavaError "setup" without libtorch and its addon; "config", "network", "checkpoint" or "usage" for the model
  */
 export async function loadModel(nameOrPath?: string, options: LoadModelOptions = {}): Promise<LocalModel> {
   requireKnownKeys(options, {
@@ -53,7 +56,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     known: Object.keys(loadOptions),
     synonyms: { torch_dtype: "dtype", device_map: "device", chatTemplate: "template" },
   });
-  const { base, template, threads, images, ...rest } = options;
+  const { base, visionTower, template, threads, images, ...rest } = options;
   const { dtype: typeName, device: deviceName, ...fetching } = rest;
   const dtype = typeName === undefined ? undefined : weightType(typeName);
   const torch = await import("./torch/index.ts");
@@ -72,6 +75,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     ...(device && { device }),
     ...(template && { template }),
     ...(base && { base }),
+    ...(visionTower && { visionTower }),
     ...(fetching.report && { report: fetching.report }),
     resolve: (other) => resolveModel(other, fetching),
   });

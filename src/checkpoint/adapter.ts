@@ -28,6 +28,10 @@ export interface AdapterConfig {
 /** Whether a folder holds an adapter, which is nothing without its base model. */
 export const isAdapter = (folder: string): boolean => existsSync(join(folder, CONFIG));
 
+/** The folder of an adapter, or the one that a training run has left in its own. */
+export const adapterFolder = (folder: string): string =>
+  !isAdapter(folder) && isAdapter(join(folder, "adapter")) ? join(folder, "adapter") : folder;
+
 const fields = z.object({
   peft_type: z.string(),
   r: z.int().positive(),
@@ -62,6 +66,10 @@ const UNUSED: Readonly<Record<string, readonly unknown[]>> = {
 /** @throws LlavaError "checkpoint" or "config" for a file that is no LoRA's, or one with options this version lacks */
 export function readAdapterConfig(folder: string): AdapterConfig {
   const where = join(folder, CONFIG);
+  if (!isAdapter(folder))
+    throw new LlavaError("checkpoint", `${folder} holds no adapter (${CONFIG})`, {
+      hint: "Give the folder that PEFT or a training run with adapters wrote.",
+    });
   const json = readJsonObject(where);
   if (json["peft_type"] !== "LORA")
     throw new LlavaError(
@@ -154,8 +162,8 @@ function openEither(folder: string, name: string): TensorSource | undefined {
   return undefined;
 }
 
-/** PEFT's wrappers stand before a name, and inside it those of layers that are trained whole. */
-const modelName = (name: string): string =>
+/** The canonical name: PEFT's wrappers stand before it, and inside it those of layers that are trained whole. */
+export const modelName = (name: string): string =>
   canonicalName(
     name
       .replace(/^base_model\.model\./, "")

@@ -1,6 +1,7 @@
 export {
   type AdapterConfig,
   type AdapterFiles,
+  adapterFolder,
   isAdapter,
   openAdapter,
   readAdapterConfig,
@@ -29,10 +30,12 @@ export {
 } from "./llava-config.ts";
 export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
 export { openCheckpoint } from "./open.ts";
+export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { openShards } from "./shards.ts";
 export { merged, renamed, subtree, type TensorInfo, type TensorSource } from "./source.ts";
 export { contextLengthOf, parseTextConfig, TEXT_MODEL_TYPES, type TextModelType } from "./text-config.ts";
 export { openTorchFile } from "./torch-file.ts";
+export { type TowerPlaces, towerFolder, towerName } from "./tower-folder.ts";
 export { PUBLISHED_TOWERS, parseVisionConfig } from "./vision-config.ts";
 export { openWeights } from "./weights-file.ts";

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
@@ -14,6 +13,7 @@ import {
 import { activation, checked, count, flag } from "./config-fields.ts";
 import { readJsonObject } from "./file.ts";
 import { parseTextConfig, TEXT_FIELDS, type TextModelType } from "./text-config.ts";
+import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
 import { CLIP_LARGE_336, PUBLISHED_TOWERS, parseVisionConfig, VISION_FIELDS } from "./vision-config.ts";
 
 /** Id that original checkpoints put where image features go; they have no such token. */
@@ -45,32 +45,15 @@ export function originalModelType(textType: unknown, where: string): string {
 /** Types of Hugging Face whose images are cut into tiles, always. */
 const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
 
-/**
- * Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own; it may
- * also be inside `base`.
- */
-export function readLlavaConfig(folder: string, base = folder): LlavaConfig {
+/** Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own. */
+export function readLlavaConfig(folder: string, places: TowerPlaces = {}): LlavaConfig {
   const path = join(folder, "config.json");
-  if (!existsSync(path)) {
-    const found = existsSync(folder) ? "has no config.json" : "does not exist";
-    throw new LlavaError("checkpoint", `${folder} ${found}`, {
-      hint: "Give the folder of a LLaVA checkpoint, with config.json, tokenizer and weights.",
-    });
-  }
-  const json = readJsonObject(path);
-  const { mm_vision_tower: tower } = json;
-  const towerFolder = typeof tower === "string" ? findTower([folder, base], tower) : undefined;
-  if (towerFolder === undefined) return parseLlavaConfig(json, path);
-  const towerPath = join(towerFolder, "config.json");
+  const json = readConfigJson(folder);
+  const found = towerFolder(folder, places);
+  if (found === undefined) return parseLlavaConfig(json, path);
+  const towerPath = join(found, "config.json");
   const config = parseLlavaConfig(json, path, parseVisionConfig(readJsonObject(towerPath), towerPath));
-  return config.visionTower === undefined ? config : { ...config, visionTower: towerFolder };
-}
-
-/** A tower given as a path: absolute, or relative to the checkpoint's folders or the working directory. */
-function findTower(folders: readonly string[], tower: string): string | undefined {
-  const relative = folders.map((folder) => join(folder, tower));
-  const candidates = isAbsolute(tower) ? [tower] : [...relative, resolve(tower)];
-  return candidates.find((candidate) => existsSync(join(candidate, "config.json")));
+  return config.visionTower === undefined ? config : { ...config, visionTower: found };
 }
 
 /**
@@ -183,7 +166,7 @@ function parseOriginal(
       "config",
       `${where}: mm_vision_tower ${config.mm_vision_tower} is no folder here; known are ${known}`,
       {
-        hint: "Put the tower's folder, with its config.json, beside the checkpoint's files under that name.",
+        hint: `Put the tower's folder, with its config.json, beside the checkpoint's files as ${lastPart(config.mm_vision_tower)}, or name it (--vision-tower).`,
       },
     );
   }

@@ -10,6 +10,7 @@ export interface ModelFlags {
   readonly device?: string;
   readonly threads?: number;
   readonly base?: string;
+  readonly visionTower?: string;
   readonly template?: string;
   readonly maxPixels?: number;
   readonly maxBytes?: number;
@@ -65,7 +66,14 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
     )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
-    .option("--base <model>", "base model of an adapter, instead of the one that it names")
+    .option(
+      "--base <model>",
+      "model that an adapter or a first stage's projector belongs to, instead of the one that it names",
+    )
+    .option(
+      "--vision-tower <model>",
+      "vision tower of a checkpoint in the original layout, instead of the one that it names",
+    )
     .option("--template <name>", "conversation template to use instead of the model's own")
     .option("--max-pixels <n>", "refuse images of more pixels (default: 100 million)", count)
     .option("--max-bytes <n>", "refuse image files of more bytes (default: 256 MiB)", count)
@@ -104,6 +112,7 @@ export async function openModel(
     device,
     threads,
     base,
+    visionTower,
     template,
     maxPixels,
     maxBytes,
@@ -123,6 +132,7 @@ export async function openModel(
     ...(device && { device }),
     ...(threads && { threads }),
     ...(base && { base }),
+    ...(visionTower && { visionTower }),
     ...(template && { template }),
     images: {
       allowPrivate,

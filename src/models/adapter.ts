@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   type AdapterConfig,
+  adapterFolder,
   loadStrict,
   makeFolder,
   openAdapter,
@@ -38,14 +39,16 @@ export interface LoadAdapterOptions {
 
 /**
  * Puts an adapter of PEFT's or the original LLaVA's files beside a model's layers; modules trained as a whole take the
- * base's place. The values are copied, and those of the low-rank parts can be trained further.
+ * base's place. The values are copied, and those of the low-rank parts can be trained further. `place` is the adapter's
+ * folder, or that of the run which trained it.
  * @throws LlavaError "checkpoint" or "config" for an adapter of another model, which is left as it was
  */
 export function loadAdapter(
   model: Module,
-  folder: string,
+  place: string,
   { generator = new Generator(0), wholeModules = "all" }: LoadAdapterOptions = {},
 ): AdapterConfig {
+  const folder = adapterFolder(place);
   const config = readAdapterConfig(folder);
   using files = openAdapter(folder);
   const nameHere = model instanceof Llama ? llamaName : moduleName;

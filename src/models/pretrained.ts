@@ -1,17 +1,13 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   contextLengthOf,
   isAdapter,
   type LlavaConfig,
   loadStrict,
-  merged,
   ORIGINAL_IMAGE_TOKEN_ID,
-  openCheckpoint,
   type ParameterTree,
   readJsonObject,
   readJsonVerbatim,
-  readLlavaConfig,
   renamed,
   type TensorSource,
   unknownConfigFields,
@@ -36,7 +32,9 @@ import {
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { aten, type DType, scope } from "../torch/index.ts";
+import { type CheckpointFolders, checkpointFolders } from "./checkpoint-folders.ts";
 import { ClipVisionTower } from "./clip.ts";
+import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { Llama } from "./llama.ts";
 import { Llava } from "./llava.ts";
 import { Projector } from "./projector.ts";
@@ -54,6 +52,10 @@ export interface LoadOptions {
   readonly frozenWeights?: "int8";
   /** Finds the files of a vision tower that a checkpoint names and does not hold. */
   readonly resolve?: (name: string) => Promise<ResolvedModel>;
+  /** Folder or hub name of the vision tower of a checkpoint in the original layout, instead of the one that it names. */
+  readonly visionTower?: string;
+  /** Folder, built-in or hub name of the base model of an adapter, instead of the one that it names, or of a projector. */
+  readonly base?: string;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
   /** Told what was found that the files do not agree on, or that is left unused. */
@@ -101,21 +103,7 @@ export async function loadCheckpoint(folder: string, options: LoadOptions = {}):
     throw new LlavaError("checkpoint", `${folder} holds an adapter, no model (adapter_config.json)`, {
       hint: "loadPretrained finds its base model and loads both.",
     });
-  return loadFolders({ config: folder, files: folder, open: (config) => weightsOf(folder, config) }, options);
-}
-
-/** Where the parts of a checkpoint are: a LLaVA trained as an adapter has a configuration, but its base's tokenizer. */
-export interface CheckpointFolders {
-  /** Holds config.json. */
-  readonly config: string;
-  /** Holds tokenizer, image processor and generation settings. */
-  readonly files: string;
-  /** Reads the configuration, where config.json is not a LLaVA's. */
-  readonly read?: () => LlavaConfig;
-  /** Opens the weights, under canonical names. */
-  readonly open: (config: LlavaConfig) => TensorSource;
-  /** The weights hold no projector: it is left without values. */
-  readonly withoutProjector?: boolean;
+  return loadFolders(await checkpointFolders(folder, options), options);
 }
 
 export async function loadFolders(
@@ -123,10 +111,12 @@ export async function loadFolders(
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
   const { report = () => {} } = options;
-  const described = await withTower(read?.() ?? readLlavaConfig(configFolder, folder), options);
+  const { config: described, tower } = read
+    ? { config: read(), tower: read().visionTower }
+    : await describeCheckpoint(configFolder, folder, options);
   reportUnknownFields(join(configFolder, "config.json"), report);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
-    loadImageProcessor({ config: configFolder, files: folder }, described),
+    loadImageProcessor(configFolder, tower === undefined ? [folder] : [folder, tower], described),
     options.chatTemplate ?? firstChatTemplate([configFolder, folder]),
     stopIdsOf(folder),
     modelTypesOf(configFolder),
@@ -200,14 +190,6 @@ function withStoredHead(
   return { ...config, text: { ...config.text, tieWordEmbeddings: false } };
 }
 
-/** With the folder of the vision tower in the place of its name, where it is not beside the checkpoint's files. */
-async function withTower(config: LlavaConfig, { resolve }: LoadOptions): Promise<LlavaConfig> {
-  const { visionTower } = config;
-  if (visionTower === undefined || existsSync(visionTower) || resolve === undefined) return config;
-  const found = await resolve(visionTower);
-  return found.kind === "folder" ? { ...config, visionTower: found.path } : config;
-}
-
 /** A projector that is to be drawn, or comes from another file, has no place in the checkpoint. */
 const allButProjector = (target: ParameterTree): ParameterTree => ({
   namedParameters: () =>
@@ -261,41 +243,25 @@ function requireMatchingImages(
   );
 }
 
-/** The weights of a checkpoint's folder with those of its vision tower. */
-export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
-  const own = openCheckpoint(folder);
-  if (config.visionTower === undefined) return own;
-  if (!existsSync(config.visionTower)) {
-    own[Symbol.dispose]();
-    throw new LlavaError(
-      "checkpoint",
-      `${folder}: its vision tower ${config.visionTower} is a checkpoint of its own`,
-      {
-        hint: "Put the tower's folder under that name beside the checkpoint's files, or fetch it (llava model pull).",
-      },
-    );
-  }
-  // Stray copies of tower tensors in the language model's files are not the tower this checkpoint was trained with.
-  const withoutTower = renamed(own, (name) => (name.startsWith("model.vision_tower.") ? undefined : name));
-  return merged(withoutTower, openCheckpoint(config.visionTower));
-}
-
 /** Where a checkpoint's parts are, for writing the model again. */
 export async function checkpointOrigin(folder: string, options: LoadOptions = {}): Promise<ModelOrigin> {
-  const config = await withTower(readLlavaConfig(folder), options);
+  const { config: configFolder, files, open } = await checkpointFolders(folder, options);
+  const { config, tower } = await describeCheckpoint(configFolder, files, options);
   return {
-    files: folder,
-    config: readJsonVerbatim(join(folder, "config.json")),
-    ...(config.visionTower !== undefined && { visionTower: config.visionTower }),
-    open: () => weightsOf(folder, config),
+    files,
+    config: readJsonVerbatim(join(configFolder, "config.json")),
+    ...(tower !== undefined && { visionTower: tower }),
+    open: () => open(config),
   };
 }
 
 /** Field of config.json that says what transparent pixels of images show, where a model was trained to see that. */
 export const transparencyField = "image_transparency";
 
+/** From the checkpoint's own files, else from the tower's, as the original code has it. */
 async function loadImageProcessor(
-  { config: configFolder, files: folder }: Pick<CheckpointFolders, "config" | "files">,
+  configFolder: string,
+  folders: readonly string[],
   config: LlavaConfig,
 ): Promise<ImageProcessorConfig> {
   const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
@@ -308,22 +274,23 @@ async function loadImageProcessor(
       { hint: `It is one of ${transparencies.join(", ")}.` },
     );
   const own =
-    (await storedImageProcessor(folder, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
+    (await storedImageProcessor(folders, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
   return transparency === undefined ? own : { ...own, transparency };
 }
 
 async function storedImageProcessor(
-  folder: string,
+  folders: readonly string[],
   aspect: AspectMode,
 ): Promise<ImageProcessorConfig | undefined> {
-  for (const name of ["preprocessor_config.json", "processor_config.json"]) {
-    const path = join(folder, name);
-    const json = await readJsonFile(path);
-    if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
-      const stored = parseImageProcessorConfig(json, path);
-      return aspect === "pad" ? { ...stored, aspect } : stored;
+  for (const folder of folders)
+    for (const name of ["preprocessor_config.json", "processor_config.json"]) {
+      const path = join(folder, name);
+      const json = await readJsonFile(path);
+      if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
+        const stored = parseImageProcessorConfig(json, path);
+        return aspect === "pad" ? { ...stored, aspect } : stored;
+      }
     }
-  }
   return undefined;
 }
 

@@ -1,13 +1,15 @@
-import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   CLIP_TEXT_TENSORS,
   huggingFaceName,
   makeFolder,
   originalName,
   PUBLISHED_TOWERS,
+  parseVisionConfig,
   RECOMPUTED_TENSORS,
-  readJsonVerbatim,
+  readJsonObject,
   type TensorSource,
   writeAtomically,
   writeSafetensors,
@@ -25,7 +27,7 @@ export interface ModelOrigin {
   readonly files: string;
   /** config.json, in Hugging Face's or the original layout, read verbatim. */
   readonly config: JsonObject;
-  /** Folder of the vision tower, where it is a checkpoint of its own. */
+  /** Folder of the vision tower, where it is described by one of its own. */
   readonly visionTower?: string;
   /** All weights under canonical names, those too that the model does not use. */
   open(): TensorSource;
@@ -103,14 +105,17 @@ function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
 const plain = (tensor: Tensor, dtype: DType): Tensor =>
   noGrad(() => (isFloating(tensor.dtype) ? tensor.detach().to(dtype) : tensor.detach()).toDevice("cpu"));
 
-/** An original checkpoint that says that its tower is in its own files; its shape stays known. */
+/** An original checkpoint that says that its tower is in its own files; its shape and its images' stay known. */
 function withTowerInside({ config, visionTower }: ModelOrigin, folder: string): JsonObject {
   const inside = { ...config, unfreeze_mm_vision_tower: true };
-  const name = String(config["mm_vision_tower"]);
-  if (visionTower === undefined || Object.hasOwn(PUBLISHED_TOWERS, name)) return inside;
-  const shape = readJsonVerbatim(join(visionTower, "config.json"));
-  mkdirSync(join(folder, "vision_tower"), { recursive: true });
-  writeAtomically(join(folder, "vision_tower", "config.json"), [`${JSON.stringify(shape, null, 2)}\n`]);
+  if (visionTower === undefined) return inside;
+  const path = join(visionTower, "config.json");
+  const published = PUBLISHED_TOWERS[String(config["mm_vision_tower"])];
+  if (published && isDeepStrictEqual(parseVisionConfig(readJsonObject(path), path), published)) return inside;
+  const described = join(folder, "vision_tower");
+  mkdirSync(described, { recursive: true });
+  for (const name of ["config.json", "preprocessor_config.json"])
+    if (existsSync(join(visionTower, name))) cpSync(join(visionTower, name), join(described, name));
   return { ...inside, mm_vision_tower: "vision_tower" };
 }
 

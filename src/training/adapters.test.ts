@@ -102,6 +102,10 @@ describe("a run with adapters", () => {
       const moved = Math.max(...values.map((value, i) => Math.abs(value - after!.get(name)![i]!)));
       assert.ok(moved > 0 && moved < 8 * 2e-2, `${name} moved by ${moved}`); // 8 steps of at most the rate each
     }
+    const fromRun = { ...further, maxSteps: 1, lora: { ...lora, start: join(folder, "first") } };
+    assert.ok((await runRecipe(recipeFor("from-run", fromRun), quiet)).result);
+    const fromNothing = { lora: { ...lora, start: folder } };
+    await assert.rejects(runRecipe(recipeFor("from-nothing", fromNothing), quiet), /holds no adapter/);
     const other = { lora: { rank: 3, alpha: 4, start: result! } };
     await assert.rejects(
       runRecipe(recipeFor("other", other), quiet),

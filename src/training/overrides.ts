@@ -15,16 +15,20 @@ export interface Override {
 export function parseOverrides(words: readonly string[]): Override[] {
   const overrides: Override[] = [];
   for (let at = 0; at < words.length; at++) {
-    const match = /^--([\w.]+)(?:=(.*))?$/s.exec(words[at]!);
+    const match = /^--([\w.-]+)(?:=(.*))?$/s.exec(words[at]!);
     if (match === null)
       throw new LlavaError("usage", `"${words[at]}" stands where an option --path.of.field was expected`);
     const next = words[at + 1];
     const takesNext = match[2] === undefined && next !== undefined && !next.startsWith("--");
-    overrides.push({ path: match[1]!, value: match[2] ?? (takesNext ? next : "true") });
+    overrides.push({ path: inCamelCase(match[1]!), value: match[2] ?? (takesNext ? next : "true") });
     if (takesNext) at++;
   }
   return overrides;
 }
+
+/** Options of commands are spelt so: `--vision-tower` is the field `visionTower`. */
+const inCamelCase = (path: string): string =>
+  path.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 /** A copy of `fields` with the overridden ones replaced, each value read as its field's type. */
 export function applyOverrides(schema: z.ZodType, fields: object, overrides: readonly Override[]): object {

@@ -22,6 +22,12 @@ describe("a recipe", () => {
     assert.equal(resolve(small, []).data.answerEnd, "<|im_end|>");
   });
 
+  test("takes options spelt as those of other commands are", () => {
+    const { visionTower, base } = resolve(small, ["--vision-tower", "clip", "--base=vicuna"]);
+    assert.deepEqual([visionTower, base], ["clip", "vicuna"]);
+    assert.equal(resolve(small, ["--optimizer.learning-rate", "0.5"]).optimizer.learningRate, 0.5);
+  });
+
   test("says which fields are missing, by their paths", () => {
     assert.throws(
       () => resolveRecipe(small),

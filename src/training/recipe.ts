@@ -13,6 +13,10 @@ const filled = z.string({ error: "is needed: give it on the command line" }).min
 const recipeSchema = z.strictObject({
   /** Built-in name, folder or hub name of the model that is started from. */
   model: z.string(),
+  /** Folder or hub name of the model that `model` belongs to, where that is an adapter or the projector of a first stage. */
+  base: z.string().min(1).optional(),
+  /** Folder or hub name of the vision tower of a checkpoint in the original layout, instead of the one that it names. */
+  visionTower: z.string().min(1).optional(),
   /** What a bare language model is given to see with; `model` is that language model. */
   vision: z
     .strictObject({
@@ -30,7 +34,7 @@ const recipeSchema = z.strictObject({
     .optional(),
   /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
   tokensPerSide: count.optional(),
-  /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file that a run wrote. */
+  /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file or folder that has them: a run's, or `mm_projector.bin` of the original code. */
   projector: z.string().min(1).default("fresh"),
   /** The parts that learn as a whole; all others are frozen. It may be empty beside adapters. */
   train: z.array(z.enum(trainableParts)).default(["projector"]),

@@ -1,12 +1,21 @@
 // What a run leaves behind, loaded as anybody would: npm test -- src/training/result.test.ts
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { fixtures, rowsRecipe, stages } from "../../test/support/training-rows.ts";
-import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
+import { openCheckpoint, openSafetensors, openWeights, writeSafetensors } from "../checkpoint/index.ts";
 import { type Llava, loadPretrained } from "../models/index.ts";
 import { namedTemplate, promptText } from "../processing/conversation/index.ts";
 import type { Message } from "../protocol/index.ts";
@@ -178,6 +187,30 @@ describe("a language model and a tower become a LLaVA", () => {
     assert.ok(largestDifference(actual, start) > 1e-4);
   });
 
+  test("projector first, and can be asked at once, by its recipe or with its base", async () => {
+    const asked = join(folder, "stage-1");
+    using trained = openSafetensors(projector);
+    for (const options of [{}, { base: languageModel }, { visionTower: tower }]) {
+      using loaded = await loadPretrained({ kind: "folder", path: asked }, options);
+      const parameters = loaded.model.namedParameters();
+      for (const name of trained.names())
+        assertClose(parameters.get(name.replace(/^model\./, ""))!, trained.read(name), 0, name);
+      using whole = await loadPretrained({ kind: "folder", path: original });
+      for (const [name, weight] of whole.model.namedParameters())
+        if (!name.startsWith("multi_modal_projector.")) assertClose(parameters.get(name)!, weight, 0, name);
+    }
+    const moved = join(folder, "stage-1-moved");
+    cpSync(asked, moved, { recursive: true });
+    const recipe = JSON.parse(readFileSync(join(moved, "recipe.json"), "utf8")) as Record<string, unknown>;
+    writeFileSync(join(moved, "recipe.json"), JSON.stringify({ ...recipe, model: "/nowhere/vicuna" }));
+    await assert.rejects(loadPretrained({ kind: "folder", path: moved }), {
+      message: /holds what was trained of \/nowhere\/vicuna/,
+      hint: /--base/,
+    });
+    using found = await loadPretrained({ kind: "folder", path: moved }, { base: languageModel });
+    assert.ok(found.model);
+  });
+
   test("but not with a projector that it cannot have", async () => {
     await assert.rejects(run("loaded", { ...parts, projector: "loaded" }), /has no projector to be loaded/);
   });
@@ -259,5 +292,238 @@ describe("what decides the prompt goes with the weights", () => {
     });
     assert.ok(promptText(trained).startsWith(text));
     assert.match(promptText(trained.filter((piece) => "text" in piece && piece.supervised)), /Yes\.<\/s>$/);
+  });
+});
+
+describe("a run's folder", () => {
+  test("stands for the model or adapter in it, and for a projector in the model that it names", async () => {
+    for (const stage of ["full", "lora", "projector"]) {
+      const path = await run(`asked-${stage}`, stages[stage]!);
+      using asked = await loadPretrained({ kind: "folder", path: join(folder, `asked-${stage}`) });
+      if (stage === "projector") {
+        using trained = openSafetensors(path);
+        const name = "multi_modal_projector.linear_1.weight";
+        const actual = asked.model.namedParameters().get(name)!;
+        assertClose(actual, trained.read(`model.${name}`), 0, name);
+        continue;
+      }
+      using inside = await loadPretrained({ kind: "folder", path });
+      assertClose(logitsOf(asked.model), logitsOf(inside.model), 0, stage);
+    }
+    const further = await run("further", {
+      ...stages["full"],
+      model: join(folder, "asked-full"),
+      maxSteps: 1,
+    });
+    assert.ok(existsSync(join(further, "config.json")));
+    await assert.rejects(run("part", { model: join(folder, "asked-projector") }), {
+      message: /is a run that trained a part of/,
+      hint: /--projector .*projector\.safetensors/,
+    });
+  });
+
+  test("without a result says so", async () => {
+    const path = join(folder, "unfinished");
+    mkdirSync(path);
+    writeFileSync(join(path, "recipe.json"), "{}");
+    await assert.rejects(loadPretrained({ kind: "folder", path }), {
+      message: /is a training run without a result/,
+      hint: /--resume/,
+    });
+  });
+});
+
+/** The original checkpoint with another name for its tower, and the tower's folder elsewhere. */
+function withTower(name: string, towerName: string, place: string, more: object = {}): string {
+  const path = join(folder, name);
+  cpSync(original, path, { recursive: true });
+  renameSync(join(path, "clip-vit-tiny-patch14-28"), join(path, place));
+  const config = JSON.parse(readFileSync(join(path, "config.json"), "utf8")) as object;
+  writeFileSync(
+    join(path, "config.json"),
+    JSON.stringify({ ...config, mm_vision_tower: towerName, ...more }),
+  );
+  return path;
+}
+
+describe("a vision tower", () => {
+  test("is found beside the checkpoint under the last part of any path, or as it is given", async () => {
+    using expected = await loadPretrained({ kind: "folder", path: original });
+    for (const [at, [name, place]] of [
+      ["/home/somebody/models/clip-tiny", "clip-tiny"],
+      ["./checkpoints/clip-tiny/", "clip-tiny"],
+      ["D:\\models\\clip-tiny", "clip-tiny"],
+      ["~/clip-tiny", "clip-tiny"],
+      ["openai/clip-vit-large-patch14-336", "clip-vit-large-patch14-336"],
+      ["../../clip-tiny", "../clip-tiny"],
+    ].entries()) {
+      using loaded = await loadPretrained({ kind: "folder", path: withTower(`moved-${at}`, name!, place!) });
+      assertClose(logitsOf(loaded.model), logitsOf(expected.model), 0, name!);
+    }
+    const path = withTower("given", "/home/somebody/clip-other", "elsewhere");
+    await assert.rejects(loadPretrained({ kind: "folder", path }), {
+      message: /mm_vision_tower \/home\/somebody\/clip-other is no folder here/,
+      hint: /as clip-other, or name it \(--vision-tower\)/,
+    });
+    const visionTower = join(path, "elsewhere");
+    using loaded = await loadPretrained({ kind: "folder", path }, { visionTower });
+    assertClose(logitsOf(loaded.model), logitsOf(expected.model), 0, "given");
+    const trained = await run("given-run", { ...stages["full"], model: path, visionTower, maxSteps: 1 });
+    using again = await loadPretrained({ kind: "folder", path: trained });
+    assert.ok(again.model);
+  });
+
+  test("that learns with the checkpoint is in the result, with its shape and its images'", async () => {
+    for (const unfreeze_mm_vision_tower of [false, true]) {
+      const name = `tower-${unfreeze_mm_vision_tower}`;
+      const base = withTower(name, "clip-tiny", "clip-tiny", { unfreeze_mm_vision_tower });
+      // A tower in the checkpoint's own files is stored there.
+      if (unfreeze_mm_vision_tower) {
+        using all = openCheckpoint(original);
+        using eyes = openCheckpoint(tower);
+        const names = [...all.names()].filter((stored) => !/vision_tower/.test(stored));
+        const tensors = [
+          ...names.map((stored) => [stored, all] as const),
+          ...[...eyes.names()].map((stored) => [stored, eyes] as const),
+        ];
+        writeSafetensors(
+          join(base, "model.safetensors"),
+          new Map(tensors.map(([stored, source]) => [stored, source.read(stored)])),
+        );
+      }
+      const path = await run(`${name}-run`, { ...stages["all"], model: base });
+      const elsewhere = join(folder, `${name}-elsewhere`);
+      renameSync(path, elsewhere);
+      rmSync(base, { recursive: true });
+      assert.ok(existsSync(join(elsewhere, "vision_tower", "preprocessor_config.json")));
+      using loaded = await loadPretrained({ kind: "folder", path: elsewhere });
+      const { weights } = latestCheckpoint(join(folder, `${name}-run`, "checkpoints"))!;
+      const weight = "vision_tower.encoder.layers.0.mlp.fc1.weight";
+      assertClose(loaded.model.namedParameters().get(weight)!, weights.get(`model.${weight}`)!, 0, weight);
+    }
+  });
+
+  test("is not given to what has its own", async () => {
+    const path = join(fixtures, "llava/llama");
+    await assert.rejects(loadPretrained({ kind: "folder", path }, { visionTower: tower }), {
+      code: "usage",
+      message: /has its vision tower in its own files/,
+    });
+  });
+});
+
+describe("the original code's projectors", () => {
+  const files = (source = join(fixtures, "lora/original/non_lora_trainables.bin")) => {
+    using stored = openWeights(source);
+    const tensors = [...stored.names()].map((name): [string, Tensor] => [
+      name.replace(/^.*mm_projector\./, ""),
+      stored.read(name).clone(),
+    ]);
+    return { source, tensors };
+  };
+
+  test("are started from, in any container and under any prefix", async () => {
+    const { source, tensors } = files();
+    const paths = [source];
+    const told: string[] = [];
+    for (const prefix of [
+      "model.mm_projector.",
+      "mm_projector.",
+      "base_model.model.model.mm_projector.",
+      "module.model.mm_projector.",
+      "",
+    ])
+      for (const name of ["mm_projector.bin", "projector.safetensors", "weights"]) {
+        const path = join(folder, `projector-${paths.length}`);
+        mkdirSync(path);
+        const embedding = [["model.embed_tokens.weight", tensors[0]![1]]] as [string, Tensor][];
+        const others = prefix === "" ? [] : embedding;
+        writeSafetensors(
+          join(path, name),
+          new Map([...tensors.map(([key, tensor]): [string, Tensor] => [prefix + key, tensor]), ...others]),
+        );
+        paths.push(name === "weights" ? join(path, name) : path);
+      }
+    for (const projector of paths) {
+      const recipe = rowsRecipe(join(folder, "unused-projector"), {
+        ...stages["projector"],
+        model: original,
+        projector,
+      });
+      using stage = await prepareStage(recipe, { ...quiet, report: (line) => told.push(line) });
+      for (const [key, tensor] of tensors) {
+        const [layer, kind] = key.split(".");
+        const name = `linear_${Number(layer) / 2 + 1}.${kind}`;
+        assertClose(stage.pretrained.model.projector.namedParameters().get(name)!, tensor, 0, projector);
+      }
+    }
+    const others = told.filter((line) => /only its projector is used; it holds 1 other tensors/.test(line));
+    assert.equal(others.length, 12, "the files with an embedding beside");
+  });
+
+  test("that are none, or of another model, are refused", async () => {
+    const start = (projector: string) =>
+      prepareStage(rowsRecipe(join(folder, "unused-none"), { ...stages["projector"], projector }), quiet);
+    await assert.rejects(start(join(tower, "pytorch_model.bin")), {
+      message: /holds no projector; it begins with/,
+    });
+    const { tensors } = files();
+    const path = join(folder, "half.safetensors");
+    writeSafetensors(path, new Map([[`mm_projector.${tensors[0]![0]}`, tensors[0]![1]]]));
+    await assert.rejects(start(path), {
+      code: "checkpoint",
+      message: /half\.safetensors does not fit the model: 3 missing/,
+    });
+  });
+
+  test("in a folder with a configuration are asked, and trained on, with their base", async () => {
+    const { tensors } = files();
+    const path = join(folder, "first-stage");
+    mkdirSync(path);
+    for (const name of ["config.json", "clip-vit-tiny-patch14-28"])
+      cpSync(join(original, name), join(path, name), { recursive: true });
+    writeSafetensors(
+      join(path, "mm_projector.bin"),
+      new Map(tensors.map(([key, tensor]) => [`model.mm_projector.${key}`, tensor])),
+    );
+    await assert.rejects(loadPretrained({ kind: "folder", path }), {
+      message: /first-stage holds a projector, and not the language model around it/,
+      hint: /--base/,
+    });
+    using loaded = await loadPretrained({ kind: "folder", path }, { base: languageModel });
+    using whole = await loadPretrained({ kind: "folder", path: original });
+    whole.model.projector.setParameter(
+      "linear_1.weight",
+      tensors.find(([key]) => key === "0.weight")![1].clone(),
+    );
+    whole.model.projector.setParameter(
+      "linear_1.bias",
+      tensors.find(([key]) => key === "0.bias")![1].clone(),
+    );
+    whole.model.projector.setParameter(
+      "linear_2.weight",
+      tensors.find(([key]) => key === "2.weight")![1].clone(),
+    );
+    whole.model.projector.setParameter(
+      "linear_2.bias",
+      tensors.find(([key]) => key === "2.bias")![1].clone(),
+    );
+    assertClose(logitsOf(loaded.model), logitsOf(whole.model), 0, "logits");
+    const trained = await run("first-stage-run", {
+      ...stages["full"],
+      model: path,
+      base: languageModel,
+      maxSteps: 1,
+    });
+    using again = await loadPretrained({ kind: "folder", path: trained });
+    assert.ok(again.model);
+  });
+
+  test("a base where none is needed is an error", async () => {
+    await assert.rejects(loadPretrained({ kind: "folder", path: original }, { base: languageModel }), {
+      code: "usage",
+      message: /is a whole model, which needs no base/,
+    });
+    await assert.rejects(run("needless", { model: original, base: languageModel }), { code: "usage" });
   });
 });

@@ -49,9 +49,19 @@ const eyesOf15 = {
  * The shape of the model that a recipe trains, from config.json alone: weights need not be there, and nothing is fetched.
  * undefined where it is not known: of built-in models, and of those that are neither here nor published under that name.
  */
-export async function modelShape({ model, vision }: Recipe): Promise<LlavaConfig | undefined> {
+export async function modelShape({
+  model,
+  vision,
+  base,
+  visionTower,
+}: Recipe): Promise<LlavaConfig | undefined> {
   const folder = await localFolder(model);
-  if (folder !== undefined && !vision) return readLlavaConfig(folder);
+  if (folder !== undefined && !vision) {
+    const [baseFolder, tower] = await Promise.all(
+      [base, visionTower].map((name) => (name === undefined ? undefined : localFolder(name))),
+    );
+    return readLlavaConfig(folder, { base: baseFolder, tower });
+  }
   const text =
     folder !== undefined ? readJsonObject(join(folder, "config.json")) : PUBLISHED[FINISHED[model] ?? model];
   const eyes = vision ?? (model in FINISHED ? eyesOf15 : undefined);

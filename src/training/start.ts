@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { isAdapter, openSafetensors } from "../checkpoint/index.ts";
+import { isAdapter, loadStrict, openProjector } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import {
   assembledOrigin,
@@ -12,10 +12,10 @@ import {
   PooledTower,
   type PretrainedLlava,
 } from "../models/index.ts";
-import { type ProgressFactory, type ResolvedModel, resolveModel } from "../setup/index.ts";
+import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../setup/index.ts";
 import type { Generator } from "../torch/index.ts";
 import type { Recipe } from "./recipe.ts";
-import { prefixes } from "./trainable.ts";
+import { named, prefixes } from "./trainable.ts";
 
 export interface Surroundings {
   readonly progress: ProgressFactory;
@@ -33,6 +33,8 @@ export interface Start {
 export async function loadModel(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
   const {
     model: name,
+    base,
+    visionTower,
     vision,
     dtype,
     device,
@@ -53,6 +55,12 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
     throw new LlavaError("config", `${name} is a language model: it has no projector to be loaded`, {
       hint: 'Set projector to "fresh", or to the projector.safetensors of a stage-1 run.',
     });
+  const needless = { base, visionTower };
+  const unused = (["base", "visionTower"] as const).find((field) => needless[field] !== undefined);
+  if (unused !== undefined && (vision || resolved.kind === "builtin"))
+    throw new LlavaError("config", `${name} takes no ${unused}`, {
+      hint: vision ? "A language model is given its tower by vision.tower." : `Leave out ${unused}.`,
+    });
   const untrained = start !== "loaded";
   const placement = { computeDtype: dtype, device, report };
   // What learns starts from the weights as they are stored, which the type that is computed in may not hold.
@@ -69,19 +77,25 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
         origin: undefined,
       };
     }
-    const { path } = resolved;
+    const run = await readRunFolder(resolved.path);
+    if (run?.kind === "part")
+      throw new LlavaError("config", `${name} is a run that trained a part of ${run.recipe.model}`, {
+        hint: `Start from that model, with --projector ${run.weights}.`,
+      });
+    const path = run?.path ?? resolved.path;
+    const parts = { ...(base && { base }), ...(visionTower && { visionTower }) };
     if (vision) {
       const eyes = eyesOf(vision, folderOf(await find(vision.tower)));
       return { pretrained: await loadAssembled(path, eyes, options), origin: assembledOrigin(path, eyes) };
     }
-    const pretrained = await loadPretrained(resolved, { ...options, resolve: find });
-    const origin = isAdapter(path) ? undefined : await checkpointOrigin(path, { resolve: find });
+    const pretrained = await loadPretrained(resolved, { ...options, ...parts, resolve: find });
+    const origin = isAdapter(path) ? undefined : await checkpointOrigin(path, { ...parts, resolve: find });
     return { pretrained, origin };
   };
   const { pretrained, origin } = await load();
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
-  else if (start !== "loaded") loadProjector(pretrained, start);
+  else if (start !== "loaded") loadProjector(pretrained, start, report);
   projector.to({ dtype: "float32", device });
   // The frozen parts of built-in models, and those in 8 bits, have their types already.
   if (resolved.kind === "folder" && !frozenWeights)
@@ -105,17 +119,28 @@ function folderOf(tower: ResolvedModel): string {
   });
 }
 
-/** A projector, with its feature statistics if it has any, from the file that stage 1 wrote. */
-function loadProjector({ model }: PretrainedLlava, path: string): void {
+/** A projector, with its feature statistics if the model has any, from what stage 1 wrote, here or by the original code. */
+function loadProjector({ model }: PretrainedLlava, path: string, report: (line: string) => void): void {
   if (!existsSync(path))
     throw new LlavaError("config", `${path}: there is no such projector`, {
-      hint: 'Give the projector.safetensors of a stage-1 run, or "fresh", or "loaded".',
+      hint: 'Give the projector.safetensors of a stage-1 run, an mm_projector.bin, "fresh", or "loaded".',
     });
-  using file = openSafetensors(path);
+  using source = openProjector(path, report);
   const { projector, visionTower } = model;
   const statistics = visionTower instanceof PooledTower ? ["feature_mean", "feature_std"] : [];
-  for (const name of projector.namedParameters().keys())
-    projector.setParameter(name, file.read(prefixes.projector + name).clone());
-  for (const name of statistics)
-    visionTower.setParameter(name, file.read(prefixes.visionTower + name).clone());
+  const parameters = new Map([
+    ...named(prefixes.projector, projector.namedParameters()),
+    ...statistics.map(
+      (name) => [prefixes.visionTower + name, visionTower.namedParameters().get(name)!] as const,
+    ),
+  ]);
+  loadStrict(
+    {
+      namedParameters: () => parameters,
+      // The file may be written to again while the values are trained.
+      setParameter: (name, tensor) => model.setParameter(name.replace(/^model\./, ""), tensor.clone()),
+    },
+    source,
+    { ignore: statistics.length > 0 ? [] : [/^model\.vision_tower\.feature_/] },
+  );
 }

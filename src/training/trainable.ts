@@ -80,5 +80,6 @@ function addAdapters(
   );
 }
 
-const named = (prefix: string, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+/** Parameters of a part by names of checkpoints. */
+export const named = (prefix: string, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
   new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));

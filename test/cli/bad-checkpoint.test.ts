@@ -233,6 +233,52 @@ describe("a checkpoint", () => {
       /words.tokenizer\.json: cannot be used: .*Nope/,
     ],
     [
+      "whose weights are a Git LFS pointer",
+      () =>
+        checkpoint("pointer", "llama", (path) =>
+          writeFileSync(
+            join(path, "model.safetensors"),
+            `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 135\n`,
+          ),
+        ),
+      /pointer.model\.safetensors is a Git LFS pointer for a file of 135 bytes.*git lfs pull/s,
+    ],
+    [
+      "whose tokenizer is a web page",
+      () =>
+        checkpoint("page", "llama", (path) =>
+          writeFileSync(join(path, "tokenizer.json"), "<!doctype html><title>Log in</title>"),
+        ),
+      /page.tokenizer\.json is a web page \("Log in"\)/,
+    ],
+    [
+      "with weights of a type that is not read",
+      () =>
+        withHeader("type", (header) => {
+          header["multi_modal_projector.linear_1.bias"]!.dtype = "U32";
+        }),
+      /linear_1\.bias is stored as U32, which is not read.*Convert/s,
+    ],
+    [
+      "that was quantised",
+      () =>
+        withConfig("quantised", "llama", (json) =>
+          Object.assign(json, { quantization_config: { load_in_4bit: true } }),
+        ),
+      /quantization_config is .*load_in_4bit.*changes results.*whole weights/s,
+    ],
+    [
+      "of several scales of an image",
+      () => withConfig("scales", "original", (json) => Object.assign(json, { s2: true })),
+      /scales.config\.json: s2 is true, which changes results/,
+    ],
+    [
+      "whose tower is on another machine",
+      () =>
+        withConfig("far", "original", (json) => Object.assign(json, { mm_vision_tower: "/home/them/clip" })),
+      /mm_vision_tower \/home\/them\/clip is no folder here.*as clip, or name it \(--vision-tower\)/s,
+    ],
+    [
       "that is a loop of links",
       () =>
         checkpoint("loop", "llama", (path) => {
@@ -247,4 +293,19 @@ describe("a checkpoint", () => {
       const path = model();
       await refused(ask(path), 1, ...expected);
     });
+});
+
+describe("an option that does nothing for a checkpoint is an error", () => {
+  test("--base", async () => {
+    await refused(
+      ask(goodModel, "--base", goodModel),
+      2,
+      /is a whole model, which needs no base/,
+      /Leave out/,
+    );
+  });
+  test("--vision-tower", async () => {
+    const tower = join(fixtures, "llava/original/clip-vit-tiny-patch14-28");
+    await refused(ask(goodModel, "--vision-tower", tower), 2, /its own files/, /Leave out --vision-tower/);
+  });
 });

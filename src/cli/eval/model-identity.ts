@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type ResolveOptions, resolveModel } from "../../setup/index.ts";
+import { type ResolveOptions, readRunFolder, resolveModel } from "../../setup/index.ts";
 import type { ModelFlags } from "../model-options.ts";
 
 /** Files that decide what a model answers. */
@@ -13,11 +13,11 @@ const pieceBytes = 1 << 17;
 /** What decides a local model's answers: a digest of its files, and the options that it is loaded with. */
 export async function modelIdentity(
   name: string,
-  { dtype, device, base, template }: ModelFlags,
+  { dtype, device, base, visionTower, template }: ModelFlags,
   options: ResolveOptions,
 ): Promise<string> {
   const hash = createHash("sha256");
-  for (const model of base === undefined ? [name] : [name, base])
+  for (const model of [name, base, visionTower].filter((part) => part !== undefined))
     for (const path of await filesOf(model, options)) {
       hash.update(`${basename(path)}\n`);
       await addFile(hash, path);
@@ -29,8 +29,10 @@ export async function modelIdentity(
 async function filesOf(name: string, options: ResolveOptions): Promise<string[]> {
   const resolved = await resolveModel(name, options);
   if (resolved.kind === "builtin") return [resolved.visionTower, resolved.languageModel, resolved.projector];
-  const names = (await readdir(resolved.path)).filter((file) => deciding.test(file));
-  return names.sort().map((file) => join(resolved.path, file));
+  const run = await readRunFolder(resolved.path);
+  const folder = run?.kind === "whole" ? run.path : resolved.path;
+  const names = (await readdir(folder)).filter((file) => deciding.test(file));
+  return names.sort().map((file) => join(folder, file));
 }
 
 async function addFile(hash: ReturnType<typeof createHash>, path: string): Promise<void> {

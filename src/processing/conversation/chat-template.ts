@@ -38,7 +38,7 @@ export function chatTemplate(
   } catch (error) {
     throw new LlavaError(
       "checkpoint",
-      `The checkpoint's chat template does not parse: ${(error as Error).message}`,
+      `The checkpoint's chat template (chat_template.jinja, or in its JSON files) does not parse: ${(error as Error).message}`,
       {
         hint: "Name a conversation template to use instead.",
         cause: error,
