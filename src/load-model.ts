@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { LocalModel } from "./generation/index.ts";
 import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
 import type { ProgressFactory } from "./setup/index.ts";
@@ -7,7 +6,8 @@ import type { DType } from "./torch/index.ts";
 export interface LoadModelOptions {
   /**
    * Element type of the weights. Without it they stay as stored, but for those of built-in models, which are stored in
-   * 4 bits: bfloat16 where the processor computes in it or a GPU does the work, otherwise float32.
+   * 4 bits: those become what the device computes fastest in (bfloat16 on a GPU and on processors with instructions for it,
+   * otherwise float32).
    */
   readonly dtype?: DType;
   /** "cpu" (the default), "cuda" or "cuda:N". */
@@ -44,7 +44,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const name = nameOrPath ?? defaultModel;
   const resolved = await resolveModel(name, fetching);
   if (threads !== undefined) torch.setNumThreads(threads);
-  const chosen = dtype ?? (resolved.kind === "builtin" ? fastDtype(device) : undefined);
+  const chosen = dtype ?? (resolved.kind === "builtin" ? torch.fastDType(device).dtype : undefined);
   const pretrained = await loadPretrained(resolved, {
     ...(chosen && { dtype: chosen }),
     ...(device && { device: torch.useDevice(device) }),
@@ -53,13 +53,4 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     resolve: (other) => resolveModel(other, fetching),
   });
   return new LocalModel(pretrained, { id: name, ...(images && { images }) });
-}
-
-function fastDtype(device = "cpu"): DType {
-  if (device !== "cpu") return "bfloat16";
-  try {
-    return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync("/proc/cpuinfo", "utf8")) ? "bfloat16" : "float32";
-  } catch {
-    return "float32";
-  }
 }

@@ -47,6 +47,8 @@ export interface Native {
 
   version(): string;
   cpuCapability(): string;
+  instructionSet(): string;
+  multipliesBfloat16(): boolean;
   threads(): number;
   setThreads(count: number): void;
   loadCuda(library: string): number;

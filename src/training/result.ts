@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
 import { saveAdapter, saveModel } from "../models/index.ts";
+import { computing } from "./computing.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Stage } from "./stage.ts";
 
@@ -13,7 +14,7 @@ export function writeResult(
   recipe: Recipe,
   step: number,
 ): string {
-  const { output, train, lora, model, dtype } = recipe;
+  const { output, train, lora, model } = recipe;
   const metadata = { recipe: JSON.stringify(recipe), step: String(step) };
   if (lora) {
     const folder = join(output, "adapter");
@@ -30,7 +31,7 @@ export function writeResult(
   const isProjector = train.join() === "projector";
   if (!isProjector && origin) {
     const folder = join(output, "model");
-    saveModel(pretrained.model, folder, { origin, dtype, metadata });
+    saveModel(pretrained.model, folder, { origin, dtype: computing(recipe).dtype, metadata });
     return folder;
   }
   const path = join(output, isProjector ? "projector.safetensors" : "trained.safetensors");

@@ -14,6 +14,7 @@ import {
 } from "../models/index.ts";
 import { type ProgressFactory, type ResolvedModel, resolveModel } from "../setup/index.ts";
 import type { Generator } from "../torch/index.ts";
+import { computing } from "./computing.ts";
 import type { Recipe } from "./recipe.ts";
 import { prefixes } from "./trainable.ts";
 
@@ -31,16 +32,8 @@ export interface Start {
 
 /** The model that a recipe starts from, with the projector that it starts from. */
 export async function loadModel(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
-  const {
-    model: name,
-    vision,
-    dtype,
-    device,
-    tokensPerSide,
-    projector: start,
-    frozenWeights,
-    train,
-  } = recipe;
+  const { model: name, vision, device, tokensPerSide, projector: start, frozenWeights, train } = recipe;
+  const { dtype } = computing(recipe);
   const { report, progress, signal } = around;
   const find = (wanted: string) => resolveModel(wanted, { report, progress, ...(signal && { signal }) });
   const resolved = await find(name);

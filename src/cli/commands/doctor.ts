@@ -13,7 +13,20 @@ export function configure(command: Command): void {
     });
 }
 
-function render({ node, platform, libtorch, addon, cpu, gpus, cache, models, problems }: Diagnosis): string {
+const untilBuilt = "unknown until the addon is built";
+
+function render({
+  node,
+  platform,
+  libtorch,
+  addon,
+  cpu,
+  computing,
+  gpus,
+  cache,
+  models,
+  problems,
+}: Diagnosis): string {
   const cuda = libtorch?.cudaUsable ? "with CUDA" : "CPU only";
   const rows: [string, string][] = [
     ["node", `${node}, ${platform}`],
@@ -22,8 +35,9 @@ function render({ node, platform, libtorch, addon, cpu, gpus, cache, models, pro
       libtorch ? `${libtorch.version}, ${cuda}, from ${libtorch.source}: ${libtorch.root}` : "none",
     ],
     ["addon", addon ?? "not built"],
-    ["cpu", `${cpu.model}, ${cpu.cores} cores, ${cpu.capability}`],
-    ["threads", cpu.threads === null ? "unknown until the addon is built" : String(cpu.threads)],
+    ["cpu", [cpu.model, `${cpu.cores} cores`, cpu.instructions].filter(Boolean).join(", ")],
+    ["computes in", computing ? `${computing.dtype}: ${computing.reason}` : untilBuilt],
+    ["threads", cpu.threads === null ? untilBuilt : String(cpu.threads)],
     ["gpu", gpus.map(describeGpu).join("; ") || "none"],
     ["cache", cache],
     ...models.map(({ name, complete, bytes }): [string, string] => [
