@@ -1,174 +1,107 @@
 /**
- * Decoding, prefill and the stage-1 training step of the default model, beside transformers with the same weights in
- * the same run:
+ * Decoding, prefill and the stage-1 training step of the default model, and a CLIP tower, in one or several element types, beside
+ * transformers with the same weights in the same run:
  *
- *   node bench/language-model.ts [--python PATH] [--repeats 5] [--dtype bfloat16] [--tasks decode,prefill,train] [--json]
+ *   node bench/language-model.ts [--python PATH] [--repeats 5] [--dtypes auto,float32,bfloat16]
+ *     [--tasks decode,prefill,train,tower] [--json]
  *
- * Both sides take turns, so that a busy machine slows both; medians are compared. The Python (or $PYTHON) needs torch,
- * transformers, gguf and safetensors.
+ * "auto" is the type that recipes compute in here (`llava doctor` tells); the peer computes in the first type. All take turns, so
+ * that a busy machine slows all; medians are compared, of the ratios with the peer and with the fastest type as well. The Python
+ * (or $PYTHON) needs torch, transformers, gguf and safetensors. GFLOP/s count products with weights.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeSafetensors } from "../src/checkpoint/index.ts";
-import { loadBuiltin } from "../src/models/index.ts";
-import { AdamW } from "../src/optim/index.ts";
-import { defaultModel, resolveModel } from "../src/setup/index.ts";
-import {
-  backward,
-  crossEntropy,
-  type DType,
-  Generator,
-  inference,
-  keep,
-  longTensor,
-  numThreads,
-  randn,
-  scope,
-} from "../src/torch/index.ts";
-import { packSamples } from "../src/training/index.ts";
+import { type DType, fastDType, instructionSet, numThreads } from "../src/torch/index.ts";
+import { BATCH, DECODED, loadWork, PREFILLED, STEPS } from "./default-model.ts";
 import { median, Peer } from "./peer.ts";
 
 const { values: flags } = parseArgs({
   options: {
     python: { type: "string", default: process.env["PYTHON"] ?? "" },
     repeats: { type: "string", default: "5" },
-    dtype: { type: "string", default: "bfloat16" },
+    dtypes: { type: "string", default: "auto" },
     tasks: { type: "string", default: "decode,prefill,train" },
     json: { type: "boolean", default: false },
   },
 });
-const DECODED = 64;
-const PREFILLED = 512;
-const BATCH = 8;
-const STEPS = 3;
-
-const resolved = await resolveModel(defaultModel);
-if (resolved.kind !== "builtin") throw new Error("the default model is built in");
-using pretrained = loadBuiltin(resolved, { dtype: flags.dtype as DType, untrained: true });
-const { languageModel, projector, imageTokenId, visionTower } = pretrained.model;
-using generator = new Generator(0);
-projector.initialize(generator);
-languageModel.requiresGrad_(false);
-projector.requiresGrad_(true);
-
-const prompt = pretrained.tokenizer.encode("The capital of France is");
-const longPrompt = Array.from({ length: PREFILLED }, (_, i) => 100 + ((i * 7919) % 40_000));
-
-function decode(): number {
-  return inference(() => {
-    using cache = languageModel.newCache({ batch: 1, capacity: prompt.length + DECODED });
-    const next = (ids: readonly number[]) =>
-      scope(() => {
-        const hidden = languageModel.forward(languageModel.embed(longTensor(ids, [1, ids.length])), {
-          cache,
-        });
-        return languageModel.logits(hidden.slice(1, -1)).argmax().item();
-      });
-    let id = next(prompt);
-    const start = performance.now();
-    for (let i = 0; i < DECODED; i++) id = next([id]);
-    return (performance.now() - start) / 1000 / DECODED;
-  });
-}
-
-function prefill(): number {
-  return inference(() => {
-    using cache = languageModel.newCache({ batch: 1, capacity: PREFILLED });
-    const start = performance.now();
-    scope(() => {
-      const hidden = languageModel.forward(languageModel.embed(longTensor(longPrompt, [1, PREFILLED])), {
-        cache,
-      });
-      languageModel.logits(hidden.slice(1, -1)).argmax().item();
-    });
-    return (performance.now() - start) / 1000;
-  });
-}
-
-/** Captions of 8 to 20 tokens, as long as those of photos are. */
-const captions = Array.from({ length: BATCH }, (_, row) =>
-  Array.from({ length: 8 + ((row * 5) % 13) }, (_, i) => 200 + ((row * 131 + i * 7919) % 40_000)),
-);
-const features = keep(randn([BATCH, visionTower.tokens, visionTower.hiddenSize], generator));
-const packed = packSamples(
-  captions.map((ids) => {
-    const image = Array<number>(visionTower.tokens).fill(imageTokenId);
-    return { inputIds: [...image, ...ids], labels: [...image.map(() => -100), ...ids], branches: [] };
-  }),
-  BATCH / 2,
-);
-using optimizer = new AdamW([{ parameters: projector.namedParameters(), learningRate: 0, weightDecay: 0 }]);
-let loss = Number.NaN;
-
-function trainingStep(): void {
-  scope(() => {
-    const ordered = features.indexSelect(0, longTensor(packed.order));
-    const inputs = pretrained.model.spliceImages(packed.inputIds, pretrained.model.project(ordered));
-    const hidden = languageModel.forward(inputs, {
-      positions: packed.positions,
-      attention: packed.attention,
-    });
-    const chosen = hidden.flatten(0, 1).indexSelect(0, packed.supervised);
-    const mean = crossEntropy(languageModel.logits(chosen).to("float32"), packed.targets);
-    backward([mean]);
-    optimizer.step();
-    optimizer.clearGradients();
-    loss = mean.item();
-  });
-}
-
-function train(): number {
-  const start = performance.now();
-  for (let step = 0; step < STEPS; step++) trainingStep();
-  return (performance.now() - start) / 1000 / STEPS;
-}
+const named = flags.dtypes.split(",").map((dtype) => (dtype === "auto" ? fastDType().dtype : dtype));
+const dtypes = [...new Set(named)] as [DType, ...DType[]];
+const works = new Map<DType, Awaited<ReturnType<typeof loadWork>>>();
+for (const dtype of dtypes) works.set(dtype, await loadWork(dtype));
+const first = works.get(dtypes[0])!;
 
 const folder = mkdtempSync(join(tmpdir(), "llava-bench-"));
 try {
   const shared = join(folder, "projector.safetensors");
-  writeSafetensors(shared, new Map([...projector.namedParameters(), ["features", features]]));
+  writeSafetensors(shared, first.shared);
   const script = new URL("language_model_peer.py", import.meta.url).pathname;
   const peer = await Peer.start(flags.python, [
     script,
-    resolved.languageModel,
+    first.languageModel,
     shared,
-    flags.dtype,
+    dtypes[0],
     String(numThreads()),
   ]);
+  const { prompt, longPrompt, captions, flops } = first;
   const tasks = [
-    { name: "decode", unit: "ms a token", run: decode, question: { ids: prompt, count: DECODED } },
-    { name: "prefill", unit: `ms for ${PREFILLED} tokens`, run: prefill, question: { ids: longPrompt } },
-    { name: "train", unit: `ms a step of ${BATCH}`, run: train, question: { captions, steps: STEPS } },
-  ].filter(({ name }) => flags.tasks.split(",").includes(name));
+    { name: "decode", unit: "ms a token", question: { ids: prompt, count: DECODED } },
+    { name: "prefill", unit: `ms for ${PREFILLED} tokens`, question: { ids: longPrompt } },
+    { name: "train", unit: `ms a step of ${BATCH}`, question: { captions, steps: STEPS } },
+    { name: "tower", unit: "ms an image", question: undefined },
+  ].filter(({ name }) => flags.tasks.split(",").includes(name)) as readonly {
+    readonly name: "decode" | "prefill" | "train" | "tower";
+    readonly unit: string;
+    readonly question: object | undefined;
+  }[];
+  if (!flags.json) console.log(`${instructionSet()}, ${numThreads()} threads`);
   const results = [];
-  for (const { name, unit, run, question } of tasks) {
-    const rounds: { own: number; other: number }[] = [];
+  for (const { name, unit, question } of tasks) {
+    const rounds: { own: Map<DType, number>; other: number }[] = [];
     for (let round = -1; round < Number(flags.repeats); round++) {
-      const own = run();
-      const other = (await peer?.ask(JSON.stringify({ task: name, ...question }))) ?? Number.NaN;
-      if (round >= 0) rounds.push({ own, other }); // the first round warms up
+      const own = new Map(dtypes.map((dtype) => [dtype, works.get(dtype)![name]()]));
+      const asked = question && peer && (await peer.ask(JSON.stringify({ task: name, ...question })));
+      if (round >= 0) rounds.push({ own, other: asked ?? Number.NaN }); // the first round warms up
     }
-    const milliseconds = 1000 * median(rounds.map(({ own }) => own));
-    const peerMilliseconds = 1000 * median(rounds.map(({ other }) => other));
-    const speedup = median(rounds.map(({ own, other }) => other / own));
-    results.push({ name, milliseconds, ...(peer && { peerMilliseconds, speedup }) });
-    if (!flags.json) {
-      const beside = peer
-        ? `, ${peer.name} ${peerMilliseconds.toFixed(1)}: ${speedup.toFixed(2)}× as fast`
-        : "";
-      console.log(`${name.padEnd(8)} ${milliseconds.toFixed(1)} ${unit}${beside}`);
+    for (const dtype of dtypes) {
+      const seconds = median(rounds.map(({ own }) => own.get(dtype)!));
+      const ofFastest = median(rounds.map(({ own }) => Math.min(...own.values()) / own.get(dtype)!));
+      const gigaflops = flops[name] === undefined ? undefined : flops[name] / seconds / 1e9;
+      const besidePeer = peer && question && dtype === dtypes[0];
+      const peerMilliseconds = 1000 * median(rounds.map(({ other }) => other));
+      const speedup = median(rounds.map(({ own, other }) => other / own.get(dtype)!));
+      results.push({
+        name,
+        dtype,
+        milliseconds: 1000 * seconds,
+        ...(gigaflops !== undefined && { gigaflops }),
+        ...(dtypes.length > 1 && { ofFastest }),
+        ...(besidePeer && { peerMilliseconds, speedup }),
+      });
+      if (flags.json) continue;
+      const told = [
+        `${name.padEnd(8)} ${dtype.padEnd(8)} ${(1000 * seconds).toFixed(1)} ${unit}`,
+        ...(gigaflops === undefined ? [] : [`${gigaflops.toFixed(0)} GFLOP/s`]),
+        ...(dtypes.length > 1 ? [`${ofFastest.toFixed(2)} of the fastest type's speed`] : []),
+        ...(besidePeer
+          ? [`${peer.name} ${peerMilliseconds.toFixed(1)}: ${speedup.toFixed(2)}× as fast`]
+          : []),
+      ];
+      console.log(told.join(", "));
     }
   }
+  const loss = first.loss();
   const peerLoss = Number.isNaN(loss) ? undefined : await peer?.ask(JSON.stringify({ task: "loss" }));
   const losses = { loss, ...(peerLoss !== undefined && { peerLoss }) };
   if (flags.json)
     console.log(
       JSON.stringify({
         bench: "language-model",
-        dtype: flags.dtype,
+        instructions: instructionSet(),
         threads: numThreads(),
+        dtypes,
         peer: peer?.name,
         results,
         ...losses,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** A Python process that measures the same work: it prints its name, then answers each line with a line. */
+/** A process, mostly Python, that measures the same work: it prints its name, then answers each line with a line. */
 export class Peer {
   readonly name: string;
   readonly #child: ChildProcess;
@@ -16,12 +16,16 @@ export class Peer {
   }
 
   /** Undefined, with a line on stderr, where no Python was named or it lacks a package. */
-  static async start(python: string, args: readonly string[]): Promise<Peer | undefined> {
+  static async start(
+    python: string,
+    args: readonly string[],
+    options: { readonly env?: NodeJS.ProcessEnv } = {},
+  ): Promise<Peer | undefined> {
     if (python === "") {
       console.error("peer left out: give --python PATH or set $PYTHON");
       return undefined;
     }
-    const child = spawn(python, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(python, args, { ...options, stdio: ["pipe", "pipe", "pipe"] });
     const complaints: string[] = [];
     child.stderr.on("data", (chunk) => complaints.push(String(chunk)));
     child.on("error", (error) => complaints.push(error.message));

@@ -13,7 +13,7 @@ import { imagesOfRow, readRows } from "../src/data/index.ts";
 import { evaluateCaptions } from "../src/evaluation/index.ts";
 import { loadPretrained } from "../src/models/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
-import type { DType } from "../src/torch/index.ts";
+import { type DType, fastDType } from "../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";
 
 const { values: options } = parseArgs({
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
     rows: { type: "string" },
     images: { type: "string" },
     prompt: { type: "string" },
-    dtype: { type: "string", default: "bfloat16" },
+    dtype: { type: "string", default: fastDType().dtype },
     end: { type: "string", default: "<|im_end|>" },
     "loss-images": { type: "string", default: "100" },
     batch: { type: "string", default: "25" },
@@ -58,6 +58,7 @@ if (options.out !== undefined)
 
 const report = {
   model: options.model,
+  dtype: options.dtype,
   images: images.length,
   lossImages: lossImages.length,
   lossTrueImage: loss.own,

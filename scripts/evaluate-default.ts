@@ -24,7 +24,7 @@ import { evaluateCaptions } from "../src/evaluation/index.ts";
 import { readDataFile } from "../src/json.ts";
 import { loadPretrained } from "../src/models/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
-import type { DType } from "../src/torch/index.ts";
+import { type DType, fastDType } from "../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";
 
 const { values: options } = parseArgs({
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
     model: { type: "string", default: defaultModel },
     parts: { type: "string" },
     prompt: { type: "string", default: "Provide a one-sentence caption for the provided image." },
-    dtype: { type: "string", default: "bfloat16" },
+    dtype: { type: "string", default: fastDType().dtype },
     photos: { type: "string" },
     "yes-no": { type: "string", default: "1000" },
     "loss-photos": { type: "string", default: "100" },
@@ -109,6 +109,7 @@ const byCategory = Object.fromEntries(
   ]),
 );
 const report = {
+  dtype: options.dtype,
   photos: photos.length,
   lossTrueImage: loss.own,
   lossOtherImage: loss.other,

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { LocalModel } from "./generation/index.ts";
 import { type WeightType, weightType } from "./placement.ts";
 import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
@@ -8,7 +7,8 @@ import { requireKnownKeys } from "./spelling.ts";
 export interface LoadModelOptions {
   /**
    * Element type of the weights. Without it they stay as stored, but for those of built-in models, which are stored in
-   * 4 bits: bfloat16 where the processor computes in it or a GPU does the work, otherwise float32.
+   * 4 bits: those become what the device computes fastest in (bfloat16 on a GPU and on processors with instructions for it,
+   * otherwise float32).
    */
   readonly dtype?: WeightType | "fp32" | "bf16" | "fp16" | "half";
   /** "cpu" (the default), "cuda" or "cuda:N". */
@@ -69,7 +69,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const device = deviceName === undefined ? undefined : torch.useDevice(deviceName);
   const resolved = await resolveModel(name, fetching);
   if (threads !== undefined) torch.setNumThreads(threads);
-  const chosen = dtype ?? (resolved.kind === "builtin" ? fastDtype(device) : undefined);
+  const chosen = dtype ?? (resolved.kind === "builtin" ? torch.fastDType(device).dtype : undefined);
   const pretrained = await loadPretrained(resolved, {
     ...(chosen && { dtype: chosen }),
     ...(device && { device }),
@@ -85,13 +85,4 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
       `${name} states no conversation template; ${promptFormat.name} is assumed (--template names another, such as llava_llama_2)`,
     );
   return new LocalModel(pretrained, { id: name, ...(images && { images }) });
-}
-
-function fastDtype(device = "cpu"): WeightType {
-  if (device !== "cpu") return "bfloat16";
-  try {
-    return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync("/proc/cpuinfo", "utf8")) ? "bfloat16" : "float32";
-  } catch {
-    return "float32";
-  }
 }

@@ -8,6 +8,7 @@
 #include <torch/version.h>
 
 #include "call.h"
+#include "processor.h"
 
 namespace llava {
 
@@ -23,6 +24,8 @@ namespace {
 
 napi_value version(Call& call) { return call.result(std::string(TORCH_VERSION)); }
 napi_value cpuCapability(Call& call) { return call.result(at::get_cpu_capability()); }
+napi_value instructions(Call& call) { return call.result(instructionSet()); }
+napi_value fastBfloat16(Call& call) { return call.result(multipliesBfloat16()); }
 napi_value threads(Call& call) { return call.result(static_cast<int32_t>(at::get_num_threads())); }
 napi_value setThreads(Call& call) {
   int32_t count = call.int32(call.arguments[0]);
@@ -84,6 +87,8 @@ napi_value setGeneratorState(Call& call) {
 void defineRuntime(napi_env env, napi_value exports) {
   define<version>(env, exports, "version");
   define<cpuCapability>(env, exports, "cpuCapability");
+  define<instructions>(env, exports, "instructionSet");
+  define<fastBfloat16>(env, exports, "multipliesBfloat16");
   define<threads>(env, exports, "threads");
   define<setThreads>(env, exports, "setThreads");
   define<loadCuda>(env, exports, "loadCuda");

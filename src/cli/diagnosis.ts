@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import {
   bytesOnDisk,
@@ -20,6 +19,7 @@ import {
   whyNoWheel,
   whyUnwritable,
 } from "../setup/index.ts";
+import type { ComputeDType } from "../torch/index.ts";
 import { findGpus, type Gpu, hasCudaLibraries } from "./gpu.ts";
 import { fileSize } from "./sizes.ts";
 
@@ -30,7 +30,16 @@ export interface Diagnosis {
   rejected: RejectedLibtorch[];
   /** Path of the built addon. */
   addon: string | null;
-  cpu: { model: string; cores: number; capability: string; threads: number | null };
+  /** What libtorch's kernels use, its products, and its threads: null until the addon is built. */
+  cpu: {
+    model: string;
+    cores: number;
+    capability: string | null;
+    instructions: string | null;
+    threads: number | null;
+  };
+  /** What the CPU computes in where nobody says otherwise; null until the addon is built. */
+  computing: ComputeDType | null;
   gpus: Gpu[];
   /** What set-up borrows; null where the PATH has none that will do. */
   tools: {
@@ -124,9 +133,11 @@ export async function diagnose(): Promise<Diagnosis> {
     cpu: {
       model: cpus()[0]?.model ?? "unknown",
       cores: availableParallelism(),
-      capability: runtime?.capability ?? capabilityOfFlags(),
+      capability: runtime?.capability ?? null,
+      instructions: runtime?.instructions ?? null,
       threads: runtime?.threads ?? null,
     },
+    computing: runtime?.computing ?? null,
     gpus,
     tools: {
       python: python ?? null,
@@ -146,31 +157,27 @@ export async function diagnose(): Promise<Diagnosis> {
 const describeTool = (path: string | undefined): Tool | null =>
   path === undefined ? null : { path, version: programVersion(path) };
 
-async function askAddon(problems: Problem[]): Promise<{ capability: string; threads: number } | undefined> {
+interface Runtime {
+  readonly capability: string;
+  readonly instructions: string;
+  readonly threads: number;
+  readonly computing: ComputeDType;
+}
+
+async function askAddon(problems: Problem[]): Promise<Runtime | undefined> {
   try {
     const torch = await import("../torch/index.ts");
-    return { capability: torch.cpuCapability(), threads: torch.numThreads() };
+    return {
+      capability: torch.cpuCapability(),
+      instructions: torch.instructionSet(),
+      threads: torch.numThreads(),
+      computing: torch.fastDType(),
+    };
   } catch (error) {
     problems.push({
       what: `the native addon does not load: ${(error as Error).message}`,
       remedy: 'Remove native/build and run "llava setup".',
     });
     return undefined;
-  }
-}
-
-/** What libtorch would choose by the processor's flags, for when the addon cannot be asked. */
-function capabilityOfFlags(): string {
-  try {
-    const flags = new Set(
-      readFileSync("/proc/cpuinfo", "utf8")
-        .match(/^flags\s*:(.*)$/m)?.[1]
-        ?.split(" "),
-    );
-    const avx512 = ["avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"];
-    if (avx512.every((flag) => flags.has(flag))) return "AVX512";
-    return flags.has("avx2") && flags.has("fma") ? "AVX2" : "DEFAULT";
-  } catch {
-    return "DEFAULT";
   }
 }

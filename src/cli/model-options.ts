@@ -89,7 +89,7 @@ export const transparencyOption = (otherwise = "the model's own, as a rule drop"
   ).choices(transparencies);
 
 export const fastestDtype =
-  "as stored; for built-in models bfloat16 where the processor computes in it, else float32";
+  "as stored; for built-in models what the device computes fastest in, which llava doctor tells";
 
 export function addSamplingOptions(command: Command): Command {
   return command

@@ -15,6 +15,7 @@ import {
 import { LlavaError } from "../errors.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
 import {
+  baseOfRun,
   fromRun,
   type ResolvedModel,
   type RunFolder,
@@ -194,8 +195,7 @@ async function loadAdapted(folder: string, options: PretrainedOptions): Promise<
 }
 
 async function findBase(folder: string, options: PretrainedOptions): Promise<ResolvedModel> {
-  const { baseModel } = readAdapterConfig(folder);
-  const name = options.base ?? baseModel;
+  const name = options.base ?? (await baseOfRun(folder)) ?? readAdapterConfig(folder).baseModel;
   if (name === undefined)
     throw new LlavaError("checkpoint", `${folder} holds an adapter that names no base model`, {
       hint: "Give its folder or name (--base).",

@@ -84,12 +84,12 @@ function attendExplicitly(query: Tensor, key: Tensor, value: Tensor, mask: Tenso
   const precise = query.dtype === "float64" ? "float64" : "float32";
   const rows = [batch * keyHeads, (heads / keyHeads) * queries];
   const grouped = query.mul(1 / Math.sqrt(headDim)).reshape([...rows, headDim]);
-  const products = grouped.matmul(key.reshape([batch * keyHeads, keys, headDim]).transpose(1, 2));
+  const products = aten.product(grouped, key.reshape([batch * keyHeads, keys, headDim]).transpose(1, 2));
   const scores = products.view([batch, heads, queries, keys]).to(precise);
   const masked =
     mask.dtype === "bool" ? scores.maskedFill(aten.logicalNot(mask), -Infinity) : scores.add(mask);
   const weights = softmax(masked, -1)
     .to(query.dtype)
     .view([...rows, keys]);
-  return weights.matmul(value.reshape([batch * keyHeads, keys, headDim])).view(query.shape);
+  return aten.product(weights, value.reshape([batch * keyHeads, keys, headDim])).view(query.shape);
 }

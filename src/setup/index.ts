@@ -10,4 +10,4 @@ export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
 export { findPython, type Python, whyNoPython } from "./python.ts";
 export { adapterFiles, containerSuffixes, weightFiles } from "./repository.ts";
-export { fromRun, type RunFolder, type RunRecipe, readRunFolder } from "./run-folder.ts";
+export { baseOfRun, fromRun, type RunFolder, type RunRecipe, readRunFolder } from "./run-folder.ts";

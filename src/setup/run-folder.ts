@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { describeIssues, readJsonFile } from "../json.ts";
@@ -63,13 +63,27 @@ export async function readRunFolder(folder: string): Promise<RunFolder | undefin
     throw new LlavaError("checkpoint", `${folder} is a training run without a result`, {
       hint: "It was stopped before its end: go on with llava train … --resume.",
     });
-  const path = join(folder, "recipe.json");
+  return { kind: "part", weights, recipe: await readRecipe(folder) };
+}
+
+/**
+ * The base model of an adapter that lies where its run left it, by the run's recipe: an adapter's own files name a folder
+ * without its place. undefined for an adapter elsewhere.
+ */
+export async function baseOfRun(adapter: string): Promise<string | undefined> {
+  const run = dirname(resolve(adapter));
+  return basename(resolve(adapter)) === "adapter" && isRun(run)
+    ? fromRun(run, (await readRecipe(run)).model)
+    : undefined;
+}
+
+async function readRecipe(run: string): Promise<RunRecipe> {
+  const path = join(run, "recipe.json");
   const recipe = fields.safeParse(await readJsonFile(path));
-  if (!recipe.success)
-    throw new LlavaError("checkpoint", `${path}: ${describeIssues(recipe.error)}`, {
-      hint: "Give the model that the run started from (--base).",
-    });
-  return { kind: "part", weights, recipe: recipe.data };
+  if (recipe.success) return recipe.data;
+  throw new LlavaError("checkpoint", `${path}: ${describeIssues(recipe.error)}`, {
+    hint: "Give the model that the run started from (--base).",
+  });
 }
 
 /** A folder that a recipe names, which may have meant it from the run's own. */

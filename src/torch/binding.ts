@@ -47,6 +47,8 @@ export interface Native {
 
   version(): string;
   cpuCapability(): string;
+  instructionSet(): string;
+  multipliesBfloat16(): boolean;
   threads(): number;
   setThreads(count: number): void;
   loadCuda(library: string): number;
@@ -63,10 +65,10 @@ function load(): { native: Native; cudaLibrary: string | undefined } {
     throw new LlavaError("setup", "libtorch and the native addon are not set up", {
       hint: "Run: npx llava setup",
     });
-  // Waiting threads spin for some tens of microseconds, which bridges the gaps between operators, and then sleep: the
-  // OpenMP library's own milliseconds make everything ten times slower on a machine that also does something else, and
-  // sleeping at once nearly halves the speed of one that does not. Read as the library loads.
-  if (process.env["OMP_WAIT_POLICY"] === undefined) process.env["GOMP_SPINCOUNT"] ??= "30000";
+  // Waiting threads spin for some tens of microseconds, which bridges the gaps between operators, and then sleep: a thread that
+  // spins for longer keeps the core that the one it waits for could go on with when another process takes that one's. The
+  // OpenMP library reads this as it loads, from the process's own environment, which a worker thread's is a copy of.
+  if (process.env["OMP_WAIT_POLICY"] === undefined) process.env["GOMP_SPINCOUNT"] ??= "3000";
   const native = createRequire(import.meta.url)(found.addonPath) as Native;
   return { native, cudaLibrary: found.libtorch.cudaLibrary };
 }

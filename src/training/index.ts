@@ -1,4 +1,5 @@
 export { latestCheckpoint, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+export { computing, renderComputing, settled } from "./computing.ts";
 export type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
 export { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
 export { type Outline, type OutlinedGroup, outlineRecipe, renderOutline } from "./outline.ts";

@@ -1,3 +1,4 @@
+import { computing } from "./computing.ts";
 import type { ModelSizes } from "./plan/index.ts";
 import { type Recipe, trainableParts } from "./recipe.ts";
 import { learningRateOf } from "./trainable.ts";
@@ -30,7 +31,8 @@ export function outlineRecipe(
   recipe: Recipe,
   { parameters, linears, imageTokens, text, tower }: ModelSizes,
 ): Outline {
-  const { train, lora, optimizer, batchSize, data, dtype, frozenWeights } = recipe;
+  const { train, lora, optimizer, batchSize, data, frozenWeights } = recipe;
+  const { dtype } = computing(recipe);
   const groups = trainableParts.map((part): OutlinedGroup => {
     const learns = train.includes(part);
     const isPrecise = learns || part === "projector" || (part === "visionTower" && tower.isPrecise);

@@ -158,8 +158,11 @@ const recipeSchema = z.strictObject({
       maxSkips: count.default(10),
     })
     .prefault({}),
-  /** What is computed in, and what frozen weights are kept in; what is trained stays in float32. */
-  dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
+  /**
+   * What is computed in, and what frozen weights are kept in; what is trained stays in float32. "auto": what the device is
+   * fastest in, chosen when a run begins and kept by it.
+   */
+  dtype: z.enum(["auto", "float32", "bfloat16"]).default("auto"),
   device: z.string().regex(devicePattern, "expected cpu, cuda or cuda:N").default("cpu"),
   seed: z.int().min(0).default(0),
   checkpoint: z

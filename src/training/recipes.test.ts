@@ -67,7 +67,7 @@ for (const [name, row] of Object.entries(table))
       assert.deepEqual(recipe.schedule, { type: "cosine", warmupRatio: 0.03 });
       assert.deepEqual(
         [recipe.maxGradientNorm, recipe.dtype, recipe.activationCheckpointing],
-        [1, "bfloat16", true],
+        [1, "auto", true],
       );
       assert.equal(recipe.output, `runs/${name}`);
     });

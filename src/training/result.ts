@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
 import { saveAdapter, saveModel, writeChatTemplate } from "../models/index.ts";
-import { portableRecipe } from "./portable-recipe.ts";
+import { computing } from "./computing.ts";
+import { portableRecipe, withoutPlace } from "./portable-recipe.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Stage } from "./stage.ts";
 
@@ -15,7 +16,7 @@ export function writeResult(
   recipe: Recipe,
   step: number,
 ): string {
-  const { output, train, lora, model, dtype } = recipe;
+  const { output, train, lora, model } = recipe;
   const metadata = { recipe: JSON.stringify(portableRecipe(recipe)), step: String(step) };
   if (lora) {
     const folder = join(output, "adapter");
@@ -24,7 +25,11 @@ export function writeResult(
       ...train.map((part) => moduleNames[part]),
       ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
     ]);
-    saveAdapter(pretrained.model, folder, { baseModel: model, wholeModules: [...wholeModules], metadata });
+    saveAdapter(pretrained.model, folder, {
+      baseModel: withoutPlace(model),
+      wholeModules: [...wholeModules],
+      metadata,
+    });
     writeChatTemplate(folder, prompts);
     // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
     if (recipe.vision && origin)
@@ -34,7 +39,7 @@ export function writeResult(
   const isProjector = train.join() === "projector";
   if (!isProjector && origin) {
     const folder = join(output, "model");
-    saveModel(pretrained.model, folder, { origin, dtype, metadata, prompts });
+    saveModel(pretrained.model, folder, { origin, dtype: computing(recipe).dtype, metadata, prompts });
     return folder;
   }
   const path = join(output, isProjector ? "projector.safetensors" : "trained.safetensors");

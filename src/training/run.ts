@@ -11,6 +11,7 @@ import { type LogEntry, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
 import { EventFile } from "./callbacks/tensorboard.ts";
 import { latestCheckpoint, type RunState } from "./checkpoint.ts";
+import { computing, renderComputing, settled } from "./computing.ts";
 import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { Recipe } from "./recipe.ts";
 import { writeResult } from "./result.ts";
@@ -36,16 +37,19 @@ export interface RunResult {
 }
 
 /** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, TensorBoard events, checkpoints/ and the result. */
-export async function runRecipe(recipe: Recipe, options: RunOptions): Promise<RunResult> {
+export async function runRecipe(given: Recipe, options: RunOptions): Promise<RunResult> {
   const { report, progress, signal } = options;
-  const { output } = recipe;
+  const { output } = given;
   const folder = join(output, "checkpoints");
   const saved = options.resume ? latestCheckpoint(folder, report) : undefined;
   if (!options.resume && existsSync(folder))
     throw new LlavaError("usage", `${output} already holds a run`, {
       hint: "Go on with --resume, or choose another --output.",
     });
-  if (saved) requireSameRecipe(saved.recipe, recipe, output);
+  const begun = saved?.recipe as Recipe | undefined;
+  const recipe = settled(given, begun);
+  if (begun) requireSameRecipe(begun, recipe, output);
+  report(renderComputing(computing(given, begun)));
 
   using stage = await prepareStage(recipe, options);
   makeFolder(output); // not before: a recipe that cannot run leaves nothing behind

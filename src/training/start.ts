@@ -14,6 +14,7 @@ import {
 } from "../models/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../setup/index.ts";
 import type { Generator } from "../torch/index.ts";
+import { computing } from "./computing.ts";
 import type { Recipe } from "./recipe.ts";
 import { named, prefixes } from "./trainable.ts";
 
@@ -36,13 +37,13 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
     base,
     visionTower,
     vision,
-    dtype,
     device,
     tokensPerSide,
     projector: start,
     frozenWeights,
     train,
   } = recipe;
+  const { dtype } = computing(recipe);
   const { report, progress, signal } = around;
   const find = (wanted: string) => resolveModel(wanted, { report, progress, ...(signal && { signal }) });
   const resolved = await find(name);

@@ -9,7 +9,7 @@ import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.
 import { collectGarbage } from "../../test/support/garbage.ts";
 import { AdamW, cosineSchedule } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
-import { aten, liveTensors } from "../torch/index.ts";
+import { aten, fastDType, liveTensors } from "../torch/index.ts";
 import { evaluate } from "./callbacks/evaluation.ts";
 import type { RecipeFields } from "./recipe.ts";
 import { runRecipe } from "./run.ts";
@@ -130,6 +130,22 @@ describe("a run", () => {
       runRecipe(other, { ...quiet, resume: true }),
       /was started with optimizer\.learningRate 0\.01, not 5/,
     );
+  });
+
+  test("records what it computes in and keeps it, though this device would choose otherwise now", async () => {
+    const slow = fastDType().dtype === "float32" ? "bfloat16" : "float32";
+    const lines: string[] = [];
+    const told = { ...quiet, report: (line: string) => void lines.push(line) };
+    await runRecipe(recipeFor("computing", { dtype: slow, maxSteps: 2 }), told);
+    const auto = recipeFor("computing", { dtype: "auto", maxSteps: 2 });
+    await runRecipe(auto, { ...told, resume: true });
+    const recorded = JSON.parse(readFileSync(join(folder, "computing", "recipe.json"), "utf8"));
+    assert.equal(recorded.dtype, slow);
+    const [first, second] = lines.filter((line) => line.startsWith("computes in "));
+    assert.equal(first, `computes in ${slow}: the recipe says so`);
+    assert.match(second!, new RegExp(`^computes in ${slow}: the run began with it; a new one would take`));
+    const fast = recipeFor("computing", { dtype: fastDType().dtype, maxSteps: 2 });
+    await assert.rejects(runRecipe(fast, { ...quiet, resume: true }), /was started with dtype/);
   });
 
   test("whose loss is not a number stops, names the rows and saves nothing", async () => {

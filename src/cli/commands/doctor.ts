@@ -34,8 +34,10 @@ Example:
     });
 }
 
+const untilBuilt = "unknown until the addon is built";
+
 function render(diagnosis: Diagnosis): string {
-  const { node, platform, libtorch, addon, cpu, gpus, tools, cache, models, problems } = diagnosis;
+  const { node, platform, libtorch, addon, cpu, computing, gpus, tools, cache, models, problems } = diagnosis;
   const { python, cmake, compiler, ninja, make } = tools;
   const cuda = libtorch?.cudaUsable ? "with CUDA" : "CPU only";
   const rows: [string, string][] = [
@@ -45,8 +47,9 @@ function render(diagnosis: Diagnosis): string {
       libtorch ? `${libtorch.version}, ${cuda}, from ${libtorch.source}: ${libtorch.root}` : "none",
     ],
     ["addon", addon ?? "not built"],
-    ["cpu", `${cpu.model}, ${cpu.cores} cores, ${cpu.capability}`],
-    ["threads", cpu.threads === null ? "unknown until the addon is built" : String(cpu.threads)],
+    ["cpu", [cpu.model, `${cpu.cores} cores`, cpu.instructions].filter(Boolean).join(", ")],
+    ["computes in", computing ? `${computing.dtype}: ${computing.reason}` : untilBuilt],
+    ["threads", cpu.threads === null ? untilBuilt : String(cpu.threads)],
     ["gpu", gpus.map(describeGpu).join("; ") || "none"],
     ["python", python ? `${python.version} with pip ${python.pip}: ${python.path}` : "none that will do"],
     ["cmake", describeTool(cmake)],

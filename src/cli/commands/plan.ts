@@ -31,9 +31,8 @@ export function configure(command: Command, { progress, report }: CommandContext
     .addHelpText("after", "\nExample:\n  llava plan recipes/llava-1.5-7b/lora.ts --gpus 8 --memory 24GB")
     .action(async (path: string, words: string[], flags: Flags) => {
       await ensureNative({ progress, report });
-      const { advise, parseOverrides, planMemory, recipeSizes, renderPlan } = await import(
-        "../../training/index.ts"
-      );
+      const { advise, computing, parseOverrides, planMemory, recipeSizes, renderComputing, renderPlan } =
+        await import("../../training/index.ts");
       const given = await resolveToShow(await readRecipe(path), parseOverrides(words));
       const recipe = flags.gpus === undefined ? given : { ...given, device: "cuda" };
       const sizes = await recipeSizes(recipe);
@@ -49,8 +48,8 @@ export function configure(command: Command, { progress, report }: CommandContext
       const changes = flags.memory === undefined ? [] : advise(sizes, recipe, flags.memory, options);
       const fits = flags.memory === undefined ? undefined : plan.total <= flags.memory;
       const lines = flags.json
-        ? [JSON.stringify({ ...plan, fits, changes }, null, 2)]
-        : renderPlan(plan, flags.memory, changes);
+        ? [JSON.stringify({ ...plan, fits, changes, computing: computing(recipe) }, null, 2)]
+        : [renderComputing(computing(recipe)), "", ...renderPlan(plan, flags.memory, changes)];
       process.stdout.write(`${lines.join("\n")}\n`);
     });
 }

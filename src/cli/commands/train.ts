@@ -56,10 +56,18 @@ async function dryRun(
   overrides: readonly Override[],
   { json = false }: Options,
 ): Promise<void> {
-  const { outlineRecipe, planMemory, recipeSizes, renderOutline, renderPlan } = await import(
-    "../../training/index.ts"
-  );
-  const recipe = await resolveToShow(fields, overrides);
+  const {
+    computing,
+    outlineRecipe,
+    planMemory,
+    recipeSizes,
+    renderComputing,
+    renderOutline,
+    renderPlan,
+    settled,
+  } = await import("../../training/index.ts");
+  const given = await resolveToShow(fields, overrides);
+  const recipe = settled(given);
   const sizes = await recipeSizes(recipe).catch((error: unknown) => {
     if (error instanceof LlavaError && error.code === "config") return error;
     throw error;
@@ -72,7 +80,7 @@ async function dryRun(
     ? [...renderOutline(known.outline), "", ...renderPlan(known.plan)]
     : [(sizes as LlavaError).message];
   const text = json
-    ? JSON.stringify({ recipe, ...known })
-    : [JSON.stringify(recipe, null, 2), "", ...lines].join("\n");
+    ? JSON.stringify({ recipe, computing: computing(given), ...known })
+    : [JSON.stringify(recipe, null, 2), "", renderComputing(computing(given)), ...lines].join("\n");
   process.stdout.write(`${text}\n`);
 }

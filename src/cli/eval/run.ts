@@ -123,9 +123,13 @@ async function openAnswerer(
   if (endpoint !== undefined) return await openEndpoint(endpoint, model, flags);
   const { LocalAnswerer } = await import("./local-answerer.ts");
   const { builtinModels } = await import("../../setup/index.ts");
-  // The fastest type depends on the processor, and in bfloat16 the company of a batch decides close calls.
+  // Scores must not depend on the processor, as the fastest type does; and in bfloat16 the company of a batch decides close calls.
   const dtype = flags.dtype ?? (Object.hasOwn(builtinModels, model) ? "float32" : undefined);
   const batchSize = flags.batchSize ?? (dtype === "float32" ? 8 : 1);
+  context.report(
+    `answers in ${dtype ?? "the type that the weights are stored in"}, ${batchSize} at once` +
+      (flags.dtype === undefined && dtype ? ": the same scores on any processor" : ""),
+  );
   const exact = { ...flags, ...(dtype && { dtype }), batchSize };
   return closing.use(await LocalAnswerer.create(model, exact, context, context.signal()));
 }

@@ -1,4 +1,5 @@
 import { shortRow } from "../../nn/index.ts";
+import { computing } from "../computing.ts";
 import type { Recipe } from "../recipe.ts";
 import type { ModelSizes } from "./sizes.ts";
 
@@ -15,7 +16,7 @@ export interface MicroBatch {
 }
 
 /** Bytes of an element of activations. */
-export const computeBytes = ({ dtype }: Recipe): number => (dtype === "bfloat16" ? 2 : 4);
+export const computeBytes = (recipe: Recipe): number => (computing(recipe).dtype === "bfloat16" ? 2 : 4);
 
 const onCpu = ({ device }: Recipe): boolean => device.startsWith("cpu");
 

@@ -1,4 +1,5 @@
 import { shortRow } from "../../nn/index.ts";
+import { computing } from "../computing.ts";
 import { roundUp, targetStep, widthStep } from "../packing.ts";
 import type { Recipe } from "../recipe.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
@@ -92,7 +93,11 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
     ...(peak === encoding
       ? [{ name: "image encoding", bytes: tower.passing, note: `${tower.images} images at once` }]
       : [
-          { name: "copies of weights", bytes: copies, note: `in ${recipe.dtype}, during a micro-batch` },
+          {
+            name: "copies of weights",
+            bytes: copies,
+            note: `in ${computing(recipe).dtype}, during a micro-batch`,
+          },
           {
             name: "activations",
             bytes: peak === forward ? activations : 0,
@@ -230,7 +235,9 @@ function gradientBuffer({ text, projectorWidths }: ModelSizes, recipe: Recipe): 
   return largest * (computeBytes(recipe) === 4 ? 4 : 6);
 }
 
-const weightNote = ({ dtype, frozenWeights, train, lora }: Recipe): string => {
+const weightNote = (recipe: Recipe): string => {
+  const { frozenWeights, train, lora } = recipe;
+  const { dtype } = computing(recipe);
   const frozen = frozenWeights === "int8" ? `${dtype}, the language model's layers in 8 bits` : dtype;
   const learning = [...train, ...(lora ? ["adapters"] : [])].join(", ");
   return `frozen ones in ${frozen}; ${learning} in float32`;
