@@ -41,7 +41,7 @@ export async function parquetColumns(path: string): Promise<string[]> {
     const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path));
     return parquetSchema(metadata).children.map(({ element }) => element.name);
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw await unreadable(path, cause);
   }
 }
 

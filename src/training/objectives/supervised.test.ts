@@ -113,8 +113,11 @@ const measurePacked = (
 function assertSame(actual: Measured, expected: Measured, tolerance = 1e-5): void {
   const scale = expected.loss.item();
   assert.ok(Math.abs(actual.loss.item() - scale) <= 1e-5 * scale, `${actual.loss.item()} and ${scale}`);
-  for (const [key, gradient] of expected.gradients)
-    assertClose(actual.gradients.get(key)!, gradient, tolerance, `gradient of ${key}`);
+  for (const [key, gradient] of expected.gradients) {
+    // How far sums in another order are apart grows with what is summed, and differs from processor to processor.
+    const size = Math.max(1, ...gradient.toFloat32Array().map(Math.abs));
+    assertClose(actual.gradients.get(key)!, gradient, tolerance * size, `gradient of ${key}`);
+  }
 }
 
 describe("packed captions", () => {

@@ -38,6 +38,7 @@ const recipeOf = (fields: Partial<RecipeFields> = {}) =>
     data: { rows: "rows.json", images: "images", template: "v1" },
     optimizer: { learningRate: 1e-3 },
     batchSize: 16,
+    dtype: "bfloat16",
     output: "run",
     ...fields,
   });
