@@ -1,5 +1,5 @@
 /**
- * Instruction tuning of a small random LLaVA (projector and language model, bfloat16 beside float32 masters) on rows of real
+ * Instruction tuning of a small random LLaVA (projector and language model, in the type that recipes compute in here) on rows of real
  * lengths with made-up images, beside transformers' Trainer with the same weights and rows in the same run:
  *
  *   node bench/training.ts --rows ROWS.jsonl --tokenizer FOLDER [--python PATH] [--steps 2] [--rounds 5] [--json]
@@ -16,7 +16,7 @@ import sharp from "sharp";
 import { encodeRow, imagesOfRow, type LlavaRow, readRows } from "../src/data/index.ts";
 import { ignoreLabel, namedTemplate } from "../src/processing/conversation/index.ts";
 import { loadTokenizer } from "../src/processing/tokenizer/index.ts";
-import { numThreads } from "../src/torch/index.ts";
+import { fastDType, instructionSet, numThreads } from "../src/torch/index.ts";
 import { type Callback, resolveRecipe, runRecipe } from "../src/training/index.ts";
 import { median, Peer } from "./peer.ts";
 import { imageTokenId, writeRandomCheckpoint } from "./random-checkpoint.ts";
@@ -147,6 +147,7 @@ try {
       learningRate: LEARNING_RATE,
       chosen: inFolder("chosen.json"),
       output: inFolder("trainer"),
+      dtype: fastDType().dtype,
     }),
   );
   const peer = await Peer.start(flags.python, [
@@ -205,10 +206,19 @@ try {
   const beside = peer && (await compare(peer, rounds, tokens));
   if (flags.json)
     console.log(
-      JSON.stringify({ bench: "training", threads: numThreads(), peer: peer?.name, ...summary, ...beside }),
+      JSON.stringify({
+        bench: "training",
+        dtype: fastDType().dtype,
+        instructions: instructionSet(),
+        threads: numThreads(),
+        peer: peer?.name,
+        ...summary,
+        ...beside,
+      }),
     );
   else {
     const { tokensPerSecond, loss } = summary;
+    console.log(`${instructionSet()}, ${numThreads()} threads, ${fastDType().dtype}`);
     console.log(`${chosen.length} rows of ${tokens} tokens, ${supervised} of them supervised`);
     console.log(`${Math.round(tokensPerSecond)} tokens/s, loss ${loss.toFixed(4)}`);
     if (peer && beside)

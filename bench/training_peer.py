@@ -108,7 +108,7 @@ class Turns(TrainerCallback):
 arguments = TrainingArguments(
     output_dir=settings["output"],
     use_cpu=True,
-    bf16=True,
+    bf16=settings["dtype"] == "bfloat16",
     per_device_train_batch_size=micro_batch,
     gradient_accumulation_steps=batch // micro_batch,
     num_train_epochs=1000,
