@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,6 +23,8 @@ const DEFAULT_PATIENCE = 60_000;
 export const slowLockPatience = 900_000;
 /** A lock whose last sign of life is this many times the patience ago by the clock is old, however far clocks differ. */
 const CLOCK_TOLERANCE = 10;
+/** Milliseconds that taking a lock away cannot last: a process whose turn is older was ended in it. */
+const TURN = 60_000;
 
 /**
  * Runs `work` while no other process runs its own under the same lock file. A lock whose process has ended without
@@ -45,7 +47,7 @@ export async function withLock<Result>(
     const silent = now - seen.since > patience || Date.now() - held.touched > CLOCK_TOLERANCE * patience;
     const alive = isAlive(held.content);
     if (alive === false || (alive === undefined && silent)) {
-      await takeAway(path, held.content, mine);
+      if (!(await takeAway(path, held.content))) await sleep(interval, undefined, signal ? { signal } : {});
       continue;
     }
     if (!told) onWait?.(describe(path, held.content, alive, patience));
@@ -88,17 +90,26 @@ async function look(path: string): Promise<{ content: string; touched: number } 
   }
 }
 
-/** Removes an abandoned lock. Where another process was faster, its new lock is put back. */
-async function takeAway(path: string, abandoned: string, mine: string): Promise<void> {
-  const aside = `${path}.${mine.split(" ").at(-1)}`;
+/**
+ * Removes an abandoned lock, if it still is the one that was judged: one process at a time looks and removes, so that none
+ * takes away the lock that another has just got. Returns whether it was this process's turn.
+ */
+async function takeAway(path: string, abandoned: string): Promise<boolean> {
+  const turn = `${path}.takeover`;
   try {
-    await rename(path, aside);
+    await writeFile(turn, "", { flag: "wx" });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw unwritable(dirname(path), error);
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(dirname(path), error);
+    const begun = await look(turn);
+    if (begun !== undefined && Date.now() - begun.touched > TURN) await rm(turn, { force: true });
+    return false;
   }
-  if ((await look(aside))?.content !== abandoned) await link(aside, path).catch(() => {});
-  await rm(aside, { force: true });
+  try {
+    if ((await look(path))?.content === abandoned) await rm(path, { force: true });
+  } finally {
+    await rm(turn, { force: true });
+  }
+  return true;
 }
 
 /** Process ids mean something only within one boot of one machine, and there within one namespace of a container. */

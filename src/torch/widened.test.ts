@@ -23,6 +23,9 @@ const types = fc.constantFrom<Narrow>("bfloat16", "float16");
 const draw = (shape: readonly number[], dtype: Narrow): Tensor => randn(shape, generator).to(dtype);
 const wide = (x: Tensor): Tensor => x.detach().to("float64");
 
+/** The least step between float16's numbers, near 0. */
+const leastStep = 2 ** -24;
+
 /** |actual − expected| stays within the type's rounding of sums of this magnitude. */
 function assertClose(actual: Tensor, expected: Tensor, magnitude: Tensor, dtype: DType, what: string): void {
   assert.equal(actual.dtype, dtype, what);
@@ -31,7 +34,7 @@ function assertClose(actual: Tensor, expected: Tensor, magnitude: Tensor, dtype:
     .to("float64")
     .sub(expected)
     .abs()
-    .div(magnitude.mul(precision[dtype as Narrow]).add(1e-9));
+    .div(magnitude.mul(precision[dtype as Narrow]).add(leastStep));
   const worst = excess.amax().item();
   assert.ok(worst <= 1, `${what}: ${worst} times the rounding`);
 }

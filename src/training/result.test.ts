@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -320,6 +321,16 @@ describe("a run's folder", () => {
       message: /is a run that trained a part of/,
       hint: /--projector .*projector\.safetensors/,
     });
+  });
+
+  test("holds a result that tells nothing of where it was made", async () => {
+    for (const stage of ["full", "lora", "projector"]) {
+      const path = await run(`placed-${stage}`, { ...stages[stage]!, maxSteps: 1 });
+      const files = stage === "projector" ? [path] : readdirSync(path).map((name) => join(path, name));
+      for (const file of files)
+        for (const place of [folder, fixtures])
+          assert.equal(readFileSync(file).includes(place), false, `${file} names ${place}`);
+    }
   });
 
   test("without a result says so", async () => {
