@@ -3,6 +3,7 @@ export { assembledJson, assembledOrigin, type Eyes, loadAssembled } from "./asse
 export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
 export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
+export { transparencyField } from "./image-processor.ts";
 export { Llama, type LlamaOptions } from "./llama.ts";
 export { Llava, type LlavaParts } from "./llava.ts";
 export { loadPretrained, type PretrainedOptions } from "./load.ts";
@@ -21,7 +22,6 @@ export {
   type LoadOptions,
   loadCheckpoint,
   type PretrainedLlava,
-  transparencyField,
 } from "./pretrained.ts";
 export { Projector } from "./projector.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
