@@ -80,12 +80,9 @@ async function loadTrainedPart(
   { base: given, ...options }: PretrainedOptions & { resolve: NonNullable<PretrainedOptions["resolve"]> },
 ): Promise<PretrainedLlava> {
   const name = given ?? fromRun(folder, recipe.model);
-  const base = await options.resolve(name).catch((cause: unknown) => {
-    if (!(cause instanceof LlavaError) || cause.code === "aborted") throw cause;
-    throw new LlavaError(cause.code, `${folder} holds what was trained of ${name}: ${cause.message}`, {
-      hint: "Give that model's folder or name (--base).",
-      cause,
-    });
+  const base = await resolveBase(name, options.resolve, {
+    what: `${folder} holds what was trained of ${name}`,
+    hint: "Give that model's folder or name (--base).",
   });
   const chatTemplate = options.chatTemplate ?? (await readChatTemplate(folder));
   const pretrained = await loadStart(base, folder, recipe, { ...options, chatTemplate });
@@ -203,13 +200,22 @@ async function findBase(folder: string, options: PretrainedOptions): Promise<Res
   const beside = options.base === undefined && !isAbsolute(name) ? join(folder, name) : name;
   if (statSync(beside, { throwIfNoEntry: false })?.isDirectory())
     return { kind: "folder", path: resolve(beside) };
+  return await resolveBase(name, options.resolve ?? resolveModel, {
+    what: `${folder} holds an adapter of ${name}`,
+    hint: "Give the base model's folder or name (--base).",
+  });
+}
+
+/** Finds a model that another belongs to; an error says `what` needs it. */
+async function resolveBase(
+  name: string,
+  find: (name: string) => Promise<ResolvedModel>,
+  { what, hint }: { what: string; hint: string },
+): Promise<ResolvedModel> {
   try {
-    return await (options.resolve ?? resolveModel)(name);
+    return await find(name);
   } catch (cause) {
     if (!(cause instanceof LlavaError) || cause.code === "aborted") throw cause;
-    throw new LlavaError(cause.code, `${folder} holds an adapter of ${name}: ${cause.message}`, {
-      hint: "Give the base model's folder or name (--base).",
-      cause,
-    });
+    throw new LlavaError(cause.code, `${what}: ${cause.message}`, { hint, cause });
   }
 }

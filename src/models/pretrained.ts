@@ -106,8 +106,9 @@ export async function loadFolders(
   options: LoadOptions,
 ): Promise<PretrainedLlava> {
   const { report = () => {} } = options;
-  const { config: described, tower } = read
-    ? { config: read(), tower: read().visionTower }
+  const assembled = read?.();
+  const { config: described, tower } = assembled
+    ? { config: assembled, tower: assembled.visionTower }
     : await describeCheckpoint(configFolder, folder, options);
   reportUnknownFields(join(configFolder, "config.json"), report);
   const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
@@ -127,12 +128,13 @@ export async function loadFolders(
   const config = withStoredHead(described, source, report);
   const model = createLlava(config);
   const target = options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model;
+  const unused = unusedTensors(model);
   const { ignored } = loadStrict(withoutProjector ? allButProjector(target) : target, source, {
     ...(options.dtype && { dtype: options.dtype }),
     ...(options.device && { device: options.device }),
-    ignore: [...unusedTensors(model), ELSEWHERE],
+    ignore: [...unused, ELSEWHERE],
   });
-  const strays = ignored.filter((name) => !unusedTensors(model).some((pattern) => pattern.test(name)));
+  const strays = ignored.filter((name) => !unused.some((pattern) => pattern.test(name)));
   if (strays.length > 0)
     report(`${source.where}: not used, being of no part of the model: ${someOf(strays)}`);
   if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
