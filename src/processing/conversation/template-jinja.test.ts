@@ -69,6 +69,14 @@ const conversation = fc
     { role: "user", content: last },
   ]);
 
+/** Its first text is all space, and so is the beginning of the second. */
+const spacedApart: Message[] = [
+  {
+    role: "user",
+    content: [" ", "\nWhat", "?"].map((text) => ({ type: "text", text })),
+  },
+];
+
 test("a template in Jinja is the named one, in text and in what is supervised", () => {
   fc.assert(
     fc.property(fc.constantFrom(...templateNames), conversation, (name, messages) => {
@@ -83,7 +91,7 @@ test("a template in Jinja is the named one, in text and in what is supervised", 
       };
       assert.equal(shown(inJinja), shown(named));
     }),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [["llava_llama_3", spacedApart]] },
   );
 });
 

@@ -208,10 +208,18 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
   },
 };
 
+/** Without the space around what is said, which may reach over several parts but not past an image. */
 function trimmed(parts: readonly TurnPart[]): TurnPart[] {
-  return parts.map((part, index) => {
-    if (!("text" in part)) return part;
-    const start = index === 0 ? part.text.trimStart() : part.text;
-    return { text: index === parts.length - 1 ? start.trimEnd() : start };
-  });
+  const shown = [...parts];
+  trimEnd(shown, 0, "trimStart");
+  trimEnd(shown, -1, "trimEnd");
+  return shown;
+}
+
+function trimEnd(parts: TurnPart[], end: 0 | -1, trim: "trimStart" | "trimEnd"): void {
+  for (let part = parts.at(end); part !== undefined && "text" in part; part = parts.at(end)) {
+    const text = part.text[trim]();
+    parts.splice(end, 1, ...(text === "" ? [] : [{ text }]));
+    if (text !== "") return;
+  }
 }
