@@ -9,7 +9,13 @@ export {
 export { type BuildTools, findBuildTools, missingBuildTools, programVersion } from "./build-tools.ts";
 export { cacheFolder, type Environment, freeBytes, whyUnwritable } from "./cache.ts";
 export { bytesOnDisk, bytesToFetch, ensureLibtorch, whyNoWheel } from "./install-libtorch.ts";
-export { findLibtorch, type Libtorch, type LibtorchSearch, type RejectedLibtorch } from "./libtorch.ts";
+export {
+  findLibtorch,
+  type Libtorch,
+  type LibtorchSearch,
+  libtorchRelease,
+  type RejectedLibtorch,
+} from "./libtorch.ts";
 export { slowLockPatience, withLock } from "./lock.ts";
 export { type BuiltinModel, builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
