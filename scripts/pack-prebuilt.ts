@@ -26,8 +26,8 @@ if (libtorch.version.split("+")[0] !== libtorchRelease)
     `libtorch ${libtorch.version} is here; a prebuilt addon is for the pinned ${libtorchRelease}`,
   );
 
-const { platform, arch, versions } = process;
-const key: PrebuiltKey = { libtorch: libtorch.version, nodeAbi: versions.modules, sources: hashSources() };
+const { platform, arch } = process;
+const key: PrebuiltKey = { libtorch: libtorch.version, sources: hashSources() };
 const description = {
   name: prebuiltPackage,
   version: packageVersion(),

@@ -100,10 +100,13 @@ export async function ensureNative(options: EnsureNativeOptions = {}): Promise<N
 export const isPrebuilt = (libtorch: Libtorch | undefined): boolean =>
   fits(findPrebuilt(), hashSources(projectNative), libtorch?.version);
 
-/** SHA-256 of what the addon is built from. */
+/**
+ * SHA-256 of what the addon is built from: native/ and Node-API's headers. Node itself is not among it, and one addon loads
+ * in each that knows those headers.
+ */
 export function hashSources(nativeFolder = projectNative): string {
   const sources = readdirSync(join(nativeFolder, "src")).filter((name) => /\.(cc|h)$/.test(name));
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(readFileSync(nodeApiHeaders("package.json")));
   for (const name of ["CMakeLists.txt", ...sources.sort().map((source) => join("src", source))]) {
     hash.update(`${name}\0`).update(readFileSync(join(nativeFolder, name)));
   }
@@ -142,9 +145,8 @@ async function build(
   mkdirSync(objects);
   rmSync(log, { force: true });
   const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
-  const headers = fileURLToPath(new URL("include", import.meta.resolve("node-api-headers/package.json")));
   const generator = ninja ? "Ninja" : "Unix Makefiles";
-  const settings = [`-DLIBTORCH_ROOT=${libtorch.root}`, `-DNODE_API_HEADERS=${headers}`];
+  const settings = [`-DLIBTORCH_ROOT=${libtorch.root}`, `-DNODE_API_HEADERS=${nodeApiHeaders("include")}`];
   try {
     let result = await run("-S", nativeFolder, "-B", objects, "-G", generator, ...settings);
     if (result.status === 0)
@@ -171,18 +173,20 @@ async function finish(partial: string, folder: string): Promise<void> {
   await rename(partial, folder);
 }
 
+const nodeApiHeaders = (name: string): string =>
+  fileURLToPath(new URL(name, import.meta.resolve("node-api-headers/package.json")));
+
 const addonFolder = (env: Environment): string => join(cacheFolder(env), "addon");
 
-/** Addons for other libtorch folders, Nodes and sources lie side by side; none is taken for another. */
+/** Addons for other libtorch folders and sources lie side by side; none is taken for another. */
 function addonKey({ root, version }: Libtorch, sources: string): string {
-  const of = `${version}-${process.platform}-${process.arch}-node${process.versions.modules}`;
+  const of = `${version}-${process.platform}-${process.arch}`;
   return `${of}-${sources.slice(0, 8)}-${sha256(resolve(root)).slice(0, 8)}`;
 }
 
 /** Where it is written which addon a start takes. `findLibtorch` answers by LIBTORCH, so each value has its own. */
 function stampPath(env: Environment, sources: string): string {
-  const { platform, arch, versions } = process;
-  const asked = [env.LIBTORCH ?? "", sources, platform, arch, versions.modules];
+  const asked = [env.LIBTORCH ?? "", sources, process.platform, process.arch];
   return join(addonFolder(env), `stamp-${sha256(asked.join("\n")).slice(0, 16)}.json`);
 }
 

@@ -8,9 +8,7 @@ import { libtorchRelease } from "./libtorch.ts";
 export interface PrebuiltKey {
   /** Full version, such as "2.15.0+cu132". */
   readonly libtorch: string;
-  /** Node's `process.versions.modules`: the addon uses Node-API's experimental part, which may change between them. */
-  readonly nodeAbi: string;
-  /** SHA-256 of native/. */
+  /** SHA-256 of native/ and Node-API's headers. */
   readonly sources: string;
 }
 
@@ -32,7 +30,7 @@ export function findPrebuilt(): Prebuilt | undefined {
   }
 }
 
-/** Whether it is of these sources, this Node and a libtorch; without one, of the release that will be fetched. */
+/** Whether it is of these sources and a libtorch; without one, of the release that will be fetched. */
 export function fits(
   prebuilt: Prebuilt | undefined,
   sources: string,
@@ -42,7 +40,7 @@ export function fits(
   const { key } = prebuilt;
   const isVersion =
     libtorch === undefined ? key.libtorch.split("+")[0] === libtorchRelease : key.libtorch === libtorch;
-  return isVersion && key.nodeAbi === process.versions.modules && key.sources === sources;
+  return isVersion && key.sources === sources;
 }
 
 /** Loads an addon in a process of its own, which it may end; the last line of what went wrong, or undefined. */
