@@ -1,5 +1,5 @@
-import { LlavaError } from "../errors.ts";
-import { aten, type DType, empty, keep, type Tensor } from "../torch/index.ts";
+import { LlavaError } from "../../errors.ts";
+import { aten, type DType, empty, keep, type Tensor } from "../../torch/index.ts";
 
 export interface KeyValueCacheOptions {
   readonly layers: number;
