@@ -7,9 +7,9 @@ import { after, describe, test } from "node:test";
 import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { AdamW } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
-import type { RecipeFields } from "./recipe.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
-import { prepareStage } from "./stage.ts";
+import { prepareStage } from "./stage/stage.ts";
 import { train } from "./trainer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-invariants-"));

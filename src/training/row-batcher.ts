@@ -10,9 +10,9 @@ import {
 import { LlavaError } from "../errors.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
+import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./batches/packing.ts";
 import type { ImageInputs, ImageView } from "./features.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./packing.ts";
+import type { SupervisedBatch } from "./objectives/supervised/objective.ts";
 
 export interface RowBatcherOptions {
   readonly images: ImageInputs;

@@ -10,10 +10,10 @@ import { writeTar } from "../../test/support/tar.ts";
 import type { LlavaRow } from "../data/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { Tensor } from "../torch/index.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import type { RecipeFields } from "./recipe.ts";
+import type { SupervisedBatch } from "./objectives/supervised/objective.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import type { RowSource } from "./row-source.ts";
-import { prepareStage, type Stage } from "./stage.ts";
+import { prepareStage, type Stage } from "./stage/stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-source-"));
 const quiet = { progress: silentProgress, report: () => {} };

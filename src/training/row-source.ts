@@ -1,7 +1,7 @@
 import type { RowDealer, RowGroup } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { BatchSource } from "./objectives/objective.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
+import type { SupervisedBatch } from "./objectives/supervised/objective.ts";
 import type { RowBatcher } from "./row-batcher.ts";
 
 export interface RowSourceOptions {

@@ -31,11 +31,11 @@ import type { Tensor } from "../torch/index.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { ImageInputs } from "./features.ts";
 import { measureFeatures, openImages } from "./image-inputs.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import type { Recipe } from "./recipe.ts";
+import type { SupervisedBatch } from "./objectives/supervised/objective.ts";
+import type { Recipe } from "./recipe/recipe.ts";
 import { RowBatcher, type RowBatcherOptions } from "./row-batcher.ts";
 import { RowSource } from "./row-source.ts";
-import type { Surroundings } from "./start.ts";
+import type { Surroundings } from "./stage/load.ts";
 
 /** What a stage learns from and is measured on. */
 export interface StageData extends Disposable {

@@ -11,9 +11,9 @@ import { AdamW, cosineSchedule } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { aten, fastDType, liveTensors } from "../torch/index.ts";
 import { evaluate } from "./callbacks/evaluation.ts";
-import type { RecipeFields } from "./recipe.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
-import { prepareStage } from "./stage.ts";
+import { prepareStage } from "./stage/stage.ts";
 import { type StepMetrics, train } from "./trainer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-training-"));

@@ -7,9 +7,9 @@ import { after, describe, test } from "node:test";
 import { fixtures, rowsRecipe, stages } from "../../../test/support/training-rows.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { noGrad, scope } from "../../torch/index.ts";
-import type { Recipe } from "../recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { runRecipe } from "../run.ts";
-import { prepareStage } from "../stage.ts";
+import { prepareStage } from "../stage/stage.ts";
 import type { StepMetrics } from "../trainer.ts";
 import { Guards } from "./guards.ts";
 

@@ -3,17 +3,17 @@ import {
   type PretrainedLlava,
   type PromptFiles,
   transparencyField,
-} from "../models/index.ts";
-import type { ParameterGroup } from "../optim/index.ts";
-import { Generator, type Tensor, useDevice } from "../torch/index.ts";
-import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
-import type { Recipe } from "./recipe.ts";
-import type { RowSource } from "./row-source.ts";
-import { openStageData } from "./stage-data.ts";
-import { loadModel, type Start, type Surroundings } from "./start.ts";
+} from "../../models/index.ts";
+import type { ParameterGroup } from "../../optim/index.ts";
+import { Generator, type Tensor, useDevice } from "../../torch/index.ts";
+import { type SupervisedBatch, SupervisedObjective } from "../objectives/supervised/objective.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import type { RowSource } from "../row-source.ts";
+import { openStageData } from "../stage-data.ts";
+import { loadModel, type Start, type Surroundings } from "./load.ts";
 import { trainableGroups } from "./trainable.ts";
 
-export type { Surroundings } from "./start.ts";
+export type { Surroundings } from "./load.ts";
 
 /** What a run trains, on what, and by which measure. */
 export interface Stage extends Disposable {

@@ -1,4 +1,4 @@
-import { LlavaError } from "../errors.ts";
+import { LlavaError } from "../../errors.ts";
 import { type Recipe, type RecipeFields, resolveRecipe } from "./recipe.ts";
 
 /** These, and what is inside, may change between the parts of a run without changing what it learns from a step. */

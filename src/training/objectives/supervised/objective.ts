@@ -1,8 +1,8 @@
-import type { Llava } from "../../models/index.ts";
-import { ActivationCheckpoints, type SegmentRunner } from "../../nn/index.ts";
-import { backward, crossEntropy, type Generator, noGrad, scope, type Tensor } from "../../torch/index.ts";
-import type { PackedBatch } from "../packing.ts";
-import type { Batch, Objective } from "./objective.ts";
+import type { Llava } from "../../../models/index.ts";
+import { ActivationCheckpoints, type SegmentRunner } from "../../../nn/index.ts";
+import { backward, crossEntropy, type Generator, noGrad, scope, type Tensor } from "../../../torch/index.ts";
+import type { PackedBatch } from "../../batches/packing.ts";
+import type { Batch, Objective } from "../objective.ts";
 
 export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "positions" | "attention"> {
   /** What `ImageInputs.load` gave, [N, …] in the order of the image placeholders; undefined for text alone. */
