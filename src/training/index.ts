@@ -5,8 +5,9 @@ export {
   packSamples,
   shareTrunk,
 } from "./batches/packing.ts";
-export type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
-export { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised/objective.ts";
+export type { RowBatch } from "./batches/row-batch.ts";
+export { type Learner, type LearnerState, type StepLoss, WholeLearner } from "./learner.ts";
+export { type Batch, type BatchSource, type Objective, SupervisedObjective } from "./objectives/index.ts";
 export {
   advise,
   type Change,

@@ -25,7 +25,7 @@ function guarded(options: Options) {
   let step = 0;
   const look = (loss: number, gradientNorm = 1, suspects: readonly string[] = []) => {
     const metrics = { step: step++, loss, gradientNorm, samples: ["a", "b"], suspects };
-    return guard.beforeUpdate({ totalSteps: 100, step }, metrics as unknown as StepMetrics);
+    return guard.beforeUpdate({ totalSteps: 100, step, rank: 0 }, metrics as unknown as StepMetrics);
   };
   return { guard, look, lines };
 }
@@ -104,11 +104,11 @@ describe("the rows that are named are those whose own loss is not finite", () =>
       using stage = await prepareStage(recipe, { progress: silentProgress, report: () => {} });
       const [batch] = await stage.source.next();
       using _ = batch!;
-      assert.deepEqual(stage.objective.suspects(batch!), batch!.samples, "all where nothing is wrong");
+      assert.deepEqual(stage.objective.suspects!(batch!), batch!.samples, "all where nothing is wrong");
       const named = rows.map((_, index) => {
         using spoilt = batch!.images!.clone();
         noGrad(() => scope(() => void spoilt.select(0, index).fill_(Number.NaN)));
-        return stage.objective.suspects({ ...batch!, images: spoilt });
+        return stage.objective.suspects!({ ...batch!, images: spoilt });
       });
       assert.deepEqual(
         named.flat().sort(),

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { isAdapter, loadStrict, openProjector } from "../../checkpoint/index.ts";
+import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
 import {
   assembledOrigin,
@@ -22,6 +23,8 @@ export interface Surroundings {
   readonly progress: ProgressFactory;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** The processes that train together; by default this one is alone. */
+  readonly communicator?: Communicator;
 }
 
 export interface Start {

@@ -105,7 +105,7 @@ const measurePacked = (
       ...packed,
       images: features.indexSelect(0, longTensor(packed.order.map((sample) => images[sample]!))),
       samples: [],
-      owners: [],
+      owners: new Int32Array(),
       [Symbol.dispose]() {},
     }),
   );
