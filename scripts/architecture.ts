@@ -23,12 +23,13 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   setup: { holds: "libtorch, the addon and model files: found, fetched, built", imports: [] },
   torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
+  distributed: { holds: "what processes that train together tell each other", imports: ["torch"] },
   checkpoint: {
     holds: "weights and configurations: safetensors, torch files, GGUF",
     imports: ["setup", "torch"],
   },
   nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch", "checkpoint"] },
-  optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch"] },
+  optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch", "distributed"] },
   "processing/image": {
     holds: "images: load, decode, resize, normalise",
     imports: ["protocol", "formats"],
@@ -49,7 +50,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   training: {
     holds: "recipes, packing, the training loop, its callbacks",
-    imports: [...layers, "models", "data"],
+    imports: [...layers, "distributed", "models", "data"],
   },
   client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
   charts: { holds: "charts as SVG and PNG", imports: [] },

@@ -7,9 +7,10 @@ import { after, describe, test } from "node:test";
 import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { AdamW } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
-import type { RecipeFields } from "./recipe.ts";
+import { WholeLearner } from "./learner.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
-import { prepareStage } from "./stage.ts";
+import { prepareStage } from "./stage/stage.ts";
 import { train } from "./trainer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-invariants-"));
@@ -26,9 +27,8 @@ async function firstStep(fields: Partial<RecipeFields>) {
   let loss = Number.NaN;
   const gradients = new Map<string, Float32Array>();
   await train({
-    objective,
+    learner: new WholeLearner(objective, optimizer),
     source,
-    optimizer,
     schedule: () => 1,
     totalSteps: 1,
     maxGradientNorm: Infinity,

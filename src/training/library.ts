@@ -5,11 +5,11 @@
  *     import { recipe } from "llava/training";
  *     export default recipe({ model: "llava-smol-135m", data: { rows: "train.json", images: "images" } });
  */
-import type { Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe/recipe.ts";
 import type { RunOptions, RunResult } from "./run.ts";
 
-export { type Override, parseOverrides } from "./overrides.ts";
-export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
+export { type Override, parseOverrides } from "./recipe/overrides.ts";
+export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe/recipe.ts";
 export type { RunOptions, RunResult } from "./run.ts";
 export type { Callback, Run, StepMetrics } from "./trainer.ts";
 

@@ -1,7 +1,7 @@
 import { shortRow } from "../../nn/index.ts";
-import { computing } from "../computing.ts";
-import { roundUp, targetStep, widthStep } from "../packing.ts";
-import type { Recipe } from "../recipe.ts";
+import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { computing } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
 import type { ModelSizes } from "./sizes.ts";
 

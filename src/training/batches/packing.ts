@@ -1,6 +1,6 @@
-import { type AttentionBlock, shortRow } from "../nn/index.ts";
-import { ignoreLabel } from "../processing/conversation/index.ts";
-import { fromTyped, type Tensor } from "../torch/index.ts";
+import { type AttentionBlock, shortRow } from "../../nn/index.ts";
+import { ignoreLabel } from "../../processing/conversation/index.ts";
+import { fromTyped, type Tensor } from "../../torch/index.ts";
 
 /** Ids and, at each position, what the model is to predict there: the id itself where it is trained, else −100. */
 export interface LabelledIds {

@@ -1,18 +1,18 @@
-// Runs that train adapters: npm test -- src/training/adapters.test.ts
+// Runs that train adapters: npm test -- src/training/stage
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { assertClose } from "../../test/support/close.ts";
-import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
-import { openSafetensors } from "../checkpoint/index.ts";
-import { adaptedLinears, loadAdapter, loadPretrained } from "../models/index.ts";
-import { silentProgress } from "../setup/index.ts";
-import { longTensor, noGrad, scope, type Tensor } from "../torch/index.ts";
-import type { RecipeFields } from "./recipe.ts";
-import { runRecipe } from "./run.ts";
+import { assertClose } from "../../../test/support/close.ts";
+import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
+import { openSafetensors } from "../../checkpoint/index.ts";
+import { adaptedLinears, loadAdapter, loadPretrained } from "../../models/index.ts";
+import { silentProgress } from "../../setup/index.ts";
+import { longTensor, noGrad, scope, type Tensor } from "../../torch/index.ts";
+import type { RecipeFields } from "../recipe/recipe.ts";
+import { runRecipe } from "../run.ts";
 import { prepareStage } from "./stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-adapters-"));
@@ -115,7 +115,7 @@ describe("a run with adapters", () => {
 
   test("goes on from PEFT's that reach what the features never use, and keeps its whole modules", async () => {
     for (const name of ["list", "all-linear", "whole-tower", "norms"]) {
-      const start = fileURLToPath(new URL(`../../test/fixtures/lora/reaching/${name}`, import.meta.url));
+      const start = fileURLToPath(new URL(`../../../test/fixtures/lora/reaching/${name}`, import.meta.url));
       const options = { rank: 2, alpha: 3, dropout: 0 };
       const fields = { maxSteps: 1, lora: { ...options, start }, projector: "loaded" } as const;
       const { result } = await runRecipe(recipeFor(`from-${name}`, fields), quiet);

@@ -1,9 +1,9 @@
-// Recipes and their overrides: npm test -- src/training/recipe.test.ts
+// Recipes and their overrides: npm test -- src/training/recipe
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import large from "../../recipes/llava-1.5-7b/pretrain.ts";
-import small from "../../recipes/llava-smol-135m/pretrain.ts";
-import { LlavaError } from "../errors.ts";
+import large from "../../../recipes/llava-1.5-7b/pretrain.ts";
+import small from "../../../recipes/llava-smol-135m/pretrain.ts";
+import { LlavaError } from "../../errors.ts";
 import { parseOverrides } from "./overrides.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe.ts";
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { assertClose } from "../../../test/support/close.ts";
-import { loadCheckpoint, type PretrainedLlava } from "../../models/index.ts";
+import { assertClose } from "../../../../test/support/close.ts";
+import { loadCheckpoint, type PretrainedLlava } from "../../../models/index.ts";
 import {
   cat,
   crossEntropy,
@@ -13,11 +13,11 @@ import {
   randn,
   scope,
   type Tensor,
-} from "../../torch/index.ts";
-import { type PackedBatch, type PackingSample, packSamples } from "../packing.ts";
-import { SupervisedObjective } from "./supervised.ts";
+} from "../../../torch/index.ts";
+import { type PackedBatch, type PackingSample, packSamples } from "../../batches/packing.ts";
+import { SupervisedObjective } from "./objective.ts";
 
-const folder = fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url));
+const folder = fileURLToPath(new URL("../../../../test/fixtures/llava/llama", import.meta.url));
 const captions = [
   [
     [5, 9, 11, 2],
@@ -105,7 +105,7 @@ const measurePacked = (
       ...packed,
       images: features.indexSelect(0, longTensor(packed.order.map((sample) => images[sample]!))),
       samples: [],
-      owners: [],
+      owners: new Int32Array(),
       [Symbol.dispose]() {},
     }),
   );

@@ -1,7 +1,7 @@
-import { computing } from "./computing.ts";
-import type { ModelSizes } from "./plan/index.ts";
-import { type Recipe, trainableParts } from "./recipe.ts";
-import { learningRateOf } from "./trainable.ts";
+import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { computing } from "../stage/placement.ts";
+import { learningRateOf } from "../stage/trainable.ts";
+import type { ModelSizes } from "./index.ts";
 
 /** Weights that learn together, or are frozen. */
 export interface OutlinedGroup {

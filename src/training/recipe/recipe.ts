@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { LlavaError } from "../errors.ts";
-import { describeIssues } from "../json.ts";
-import { devicePattern } from "../placement.ts";
-import { transparencies } from "../processing/image/index.ts";
+import { LlavaError } from "../../errors.ts";
+import { describeIssues } from "../../json.ts";
+import { devicePattern } from "../../placement.ts";
+import { transparencies } from "../../processing/image/index.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
@@ -55,6 +55,8 @@ const recipeSchema = z.strictObject({
     .optional(),
   /** "int8" keeps the language model's layers, which are then not trained themselves, in 8 bits. */
   frozenWeights: z.enum(["int8"]).optional(),
+  /** What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said. */
+  objective: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("supervised") })]).optional(),
   data: z.strictObject({
     /**
      * LLaVA rows as JSON or JSON lines, shards (.tar, .parquet) that stream by with their images, several of either in
@@ -193,7 +195,11 @@ export type RecipeFields = Omit<Input, "data" | "evaluation" | "output"> & {
 };
 
 /** States a recipe, for the type checker. */
-export const recipe = (fields: RecipeFields): RecipeFields => fields;
+export const recipe = <const F extends RecipeFields>(fields: F): F => fields;
+
+/** What a recipe minimises; records of runs leave the default out, as they did when there was no other. */
+export const objectiveOf = ({ objective }: Pick<Recipe, "objective">): NonNullable<Recipe["objective"]> =>
+  objective ?? { type: "supervised" };
 
 /**
  * Applies overrides such as `optimizer.learningRate=1e-3` and fills in defaults.

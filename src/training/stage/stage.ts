@@ -1,22 +1,16 @@
-import {
-  type ModelOrigin,
-  type PretrainedLlava,
-  type PromptFiles,
-  transparencyField,
-} from "../models/index.ts";
-import type { ParameterGroup } from "../optim/index.ts";
-import { Generator, type Tensor, useDevice } from "../torch/index.ts";
-import { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
-import type { Recipe } from "./recipe.ts";
-import type { RowSource } from "./row-source.ts";
-import { openStageData } from "./stage-data.ts";
-import { loadModel, type Start, type Surroundings } from "./start.ts";
+import { type ModelOrigin, type PretrainedLlava, transparencyField } from "../../models/index.ts";
+import type { ParameterGroup } from "../../optim/index.ts";
+import { Generator, useDevice } from "../../torch/index.ts";
+import type { RowBatch } from "../batches/row-batch.ts";
+import { type Batch, type PreparedObjective, prepareObjective } from "../objectives/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { loadModel, type Start, type Surroundings } from "./load.ts";
 import { trainableGroups } from "./trainable.ts";
 
-export type { Surroundings } from "./start.ts";
+export type { Surroundings } from "./load.ts";
 
 /** What a run trains, on what, and by which measure. */
-export interface Stage extends Disposable {
+export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> {
   readonly pretrained: PretrainedLlava;
   /** Where it came from, to write it whole; undefined for a built-in model. */
   readonly origin: ModelOrigin | undefined;
@@ -24,14 +18,7 @@ export interface Stage extends Disposable {
   readonly groups: readonly ParameterGroup[];
   /** Whole modules of the adapter that is gone on from (see `Trainable`). */
   readonly keptModules: readonly string[];
-  /** Measured on the data and kept with the weights: the statistics of the image features. */
-  readonly measured: ReadonlyMap<string, Tensor>;
-  readonly objective: SupervisedObjective;
-  readonly source: RowSource;
   readonly generator: Generator;
-  /** Held-out batches with their own images. */
-  readonly heldOut: readonly SupervisedBatch[];
-  readonly prompts: PromptFiles;
 }
 
 /** Loads, freezes and reads everything that a recipe names. */
@@ -39,27 +26,17 @@ export async function prepareStage(given: Recipe, around: Surroundings): Promise
   const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
   const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around), around);
-  const { model } = pretrained;
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
-
-  const data = await openStageData(recipe, pretrained, around);
+  const prepared = await prepareObjective({ recipe, pretrained, generator, around });
   return {
+    ...prepared,
     pretrained,
     origin,
     groups,
     keptModules,
-    measured: data.measured,
-    objective: new SupervisedObjective(
-      model,
-      data.encode,
-      recipe.activationCheckpointing ? { recompute: [generator] } : {},
-    ),
-    source: data.source,
     generator,
-    heldOut: data.heldOut,
-    prompts: data.prompts,
     [Symbol.dispose]() {
-      data[Symbol.dispose]();
+      prepared[Symbol.dispose]();
       generator[Symbol.dispose]();
       pretrained[Symbol.dispose]();
     },

@@ -1,14 +1,14 @@
-import { LlavaError } from "../errors.ts";
+import { LlavaError } from "../../errors.ts";
 import {
   adapterParameters,
   applyLora,
   loadAdapter,
   mergeLora,
   type PretrainedLlava,
-} from "../models/index.ts";
-import { decayGroups, type ParameterGroup } from "../optim/index.ts";
-import { type Generator, releasePages, type Tensor } from "../torch/index.ts";
-import type { Recipe } from "./recipe.ts";
+} from "../../models/index.ts";
+import { decayGroups, type ParameterGroup } from "../../optim/index.ts";
+import { type Generator, releasePages, type Tensor } from "../../torch/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 
 /** What names of tensors begin with in checkpoints. */
 export const prefixes = {

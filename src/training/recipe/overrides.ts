@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { LlavaError } from "../errors.ts";
-import { editDistance } from "../spelling.ts";
+import { LlavaError } from "../../errors.ts";
+import { editDistance } from "../../spelling.ts";
 
 /** A field by its dotted path, and its value as typed on the command line. */
 export interface Override {
@@ -67,6 +67,8 @@ export function requireKnownFields(schema: z.ZodType, fields: object): void {
 /** The leaf fields of nested objects, by dotted path. */
 function fieldPaths(schema: z.ZodType, prefix = ""): Map<string, z.ZodType> {
   const inner = unwrap(schema);
+  if (inner instanceof z.ZodDiscriminatedUnion)
+    return new Map(inner.options.flatMap((option) => [...fieldPaths(option as z.ZodType, prefix)]));
   if (!(inner instanceof z.ZodObject)) return new Map([[prefix, inner]]);
   const found = new Map<string, z.ZodType>();
   for (const [name, field] of Object.entries(inner.shape as Record<string, z.ZodType>))

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { writeAtomically, writeSafetensors } from "../checkpoint/index.ts";
-import { saveAdapter, saveModel, writeChatTemplate } from "../models/index.ts";
-import { computing } from "./computing.ts";
-import { portableRecipe, withoutPlace } from "./portable-recipe.ts";
-import type { Recipe } from "./recipe.ts";
+import { writeAtomically, writeSafetensors } from "../../checkpoint/index.ts";
+import { saveAdapter, saveModel, writeChatTemplate } from "../../models/index.ts";
+import { portableRecipe, withoutPlace } from "../recipe/portable-recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { computing } from "./placement.ts";
 import type { Stage } from "./stage.ts";
 
 /**

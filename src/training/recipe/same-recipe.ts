@@ -1,5 +1,5 @@
-import { LlavaError } from "../errors.ts";
-import { type Recipe, type RecipeFields, resolveRecipe } from "./recipe.ts";
+import { LlavaError } from "../../errors.ts";
+import { objectiveOf, type Recipe, type RecipeFields, resolveRecipe } from "./recipe.ts";
 
 /** These, and what is inside, may change between the parts of a run without changing what it learns from a step. */
 const incidental = [
@@ -17,8 +17,9 @@ const incidental = [
  */
 export function requireSameRecipe(saved: unknown, wanted: Recipe, output: string): void {
   // Through the schema: a field that is newer than the checkpoint has its default there.
-  const before = leaves(resolveRecipe(saved as RecipeFields));
-  const now = leaves(wanted);
+  const comparable = (recipe: Recipe) => leaves({ ...recipe, objective: objectiveOf(recipe) });
+  const before = comparable(resolveRecipe(saved as RecipeFields));
+  const now = comparable(wanted);
   for (const path of new Set([...before.keys(), ...now.keys()])) {
     const [was, is] = [before.get(path), now.get(path)];
     if (was === is || incidental.some((field) => path === field || path.startsWith(`${field}.`))) continue;

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { isAdapter, loadStrict, openProjector } from "../checkpoint/index.ts";
-import { LlavaError } from "../errors.ts";
+import { isAdapter, loadStrict, openProjector } from "../../checkpoint/index.ts";
+import type { Communicator } from "../../distributed/index.ts";
+import { LlavaError } from "../../errors.ts";
 import {
   assembledOrigin,
   checkpointOrigin,
@@ -11,17 +12,19 @@ import {
   type ModelOrigin,
   PooledTower,
   type PretrainedLlava,
-} from "../models/index.ts";
-import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../setup/index.ts";
-import type { Generator } from "../torch/index.ts";
-import { computing } from "./computing.ts";
-import type { Recipe } from "./recipe.ts";
+} from "../../models/index.ts";
+import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
+import type { Generator } from "../../torch/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { computing } from "./placement.ts";
 import { named, prefixes } from "./trainable.ts";
 
 export interface Surroundings {
   readonly progress: ProgressFactory;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** The processes that train together; by default this one is alone. */
+  readonly communicator?: Communicator;
 }
 
 export interface Start {

@@ -1,13 +1,13 @@
-// The recipes of LLaVA and LLaVA-1.5 against the papers and scripts: npm test -- src/training/recipes.test.ts
+// The recipes of LLaVA and LLaVA-1.5 against the papers and scripts: npm test -- src/training/recipe
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { llava } from "../../test/support/cli.ts";
-import { outlineRecipe } from "./outline.ts";
-import { recipeSizes } from "./plan/index.ts";
+import { llava } from "../../../test/support/cli.ts";
+import { recipeSizes } from "../plan/index.ts";
+import { outlineRecipe } from "../plan/outline.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe.ts";
 
 /**
@@ -30,7 +30,7 @@ for (const [name, row] of Object.entries(table))
   if (name.startsWith("llava-1.5-7b/")) Object.assign(table, { [name.replace("7b", "13b")]: row });
 
 const fieldsOf = async (name: string): Promise<RecipeFields> => {
-  const { href } = pathToFileURL(join(import.meta.dirname, "../../recipes", `${name}.ts`));
+  const { href } = pathToFileURL(join(import.meta.dirname, "../../../recipes", `${name}.ts`));
   return ((await import(href)) as { default: RecipeFields }).default;
 };
 
@@ -133,7 +133,7 @@ describe("what a recipe trains is told without weights", () => {
 });
 
 test("llava train --dry-run prints recipe, groups and memory, for people and as JSON", async () => {
-  const path = join(import.meta.dirname, "../../recipes/llava-1.5-13b/lora.ts");
+  const path = join(import.meta.dirname, "../../../recipes/llava-1.5-13b/lora.ts");
   const [people, json] = await Promise.all([
     llava(["train", path, "--dry-run", "--lora.rank", "64"]),
     llava(["train", path, "--dry-run", "--json"]),

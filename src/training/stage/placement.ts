@@ -1,5 +1,5 @@
-import { type ComputeDType, fastDType } from "../torch/index.ts";
-import type { Recipe } from "./recipe.ts";
+import { type ComputeDType, fastDType } from "../../torch/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 
 /** The type that a recipe computes in, and why. A run that `begun` tells of goes on in what it began with. */
 export function computing({ dtype, device }: Recipe, begun?: Pick<Recipe, "dtype">): ComputeDType {

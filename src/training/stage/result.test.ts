@@ -1,4 +1,4 @@
-// What a run leaves behind, loaded as anybody would: npm test -- src/training/result.test.ts
+// What a run leaves behind, loaded as anybody would: npm test -- src/training/stage
 import assert from "node:assert/strict";
 import {
   cpSync,
@@ -14,17 +14,17 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { assertClose, largestDifference } from "../../test/support/close.ts";
-import { fixtures, rowsRecipe, stages } from "../../test/support/training-rows.ts";
-import { openCheckpoint, openSafetensors, openWeights, writeSafetensors } from "../checkpoint/index.ts";
-import { type Llava, loadPretrained } from "../models/index.ts";
-import { namedTemplate, promptText } from "../processing/conversation/index.ts";
-import type { Message } from "../protocol/index.ts";
-import { silentProgress } from "../setup/index.ts";
-import { inference, type Tensor } from "../torch/index.ts";
-import { latestCheckpoint } from "./checkpoint.ts";
-import type { RecipeFields } from "./recipe.ts";
-import { runRecipe } from "./run.ts";
+import { assertClose, largestDifference } from "../../../test/support/close.ts";
+import { fixtures, rowsRecipe, stages } from "../../../test/support/training-rows.ts";
+import { openCheckpoint, openSafetensors, openWeights, writeSafetensors } from "../../checkpoint/index.ts";
+import { type Llava, loadPretrained } from "../../models/index.ts";
+import { namedTemplate, promptText } from "../../processing/conversation/index.ts";
+import type { Message } from "../../protocol/index.ts";
+import { silentProgress } from "../../setup/index.ts";
+import { inference, type Tensor } from "../../torch/index.ts";
+import type { RecipeFields } from "../recipe/recipe.ts";
+import { runRecipe } from "../run.ts";
+import { latestCheckpoint } from "../run-state.ts";
 import { prepareStage } from "./stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-result-"));

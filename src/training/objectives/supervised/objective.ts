@@ -1,18 +1,8 @@
-import type { Llava } from "../../models/index.ts";
-import { ActivationCheckpoints, type SegmentRunner } from "../../nn/index.ts";
-import { backward, crossEntropy, type Generator, noGrad, scope, type Tensor } from "../../torch/index.ts";
-import type { PackedBatch } from "../packing.ts";
-import type { Batch, Objective } from "./objective.ts";
-
-export interface SupervisedBatch extends Batch, Pick<PackedBatch, "inputIds" | "positions" | "attention"> {
-  /** What `ImageInputs.load` gave, [N, …] in the order of the image placeholders; undefined for text alone. */
-  readonly images: Tensor | undefined;
-  /** int64 [S]: which of the hidden states, rows end to end, predict `targets`, int64 [S]. */
-  readonly supervised: Tensor;
-  readonly targets: Tensor;
-  /** Id of the row that each target but the padding is from. */
-  readonly owners: readonly string[];
-}
+import type { Llava } from "../../../models/index.ts";
+import { ActivationCheckpoints, type SegmentRunner } from "../../../nn/index.ts";
+import { backward, crossEntropy, type Generator, noGrad, scope, type Tensor } from "../../../torch/index.ts";
+import type { RowBatch } from "../../batches/row-batch.ts";
+import type { Objective } from "../objective.ts";
 
 /** Of what a layer computes, only what its backward pass needs stays in memory. */
 const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden));
@@ -21,7 +11,7 @@ const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden))
  * −log p(answer | images, everything before it), over the ids of all answers (arXiv 2304.08485, equation 2). With the
  * plain template it is feature alignment, with a conversation template instruction tuning.
  */
-export class SupervisedObjective implements Objective<SupervisedBatch> {
+export class SupervisedObjective implements Objective<RowBatch> {
   readonly #model: Llava;
   readonly #encodeImages: (images: Tensor) => Tensor;
   readonly #checkpoints: ActivationCheckpoints | undefined;
@@ -45,23 +35,21 @@ export class SupervisedObjective implements Objective<SupervisedBatch> {
     else backward([scaledLoss]);
   }
 
-  loss(batch: SupervisedBatch): Tensor {
+  loss(batch: RowBatch): Tensor {
     return crossEntropy(this.#logits(batch), batch.targets, "sum");
   }
 
-  suspects(batch: SupervisedBatch): readonly string[] {
+  suspects(batch: RowBatch): readonly string[] {
     const { owners, targets, samples } = batch;
     const losses = scope(() => noGrad(() => crossEntropy(this.#logits(batch), targets, "none").toNumbers()));
-    const suspects = new Set(owners.filter((_, at) => !Number.isFinite(losses[at])));
-    return suspects.size > 0 ? [...suspects] : samples;
+    const suspects = new Set([...owners].filter((_, at) => !Number.isFinite(losses[at])));
+    return suspects.size > 0 ? [...suspects].map((owner) => samples[owner]!) : samples;
   }
 
   /** float32 [S, vocab] */
-  #logits({ images, inputIds, positions, attention, supervised }: SupervisedBatch): Tensor {
+  #logits({ images, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
-    const inputs = images // [R, T, D]
-      ? this.#model.spliceImages(inputIds, this.#model.project(this.#encodeImages(images)))
-      : languageModel.embed(inputIds);
+    const inputs = this.#model.embed(inputIds, images && { features: this.#encodeImages(images) }); // [R, T, D]
     const hidden = languageModel.forward(inputs, {
       positions,
       attention,

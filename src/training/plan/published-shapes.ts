@@ -7,12 +7,12 @@ import {
   parseVisionConfig,
   readJsonObject,
   readLlavaConfig,
-} from "../checkpoint/index.ts";
-import { LlavaError } from "../errors.ts";
-import { assembledJson } from "../models/index.ts";
-import { resolveModel } from "../setup/index.ts";
-import type { Recipe } from "./recipe.ts";
-import { eyesOf } from "./start.ts";
+} from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import { assembledJson } from "../../models/index.ts";
+import { resolveModel } from "../../setup/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { eyesOf } from "../stage/load.ts";
 
 const large = {
   model_type: "llama",

@@ -1,4 +1,4 @@
-// Work that must not be lost: npm test -- src/training/checkpoint.test.ts
+// Work that must not be lost: npm test -- src/training/run-state.test.ts
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
@@ -20,9 +20,9 @@ import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows
 import { randomNumbers } from "../data/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { tensor } from "../torch/index.ts";
-import { latestCheckpoint, type RunState, writeCheckpoint } from "./checkpoint.ts";
-import type { RecipeFields } from "./recipe.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
+import { latestCheckpoint, type RunState, writeCheckpoint } from "./run-state.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-checkpoints-"));
 const quiet = { progress: silentProgress, report: () => {} };

@@ -1,9 +1,9 @@
-// What a recipe computes in: npm test -- src/training/computing.test.ts
+// What a recipe computes in: npm test -- src/training/stage
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rowsRecipe } from "../../test/support/training-rows.ts";
-import { fastDType } from "../torch/index.ts";
-import { computing, settled } from "./computing.ts";
+import { rowsRecipe } from "../../../test/support/training-rows.ts";
+import { fastDType } from "../../torch/index.ts";
+import { computing, settled } from "./placement.ts";
 
 const other = { float32: "bfloat16", bfloat16: "float32" } as const;
 
