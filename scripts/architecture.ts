@@ -14,7 +14,7 @@ interface Folder {
 const processing = ["processing/image", "processing/tokenizer", "processing/conversation"];
 const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...processing];
 
-/** Lowest first; a folder imports only from above its own line. All may import src/errors.ts, src/file-kind.ts and src/json.ts. */
+/** Lowest first; a folder imports only from above its own line. All may import src/errors.ts, src/file-kind.ts, src/json.ts and src/package.ts. */
 export const folders: Readonly<Record<string, Folder>> = {
   protocol: { holds: "messages, requests and answers, as types", imports: [] },
   formats: {
@@ -108,7 +108,7 @@ export function importRules() {
   const anyone = restriction(["**"], [], names, "Another folder is imported through its index.ts.");
   const perFolder = Object.entries(folders).map(([name, { imports }]) => {
     const others = names.filter((other) => other !== name && !imports.includes(other));
-    const allowed = ["errors.ts", "file-kind.ts", "json.ts", ...imports].join(", ");
+    const allowed = ["errors.ts", "file-kind.ts", "json.ts", "package.ts", ...imports].join(", ");
     const message = `src/${name} may import ${allowed}, through index.ts (scripts/architecture.ts).`;
     return restriction([`src/${name}/**`, `!src/${name}/**/*.test.ts`], others, imports, message);
   });

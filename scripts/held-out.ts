@@ -2,8 +2,7 @@
 import { join } from "node:path";
 import { createProgress } from "../src/cli/index.ts";
 import { beamSearch, generateBatch } from "../src/generation/index.ts";
-import { Llava, type PretrainedLlava, type VisionTower } from "../src/models/index.ts";
-import { Module } from "../src/nn/index.ts";
+import type { PretrainedLlava } from "../src/models/index.ts";
 import { type PromptPiece, tokenizePrompt } from "../src/processing/conversation/index.ts";
 import { loadImage, preprocess } from "../src/processing/image/index.ts";
 import {
@@ -22,40 +21,14 @@ export interface CaptionedImage {
   readonly captions: readonly string[];
 }
 
-/** Passes on features that were computed before, where pixels are expected. */
-class KnownFeatures extends Module implements VisionTower {
-  readonly tower: VisionTower;
-  constructor(tower: VisionTower) {
-    super();
-    this.tower = tower;
-  }
-  get hiddenSize(): number {
-    return this.tower.hiddenSize;
-  }
-  get tokens(): number {
-    return this.tower.tokens;
-  }
-  forward(features: Tensor): Tensor {
-    return features;
-  }
-}
-
 /** A model and what its tower sees of some photos, computed once however often they are asked about. */
 export class HeldOut {
   readonly pretrained: PretrainedLlava;
-  readonly #answering: PretrainedLlava;
   readonly #folder: string;
   readonly #features = new Map<string, Tensor>();
 
   constructor(pretrained: PretrainedLlava, folder: string) {
-    const { model } = pretrained;
-    const { projector, languageModel, imageTokenId } = model;
-    const visionTower = new KnownFeatures(model.visionTower);
     this.pretrained = pretrained;
-    this.#answering = {
-      ...pretrained,
-      model: new Llava({ visionTower, projector, languageModel, imageTokenId }),
-    };
     this.#folder = folder;
   }
 
@@ -108,16 +81,16 @@ export class HeldOut {
       const chunk = asked.slice(start, start + batch);
       const inputs = chunk.map(({ image, inputIds }) => ({
         inputIds,
-        ...(!blind && { pixelValues: this.#features.get(image)! }),
+        ...(!blind && { imageFeatures: this.#features.get(image)! }),
         temperature: 0,
         maxTokens,
       }));
       if (beams > 1)
         answers.push(
-          ...(await beamSearch(this.#answering, inputs, { beams })).map(({ text }) => text.trim()),
+          ...(await beamSearch(this.pretrained, inputs, { beams })).map(({ text }) => text.trim()),
         );
       else
-        for await (const { row, part } of generateBatch(this.#answering, inputs))
+        for await (const { row, part } of generateBatch(this.pretrained, inputs))
           if (part.type === "finish") answers[start + row] = part.output.text.trim();
       bar.update(start + chunk.length);
     }
@@ -142,8 +115,8 @@ export class HeldOut {
       const lossWith = ({ image }: CaptionedImage) =>
         inference(() =>
           scope(() => {
-            const projected = model.project(this.#features.get(image)!);
-            const inputs = model.spliceImages(longTensor(ids, [1, ids.length]), projected);
+            const features = this.#features.get(image)!;
+            const inputs = model.embed(longTensor(ids, [1, ids.length]), { features });
             const hidden = model.languageModel.forward(inputs).slice(1, prompt.length - 1, -1);
             const logits = model.languageModel.logits(hidden).to("float32").flatten(0, 1);
             return crossEntropy(logits, longTensor(target), "sum").item();

@@ -3,10 +3,10 @@ import type { Readable, Writable } from "node:stream";
 import { LlavaError } from "../errors.ts";
 import {
   type ChatModel,
-  type ContentPart,
   ContextFullError,
   type Message,
   type SamplingOptions,
+  userMessage,
 } from "../protocol/index.ts";
 import { type CommandEffect, runCommand } from "./chat-commands.ts";
 import { parseChatLine } from "./chat-line.ts";
@@ -131,13 +131,7 @@ export async function chatSession(options: ChatSessionOptions): Promise<boolean>
   const tell = ({ message }: LlavaError, hint: string | undefined): void =>
     print(hint ? `${message}\n${hint}` : message);
 
-  const askText = async (text: string): Promise<void> => {
-    const content: ContentPart[] = [
-      ...images.map((image) => ({ type: "image" as const, image })),
-      { type: "text", text },
-    ];
-    await answer({ role: "user", content });
-  };
+  const askText = (text: string): Promise<void> => answer(userMessage(text, images));
 
   const addImages = (added: readonly string[]): void => {
     images.push(...added);

@@ -1,4 +1,5 @@
 import { availableParallelism, cpus } from "node:os";
+import { dirname } from "node:path";
 import {
   bytesOnDisk,
   bytesToFetch,
@@ -8,6 +9,7 @@ import {
   findLibtorch,
   findPython,
   freeBytes,
+  isPrebuilt,
   type Libtorch,
   listModels,
   locateNative,
@@ -90,7 +92,7 @@ export async function diagnose(): Promise<Diagnosis> {
   if (libtorch && !located)
     problems.push({ what: "the native addon is not built", remedy: 'Run "llava setup".' });
 
-  const runtime = located ? await askAddon(problems) : undefined;
+  const runtime = located ? await askAddon(located.addonPath, problems) : undefined;
   const gpus = findGpus();
   const cudaUsable = libtorch?.cudaLibrary !== undefined && hasCudaLibraries(libtorch.cudaLibrary);
   if (gpus.length > 0 && libtorch && !cudaUsable) {
@@ -106,7 +108,7 @@ export async function diagnose(): Promise<Diagnosis> {
   // What set-up has no use for any more is shown, but its absence is no problem.
   const isToFetch = !libtorch || models.some(({ complete }) => !complete);
   if (!python && isToFetch) problems.push(whyNoPython(pythons));
-  const missing = located ? undefined : missingBuildTools(buildTools);
+  const missing = located || isPrebuilt(libtorch) ? undefined : missingBuildTools(buildTools);
   if (missing) problems.push(missing);
   const cacheUnwritable = whyUnwritable(cache) ?? null;
   if (cacheUnwritable !== null && isToFetch)
@@ -164,7 +166,7 @@ interface Runtime {
   readonly computing: ComputeDType;
 }
 
-async function askAddon(problems: Problem[]): Promise<Runtime | undefined> {
+async function askAddon(path: string, problems: Problem[]): Promise<Runtime | undefined> {
   try {
     const torch = await import("../torch/index.ts");
     return {
@@ -176,7 +178,7 @@ async function askAddon(problems: Problem[]): Promise<Runtime | undefined> {
   } catch (error) {
     problems.push({
       what: `the native addon does not load: ${(error as Error).message}`,
-      remedy: 'Remove native/build and run "llava setup".',
+      remedy: `Remove ${dirname(path)} and run "llava setup".`,
     });
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { packageVersion } from "../package.ts";
 import { silentProgress } from "../setup/index.ts";
 import { type CommandModule, createContext } from "./context.ts";
 import { reportFailure } from "./failure.ts";
@@ -62,7 +63,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("llava")
     .description("The LLaVA family of vision-language models on libtorch.")
     .option("-q, --quiet", "no progress bars and notes")
-    .version(await readVersion())
+    .version(packageVersion())
     .showHelpAfterError("(--help shows the options)")
     .exitOverride();
   const isQuiet = (): boolean => program.opts<{ quiet?: boolean }>().quiet ?? false;
@@ -86,9 +87,4 @@ export async function main(args: readonly string[]): Promise<number> {
       stoppedBy: context.stoppedBy,
     });
   }
-}
-
-async function readVersion(): Promise<string> {
-  const { default: description } = await import("../../package.json", { with: { type: "json" } });
-  return description.version;
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../json.ts";
+import { loadableRecipe, ownOrShipped } from "../package.ts";
 import type { Override, Recipe, RecipeFields } from "../training/index.ts";
 
 /**
@@ -11,7 +12,9 @@ import type { Override, Recipe, RecipeFields } from "../training/index.ts";
 export async function readRecipe(path: string): Promise<RecipeFields> {
   if (/\.json$/i.test(path)) return await readWrittenRecipe(path);
   try {
-    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: RecipeFields };
+    const module = (await import(pathToFileURL(loadableRecipe(resolve(ownOrShipped(path)))).href)) as {
+      default?: RecipeFields;
+    };
     if (typeof module.default === "object") return module.default;
   } catch (cause) {
     throw new LlavaError("config", `${path} cannot be loaded: ${(cause as Error).message}`, {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
 import type { LocalModel } from "../../index.ts";
+import { userMessage } from "../../protocol/index.ts";
 import { defaultModel } from "../../setup/index.ts";
 import { chatSession } from "../chat-session.ts";
 import { readWords, wordsHelp } from "../command-words.ts";
@@ -77,7 +78,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<void> {
   const system = flags.system === undefined ? [] : [{ role: "system" as const, content: flags.system }];
-  const prompt = { messages: [...system, { role: "user" as const, content: question }], images };
+  const prompt = { messages: [...system, userMessage(question)], images };
   let isFirst = true;
   for await (const part of model.answer(prompt, answerOptions(flags, signal))) {
     if (part.type === "text-delta") {

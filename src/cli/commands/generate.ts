@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
 import type { GenerationOutput, LocalModel, Prompt } from "../../index.ts";
+import { userMessage } from "../../protocol/index.ts";
 import type { CommandContext } from "../context.ts";
 import {
   addModelOptions,
@@ -24,6 +25,7 @@ interface GenerateFlags extends ModelFlags, SamplingFlags {
   readonly raw?: boolean;
   readonly json?: boolean;
   readonly batchSize: number;
+  readonly beams?: number;
 }
 
 export function configure(command: Command, context: CommandContext): void {
@@ -42,7 +44,12 @@ export function configure(command: Command, context: CommandContext): void {
       "prompts word for word: no template, <image> where an image goes, special tokens honoured",
     )
     .option("--json", "print an object for each prompt")
-    .option("--batch-size <n>", "prompts answered in step", count, 8);
+    .option("--batch-size <n>", "prompts answered side by side", count, 8)
+    .option(
+      "--beams <n>",
+      "search for the likeliest answer among n followed at once, instead of drawing one",
+      count,
+    );
   addSamplingOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
@@ -52,8 +59,9 @@ export function configure(command: Command, context: CommandContext): void {
 A row may have "messages" in place of "prompt", and "system", "max_tokens", "temperature", "top_p", "top_k", "min_p",
 "repetition_penalty", "seed", "stop" and "ignore_eos" of its own, which count before the options.
 
-Example:
-  llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --json`,
+Examples:
+  llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --json
+  llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --beams 3`,
     )
     .action((name: string, flags: GenerateFlags) => run(name, flags, context));
 }
@@ -90,7 +98,15 @@ async function run(name: string, flags: GenerateFlags, context: CommandContext):
   );
 }
 
-async function rowsOf({ prompt = [], image = [], input, raw, system }: GenerateFlags): Promise<PromptRow[]> {
+async function rowsOf({
+  prompt = [],
+  image = [],
+  input,
+  raw,
+  system,
+  ...sampling
+}: GenerateFlags): Promise<PromptRow[]> {
+  if (sampling.beams !== undefined) refuseDrawing(sampling);
   if (image.length > 0 && prompt.length === 0)
     throw new LlavaError("usage", "--image goes with --prompt, and there is none", {
       hint: input === undefined ? "Give --prompt." : "Rows of --input name their own images.",
@@ -107,6 +123,22 @@ async function rowsOf({ prompt = [], image = [], input, raw, system }: GenerateF
   });
 }
 
+/** Before the model is loaded. */
+function refuseDrawing({ temperature, topK, topP, minP, repetitionPenalty }: SamplingFlags): void {
+  const drawing = { temperature: temperature || undefined, topK, topP, minP, repetitionPenalty };
+  const given = Object.entries(drawing).flatMap(([name, value]) =>
+    value === undefined ? [] : `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  );
+  if (given.length === 0) return;
+  throw new LlavaError(
+    "usage",
+    `${given.join(" and ")} ${given.length > 1 ? "have" : "has"} no place beside --beams`,
+    {
+      hint: "A beam search takes the likeliest answer that it finds. Leave out --beams to draw one.",
+    },
+  );
+}
+
 interface RowAnswer {
   readonly row: PromptRow;
   output?: GenerationOutput;
@@ -121,28 +153,29 @@ async function answerRows(
   streams: boolean,
 ): Promise<RowAnswer[]> {
   const answers = rows.map((row): RowAnswer => ({ row }));
-  using inputs = new DisposableStack();
-  const prepared = [];
+  const asked: {
+    readonly answer: RowAnswer;
+    readonly prompt: Prompt;
+    readonly sampling: PromptRow["sampling"];
+  }[] = [];
   for (const answer of answers) {
     try {
-      if (answer.row.error) throw answer.row.error;
-      const prompt = promptOf(answer.row, flags);
-      prepared.push({
-        answer,
-        prompt,
-        inputs: inputs.use(await model.prepare(prompt, signal)),
-        ...(answer.row.sampling && { sampling: answer.row.sampling }),
-      });
+      const { row } = answer;
+      if (row.error) throw row.error;
+      asked.push({ answer, prompt: promptOf(row, flags), sampling: row.sampling });
     } catch (error) {
-      if (!(error instanceof LlavaError) || error.code === "aborted") throw error;
+      if (!(error instanceof LlavaError)) throw error;
       answer.error = error;
     }
   }
-  for await (const { row, part } of model.answerBatch(prepared, answerOptions(flags, signal))) {
-    if (part.type === "finish") prepared[row]!.answer.output = part.output;
-    else if (streams) process.stdout.write(shownOn(process.stdout, part.text));
+  const options = { ...answerOptions(flags, signal), ...(flags.beams && { beams: flags.beams }) };
+  for await (const answered of model.answerBatch(asked, options)) {
+    const { answer } = asked[answered.row]!;
+    if ("error" in answered) answer.error = answered.error;
+    else if (answered.part.type === "finish") answer.output = answered.part.output;
+    else if (streams) process.stdout.write(shownOn(process.stdout, answered.part.text));
   }
-  if (streams && prepared.length > 0) process.stdout.write("\n");
+  if (streams && answers.some(({ output }) => output !== undefined)) process.stdout.write("\n");
   return answers;
 }
 
@@ -153,7 +186,7 @@ function promptOf({ prompt = "", messages, images, system }: PromptRow, flags: G
       hint: "Write the prompt out, or leave out --raw.",
     });
   }
-  const asked = messages ?? [{ role: "user" as const, content: prompt }];
+  const asked = messages ?? [userMessage(prompt)];
   const instruction = system ?? flags.system;
   return {
     messages:

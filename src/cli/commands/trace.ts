@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Command } from "commander";
 import { LlavaError } from "../../errors.ts";
+import { userMessage } from "../../protocol/index.ts";
 import type { CommandContext } from "../context.ts";
 import { addModelOptions, collect, type ModelFlags, openModel } from "../model-options.ts";
 
@@ -41,7 +42,7 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   const signal = context.signal();
   using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
   using inputs = await model.prepare(
-    raw ? { raw: prompt, images: image } : { messages: [{ role: "user", content: prompt }], images: image },
+    raw ? { raw: prompt, images: image } : { messages: [userMessage(prompt)], images: image },
     signal,
   );
   const [{ traceStages }, { writeSafetensors }, { inference, scope }] = await Promise.all([

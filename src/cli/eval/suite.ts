@@ -12,6 +12,7 @@ import {
   score,
 } from "../../evaluation/index.ts";
 import { describeIssues, readDataFile } from "../../json.ts";
+import { ownOrShipped } from "../../package.ts";
 import type { CommandContext } from "../context.ts";
 import { table } from "./table.ts";
 
@@ -80,7 +81,7 @@ export async function runSuite(
 async function readSuite(path: string) {
   let value: unknown;
   try {
-    value = JSON.parse(await readDataFile(path));
+    value = JSON.parse(await readDataFile(ownOrShipped(path)));
   } catch (cause) {
     if (cause instanceof LlavaError) throw cause;
     throw new LlavaError("data", `${path}: not valid JSON: ${(cause as Error).message}`, { cause });

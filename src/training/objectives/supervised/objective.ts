@@ -49,9 +49,7 @@ export class SupervisedObjective implements Objective<RowBatch> {
   /** float32 [S, vocab] */
   #logits({ images, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
-    const inputs = images // [R, T, D]
-      ? this.#model.spliceImages(inputIds, this.#model.project(this.#encodeImages(images)))
-      : languageModel.embed(inputIds);
+    const inputs = this.#model.embed(inputIds, images && { features: this.#encodeImages(images) }); // [R, T, D]
     const hidden = languageModel.forward(inputs, {
       positions,
       attention,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { collectGarbage } from "../../test/support/garbage.ts";
-import { liveTensors, scope, type Tensor, tensor } from "../torch/index.ts";
-import { KeyValueCache } from "./index.ts";
+import { collectGarbage } from "../../../test/support/garbage.ts";
+import { liveTensors, scope, type Tensor, tensor } from "../../torch/index.ts";
+import { KeyValueCache } from "../index.ts";
 
 const create = () =>
   new KeyValueCache({
