@@ -21,7 +21,7 @@ import {
   readCaptions,
 } from "../src/curation/index.ts";
 import { evaluateCaptions } from "../src/evaluation/index.ts";
-import { readDataFile } from "../src/json.ts";
+import { readDataFile } from "../src/files/index.ts";
 import { loadPretrained } from "../src/models/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
 import { type DType, fastDType } from "../src/torch/index.ts";
