@@ -56,10 +56,14 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: [...layers, "distributed", "models", "data"],
   },
   client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
+  runner: {
+    holds: "many questions to a model: at once, again after failures, answers kept, runs gone on with",
+    imports: ["protocol", "client"],
+  },
   charts: { holds: "charts as SVG and PNG", imports: [] },
   evaluation: {
-    holds: "benchmarks, their runner, judges, results and reports",
-    imports: ["protocol", "client", "charts"],
+    holds: "benchmarks, judges, results and reports",
+    imports: ["protocol", "runner", "charts"],
   },
   curation: {
     holds: "captions → training rows: questions by rule, concept filter",
@@ -74,6 +78,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "data",
       "training",
       "client",
+      "runner",
       "charts",
       "evaluation",
       "curation",

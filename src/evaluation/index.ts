@@ -16,7 +16,6 @@ export {
   requireSplit,
   runFiles,
 } from "./run-benchmark.ts";
-export * from "./runner/index.ts";
 export { type Scored, type ScoreOptions, score } from "./score.ts";
 export * from "./study/index.ts";
 export { requireSubmission, writeSubmission } from "./submission.ts";

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, fsync, ftruncateSync, mkdirSync, openSync, writeS
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { LlavaError } from "../../errors.ts";
+import { LlavaError } from "../errors.ts";
 import { linesOf, readStored, type StoredAnswer, type StoredFailure, type StoredRecord } from "./stored.ts";
 
 /** Where a run looks for answers, and puts those that are new. */

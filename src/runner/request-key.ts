@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { LlavaError } from "../../errors.ts";
-import { heldBytes, type ImageSource, type Message, type SamplingOptions } from "../../protocol/index.ts";
+import { LlavaError } from "../errors.ts";
+import { heldBytes, type ImageSource, type Message, type SamplingOptions } from "../protocol/index.ts";
 import type { Answerer } from "./answerer.ts";
 
 /** What a model is asked. The id is that of the benchmark's item. */

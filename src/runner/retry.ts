@@ -1,5 +1,5 @@
-import { EndpointError } from "../../client/index.ts";
-import type { LlavaError } from "../../errors.ts";
+import { EndpointError } from "../client/index.ts";
+import type { LlavaError } from "../errors.ts";
 
 export interface RetryOptions {
   /** Times that a request is asked at most; 8. */

@@ -1,4 +1,4 @@
-export type { Reply } from "../../protocol/index.ts";
+export type { Reply } from "../protocol/index.ts";
 export { AnswerStore, type Store } from "./answer-store.ts";
 export { type Answerer, chatAnswerer, endpointAnswerer } from "./answerer.ts";
 export { mergeStores } from "./merge-stores.ts";

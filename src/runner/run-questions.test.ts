@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import fc from "fast-check";
-import { EndpointError } from "../../client/index.ts";
-import { LlavaError } from "../../errors.ts";
-import type { GenerationRequest } from "../../protocol/index.ts";
+import { EndpointError } from "../client/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { GenerationRequest } from "../protocol/index.ts";
 import {
   type Answerer,
   AnswerStore,

@@ -1,4 +1,4 @@
-import { LlavaError } from "../../errors.ts";
+import { LlavaError } from "../errors.ts";
 import { AnswerStore } from "./answer-store.ts";
 import { readStored, type StoredAnswer } from "./stored.ts";
 

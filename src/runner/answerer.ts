@@ -1,6 +1,6 @@
-import { EndpointModel, type EndpointModelOptions } from "../../client/index.ts";
-import { LlavaError } from "../../errors.ts";
-import type { ChatModel, GenerationRequest, Reply } from "../../protocol/index.ts";
+import { EndpointModel, type EndpointModelOptions } from "../client/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { ChatModel, GenerationRequest, Reply } from "../protocol/index.ts";
 
 /** Who answers questions: an endpoint takes many requests at once, a local model a batch at a time. */
 export interface Answerer {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EndpointError } from "../../client/index.ts";
-import { LlavaError } from "../../errors.ts";
-import type { Reply, Usage } from "../../protocol/index.ts";
+import { EndpointError } from "../client/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { Reply, Usage } from "../protocol/index.ts";
 import type { Store } from "./answer-store.ts";
 import type { Answerer } from "./answerer.ts";
 import { type Question, RequestKeys } from "./request-key.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { LlavaError } from "../../errors.ts";
+import { LlavaError } from "../errors.ts";
 
 /** Part `index` (from 0) of `count` parts of a benchmark. */
 export interface Shard {
