@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { silentProgress } from "../setup/index.ts";
 import { resolveRecipe } from "../training/index.ts";
-import { createContext } from "./context.ts";
+import { createContext } from "./frame/context.ts";
 
 const source = fileURLToPath(new URL("../", import.meta.url));
 using context = createContext(silentProgress, () => {});
