@@ -1,6 +1,6 @@
 /**
  * Kills training again and again, at random moments and while checkpoints are written, and compares what comes out with an
- * undisturbed run, bit by bit: node scripts/kill-training.ts [kills, 30] [seed, 1] [stage, full | projector | lora]
+ * undisturbed run, bit by bit: node proofs/kill-training.ts [kills, 30] [seed, 1] [stage, full | projector | lora]
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,7 +2,7 @@
  * Asks a model 200 yes/no and 200 short-answer questions of photos, once undisturbed and once killed three times
  * (SIGKILL): results and answers must be the same, and no request may be answered twice. A third run answers one question
  * at a time, which must give the same answers as batches.
- *   node scripts/check-resumed-run.ts --images FOLDER --captions FILE [--only FILE] [--model NAME] [--dtype TYPE] [--batch-size 8]
+ *   node proofs/check-resumed-run.ts --images FOLDER --captions FILE [--only FILE] [--model NAME] [--dtype TYPE] [--batch-size 8]
  * The captions are what `llava data questions` reads: several a photo, such as Flickr8k.token.txt.
  */
 import { spawn } from "node:child_process";

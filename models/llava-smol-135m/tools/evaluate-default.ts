@@ -1,7 +1,7 @@
 /**
  * Measures the default model on photos that it was not trained on, everything that its card says in one go:
  *
- *   node scripts/evaluate-default.ts --captions Flickr8k.token.txt --only Flickr_8k.testImages.txt --images FOLDER
+ *   node models/llava-smol-135m/tools/evaluate-default.ts --captions Flickr8k.token.txt --only Flickr_8k.testImages.txt --images FOLDER
  *
  * Captions after a single-sentence prompt (CIDEr-D, CIDEr, BLEU-4, ROUGE-L), the loss of people's captions with the true
  * photo and with another, and questions made from the captions by rule (`llava data questions`): short answers with
@@ -19,12 +19,12 @@ import {
   englishReader,
   evaluationQuestions,
   readCaptions,
-} from "../src/curation/index.ts";
-import { evaluateCaptions } from "../src/evaluation/index.ts";
-import { readDataFile } from "../src/json.ts";
-import { loadPretrained } from "../src/models/index.ts";
-import { defaultModel, resolveModel } from "../src/setup/index.ts";
-import { type DType, fastDType } from "../src/torch/index.ts";
+} from "../../../src/curation/index.ts";
+import { evaluateCaptions } from "../../../src/evaluation/index.ts";
+import { readDataFile } from "../../../src/json.ts";
+import { loadPretrained } from "../../../src/models/index.ts";
+import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
+import { type DType, fastDType } from "../../../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";
 
 const { values: options } = parseArgs({

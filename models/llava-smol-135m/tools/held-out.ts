@@ -1,10 +1,10 @@
 /** What the scripts that measure a model on held-out photos share: features once a photo, losses, greedy answers. */
 import { join } from "node:path";
-import { createProgress } from "../src/cli/index.ts";
-import { beamSearch, generateBatch } from "../src/generation/index.ts";
-import type { PretrainedLlava } from "../src/models/index.ts";
-import { type PromptPiece, tokenizePrompt } from "../src/processing/conversation/index.ts";
-import { loadImage, preprocess } from "../src/processing/image/index.ts";
+import { createProgress } from "../../../src/cli/index.ts";
+import { beamSearch, generateBatch } from "../../../src/generation/index.ts";
+import type { PretrainedLlava } from "../../../src/models/index.ts";
+import { type PromptPiece, tokenizePrompt } from "../../../src/processing/conversation/index.ts";
+import { loadImage, preprocess } from "../../../src/processing/image/index.ts";
 import {
   crossEntropy,
   fromTyped,
@@ -14,7 +14,7 @@ import {
   scope,
   stack,
   type Tensor,
-} from "../src/torch/index.ts";
+} from "../../../src/torch/index.ts";
 
 export interface CaptionedImage {
   readonly image: string;

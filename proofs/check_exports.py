@@ -1,6 +1,6 @@
 """Loads a trained model with transformers and an adapter with PEFT, and compares their logits with those of a file.
 
-    python scripts/check-exports.py LOGITS BASE MODEL ADAPTER        # called by check-exports.ts
+    python proofs/check_exports.py LOGITS BASE MODEL ADAPTER        # called by check-exports.ts
 """
 
 import sys

@@ -2,18 +2,18 @@
  * Measures how well a model captions images it has not seen: the loss of reference captions with the true image and
  * with another one, and CIDEr and BLEU-4 of its own greedy captions.
  *
- *   node scripts/evaluate-captions.ts --rows test.json --images FOLDER [--model NAME] [--loss-images 100] [--json]
+ *   node models/llava-smol-135m/tools/evaluate-captions.ts --rows test.json --images FOLDER [--model NAME] [--loss-images 100] [--json]
  *
- * The rows are LLaVA JSON, one caption a row (scripts/flickr8k.ts writes them); captions follow the bare image, or,
+ * The rows are LLaVA JSON, one caption a row (models/llava-smol-135m/tools/flickr8k.ts writes them); captions follow the bare image, or,
  * with --prompt, a question in the model's chat template.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { imagesOfRow, readRows } from "../src/data/index.ts";
-import { evaluateCaptions } from "../src/evaluation/index.ts";
-import { loadPretrained } from "../src/models/index.ts";
-import { defaultModel, resolveModel } from "../src/setup/index.ts";
-import { type DType, fastDType } from "../src/torch/index.ts";
+import { imagesOfRow, readRows } from "../../../src/data/index.ts";
+import { evaluateCaptions } from "../../../src/evaluation/index.ts";
+import { loadPretrained } from "../../../src/models/index.ts";
+import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
+import { type DType, fastDType } from "../../../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";
 
 const { values: options } = parseArgs({

@@ -1,4 +1,4 @@
-"""Compares a training run's TensorBoard events, as TensorBoard reads them, with its log: python check_events.py RUN
+"""Compares a training run's TensorBoard events, as TensorBoard reads them, with its log: python proofs/check_events.py RUN
 
 Needs tensorboard. Every number of log.jsonl must be there at its step, and nothing else.
 """

@@ -3,7 +3,7 @@
  * where the run had one, the adapter of the language model, in bfloat16, with the recipe they came from but without the
  * run's own paths.
  *
- *   node scripts/publish-model.ts runs/first [models/llava-smol-135m]
+ *   node models/llava-smol-135m/tools/publish-model.ts runs/first [models/llava-smol-135m]
  *
  * In place of a run it takes one of its checkpoints. A run that went on from a projector leaves the statistics to it.
  */
@@ -16,12 +16,14 @@ import {
   readSafetensorsHeader,
   writeAdapterConfig,
   writeSafetensors,
-} from "../src/checkpoint/index.ts";
-import type { Recipe } from "../src/training/index.ts";
+} from "../../../src/checkpoint/index.ts";
+import type { Recipe } from "../../../src/training/index.ts";
 
 const [run, folder = "models/llava-smol-135m"] = process.argv.slice(2);
 if (run === undefined) {
-  console.error("usage: node scripts/publish-model.ts <folder of the run> [<folder of the model>]");
+  console.error(
+    "usage: node models/llava-smol-135m/tools/publish-model.ts <folder of the run> [<folder of the model>]",
+  );
   process.exit(2);
 }
 const path = ["projector.safetensors", "adapter/adapter_model.safetensors", "weights.safetensors"]

@@ -1,7 +1,7 @@
 /**
  * Compares the prompts of benchmarks with those that LLaVA's authors and others asked their models: question files, and
  * answers that repeat the prompt. Every row must equal the prompt of a question about the same image.
- *   node scripts/compare-prompts.ts FOLDER
+ *   node proofs/compare-prompts.ts FOLDER
  * FOLDER holds llava15_eval (LLaVA's playground/data/eval), pope_coco, mme, mm-vet, llava_bench_wild, mathvista, mmbench
  * and mova_eval; what is missing is said.
  */
@@ -138,7 +138,7 @@ async function compare(
 const { positionals } = parseArgs({ allowPositionals: true });
 const [folder] = positionals;
 if (folder === undefined)
-  throw new Error("Give the folder of benchmarks: node scripts/compare-prompts.ts FOLDER");
+  throw new Error("Give the folder of benchmarks: node proofs/compare-prompts.ts FOLDER");
 let same = true;
 for (const comparison of comparisons) same = (await compare(folder, comparison)) && same;
 process.exitCode = same ? 0 : 1;

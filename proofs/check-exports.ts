@@ -1,6 +1,6 @@
 /**
  * Trains the tiny test model whole and by adapters, and has transformers and PEFT load what that leaves: their logits beside
- * this project's. node scripts/check-exports.ts PYTHON, an interpreter that has torch, transformers and peft
+ * this project's. node proofs/check-exports.ts PYTHON, an interpreter that has torch, transformers and peft
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ import { runRecipe } from "../src/training/index.ts";
 import { fixtures, rowsRecipe, stages } from "../test/support/training-rows.ts";
 
 const python = process.argv[2];
-if (python === undefined) throw new Error("usage: node scripts/check-exports.ts PYTHON");
+if (python === undefined) throw new Error("usage: node proofs/check-exports.ts PYTHON");
 const base = join(fixtures, "llava/llama");
 const folder = mkdtempSync(join(tmpdir(), "llava-exports-"));
 try {
@@ -32,7 +32,7 @@ try {
   }
   const expected = join(folder, "logits.safetensors");
   writeSafetensors(expected, logits);
-  const script = join(import.meta.dirname, "check-exports.py");
+  const script = join(import.meta.dirname, "check_exports.py");
   const folders = [base, join(folder, "full", "model"), join(folder, "lora", "adapter")];
   execFileSync(python, [script, expected, ...folders], { stdio: ["ignore", "inherit", "ignore"] });
 } finally {

@@ -1,11 +1,13 @@
-/** Writes LLaVA rows of Flickr8k: node scripts/flickr8k.ts <folder of the caption files> <output folder> */
+/** Writes LLaVA rows of Flickr8k: node models/llava-smol-135m/tools/flickr8k.ts <folder of the caption files> <output folder> */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { flickrRows } from "../src/data/index.ts";
+import { flickrRows } from "../../../src/data/index.ts";
 
 const [folder, output] = process.argv.slice(2);
 if (folder === undefined || output === undefined) {
-  console.error("usage: node scripts/flickr8k.ts <folder with Flickr8k.token.txt> <output folder>");
+  console.error(
+    "usage: node models/llava-smol-135m/tools/flickr8k.ts <folder with Flickr8k.token.txt> <output folder>",
+  );
   process.exit(2);
 }
 const captionFile = join(folder, "Flickr8k.token.txt");

@@ -1,7 +1,7 @@
 /**
  * Opens a report of made-up results, or the page that is named, in a headless Chromium without network: all charts and
  * images must show, in light and dark, with no error in the console, no script and no request.
- *   node scripts/check-report.ts [report.html] [--screenshots FOLDER]
+ *   node proofs/check-report.ts [report.html] [--screenshots FOLDER]
  */
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";

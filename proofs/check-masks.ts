@@ -1,5 +1,5 @@
 // Are exactly the answers trained? Looks at every row of a file of LLaVA rows with the template v1:
-//   node scripts/check-masks.ts llava_v1_5_mix665k.json --tokenizer vicuna-7b-v1.5 [--list]
+//   node proofs/check-masks.ts llava_v1_5_mix665k.json --tokenizer vicuna-7b-v1.5 [--list]
 // Each answer and the token that ends it must be trained and nothing else, by decoding the trained ids; and ids and labels
 // must be those of the original LLaVA code wherever that does not mask the whole row because its counts do not add up.
 // --list names those rows. The tokenizer is a folder; images need not be there.
@@ -17,7 +17,7 @@ const { values: flags, positionals } = parseArgs({
 });
 const [path] = positionals;
 if (path === undefined || flags.tokenizer === undefined) {
-  console.error("usage: node scripts/check-masks.ts ROWS --tokenizer FOLDER [--list]");
+  console.error("usage: node proofs/check-masks.ts ROWS --tokenizer FOLDER [--list]");
   process.exit(2);
 }
 const tokenizer = await loadTokenizer(flags.tokenizer);
