@@ -126,7 +126,7 @@ export async function loadWork(dtype: DType): Promise<Work> {
   function trainingStep(): void {
     scope(() => {
       const ordered = features.indexSelect(0, longTensor(packed.order));
-      const inputs = pretrained.model.spliceImages(packed.inputIds, pretrained.model.project(ordered));
+      const inputs = pretrained.model.embed(packed.inputIds, { features: ordered });
       const hidden = languageModel.forward(inputs, {
         positions: packed.positions,
         attention: packed.attention,

@@ -1,24 +1,18 @@
 import { StreamDecoder, type Tokenizer } from "../processing/tokenizer/index.ts";
 import type { FinishReason } from "../protocol/index.ts";
+import type { Budget } from "./budget.ts";
 import { StopStrings } from "./stopping.ts";
-
-export interface AnswerLimits {
-  readonly maxTokens: number;
-  /** Ids that end the answer; they count among its tokens but are no part of its text. */
-  readonly stopIds: ReadonlySet<number>;
-  readonly stopStrings: readonly string[];
-}
 
 /** The tokens of one answer as they come, the text they make, and when it is finished. */
 export class Answer {
   readonly tokenIds: number[] = [];
-  readonly #limits: AnswerLimits;
+  readonly #limits: Pick<Budget, "maxTokens" | "stopIds" | "stopStrings">;
   readonly #decoder: StreamDecoder;
   readonly #stopStrings: StopStrings;
   #text = "";
   #finishReason: FinishReason | undefined;
 
-  constructor(tokenizer: Tokenizer, limits: AnswerLimits) {
+  constructor(tokenizer: Tokenizer, limits: Pick<Budget, "maxTokens" | "stopIds" | "stopStrings">) {
     this.#limits = limits;
     this.#decoder = new StreamDecoder(tokenizer);
     this.#stopStrings = new StopStrings(limits.stopStrings);

@@ -1,16 +1,18 @@
 import { setImmediate } from "node:timers/promises";
 import { LlavaError } from "../errors.ts";
-import { aten, inference, keep, longTensor, scope, type Tensor, tensor } from "../torch/index.ts";
-import { PaddedBatch } from "./batch.ts";
-import { type GenerationInput, limitsOf, type TextGenerator } from "./generate.ts";
-import { decodeOne, embedPrompts, prefill } from "./steps.ts";
+import type { Visual } from "../models/index.ts";
+import type { Tokenizer } from "../processing/tokenizer/index.ts";
+import type { FinishReason } from "../protocol/index.ts";
+import { aten, tensor } from "../torch/index.ts";
+import { type Budget, budgetOf } from "./budget.ts";
+import { Engine } from "./engine.ts";
+import type { BeamSettings, GenerationInput, GenerationOptions, TextGenerator } from "./input.ts";
+import { type GenerationOutput, Stopwatch } from "./output.ts";
+import { type Continuation, type Decoding, type NextLogits, visualOf } from "./sequence.ts";
+import { StopStrings } from "./stopping.ts";
 
-export interface BeamOptions {
-  /** Continuations of each prompt that are followed at once. */
+export interface BeamOptions extends BeamSettings, GenerationOptions {
   readonly beams: number;
-  /** Power of the length, end token included, that a sum of log probabilities is divided by; 1: their mean. */
-  readonly lengthPenalty?: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** An answer with the score that it was chosen by. */
@@ -21,154 +23,139 @@ export interface BeamAnswer {
   readonly score: number;
 }
 
+/** An answer under way. */
 interface Beam {
   readonly tokenIds: readonly number[];
   /** Sum of log probabilities. */
   readonly logProbability: number;
 }
 
-/**
- * The likeliest answers that beam search finds, one for each prompt, as transformers' `num_beams` does: twice as many
- * continuations as beams are looked at in each step; a prompt is done when it has as many ended answers as beams and no
- * open one can overtake the worst of them. Sampling options but `maxTokens` are not looked at.
- * @throws LlavaError "prompt" for a prompt that does not fit the context; "aborted" by the signal
- */
-export async function beamSearch(
-  generator: TextGenerator,
-  inputs: readonly GenerationInput[],
-  { beams, lengthPenalty = 1, signal }: BeamOptions,
-): Promise<BeamAnswer[]> {
-  if (!(Number.isInteger(beams) && beams > 0))
-    throw new LlavaError("usage", `beams must be a whole number above 0, got ${beams}`);
-  if (inputs.length === 0) return [];
-  const { model } = generator;
-  const prompts = inputs.map((input) => new Prompt(generator, input, beams, lengthPenalty));
-  const longest = Math.max(...prompts.map(({ maxTokens }) => maxTokens));
-  const { device } = model.languageModel.embedTokens.weight;
-  const promptIds = inputs.map(({ inputIds }) => inputIds);
-  using single = PaddedBatch.of(promptIds, model);
-  using batch = PaddedBatch.of(
-    promptIds.flatMap((ids) => Array<readonly number[]>(beams).fill(ids)),
-    model,
-  );
-  const capacity = single.length + longest;
-  using cache = model.languageModel.newCache({ batch: inputs.length * beams, capacity });
-  let logits: Tensor; // [B · beams, V]
-  {
-    using first = model.languageModel.newCache({ batch: inputs.length, capacity: single.length });
-    using embeddings = embedPrompts(
-      model,
-      single,
-      inputs.flatMap(({ pixelValues }) => pixelValues ?? []),
-    );
-    using once = prefill(model, first, single, embeddings, [0, single.length]);
-    const rows = inputs.flatMap((_, row) => Array<number>(beams).fill(row));
-    logits = inference(() =>
-      scope(() => {
-        const index = longTensor(rows).toDevice(device);
-        cache.copyRows(first, index);
-        return keep(aten.indexSelect(once, 0, index));
-      }),
-    );
-  }
-  try {
-    for (;;) {
-      if (signal?.aborted) throw new LlavaError("aborted", "stopped while searching");
-      const { ids, parents } = advance(logits, prompts, beams);
-      if (prompts.every(({ isDone }) => isDone)) break;
-      inference(() => scope(() => cache.copyRows(cache, longTensor(parents).toDevice(device))));
-      logits.dispose();
-      logits = decodeOne(model, cache, batch, ids);
-      await setImmediate();
-    }
-  } finally {
-    logits.dispose();
-  }
-  return prompts.map((prompt) => prompt.best());
-}
-
-/** Lets every prompt choose; → the next token of each row, and the row that it goes on from. */
-function advance(
-  logits: Tensor,
-  prompts: readonly Prompt[],
-  beams: number,
-): { ids: number[]; parents: number[] } {
-  const vocabulary = logits.size(1);
-  const [scores, places] = inference(() =>
-    scope(() => {
-      const sums = tensor(
-        prompts.flatMap(({ open }) => open.map(({ logProbability }) => logProbability)),
-        { shape: [prompts.length * beams, 1] },
-      ).toDevice(logits.device);
-      const all = aten
-        .logSoftmax(logits.to("float32"), -1)
-        .add(sums)
-        .view([prompts.length, beams * vocabulary]);
-      const [values, indices] = aten.topk(all, 2 * beams);
-      return [values.toNumbers(), indices.toNumbers()];
-    }),
-  );
-  const chosen = prompts.map((prompt, at) => {
-    const candidates = Array.from({ length: 2 * beams }, (_, rank) => {
-      const place = places[at * 2 * beams + rank]!;
-      const beam = Math.floor(place / vocabulary);
-      return { beam, id: place % vocabulary, logProbability: scores[at * 2 * beams + rank]! };
-    });
-    return prompt.choose(candidates);
-  });
-  return {
-    ids: chosen.flatMap((rows) => rows.map(({ id }) => id)),
-    parents: chosen.flatMap((rows, at) => rows.map(({ beam }) => at * beams + beam)),
-  };
-}
-
+/** A token more after the beam at an index. */
 interface Candidate {
   readonly beam: number;
   readonly id: number;
   readonly logProbability: number;
 }
 
-/** The open and ended answers of one prompt. */
-class Prompt {
-  readonly maxTokens: number;
-  open: readonly Beam[];
-  isDone = false;
-  readonly #generator: TextGenerator;
-  readonly #stopIds: ReadonlySet<number>;
-  readonly #lengthPenalty: number;
-  #ended: { readonly tokenIds: readonly number[]; readonly score: number }[] = [];
+/** Of a beam that nothing is left for: it is followed on, and any other is likelier. */
+const LOST = -1e9;
 
-  constructor(generator: TextGenerator, input: GenerationInput, beams: number, lengthPenalty: number) {
-    const { maxTokens, stopIds } = limitsOf(generator, input);
-    this.maxTokens = maxTokens;
-    this.#generator = generator;
-    this.#stopIds = stopIds;
+/**
+ * The likeliest answers that beam search finds, one for each prompt, as transformers' `num_beams` does: of the continuations
+ * that are looked at in each step as many are open as there are beams; a prompt is done when it has as many ended answers as
+ * beams and no open one can overtake the worst of them.
+ * @throws LlavaError "usage" for settings of sampling; "prompt" for a prompt that does not fit the context; "aborted" by the
+ * signal
+ */
+export async function beamSearch(
+  generator: TextGenerator,
+  inputs: readonly GenerationInput[],
+  { beams, lengthPenalty = 1, signal, prefillChunk }: BeamOptions,
+): Promise<BeamAnswer[]> {
+  using engine = new Engine<BeamSequence>(generator.model, { prefillChunk });
+  const sequences = inputs.map((input) => new BeamSequence(generator, { ...input, beams, lengthPenalty }));
+  for (const sequence of sequences) engine.admit(sequence);
+  while (engine.size > 0) {
+    if (signal?.aborted) throw new LlavaError("aborted", "stopped while searching");
+    for (const { error } of engine.step()) if (error !== undefined) throw error;
+    await setImmediate();
+  }
+  return sequences.map((sequence) => sequence.best());
+}
+
+/** The open and ended answers to one prompt. */
+export class BeamSequence implements Decoding {
+  readonly rows: number;
+  readonly promptIds: readonly number[];
+  readonly visual: Visual | undefined;
+  readonly capacity: number;
+  readonly #tokenizer: Tokenizer;
+  readonly #budget: Budget;
+  readonly #lengthPenalty: number;
+  readonly #watch = new Stopwatch();
+  #open: readonly Beam[] = [{ tokenIds: [], logProbability: 0 }];
+  #ended: readonly { readonly tokenIds: readonly number[]; readonly score: number }[] = [];
+  #finishReason: FinishReason | undefined;
+
+  constructor(generator: TextGenerator, input: GenerationInput) {
+    const { beams = 1, lengthPenalty = 1 } = input;
+    const most = Math.floor(generator.model.languageModel.config.vocabSize / 2);
+    if (!(Number.isInteger(beams) && beams > 0 && beams <= most))
+      throw new LlavaError("usage", `beams must be a whole number above 0 and up to ${most}, got ${beams}`);
+    if (!Number.isFinite(lengthPenalty))
+      throw new LlavaError("usage", `lengthPenalty must be a number, got ${lengthPenalty}`);
+    refuseSampling(input);
+    this.rows = beams;
+    this.promptIds = input.inputIds;
+    this.visual = visualOf(input);
+    this.#budget = budgetOf(generator, input);
+    this.capacity = input.inputIds.length + this.#budget.maxTokens;
+    this.#tokenizer = generator.tokenizer;
     this.#lengthPenalty = lengthPenalty;
-    // All beams begin alike: only the first may be followed.
-    this.open = Array.from({ length: beams }, (_, beam) => ({
-      tokenIds: [],
-      logProbability: beam === 0 ? 0 : -1e9,
-    }));
   }
 
-  /** Takes the best continuations, likeliest first; those of a prompt that is done go nowhere. */
-  choose(candidates: readonly Candidate[]): readonly Candidate[] {
-    const beams = this.open.length;
-    if (this.isDone) return candidates.slice(0, beams);
-    const going = candidates.filter(({ id }) => !this.#stopIds.has(id)).slice(0, beams);
-    const answer = ({ beam, id }: Candidate) => [...this.open[beam]!.tokenIds, id];
-    for (const candidate of candidates.slice(0, beams))
-      if (this.#stopIds.has(candidate.id)) this.#end(answer(candidate), candidate.logProbability);
-    this.open = going.map((candidate) => ({
+  get isFinished(): boolean {
+    return this.#finishReason !== undefined;
+  }
+
+  /** A search that stopped begins anew: what its beams hold cannot be told in one row. */
+  ids(): readonly number[] {
+    this.#open = [{ tokenIds: [], logProbability: 0 }];
+    this.#ended = [];
+    return this.promptIds;
+  }
+
+  next({ tensor: logits }: NextLogits): Continuation {
+    const [beams, vocabulary] = logits.shape as [number, number];
+    // Each beam has an end for each end token: as many go on as there are beams whatever they are.
+    const count = Math.min(Math.max(2, 1 + this.#budget.stopIds.size) * this.rows, vocabulary);
+    const sums = tensor(
+      this.#open.map(({ logProbability }) => logProbability),
+      { shape: [beams, 1] },
+    ).toDevice(logits.device);
+    const all = aten.logSoftmax(logits.to("float32"), -1).add(sums).flatten();
+    const [values, places] = aten.topk(all, count).map((found) => found.toNumbers()) as [number[], number[]];
+    this.#watch.token();
+    const chosen = this.#choose(
+      places.map((place, rank) => ({
+        beam: Math.floor(place / vocabulary),
+        id: place % vocabulary,
+        logProbability: values[rank]!,
+      })),
+    );
+    const text = this.isFinished ? this.best().text : "";
+    return { text, ids: chosen.map(({ id }) => id), parents: chosen.map(({ beam }) => beam) };
+  }
+
+  /** Takes the best continuations, likeliest first. */
+  #choose(candidates: readonly Candidate[]): readonly Candidate[] {
+    const answer = ({ beam, id }: Candidate) => [...this.#open[beam]!.tokenIds, id];
+    const isEnd = candidates.map((candidate) => this.#isEnd(answer(candidate)));
+    for (const [rank, candidate] of candidates.slice(0, this.rows).entries())
+      if (isEnd[rank]) this.#end(answer(candidate), candidate.logProbability);
+    const going = candidates.filter((_, rank) => !isEnd[rank]).slice(0, this.rows);
+    const lost = { ...(going.at(-1) ?? candidates[0]!), logProbability: LOST };
+    const next = [...going, ...Array<Candidate>(this.rows - going.length).fill(lost)];
+    this.#open = next.map((candidate) => ({
       tokenIds: answer(candidate),
       logProbability: candidate.logProbability,
     }));
-    const length = this.open[0]!.tokenIds.length;
-    const best = this.open[0]!.logProbability / length ** this.#lengthPenalty;
-    const worst = this.#ended.length < beams ? -Infinity : this.#ended.at(-1)!.score;
-    if (length >= this.maxTokens) for (const beam of this.open) this.#end(beam.tokenIds, beam.logProbability);
-    this.isDone = length >= this.maxTokens || worst >= best;
-    return going;
+    const length = this.#open[0]!.tokenIds.length;
+    const best = this.#open[0]!.logProbability / length ** this.#lengthPenalty;
+    const worst = this.#ended.length < this.rows ? -Infinity : this.#ended.at(-1)!.score;
+    const isFull = length >= this.#budget.maxTokens;
+    if (isFull) for (const beam of this.#open) this.#end(beam.tokenIds, beam.logProbability);
+    if (isFull || worst >= best || going.length === 0)
+      this.#finishReason = this.#isEnd(this.#ended[0]!.tokenIds) ? "stop" : "length";
+    return next;
+  }
+
+  #isEnd(tokenIds: readonly number[]): boolean {
+    const { stopIds, stopStrings } = this.#budget;
+    if (stopIds.has(tokenIds.at(-1)!)) return true;
+    return (
+      stopStrings.length > 0 && new StopStrings(stopStrings).push(this.#tokenizer.decode(tokenIds)).stopped
+    );
   }
 
   /** Best first, no more than there are beams. */
@@ -176,13 +163,59 @@ class Prompt {
     const score = logProbability / tokenIds.length ** this.#lengthPenalty;
     this.#ended = [...this.#ended, { tokenIds, score }]
       .sort((one, other) => other.score - one.score)
-      .slice(0, this.open.length);
+      .slice(0, this.rows);
+  }
+
+  abort(): string {
+    const { tokenIds, logProbability } = this.#open[0]!;
+    if (tokenIds.length > 0) this.#end(tokenIds, logProbability);
+    this.#finishReason = "aborted";
+    return this.best().text;
   }
 
   best(): BeamAnswer {
-    const { tokenIds, score } = this.#ended[0]!;
-    const { tokenizer } = this.#generator;
-    const isEnded = this.#stopIds.has(tokenIds.at(-1)!);
-    return { text: tokenizer.decode(isEnded ? tokenIds.slice(0, -1) : tokenIds), tokenIds, score };
+    const { tokenIds, score } = this.#ended[0] ?? { tokenIds: [], score: 0 };
+    const isEnded = this.#budget.stopIds.has(tokenIds.at(-1)!);
+    const text = this.#tokenizer.decode(isEnded ? tokenIds.slice(0, -1) : tokenIds);
+    const stops = new StopStrings(this.#budget.stopStrings);
+    return { text: stops.push(text).text + stops.flush(), tokenIds, score };
   }
+
+  output(): GenerationOutput {
+    const { text, tokenIds, score } = this.best();
+    return {
+      text,
+      tokenIds,
+      promptTokens: this.promptIds.length,
+      imageTokens: this.#budget.imageTokens,
+      finishReason: this.#finishReason!,
+      timings: this.#watch.timings(tokenIds.length),
+      score,
+    };
+  }
+}
+
+/** A search draws nothing, and the sums that it compares are those of the model's own probabilities. */
+function refuseSampling({
+  temperature = 0,
+  topK = 0,
+  topP = 1,
+  minP = 0,
+  repetitionPenalty = 1,
+}: GenerationInput): void {
+  const changed = Object.entries({
+    temperature: temperature !== 0,
+    topK: topK !== 0,
+    topP: topP !== 1,
+    minP: minP !== 0,
+    repetitionPenalty: repetitionPenalty !== 1,
+  }).flatMap(([name, isChanged]) => (isChanged ? name : []));
+  if (changed.length === 0) return;
+  throw new LlavaError(
+    "usage",
+    `${changed.join(" and ")} ${changed.length > 1 ? "have" : "has"} no place in a beam search`,
+    {
+      hint: "It takes the likeliest answer that it finds. Leave beams out to draw one.",
+    },
+  );
 }

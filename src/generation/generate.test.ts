@@ -5,13 +5,9 @@ import { openSafetensors, readSafetensorsHeader } from "../checkpoint/index.ts";
 import type { LlavaError } from "../errors.ts";
 import { loadCheckpoint } from "../models/index.ts";
 import { inference, liveTensors, longTensor, scope } from "../torch/index.ts";
-import {
-  type GenerationInput,
-  type GenerationOutput,
-  generate,
-  generateBatch,
-  type TextGenerator,
-} from "./generate.ts";
+import { generate, generateBatch } from "./generate.ts";
+import type { GenerationInput, TextGenerator } from "./input.ts";
+import type { GenerationOutput } from "./output.ts";
 import { type PromptInputs, preparePrompt } from "./prompt.ts";
 
 const fixtures = fileURLToPath(new URL("../../test/fixtures/llava/", import.meta.url));

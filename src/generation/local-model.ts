@@ -1,31 +1,36 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../models/index.ts";
 import type { LoadOptions as ImageLoadOptions } from "../processing/image/index.ts";
-import type {
-  ChatModel,
-  GenerationRequest,
-  SamplingOptions,
-  StreamPart,
-  WrittenMessage,
+import {
+  type BatchModel,
+  type BatchRequest,
+  type ChatModel,
+  type GenerationRequest,
+  type Reply,
+  type SamplingOptions,
+  type StreamPart,
+  userMessage,
+  type WrittenMessage,
 } from "../protocol/index.ts";
 import { requireKnownKeys } from "../spelling.ts";
-import {
-  type BatchPart,
-  type GenerationOptions,
-  type GenerationPart,
-  generate,
-  generateBatch,
-} from "./generate.ts";
+import { Engine } from "./engine.ts";
+import { decodingOf, generate, runAll } from "./generate.ts";
+import type { BeamSettings, GenerationOptions } from "./input.ts";
+import { type BatchPart, type GenerationPart, usageOf } from "./output.ts";
 import { type Prompt, type PromptImages, type PromptInputs, preparePrompt } from "./prompt.ts";
 
 export interface LocalModelOptions {
   /** The name that answers carry. */
   readonly id: string;
+  /** What decides its answers besides the name; the name alone if left out. */
+  readonly identity?: string;
+  /** Requests that `answerAll` answers side by side; 8. */
+  readonly batchSize?: number;
   /** Limits for images of prompts, and whether private addresses may be fetched. */
   readonly images?: ImageLoadOptions;
 }
 
-export interface AnswerOptions extends SamplingOptions, GenerationOptions {
+export interface AnswerOptions extends SamplingOptions, BeamSettings, GenerationOptions {
   /** Whether end tokens and the prompt format's own stop strings do not end the answer. */
   readonly ignoreEos?: boolean;
 }
@@ -45,6 +50,8 @@ const answerOptions: Readonly<Record<keyof AnswerOptions, true>> = {
   seed: true,
   stop: true,
   ignoreEos: true,
+  beams: true,
+  lengthPenalty: true,
   prefillChunk: true,
   signal: true,
 };
@@ -52,24 +59,36 @@ const answerKeys = Object.keys(answerOptions);
 /** Names of other libraries. */
 const synonyms = { max_new_tokens: "maxTokens", max_length: "maxTokens", image: "images", files: "images" };
 
-/** A prompt of a batch, prepared, and what is its own of the sampling. */
+/** A prompt of a batch, and what is its own of the sampling. */
 export interface BatchPrompt {
   readonly prompt: Prompt;
-  readonly inputs: PromptInputs;
-  readonly sampling?: SamplingOptions & Pick<AnswerOptions, "ignoreEos">;
+  readonly sampling?: Omit<AnswerOptions, keyof GenerationOptions> | undefined;
 }
 
-/** A model in this process. It answers one request after the other, or several in step with `answerBatch`. */
-export class LocalModel implements ChatModel, Disposable {
+/** Why the prompt at index `row` gets no answer. */
+export interface BatchRefusal {
+  readonly row: number;
+  readonly error: LlavaError;
+}
+
+/** A model in this process. It answers one request after the other, or several side by side. */
+export class LocalModel implements ChatModel, BatchModel, Disposable {
   readonly id: string;
+  readonly identity: string;
+  readonly batchSize: number;
   readonly pretrained: PretrainedLlava;
   readonly #images: ImageLoadOptions;
   #isDisposed = false;
 
   /** Takes over the model: it is disposed of with this object. */
-  constructor(pretrained: PretrainedLlava, { id, images = {} }: LocalModelOptions) {
+  constructor(
+    pretrained: PretrainedLlava,
+    { id, identity = id, batchSize = 8, images = {} }: LocalModelOptions,
+  ) {
     this.pretrained = pretrained;
     this.id = id;
+    this.identity = identity;
+    this.batchSize = batchSize;
     this.#images = images;
   }
 
@@ -80,8 +99,7 @@ export class LocalModel implements ChatModel, Disposable {
   ): AsyncGenerator<StreamPart, void, undefined> {
     requireKnownKeys(options, { what: "options of chat()", known: [...answerKeys, "images"], synonyms });
     const { images, ...rest } = options;
-    const messages =
-      typeof conversation === "string" ? [{ role: "user" as const, content: conversation }] : conversation;
+    const messages = typeof conversation === "string" ? [userMessage(conversation)] : conversation;
     yield* streamParts(this.answer({ messages, ...(images && { images }) }, rest));
   }
 
@@ -104,20 +122,51 @@ export class LocalModel implements ChatModel, Disposable {
   }
 
   /**
-   * Answers prompts in step, as if each were alone. They come from `prepare` and are not disposed of. A prompt's own
-   * `sampling` counts before that of all.
+   * Answers prompts side by side, as if each were alone. A prompt's own `sampling` counts before that of all. One that
+   * cannot be answered takes no other with it: it gets a refusal in the place of parts.
    */
   async *answerBatch(
     prompts: readonly BatchPrompt[],
     options: AnswerOptions = {},
-  ): AsyncGenerator<BatchPart, void, undefined> {
+  ): AsyncGenerator<BatchPart | BatchRefusal, void, undefined> {
     requireKnownKeys(options, { what: "options of answerBatch()", known: answerKeys, synonyms });
     this.#requireLoaded();
-    const rows = prompts.map(({ prompt, inputs, sampling = {} }) => ({
-      ...inputs,
-      ...this.#sampling(prompt, { ...options, ...sampling }),
-    }));
-    yield* this.#whileLoaded(generateBatch(this.pretrained, rows, options));
+    using held = new DisposableStack();
+    const engine = held.use(new Engine(this.pretrained.model, options));
+    const sequences = [];
+    const rows: number[] = [];
+    for (const [row, { prompt, sampling = {} }] of prompts.entries())
+      try {
+        requireKnownKeys(sampling, { what: "sampling", known: answerKeys, synonyms });
+        const inputs = held.use(await this.prepare(prompt, options.signal));
+        const settings = this.#sampling(prompt, { ...options, ...sampling });
+        sequences.push(decodingOf(this.pretrained, { ...inputs, ...settings }));
+        rows.push(row);
+      } catch (error) {
+        this.#requireLoaded(error);
+        if (!(error instanceof LlavaError) || error.code === "aborted") throw error;
+        yield { row, error };
+      }
+    for await (const { row, part } of this.#whileLoaded(runAll(engine, sequences, options.signal)))
+      yield { row: rows[row]!, part };
+  }
+
+  async answerAll(requests: readonly BatchRequest[], signal?: AbortSignal): Promise<readonly Reply[]> {
+    const replies: Reply[] = [];
+    for (let start = 0; start < requests.length; start += this.batchSize) {
+      const prompts = requests
+        .slice(start, start + this.batchSize)
+        .map(({ messages, sampling }) => ({ prompt: { messages }, sampling }));
+      for await (const answered of this.answerBatch(prompts, { signal })) {
+        const place = start + answered.row;
+        if ("error" in answered) replies[place] = refusal(answered.error);
+        else if (answered.part.type === "finish") {
+          const { output } = answered.part;
+          replies[place] = { text: output.text, reason: output.finishReason, usage: usageOf(output) };
+        }
+      }
+    }
+    return replies;
   }
 
   /** What the model reads of a prompt. The caller disposes of it. */
@@ -174,7 +223,13 @@ async function* streamParts(
       yield part;
       continue;
     }
-    const { finishReason: reason, promptTokens, imageTokens, tokenIds } = part.output;
-    yield { type: "finish", reason, usage: { promptTokens, imageTokens, completionTokens: tokenIds.length } };
+    const { output } = part;
+    yield { type: "finish", reason: output.finishReason, usage: usageOf(output) };
   }
+}
+
+/** An error of one request's prompt or image; others are not about the request. */
+function refusal(error: LlavaError): LlavaError {
+  if (error.code === "prompt" || error.code === "image" || error.code === "network") return error;
+  throw error;
 }

@@ -11,7 +11,7 @@ import {
 import { type LoadOptions as ImageLoadOptions, loadImage, preprocess } from "../processing/image/index.ts";
 import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
-import { roomFor } from "./generate.ts";
+import { roomFor } from "./budget.ts";
 
 /**
  * A conversation to be written in the model's prompt format, or a prompt word for word. `<image>` stands where an image

@@ -8,20 +8,14 @@ import type { PromptInputs } from "./prompt.ts";
  */
 export function traceStages(model: Llava, { inputIds, pixelValues }: PromptInputs): Map<string, Tensor> {
   const stages = new Map<string, Tensor>();
-  const device = model.languageModel.embedTokens.weight.device;
-  const ids = longTensor(inputIds, [1, inputIds.length]).toDevice(device);
-  let embeddings: Tensor;
-  if (pixelValues === undefined) {
-    embeddings = model.embed(ids);
-  } else {
-    const features = model.encodeImages(pixelValues);
-    const projected = model.project(features);
-    embeddings = model.spliceImages(ids, projected);
+  const ids = longTensor(inputIds, [1, inputIds.length]).toDevice(model.languageModel.device);
+  const features = pixelValues && model.encodeImages(pixelValues);
+  if (features !== undefined)
     stages
-      .set("pixel_values", pixelValues)
+      .set("pixel_values", pixelValues!)
       .set("vision_features", features)
-      .set("projected_features", projected);
-  }
+      .set("projected_features", model.project(features));
+  const embeddings = model.embed(ids, features && { features });
   const logits = model.languageModel.logits(model.languageModel.forward(embeddings));
   return stages.set("input_ids", ids).set("inputs_embeds", embeddings).set("logits", logits);
 }

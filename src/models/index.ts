@@ -5,7 +5,7 @@ export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
 export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
 export { transparencyField } from "./image-processor.ts";
 export { Llama, type LlamaOptions } from "./llama.ts";
-export { Llava, type LlavaParts } from "./llava.ts";
+export { Llava, type LlavaParts, type Visual } from "./llava.ts";
 export { loadPretrained, type PretrainedOptions } from "./load.ts";
 export {
   adaptedLinears,

@@ -3,7 +3,7 @@ import {
   type AttentionMask,
   activations,
   attend,
-  causalMask,
+  CacheStep,
   Embedding,
   KeyValueCache,
   Linear,
@@ -20,7 +20,7 @@ import { arange, type DType, linear, type Tensor } from "../torch/index.ts";
 interface LayerContext {
   readonly angles: RotaryAngles;
   readonly attention: AttentionMask;
-  readonly cache: KeyValueCache | undefined;
+  readonly step: CacheStep | undefined;
 }
 
 /** Grouped-query attention with rotary positions. */
@@ -41,14 +41,14 @@ class LlamaAttention extends Module {
     this.#headDim = headDim;
   }
 
-  forward(hidden: Tensor, layer: number, { angles, attention, cache }: LayerContext): Tensor {
+  forward(hidden: Tensor, layer: number, { angles, attention, step }: LayerContext): Tensor {
     const [batch, length] = hidden.shape as [number, number, number];
     const heads = (x: Tensor) => x.view([batch, length, -1, this.#headDim]).transpose(1, 2);
     const query = rotate(heads(this.qProj.forward(hidden)), angles); // [B, H, T, d]
-    let key = rotate(heads(this.kProj.forward(hidden)), angles); // [B, Hkv, T, d]
-    let value = heads(this.vProj.forward(hidden));
-    if (cache !== undefined) [key, value] = cache.update(layer, key, value);
-    return this.oProj.forward(attend(query, key, value, attention));
+    const key = rotate(heads(this.kProj.forward(hidden)), angles); // [B, Hkv, T, d]
+    const value = heads(this.vProj.forward(hidden));
+    const attended = step?.attend(layer, query, key, value) ?? attend(query, key, value, attention);
+    return this.oProj.forward(attended);
   }
 }
 
@@ -93,15 +93,23 @@ class LlamaLayer extends Module {
   }
 }
 
-export interface LlamaOptions {
-  /** int64 [T] or [B, T]; by default the next positions after the cache's. */
+export type LlamaOptions = {
+  /** int64 [T] or [B, T]; by default those after the cache's, or 0, 1, … */
   readonly positions?: Tensor;
-  /** By default causal, over the cache's positions too. */
-  readonly attention?: AttentionMask;
-  readonly cache?: KeyValueCache | undefined;
   /** Calls the layers, each a segment (see `ActivationCheckpoints`). */
   readonly runLayer?: SegmentRunner | undefined;
-}
+} & (
+  | {
+      /** By default causal. */
+      readonly attention?: AttentionMask;
+      readonly cache?: undefined;
+    }
+  | {
+      readonly attention?: undefined;
+      /** All rows of a cache go on by T positions, or the pieces of a step by theirs; each sees its own row. */
+      readonly cache: KeyValueCache | CacheStep | undefined;
+    }
+);
 
 /** A decoder of the Llama family (arXiv 2302.13971), which by its configuration is also Vicuna, Mistral, Yi or Qwen2. */
 export class Llama extends Module {
@@ -129,6 +137,11 @@ export class Llama extends Module {
     return this.#config;
   }
 
+  /** Where it computes. */
+  get device(): string {
+    return this.embedTokens.weight.device;
+  }
+
   /** Element type of activations: that of the embedding's weights, unless another was chosen. */
   get computeDtype(): DType {
     return this.#computeDtype ?? this.embedTokens.weight.dtype;
@@ -144,21 +157,18 @@ export class Llama extends Module {
 
   /** [B, T, D] → hidden states after the final norm [B, T, D]; `logits` turns (some of) them into scores. */
   forward(embeddings: Tensor, options: LlamaOptions = {}): Tensor {
-    const { cache } = options;
+    const { cache, attention = { causal: true } } = options;
     const [, length] = embeddings.shape as [number, number, number];
-    const past = cache?.length ?? 0;
-    const device = embeddings.device;
-    const positions = options.positions ?? arange(past, past + length, { device });
-    const context: LayerContext = {
-      angles: this.#rotary.angles(positions, embeddings.dtype),
-      attention: options.attention ?? causalMask(length, past, device),
-      cache,
-    };
+    const step = cache instanceof KeyValueCache ? CacheStep.of(cache, length) : cache;
+    const { device } = embeddings;
+    const positions = options.positions ?? step?.positions ?? arange(0, length, { device });
+    const angles = this.#rotary.angles(positions, embeddings.dtype);
+    const context: LayerContext = { angles, attention, step };
     const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
     let hidden = embeddings;
     for (const [i, layer] of this.layers.entries())
       hidden = run((input) => layer.forward(input, i, context), hidden);
-    cache?.advance(length);
+    step?.advance();
     return this.norm.forward(hidden);
   }
 
@@ -170,13 +180,12 @@ export class Llama extends Module {
 
   newCache(options: { batch: number; capacity: number }): KeyValueCache {
     const { numLayers, numKeyValueHeads, headDim } = this.#config;
-    const { device } = this.embedTokens.weight;
     return new KeyValueCache({
       layers: numLayers,
       heads: numKeyValueHeads,
       headDim,
       dtype: this.computeDtype,
-      device,
+      device: this.device,
       ...options,
     });
   }

@@ -13,6 +13,13 @@ export interface LlavaParts {
   readonly imageTokenId: number;
 }
 
+/** What is to be seen of N images, in order of appearance. */
+export type Visual =
+  /** Pixel values [N, 3, H, W]. */
+  | { readonly pixels: Tensor }
+  /** Features of the tower [N, tokens, C]. */
+  | { readonly features: Tensor };
+
 /** Vision tower → projector → splice into the token embeddings → language model (arXiv 2304.08485, figure 1). */
 export class Llava extends Module {
   protected override readonly keys = { projector: "multi_modal_projector" };
@@ -48,13 +55,15 @@ export class Llava extends Module {
 
   /** input ids int64 [B, T], pixel values [N, 3, H, W] for N images in order of appearance → logits [B, T, vocab]. */
   forward(inputIds: Tensor, pixelValues?: Tensor): Tensor {
-    const inputs = this.embed(inputIds, pixelValues); // [B, T, D]
+    const inputs = this.embed(inputIds, pixelValues && { pixels: pixelValues }); // [B, T, D]
     return this.languageModel.logits(this.languageModel.forward(inputs));
   }
 
-  embed(inputIds: Tensor, pixelValues?: Tensor): Tensor {
-    if (pixelValues === undefined) return this.languageModel.embed(inputIds);
-    return this.spliceImages(inputIds, this.project(this.encodeImages(pixelValues)));
+  /** input ids int64 [B, T] → [B, T, D], what is seen of the images in the places of their tokens */
+  embed(inputIds: Tensor, visual?: Visual): Tensor {
+    if (visual === undefined) return this.languageModel.embed(inputIds);
+    const features = "pixels" in visual ? this.encodeImages(visual.pixels) : visual.features;
+    return this.spliceImages(inputIds, this.project(features));
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */

@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../test/support/close.ts";
 import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import { fromTyped, Generator, inference, longTensor, randn, type Tensor } from "../torch/index.ts";
 import type { Llava } from "./llava.ts";
 import { checkpointOrigin, loadCheckpoint } from "./pretrained.ts";

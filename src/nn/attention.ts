@@ -40,10 +40,10 @@ export function attend(query: Tensor, key: Tensor, value: Tensor, attention: Att
   const groups = heads / key.size(1);
   const mask = "mask" in attention ? attention.mask : undefined;
   const causal = "causal" in attention;
-  if (queries === 1 && groups > 1 && mask === undefined) {
-    // One query sees all keys: the heads of a group become its rows, and no key is repeated in memory.
+  if (queries === 1 && groups > 1) {
+    // One query: the heads of a group, which see the same keys, become its rows, and no key is repeated in memory.
     const rows = query.reshape([batch, heads / groups, groups, headDim]);
-    return scaledDotProductAttention(rows, key, value).reshape([batch, 1, heads * headDim]);
+    return scaledDotProductAttention(rows, key, value, { mask }).reshape([batch, 1, heads * headDim]);
   }
   const output =
     mask !== undefined && mask.device === "cpu" && key.size(2) <= shortRow && queries > 1

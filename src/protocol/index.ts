@@ -1,5 +1,6 @@
 /** What callers and chat models say to each other; a local model, a server and a remote endpoint speak it alike. */
 
+import type { LlavaError } from "../errors.ts";
 import type { ImageSource } from "./image-source.ts";
 
 export { ContextFullError } from "./context-full.ts";
@@ -46,6 +47,12 @@ export interface Message {
   readonly role: Role;
   readonly content: string | readonly ContentPart[];
 }
+
+/** A question: the images, then the text. */
+export const userMessage = (text: string, images: readonly ImageSource[] = []): Message => ({
+  role: "user",
+  content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],
+});
 
 /** A message as callers may write it: with others' spellings of parts, and `<image>` in the text where an image goes. */
 export interface WrittenMessage {
@@ -119,4 +126,25 @@ export interface ChatModel {
   readonly id: string;
   /** Errors are thrown from the iterator; an abort ends it with the reason `aborted`. */
   generate(request: GenerationRequest): AsyncIterable<StreamPart>;
+}
+
+/** A request of several, which are stopped together. */
+export type BatchRequest = Omit<GenerationRequest, "signal">;
+
+/** An answer, or why there is none. */
+export type Reply = GenerationResult | LlavaError;
+
+/** A model that answers several requests at once. */
+export interface BatchModel {
+  /** The name that answers carry. */
+  readonly id: string;
+  /** What decides its answers besides the name, such as a digest of its weights. */
+  readonly identity: string;
+  /** Requests that it answers at once. */
+  readonly batchSize: number;
+  /**
+   * A reply to each request, in their order, as if each were alone; an abort ends those under way with the reason `aborted`.
+   * Errors that are not about a request are thrown.
+   */
+  answerAll(requests: readonly BatchRequest[], signal?: AbortSignal): Promise<readonly Reply[]>;
 }

@@ -77,6 +77,7 @@ export const schemas = {
   equal: "equal(Tensor self, Tensor other) -> bool",
   indexSelect: "index_select(Tensor self, int dim, Tensor index) -> Tensor",
   index: "index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
+  indexCopy_: "index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor!",
   indexCopy: "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
   gather: "gather(Tensor self, int dim, Tensor index, bool sparse_grad=False) -> Tensor",
   embedding:

@@ -14,7 +14,7 @@ import { silentProgress } from "../setup/index.ts";
 import { stack, type Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { frozenTower, LiveFeatures, ViewPixels } from "./features.ts";
-import { prepareStage } from "./stage.ts";
+import { prepareStage } from "./stage/stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-features-"));
 const cache = join(folder, "cache");

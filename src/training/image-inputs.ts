@@ -13,9 +13,9 @@ import {
   pixelInputs,
   ViewPixels,
 } from "./features.ts";
-import type { Recipe } from "./recipe.ts";
-import type { Surroundings } from "./start.ts";
-import { prefixes } from "./trainable.ts";
+import type { Recipe } from "./recipe/recipe.ts";
+import type { Surroundings } from "./stage/load.ts";
+import { prefixes } from "./stage/trainable.ts";
 
 export interface OpenImagesOptions {
   readonly recipe: Recipe;

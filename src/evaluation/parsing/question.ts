@@ -1,12 +1,5 @@
-import type { ImageSource, Message } from "../../protocol/index.ts";
+import { type ImageSource, type Message, userMessage } from "../../protocol/index.ts";
 
 /** One user message: the images, then the text; nothing to ask where an image is "", as tables for scoring alone have it. */
 export const question = (text: string, ...images: readonly ImageSource[]): readonly Message[] =>
-  images.includes("")
-    ? []
-    : [
-        {
-          role: "user",
-          content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],
-        },
-      ];
+  images.includes("") ? [] : [userMessage(text, images)];

@@ -1,9 +1,6 @@
 import { EndpointModel, type EndpointModelOptions } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { ChatModel, GenerationRequest, GenerationResult } from "../../protocol/index.ts";
-
-/** An answer, or why there is none; an EndpointError among them says whether to ask again. */
-export type Reply = GenerationResult | LlavaError;
+import type { ChatModel, GenerationRequest, Reply } from "../../protocol/index.ts";
 
 /** Who answers questions: an endpoint takes many requests at once, a local model a batch at a time. */
 export interface Answerer {
@@ -15,7 +12,7 @@ export interface Answerer {
   readonly concurrency: number;
   /** Requests a call. */
   readonly batchSize: number;
-  /** A reply to each request, in their order. What it throws ends the whole run. */
+  /** A reply to each request, in their order; an EndpointError says whether to ask again. What it throws ends the whole run. */
   answer(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<readonly Reply[]>;
 }
 

@@ -1,5 +1,6 @@
+export type { Reply } from "../../protocol/index.ts";
 export { AnswerStore, type Store } from "./answer-store.ts";
-export { type Answerer, chatAnswerer, endpointAnswerer, type Reply } from "./answerer.ts";
+export { type Answerer, chatAnswerer, endpointAnswerer } from "./answerer.ts";
 export { mergeStores } from "./merge-stores.ts";
 export { type Question, RequestKeys } from "./request-key.ts";
 export type { RetryOptions } from "./retry.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { Usage } from "../../protocol/index.ts";
+import type { Reply, Usage } from "../../protocol/index.ts";
 import type { Store } from "./answer-store.ts";
-import type { Answerer, Reply } from "./answerer.ts";
+import type { Answerer } from "./answerer.ts";
 import { type Question, RequestKeys } from "./request-key.ts";
 import { type RetryOptions, retryDelay } from "./retry.ts";
 import type { StoredAnswer, StoredFailure, StoredRecord } from "./stored.ts";

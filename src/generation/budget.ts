@@ -1,0 +1,48 @@
+import { LlavaError } from "../errors.ts";
+import { ContextFullError } from "../protocol/index.ts";
+import type { GenerationInput, TextGenerator } from "./input.ts";
+
+/** The longest answer where nobody says how long. */
+export const defaultMaxTokens = 512;
+
+/** How long an answer may be, what ends it before, and how many tokens of its prompt are images'. */
+export interface Budget {
+  readonly maxTokens: number;
+  /** Ids that end the answer; they count among its tokens but are no part of its text. */
+  readonly stopIds: ReadonlySet<number>;
+  readonly stopStrings: readonly string[];
+  readonly imageTokens: number;
+}
+
+/** @throws LlavaError "usage" for a length that is none, "prompt" for a prompt that leaves no room */
+export function budgetOf(
+  generator: TextGenerator,
+  { inputIds, ignoreEos, stop = [], maxTokens = defaultMaxTokens }: GenerationInput,
+): Budget {
+  if (!(Number.isInteger(maxTokens) && maxTokens > 0))
+    throw new LlavaError("usage", `maxTokens must be a whole number above 0, got ${maxTokens}`);
+  const { imageTokenId } = generator.model;
+  const imageTokens = inputIds.filter((id) => id === imageTokenId).length;
+  return {
+    maxTokens: Math.min(maxTokens, roomFor(inputIds.length, imageTokens, generator)),
+    stopIds: new Set(ignoreEos ? [] : generator.stopIds),
+    stopStrings: stop,
+    imageTokens,
+  };
+}
+
+/**
+ * How many tokens an answer may have after a prompt.
+ * @throws ContextFullError if there is no room for any
+ */
+export function roomFor(
+  promptTokens: number,
+  imageTokens: number,
+  { model, contextLength }: Pick<TextGenerator, "model" | "contextLength">,
+): number {
+  if (promptTokens === 0) throw new LlavaError("prompt", "the prompt is empty");
+  const { slidingWindow = Infinity } = model.languageModel.config;
+  const limit = Math.min(contextLength, slidingWindow);
+  if (promptTokens < limit) return limit - promptTokens;
+  throw new ContextFullError(promptTokens, imageTokens, limit);
+}

@@ -1,0 +1,32 @@
+import type { PretrainedLlava } from "../models/index.ts";
+import type { SamplingOptions } from "../protocol/index.ts";
+import type { Tensor } from "../torch/index.ts";
+
+/** What generates: a model, the tokenizer that reads its tokens, the ids that end an answer. */
+export type TextGenerator = Pick<PretrainedLlava, "model" | "tokenizer" | "stopIds" | "contextLength">;
+
+/** The search for likely answers instead of a draw of one. */
+export interface BeamSettings {
+  /** Continuations of a prompt that are followed at once. */
+  readonly beams?: number;
+  /** Power of the length, end token included, that a sum of log probabilities is divided by; 1, the default: their mean. */
+  readonly lengthPenalty?: number;
+}
+
+/** One prompt, and how it is to be answered. */
+export interface GenerationInput extends SamplingOptions, BeamSettings {
+  /** With a placeholder for each feature row of its images. */
+  readonly inputIds: readonly number[];
+  /** [N, 3, H, W] of its N images. The caller disposes of it. */
+  readonly pixelValues?: Tensor;
+  /** [N, tokens, C] that the tower made of its images before, in place of pixels. The caller disposes of it. */
+  readonly imageFeatures?: Tensor;
+  /** Whether end tokens are tokens like others, so that only length and stop strings end the answer. */
+  readonly ignoreEos?: boolean;
+}
+
+export interface GenerationOptions {
+  /** Tokens of prompts that go through the language model at once; 512. Between them an abort is noticed. */
+  readonly prefillChunk?: number;
+  readonly signal?: AbortSignal | undefined;
+}

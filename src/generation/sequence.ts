@@ -1,0 +1,102 @@
+import type { Visual } from "../models/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import { Answer } from "./answer.ts";
+import { type Budget, budgetOf } from "./budget.ts";
+import type { GenerationInput, TextGenerator } from "./input.ts";
+import { type GenerationOutput, Stopwatch } from "./output.ts";
+import { Sampler } from "./sampler.ts";
+
+/** Logits of what follows the rows of one sequence, among those of all. */
+export interface NextLogits {
+  /** [rows, V] */
+  readonly tensor: Tensor;
+  /** The likeliest token after the first row. */
+  readonly likeliest: number;
+}
+
+/** How a sequence goes on. */
+export interface Continuation {
+  /** What can be shown because of it. */
+  readonly text: string;
+  /** The next token of each row. */
+  readonly ids: readonly number[];
+  /** Which of the rows before each one goes on from, where that is not its own. */
+  readonly parents?: readonly number[];
+}
+
+/** What an engine runs: a prompt, and how its tokens are chosen. */
+export interface Decoding {
+  readonly visual: Visual | undefined;
+  /** Rows of the cache that it takes once its prompt is read. */
+  readonly rows: number;
+  /** Tokens that prompt and answer can come to. */
+  readonly capacity: number;
+  readonly isFinished: boolean;
+  /** Of the prompt and, where it goes on after a release, of its answer so far. */
+  ids(): readonly number[];
+  /** Chooses; at first the logits are those of one row, whatever `rows` is. */
+  next(logits: NextLogits): Continuation;
+  /** Ends it with what it has; returns the text that was still held back. */
+  abort(): string;
+  /** Of an answer that is finished. */
+  output(): GenerationOutput;
+}
+
+/** A prompt whose answer is drawn token by token, each by the sampler that is its own. */
+export class Sequence implements Decoding {
+  readonly rows = 1;
+  readonly promptIds: readonly number[];
+  readonly visual: Visual | undefined;
+  readonly sampler: Sampler;
+  readonly answer: Answer;
+  readonly capacity: number;
+  readonly #budget: Budget;
+  readonly #watch = new Stopwatch();
+
+  /** @throws LlavaError "usage" for an option out of its range, "prompt" for a prompt that leaves no room */
+  constructor(generator: TextGenerator, input: GenerationInput) {
+    this.promptIds = input.inputIds;
+    this.visual = visualOf(input);
+    this.sampler = new Sampler(input);
+    this.#budget = budgetOf(generator, input);
+    this.answer = new Answer(generator.tokenizer, this.#budget);
+    this.capacity = input.inputIds.length + this.#budget.maxTokens;
+  }
+
+  get isFinished(): boolean {
+    return this.answer.finishReason !== undefined;
+  }
+
+  ids(): number[] {
+    return [...this.promptIds, ...this.answer.tokenIds];
+  }
+
+  next(logits: NextLogits): Continuation {
+    const id = this.sampler.isArgmax
+      ? logits.likeliest
+      : this.sampler.choose(logits.tensor.toFloat32Array(), this.ids());
+    this.#watch.token();
+    return { text: this.answer.add(id), ids: [id] };
+  }
+
+  abort(): string {
+    return this.answer.finish("aborted");
+  }
+
+  output(): GenerationOutput {
+    const { text, tokenIds, finishReason } = this.answer;
+    return {
+      text,
+      tokenIds,
+      promptTokens: this.promptIds.length,
+      imageTokens: this.#budget.imageTokens,
+      finishReason: finishReason!,
+      timings: this.#watch.timings(tokenIds.length),
+    };
+  }
+}
+
+export function visualOf({ pixelValues, imageFeatures }: GenerationInput): Visual | undefined {
+  if (pixelValues !== undefined) return { pixels: pixelValues };
+  return imageFeatures && { features: imageFeatures };
+}
