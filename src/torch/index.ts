@@ -5,7 +5,6 @@ export { TorchError } from "./errors.ts";
 export * from "./functions.ts";
 export { Generator } from "./generator.ts";
 export { MappedFile, releasePages } from "./mapped-file.ts";
-export { aten } from "./operators.ts";
 export * from "./runtime.ts";
 export { keep, liveTensors, scope } from "./scope.ts";
-export { Tensor } from "./tensor.ts";
+export { aten, Tensor } from "./tensor.ts";
