@@ -48,6 +48,10 @@ const filesOf = (folder: string): string[] =>
     )
     .sort();
 
+/** Everything is kept but one file. */
+const alone = (names: readonly string[], odd: string, fate: string): string[] =>
+  names.map((name) => (name === odd ? fate : "kept"));
+
 describe("a folder some of whose files are missing or something else", () => {
   const resolve = (name: string) =>
     Promise.reject(
@@ -108,7 +112,7 @@ describe("a folder some of whose files are missing or something else", () => {
             rmSync(folder, { recursive: true });
           }
         }),
-        { numRuns: 60, seed: 5 },
+        { numRuns: 60, seed: 5, examples: names.map((name) => [alone(names, name, "missing")]) },
       );
     });
 });
