@@ -1,5 +1,5 @@
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
-import { computing } from "../stage/placement.ts";
+import { type Placement, placement } from "../stage/placement.ts";
 import { learningRateOf } from "../stage/trainable.ts";
 import type { ModelSizes } from "./index.ts";
 
@@ -11,7 +11,7 @@ export interface OutlinedGroup {
   /** Peak rate; undefined for what is frozen. */
   readonly learningRate: number | undefined;
   /** Element type that they are kept in. */
-  readonly storedAs: "float32" | "bfloat16" | "int8";
+  readonly storedAs: Placement["stored"];
 }
 
 /** What a recipe will do to a model, told without its weights and without data. */
@@ -31,17 +31,14 @@ export function outlineRecipe(
   recipe: Recipe,
   { parameters, linears, imageTokens, text, tower }: ModelSizes,
 ): Outline {
-  const { train, lora, optimizer, batchSize, data, frozenWeights } = recipe;
-  const { dtype } = computing(recipe);
+  const { lora, optimizer, batchSize, data } = recipe;
   const groups = trainableParts.map((part): OutlinedGroup => {
-    const learns = train.includes(part);
-    const isPrecise = learns || part === "projector" || (part === "visionTower" && tower.isPrecise);
-    const frozenType = part === "languageModel" ? (frozenWeights ?? dtype) : dtype;
+    const { learns, stored } = placement(recipe, part, tower);
     return {
       name: part,
       parameters: parameters[part],
       learningRate: learns ? learningRateOf(recipe, part) : undefined,
-      storedAs: isPrecise ? "float32" : frozenType,
+      storedAs: stored,
     };
   });
   if (lora) {
@@ -52,7 +49,7 @@ export function outlineRecipe(
       name: "lora",
       parameters: lora.rank * text.numLayers * widths.reduce((sum, width) => sum + width, 0),
       learningRate: optimizer.learningRate,
-      storedAs: "float32",
+      storedAs: placement(recipe, "adapters").stored,
     });
   }
   const count = (learns: boolean) =>

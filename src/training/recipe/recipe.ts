@@ -8,6 +8,7 @@ import { applyOverrides, type Override, requireKnownFields } from "./overrides.t
 const count = z.int().min(1);
 /** In the order of the figure. */
 export const trainableParts = ["visionTower", "projector", "languageModel"] as const;
+export type TrainablePart = (typeof trainableParts)[number];
 const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
 
 const recipeSchema = z.strictObject({

@@ -15,8 +15,8 @@ import {
 } from "../../models/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
 import type { Generator } from "../../torch/index.ts";
-import type { Recipe } from "../recipe/recipe.ts";
-import { computing } from "./placement.ts";
+import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { placement } from "./placement.ts";
 import { named, prefixes } from "./trainable.ts";
 
 export interface Surroundings {
@@ -34,7 +34,7 @@ export interface Start {
 }
 
 /** The model that a recipe starts from, with the projector that it starts from. */
-export async function loadModel(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
+export async function loadStart(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
   const {
     model: name,
     base,
@@ -44,9 +44,9 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
     tokensPerSide,
     projector: start,
     frozenWeights,
-    train,
   } = recipe;
-  const { dtype } = computing(recipe);
+  const language = placement(recipe, "languageModel");
+  const dtype = language.computed;
   const { report, progress, signal } = around;
   const find = (wanted: string) => resolveModel(wanted, { report, progress, ...(signal && { signal }) });
   const resolved = await find(name);
@@ -66,18 +66,18 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
       hint: vision ? "A language model is given its tower by vision.tower." : `Leave out ${unused}.`,
     });
   const untrained = start !== "loaded";
-  const placement = { computeDtype: dtype, device, report };
+  const shared = { computeDtype: dtype, device, report };
   // What learns starts from the weights as they are stored, which the type that is computed in may not hold.
-  const options = { ...placement, ...(frozenWeights && { frozenWeights, dtype }) };
+  const options = { ...shared, ...(frozenWeights && { frozenWeights, dtype }) };
   const load = async (): Promise<Start> => {
     if (resolved.kind === "builtin") {
       const parts = {
         ...(tokensPerSide && { tokensPerSide }),
         ...(frozenWeights && { frozenWeights }),
-        dtype: train.includes("languageModel") ? ("float32" as const) : dtype,
+        dtype: language.stored === "int8" ? dtype : language.stored,
       };
       return {
-        pretrained: loadBuiltin(resolved, { ...placement, untrained, ...parts }),
+        pretrained: loadBuiltin(resolved, { ...shared, untrained, ...parts }),
         origin: undefined,
       };
     }
@@ -100,11 +100,14 @@ export async function loadModel(recipe: Recipe, generator: Generator, around: Su
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
   else if (start !== "loaded") loadProjector(pretrained, start, report);
-  projector.to({ dtype: "float32", device });
-  // The frozen parts of built-in models, and those in 8 bits, have their types already.
-  if (resolved.kind === "folder" && !frozenWeights)
-    for (const part of ["visionTower", "languageModel"] as const)
-      if (!train.includes(part)) pretrained.model[part].to({ dtype });
+  // The towers of built-in models are precise ones.
+  const tower = { isPrecise: resolved.kind === "builtin" };
+  for (const part of trainableParts) {
+    const { learns, stored } = placement(recipe, part, tower);
+    // What learns is converted weight by weight when it is told apart, and 8 bits are loaded as such.
+    if ((part === "projector" || !learns) && stored !== "int8")
+      pretrained.model[part].to({ dtype: stored, device });
+  }
   return { pretrained, origin };
 }
 

@@ -1,5 +1,5 @@
 import { type ComputeDType, fastDType } from "../../torch/index.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import type { Recipe, TrainablePart } from "../recipe/recipe.ts";
 
 /** The type that a recipe computes in, and why. A run that `begun` tells of goes on in what it began with. */
 export function computing({ dtype, device }: Recipe, begun?: Pick<Recipe, "dtype">): ComputeDType {
@@ -20,3 +20,31 @@ export const settled = <R extends Recipe>(recipe: R, begun?: Pick<Recipe, "dtype
 
 /** As a line for people. */
 export const renderComputing = ({ dtype, reason }: ComputeDType): string => `computes in ${dtype}: ${reason}`;
+
+/** How a part of the model is kept and computed. */
+export interface Placement {
+  readonly learns: boolean;
+  /** Element type of its weights; "int8": of its layers' matrices, the others having the type that is computed in. */
+  readonly stored: "float32" | "bfloat16" | "int8";
+  /** Element type of its activations. */
+  readonly computed: "float32" | "bfloat16";
+  readonly device: string;
+}
+
+/**
+ * How a recipe keeps a part of the model, or adapters in it. What learns is kept in float32, as a projector always is, since it
+ * is small. `isPrecise`: the vision tower is one that computes in float32 whatever the recipe says.
+ */
+export function placement(
+  recipe: Recipe,
+  part: TrainablePart | "adapters",
+  { isPrecise = false }: { readonly isPrecise?: boolean } = {},
+): Placement {
+  const { train, frozenWeights, device } = recipe;
+  const { dtype } = computing(recipe);
+  const learns = part === "adapters" || train.includes(part);
+  const computed = part === "visionTower" && isPrecise ? "float32" : dtype;
+  const frozen = part === "languageModel" ? (frozenWeights ?? computed) : computed;
+  const stored = learns || part === "projector" ? "float32" : frozen;
+  return { learns, stored, computed, device };
+}

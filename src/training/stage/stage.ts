@@ -4,7 +4,7 @@ import { Generator, useDevice } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 import { type Batch, type PreparedObjective, prepareObjective } from "../objectives/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { loadModel, type Start, type Surroundings } from "./load.ts";
+import { loadStart, type Start, type Surroundings } from "./load.ts";
 import { trainableGroups } from "./trainable.ts";
 
 export type { Surroundings } from "./load.ts";
@@ -25,7 +25,7 @@ export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> 
 export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
   const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
-  const { pretrained, origin } = withTransparency(recipe, await loadModel(recipe, generator, around), around);
+  const { pretrained, origin } = withTransparency(recipe, await loadStart(recipe, generator, around), around);
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
   const prepared = await prepareObjective({ recipe, pretrained, generator, around });
   return {

@@ -9,6 +9,7 @@ import {
 import { decayGroups, type ParameterGroup } from "../../optim/index.ts";
 import { type Generator, releasePages, type Tensor } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+import { placement } from "./placement.ts";
 
 /** What names of tensors begin with in checkpoints. */
 export const prefixes = {
@@ -37,18 +38,19 @@ export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, gene
     ? addAdapters(model, recipe, recipe.lora, generator)
     : { adapters: undefined, keptModules: [] };
   model.requiresGrad_(false);
-  const { train, optimizer, device } = recipe;
+  const { train, optimizer } = recipe;
   const { learningRate, weightDecay } = optimizer;
   const groups = train.flatMap((part) => {
     const module = model[part];
+    const { stored, device } = placement(recipe, part);
     for (const [name, weight] of module.namedParameters()) {
-      const precise = weight.to("float32");
+      const precise = weight.to(stored);
       // Loaded weights lie in a mapped file, which is not to be written to.
       const own = precise === weight ? weight.clone() : precise;
       releasePages(weight);
       module.setParameter(name, own);
     }
-    module.to({ dtype: "float32", device }).requiresGrad_(true);
+    module.to({ dtype: stored, device }).requiresGrad_(true);
     const parameters = named(prefixes[part], module.namedParameters());
     return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
   });
