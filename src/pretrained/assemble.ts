@@ -8,7 +8,7 @@ import {
   readJsonObject,
   readJsonVerbatim,
 } from "../checkpoint/index.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import { type LoadOptions, loadFolders, type PretrainedLlava } from "./pretrained.ts";
 import type { ModelOrigin } from "./save.ts";
 

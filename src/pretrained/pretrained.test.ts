@@ -1,5 +1,4 @@
 // Checkpoints whose files do not quite agree: npm test -- src/pretrained/pretrained.test.ts
-
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../test/support/close.ts";
 import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { Llava } from "../models/index.ts";
 import { fromTyped, Generator, inference, longTensor, randn, type Tensor } from "../torch/index.ts";
 import { checkpointOrigin, loadCheckpoint } from "./pretrained.ts";

@@ -13,7 +13,7 @@ import {
   unknownConfigFields,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { readJsonFile } from "../json.ts";
+import { readJsonFile } from "../files/index.ts";
 import { ClipVisionTower, Llama, Llava, Projector } from "../models/index.ts";
 import {
   imageStartEnd,

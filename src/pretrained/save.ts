@@ -15,7 +15,7 @@ import {
   writeSafetensors,
   writing,
 } from "../checkpoint/index.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { Llava } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { transformersName } from "./lora.ts";

@@ -1,3 +1,20 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  asSentence,
+  curate,
+  englishReader,
+  evaluationQuestions,
+  readCaptions,
+} from "../../../src/curation/index.ts";
+import { evaluateCaptions } from "../../../src/evaluation/index.ts";
+import { readDataFile } from "../../../src/files/index.ts";
+import { loadPretrained } from "../../../src/pretrained/index.ts";
+import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
+import { type DType, fastDType } from "../../../src/torch/index.ts";
+import { HeldOut } from "./held-out.ts";
+
 /**
  * Measures the default model on photos that it was not trained on, everything that its card says in one go:
  *
@@ -10,22 +27,6 @@
  * takes the first so many, --yes-no so many of those questions; --parts another folder of the same form as
  * models/llava-smol-135m.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import {
-  asSentence,
-  curate,
-  englishReader,
-  evaluationQuestions,
-  readCaptions,
-} from "../../../src/curation/index.ts";
-import { evaluateCaptions } from "../../../src/evaluation/index.ts";
-import { readDataFile } from "../../../src/json.ts";
-import { loadPretrained } from "../../../src/pretrained/index.ts";
-import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
-import { type DType, fastDType } from "../../../src/torch/index.ts";
-import { HeldOut } from "./held-out.ts";
 
 const { values: options } = parseArgs({
   options: {

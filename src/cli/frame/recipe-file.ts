@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LlavaError } from "../../errors.ts";
-import { readJsonFile } from "../../json.ts";
+import { readJsonFile } from "../../files/index.ts";
 import { loadableRecipe, ownOrShipped } from "../../package.ts";
 import type { Override, Recipe, RecipeFields } from "../../training/index.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LlavaError } from "../../../errors.ts";
-import { parseJson, readDataFile } from "../../../json.ts";
+import { parseJson, readDataFile } from "../../../files/index.ts";
 import { readMessages } from "../../../processing/conversation/index.ts";
 import type { ContentPart, ContextFullError, ImageSource, Message } from "../../../protocol/index.ts";
 import { isFile, missing } from "./image-words.ts";

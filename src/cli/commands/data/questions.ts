@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
-import { readDataFile } from "../../../json.ts";
+import { readDataFile } from "../../../files/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { count, share, wholeNumber } from "../../frame/model-options.ts";
 import { seedOption } from "./seed.ts";

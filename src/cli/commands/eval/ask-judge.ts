@@ -7,6 +7,7 @@ import type {
   Store,
   Verdict,
 } from "../../../evaluation/index.ts";
+import { writeAtomically } from "../../../files/index.ts";
 import type { SamplingOptions } from "../../../protocol/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { type Price, showCost } from "./endpoint-options.ts";
@@ -36,7 +37,7 @@ export async function askJudge(
   task: JudgeTask,
   { progress, report, signal }: CommandContext,
 ): Promise<Judged> {
-  const { AnswerStore, judgeAnswers, writeAtomically } = await import("../../../evaluation/index.ts");
+  const { AnswerStore, judgeAnswers } = await import("../../../evaluation/index.ts");
   const { benchmark, load, files, price } = task;
   await using own = task.store === undefined ? await AnswerStore.open(files.replies) : undefined;
   let bar: ReturnType<typeof progress> | undefined;

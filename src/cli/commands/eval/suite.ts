@@ -11,7 +11,7 @@ import {
   readVerdicts,
   score,
 } from "../../../evaluation/index.ts";
-import { describeIssues, readDataFile } from "../../../json.ts";
+import { describeIssues, readDataFile } from "../../../files/index.ts";
 import { ownOrShipped } from "../../../package.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { table } from "../../frame/table.ts";

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { describeIssues, parseJson, readDataFile } from "../../../json.ts";
+import { describeIssues, parseJson, readDataFile } from "../../../files/index.ts";
 import { readMessages } from "../../../processing/conversation/index.ts";
 import {
   type ImageSource,

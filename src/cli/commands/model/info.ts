@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openCheckpoint, openWeights } from "../../../checkpoint/index.ts";
 import { LlavaError } from "../../../errors.ts";
-import { parseJsonObject } from "../../../json.ts";
+import { parseJsonObject } from "../../../files/index.ts";
 import type { ResolvedModel } from "../../../setup/index.ts";
 import { fileSize } from "../../frame/sizes.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { readJsonLines } from "../../files/index.ts";
 import { check } from "./check.ts";
-import { readJsonLines } from "./json-lines.ts";
 
 const schema = z.object({
   question_id: z.union([z.string(), z.number()]),

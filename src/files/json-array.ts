@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { LlavaError } from "../../errors.ts";
+import { LlavaError } from "../errors.ts";
 
 const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;

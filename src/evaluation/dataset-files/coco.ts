@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { streamJsonArray } from "../../files/index.ts";
 import type { Answer } from "../benchmark.ts";
 import { check } from "./check.ts";
-import { streamJsonArray } from "./json-array.ts";
 import { readJsonDocument } from "./json-document.ts";
 
 const id = z.union([z.number(), z.string()]).transform(String);

@@ -1,5 +1,4 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { LlavaError } from "../errors.ts";
 import { fileKind } from "./file-kind.ts";
 import { unpackHadoopLz4, unpackLz4 } from "./lz4.ts";
@@ -23,11 +22,16 @@ const compressors = {
 export async function* readParquet(path: string): AsyncGenerator<ParquetRow> {
   let row = 0;
   try {
-    const file = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(file);
+    const { hyparquet, file, metadata } = await openParquet(path);
     for (const group of metadata.row_groups) {
       const range = { rowStart: row, rowEnd: row + Number(group.num_rows) };
-      for (const values of await parquetReadObjects({ file, metadata, compressors, utf8: false, ...range }))
+      for (const values of await hyparquet.parquetReadObjects({
+        file,
+        metadata,
+        compressors,
+        utf8: false,
+        ...range,
+      }))
         yield { values, row: ++row };
     }
   } catch (cause) {
@@ -38,8 +42,8 @@ export async function* readParquet(path: string): AsyncGenerator<ParquetRow> {
 /** Names of a parquet file's columns, by its footer. @throws LlavaError "data" */
 export async function parquetColumns(path: string): Promise<string[]> {
   try {
-    const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path));
-    return parquetSchema(metadata).children.map(({ element }) => element.name);
+    const { hyparquet, metadata } = await openParquet(path);
+    return hyparquet.parquetSchema(metadata).children.map(({ element }) => element.name);
   } catch (cause) {
     throw await unreadable(path, cause);
   }
@@ -48,10 +52,17 @@ export async function parquetColumns(path: string): Promise<string[]> {
 /** Rows in a parquet file, by its footer. @throws LlavaError "data" */
 export async function countParquetRows(path: string): Promise<number> {
   try {
-    return Number((await parquetMetadataAsync(await asyncBufferFromFile(path))).num_rows);
+    return Number((await openParquet(path)).metadata.num_rows);
   } catch (cause) {
     throw await unreadable(path, cause);
   }
+}
+
+/** The library is loaded by the first file: this folder is loaded by every command. */
+async function openParquet(path: string) {
+  const hyparquet = await import("hyparquet");
+  const file = await hyparquet.asyncBufferFromFile(path);
+  return { hyparquet, file, metadata: await hyparquet.parquetMetadataAsync(file) };
 }
 
 async function unreadable(path: string, cause: unknown): Promise<LlavaError> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { readJsonLines } from "../../files/index.ts";
 import { check } from "./check.ts";
-import { readJsonLines } from "./json-lines.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
 const schema = z.object({

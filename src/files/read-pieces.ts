@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { LlavaError } from "../../errors.ts";
+import { LlavaError } from "../errors.ts";
 
 /** A file from its begin to its end. @throws LlavaError "data" where it cannot be read */
 export async function* readPieces(path: string): AsyncGenerator<Buffer> {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { z } from "zod";
-import { LlavaError } from "./errors.ts";
-import { serverError, strayKind } from "./file-kind.ts";
+import { LlavaError } from "../errors.ts";
+import { serverError, strayKind } from "./stray-kind.ts";
 
 export type JsonObject = Record<string, unknown>;
 

@@ -1,4 +1,3 @@
-export { type ParquetRow, parquetColumns, readParquet } from "../../formats/index.ts";
 export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
 export { cellImage, cellList, cellText, letteredCells } from "./cells.ts";
 export { check } from "./check.ts";
@@ -9,9 +8,7 @@ export { embeddedImage } from "./embedded-image.ts";
 export { readFittingList } from "./fitting-list.ts";
 export { imageGroup } from "./image-group.ts";
 export { imageSize } from "./image-size.ts";
-export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export { readJsonDocument } from "./json-document.ts";
-export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
 export { jsonBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
 export { findFile, findNested, imageFolder, locateFile, within } from "./locate.ts";
@@ -24,7 +21,6 @@ export {
   type TableLayout,
   tableRows,
 } from "./question-table.ts";
-export { readPieces } from "./read-pieces.ts";
 export { readTable, type TableRow } from "./table.ts";
 export { videoFiles } from "./videos.ts";
 export { readVqaQuestions, type VqaQuestion } from "./vqa-questions.ts";

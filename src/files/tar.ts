@@ -1,7 +1,6 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { pipeline } from "node:stream";
-import { extract } from "tar-stream";
 import { LlavaError } from "../errors.ts";
 import { fileKind } from "./file-kind.ts";
 
@@ -23,6 +22,8 @@ export async function* readTar(
   path: string,
   { wants = () => true }: ReadTarOptions = {},
 ): AsyncGenerator<TarMember> {
+  // Loaded by the first archive: this folder is loaded by every command.
+  const { extract } = await import("tar-stream");
   const archive = extract();
   // An error of either reaches the loop below through the archive.
   pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), archive, () => {});

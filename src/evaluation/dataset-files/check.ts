@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues } from "../../json.ts";
+import { describeIssues } from "../../files/index.ts";
 
 /** A value of a file, in the shape its reader needs. @throws LlavaError "data" saying what does not fit at `where` */
 export function check<Schema extends z.ZodType>(

@@ -3,7 +3,7 @@ import { pipeline } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { parse as parseRows } from "csv-parse/sync";
 import { LlavaError } from "../../errors.ts";
-import { readLines } from "./json-lines.ts";
+import { readLines } from "../../files/index.ts";
 
 export interface TableRow {
   readonly values: Readonly<Record<string, string>>;

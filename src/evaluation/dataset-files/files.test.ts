@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { LlavaError } from "../../errors.ts";
+import { readJsonLines } from "../../files/index.ts";
 import {
   findFile,
   imageDataUrl,
   locateFile,
   readJsonDocument,
-  readJsonLines,
   readLlavaQuestions,
   readTable,
   readVqaQuestions,

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { LlavaError } from "../../errors.ts";
+import { LlavaError } from "../errors.ts";
 import { readPieces } from "./read-pieces.ts";
 
 export interface JsonLine {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { streamJsonBatches } from "./json-array.ts";
+import { streamJsonBatches } from "../../files/index.ts";
 import { readJsonDocument } from "./json-document.ts";
 
 /*

@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { parquetColumns, readParquet } from "../../formats/index.ts";
+import { parquetColumns, readParquet } from "../../files/index.ts";
 import { readTable, tableColumns } from "./table.ts";
 import { readWorkbook } from "./workbook.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { LlavaError } from "../../errors.ts";
-import { readDataFile } from "../../json.ts";
+import { readDataFile } from "../../files/index.ts";
 
 /** The value in a JSON file, gzip-compressed or not. @throws LlavaError "data" naming the file and the line that is wrong */
 export async function readJsonDocument(path: string): Promise<unknown> {
