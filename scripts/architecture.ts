@@ -72,8 +72,8 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "benchmarks, judges, results and reports",
     imports: ["protocol", "runner", "charts"],
   },
-  curation: {
-    holds: "captions → training rows: questions by rule, concept filter",
+  datagen: {
+    holds: "training rows made from captions and data sets: questions by rule, concept filter",
     imports: [],
   },
   cli: {
@@ -89,7 +89,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "runner",
       "charts",
       "evaluation",
-      "curation",
+      "datagen",
     ],
   },
 };

@@ -1,5 +1,5 @@
-import type { Scene } from "../scene.ts";
-import { present, transitive } from "../verbs.ts";
+import type { Scene } from "../captions/scene.ts";
+import { present, transitive } from "../language/verbs.ts";
 import { agentsOf } from "./agents.ts";
 import { type Agreement, agreed, type Question } from "./question.ts";
 

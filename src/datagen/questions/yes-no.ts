@@ -1,8 +1,8 @@
-import { conceptNames, related } from "../concepts.ts";
-import { isPluralName, withArticle } from "../grammar.ts";
+import type { Inventory, Scene } from "../captions/scene.ts";
+import { conceptNames, related } from "../language/concepts.ts";
+import { isPluralName, withArticle } from "../language/grammar.ts";
+import { compatible, present } from "../language/verbs.ts";
 import { pick, randomFor, shuffled } from "../random.ts";
-import type { Inventory, Scene } from "../scene.ts";
-import { compatible, present } from "../verbs.ts";
 import { agentsOf } from "./agents.ts";
 import { coloredThings } from "./colors.ts";
 import { type Agreement, agreed, type Question, type QuestionType } from "./question.ts";

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { readCaptions } from "./captions.ts";
-import { asSentence } from "./grammar.ts";
-import { writeRows } from "./write.ts";
+import { asSentence } from "../language/grammar.ts";
+import { writeRows } from "../write.ts";
+import { readCaptions } from "./read-captions.ts";
 
 let folder: string;
 before(async () => {

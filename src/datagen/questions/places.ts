@@ -1,5 +1,5 @@
-import type { CaptionFacts } from "../caption-facts.ts";
-import type { Scene } from "../scene.ts";
+import type { CaptionFacts } from "../captions/caption-facts.ts";
+import type { Scene } from "../captions/scene.ts";
 import { agentsOf } from "./agents.ts";
 import { type Agreement, agreed, type Question } from "./question.ts";
 

@@ -1,5 +1,5 @@
-import type { Reader } from "../language.ts";
-import { nounPhrases } from "../noun-phrases.ts";
+import type { Reader } from "../language/english-reader.ts";
+import { nounPhrases } from "../language/noun-phrases.ts";
 
 const leading = /^(a|an|the|his|her|its|their|this|that|another|each|some|several|many)$/;
 

@@ -1,6 +1,6 @@
-import { plural } from "../grammar.ts";
-import { numberWord } from "../noun-phrases.ts";
-import { type Scene, speciesOf } from "../scene.ts";
+import { type Scene, speciesOf } from "../captions/scene.ts";
+import { plural } from "../language/grammar.ts";
+import { numberWord } from "../language/noun-phrases.ts";
 import type { Agreement, Question } from "./question.ts";
 
 /** How many dogs, or people, are in the picture? Asked where all captions that count them agree. */

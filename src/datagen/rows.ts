@@ -1,8 +1,8 @@
-import { byAgreement } from "./agreement.ts";
-import { asSentence } from "./grammar.ts";
+import { byAgreement } from "./captions/agreement.ts";
+import { type Scene, speciesOf } from "./captions/scene.ts";
+import { asSentence } from "./language/grammar.ts";
 import type { AskedQuestion } from "./questions/yes-no.ts";
 import { pick, randomFor, shuffled } from "./random.ts";
-import { type Scene, speciesOf } from "./scene.ts";
 
 /** A training sample in LLaVA's form. */
 export interface ConversationRow {

@@ -1,6 +1,6 @@
-import type { QuestionType } from "./questions/question.ts";
-import type { AskedQuestion } from "./questions/yes-no.ts";
-import { randomFor, shuffled } from "./random.ts";
+import { randomFor, shuffled } from "../random.ts";
+import type { QuestionType } from "./question.ts";
+import type { AskedQuestion } from "./yes-no.ts";
 
 /** The largest share of one answer among the questions of a wording: how much may be had without the image. */
 const largestShare: Readonly<Partial<Record<QuestionType, number>>> = {

@@ -1,6 +1,6 @@
+import { commonConcept, conceptNamed, isAgent, isKindOf, kindsOf, sharedKind } from "../language/concepts.ts";
+import type { Reader } from "../language/english-reader.ts";
 import { type CaptionFacts, readCaption } from "./caption-facts.ts";
-import { commonConcept, conceptNamed, isAgent, isKindOf, kindsOf, sharedKind } from "./concepts.ts";
-import type { Reader } from "./language.ts";
 
 /** An image and what people wrote about it. */
 export interface CaptionedPhoto {

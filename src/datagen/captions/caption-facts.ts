@@ -1,7 +1,7 @@
-import { commonConcept, isAgent } from "./concepts.ts";
-import type { Reader, Word } from "./language.ts";
-import { isVerbAt, type NounPhrase, nounPhrases } from "./noun-phrases.ts";
-import { verbForm } from "./verbs.ts";
+import { commonConcept, isAgent } from "../language/concepts.ts";
+import type { Reader, Word } from "../language/english-reader.ts";
+import { isVerbAt, type NounPhrase, nounPhrases } from "../language/noun-phrases.ts";
+import { verbForm } from "../language/verbs.ts";
 
 /** Someone does something: "a boy riding a bike". */
 export interface Action {

@@ -1,5 +1,5 @@
-import { isAgent, isKindOf, pluralNames } from "../concepts.ts";
-import type { Scene } from "../scene.ts";
+import type { Scene } from "../captions/scene.ts";
+import { isAgent, isKindOf, pluralNames } from "../language/concepts.ts";
 import { agentsOf } from "./agents.ts";
 import { type Agreement, agreed, type Question } from "./question.ts";
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { englishReader } from "../language.ts";
+import { englishReader } from "../language/english-reader.ts";
 import { ConceptFilter } from "./concept-filter.ts";
 import { captionRow, chosenRecords, coverage, selectCaptions } from "./filter-captions.ts";
 import { phrasesOf } from "./phrases.ts";

@@ -1,5 +1,5 @@
-import { isKindOf } from "../concepts.ts";
-import type { Scene } from "../scene.ts";
+import type { Scene } from "../captions/scene.ts";
+import { isKindOf } from "../language/concepts.ts";
 import { agentsOf } from "./agents.ts";
 import { type Agreement, agreed, type Question } from "./question.ts";
 

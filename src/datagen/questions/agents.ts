@@ -1,7 +1,7 @@
-import type { Action } from "../caption-facts.ts";
-import { plural } from "../grammar.ts";
-import type { Cast, Scene } from "../scene.ts";
-import { speciesOf } from "../scene.ts";
+import type { Action } from "../captions/caption-facts.ts";
+import type { Cast, Scene } from "../captions/scene.ts";
+import { speciesOf } from "../captions/scene.ts";
+import { plural } from "../language/grammar.ts";
 
 /** Someone whom a question can be about without doubt: the only one of the species, or all of them. */
 export interface Agent {

@@ -1,8 +1,8 @@
-import { isAgent, isKindOf } from "../concepts.ts";
-import { plural, withArticle } from "../grammar.ts";
-import type { NounPhrase } from "../noun-phrases.ts";
-import type { Scene } from "../scene.ts";
-import { present } from "../verbs.ts";
+import type { Scene } from "../captions/scene.ts";
+import { isAgent, isKindOf } from "../language/concepts.ts";
+import { plural, withArticle } from "../language/grammar.ts";
+import type { NounPhrase } from "../language/noun-phrases.ts";
+import { present } from "../language/verbs.ts";
 import { agentsOf } from "./agents.ts";
 import { type Agreement, agreed, type Question } from "./question.ts";
 

@@ -1,4 +1,5 @@
-export { readCaptions } from "./captions.ts";
+export { readCaptions } from "./captions/read-captions.ts";
+export type { CaptionedPhoto } from "./captions/scene.ts";
 export {
   type Curation,
   type CurationOptions,
@@ -10,9 +11,8 @@ export {
 export { ConceptFilter, type ConceptFilterOptions, type Selection } from "./filter/concept-filter.ts";
 export { captionRow, chosenRecords, coverage, metaEntry, selectCaptions } from "./filter/filter-captions.ts";
 export { type CaptionRecord, captionRecords } from "./filter/records.ts";
-export { asSentence } from "./grammar.ts";
-export { englishReader, type Reader } from "./language.ts";
+export { englishReader, type Reader } from "./language/english-reader.ts";
+export { asSentence } from "./language/grammar.ts";
 export { type QuestionType, questionTypes } from "./questions/question.ts";
 export type { ConversationRow } from "./rows.ts";
-export type { CaptionedPhoto } from "./scene.ts";
 export { writeRows } from "./write.ts";

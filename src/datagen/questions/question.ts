@@ -1,4 +1,4 @@
-import type { Scene } from "../scene.ts";
+import type { Scene } from "../captions/scene.ts";
 
 export const questionTypes = [
   "action",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues, jsonObjects, parseJson } from "../../files/index.ts";
-import { linesOf } from "../captions.ts";
+import { linesOf } from "../captions/read-captions.ts";
 
 /** A caption of the web with its image. */
 export interface CaptionRecord {

@@ -1,5 +1,5 @@
 import { conceptNamed, pluralNames } from "./concepts.ts";
-import type { Word } from "./language.ts";
+import type { Word } from "./english-reader.ts";
 import { verbForm } from "./verbs.ts";
 
 /** A noun with what stands before it: "two small black dogs". */

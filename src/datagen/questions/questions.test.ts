@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { byAgreement } from "../agreement.ts";
-import { balanceAnswers } from "../balance.ts";
+import { byAgreement } from "../captions/agreement.ts";
+import { readScene } from "../captions/scene.ts";
 import { curate, evaluationQuestions, trainingRows } from "../curate.ts";
-import { englishReader, type Reader } from "../language.ts";
+import { englishReader, type Reader } from "../language/english-reader.ts";
+import { compatible, present } from "../language/verbs.ts";
 import { shortAnswerPrompt } from "../rows.ts";
-import { readScene } from "../scene.ts";
-import { compatible, present } from "../verbs.ts";
+import { balanceAnswers } from "./balance.ts";
 import type { QuestionType } from "./question.ts";
 import { askShort } from "./short.ts";
 import { type AskedQuestion, askAffirmation } from "./yes-no.ts";
@@ -131,7 +131,7 @@ test("no answer keeps more than its share", () => {
   assert.deepEqual(counts, [30, 30, 20, 20, 20]);
 });
 
-describe("curation", () => {
+describe("questions about photos", () => {
   const dogs = Array.from({ length: 12 }, (_, i) => ({
     image: `dog${i}.jpg`,
     captions: ["A brown dog is running on the grass .", "A dog runs through grass ."],

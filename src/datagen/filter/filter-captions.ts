@@ -1,4 +1,4 @@
-import type { Reader } from "../language.ts";
+import type { Reader } from "../language/english-reader.ts";
 import { pick, randomFor } from "../random.ts";
 import { briefInstructions, type ConversationRow } from "../rows.ts";
 import { ConceptFilter, type ConceptFilterOptions, type Selection } from "./concept-filter.ts";
