@@ -16,7 +16,7 @@ import {
 } from "../runner/index.ts";
 import { type AnswerRow, Answers, writeAnswers } from "./answers/index.ts";
 import type { Benchmark, BenchmarkItem, LoadOptions } from "./benchmark.ts";
-import { flattenPrompt } from "./prompt-hash.ts";
+import { flattenPrompt } from "./prompting/index.ts";
 import type { RunFacts } from "./results/index.ts";
 
 /** The files of a benchmark's run in its folder. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pythonText } from "./python-text.ts";
+import { pythonText } from "./text.ts";
 
 test("values of JSON read as Python prints them", () => {
   for (const [value, text] of [

@@ -1,15 +1,15 @@
-import { LlavaError } from "../errors.ts";
-import type { SamplingOptions } from "../protocol/index.ts";
-import type { Answers, Verdicts } from "./answers/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { SamplingOptions } from "../../protocol/index.ts";
+import type { Answers, Verdicts } from "../answers/index.ts";
+import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "../benchmark.ts";
+import { differencesOf } from "../judge/official-prompt.ts";
+import { flattenPrompt, PromptHash } from "../prompting/index.ts";
+import { type BootstrapOptions, bootstrap } from "../results/bootstrap.ts";
+import type { Counts, Judging, OutcomeRow, Result, RunFacts } from "../results/result.ts";
+import { LabelTables } from "../results/tables.ts";
+import { readVersions } from "../results/versions.ts";
 import { AskedIds } from "./asked-ids.ts";
-import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "./benchmark.ts";
-import { differencesOf } from "./judge/official-prompt.ts";
-import { flattenPrompt, PromptHash } from "./prompt-hash.ts";
 import { RepliesReadAgain } from "./replies-read-again.ts";
-import { type BootstrapOptions, bootstrap } from "./results/bootstrap.ts";
-import type { Counts, Judging, OutcomeRow, Result, RunFacts } from "./results/result.ts";
-import { LabelTables } from "./results/tables.ts";
-import { readVersions } from "./versions.ts";
 
 export interface ScoreOptions extends BootstrapOptions {
   readonly benchmark: Benchmark;

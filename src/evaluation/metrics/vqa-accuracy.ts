@@ -1,4 +1,4 @@
-import { normalizeEvalAiAnswer, normalizeVqaAnswer, onOneLine } from "./vqa-normalizer.ts";
+import { normalizeEvalAiAnswer, normalizeVqaAnswer, onOneLine } from "../parsing/vqa-normalizer.ts";
 
 /**
  * Credit for an answer that `matches` of `people` gave: each person in turn is left out, three of the others suffice.

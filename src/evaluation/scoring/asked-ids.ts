@@ -1,4 +1,4 @@
-import type { Answers } from "./answers/index.ts";
+import type { Answers } from "../answers/index.ts";
 
 /**
  * Joins questions to answers by id and notices an id that comes twice. Answers mostly stand in the order of their

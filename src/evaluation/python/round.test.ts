@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { roundHalfEven } from "./round.ts";
+import { roundHalfEven } from "./index.ts";
 
 test("halves go to the even digit, all else to the nearest, as in Python", () => {
   const cases: [number, number, number][] = [

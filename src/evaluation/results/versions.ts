@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { promisify } from "node:util";
-import { packagePath, packageVersion } from "../package.ts";
+import { packagePath, packageVersion } from "../../package.ts";
 
 export interface Versions {
   readonly llava: string;

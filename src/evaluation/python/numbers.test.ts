@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pythonFloat, pythonFloatText, pythonInteger } from "./python-number.ts";
+import { pythonFloat, pythonFloatText, pythonInteger } from "./numbers.ts";
 
 test("float() of Python", () => {
   const numbers: [string, number][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pythonStrings } from "./python-strings.ts";
+import { pythonStrings } from "./string-list.ts";
 
 test("lists of strings as Python prints them", () => {
   assert.deepEqual(pythonStrings("['$6', \"it's\", 'a, b']"), ["$6", "it's", "a, b"]);

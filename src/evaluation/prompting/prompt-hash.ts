@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { Message } from "../protocol/index.ts";
+import type { Message } from "../../protocol/index.ts";
 
 /** The text of a prompt, with `<image>` where an image stands, and the images. */
 export function flattenPrompt(messages: readonly Message[]): { text: string; images: string[] } {

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { LlavaError } from "../errors.ts";
-import { readAnswers, readVerdicts } from "./answers/index.ts";
-import { type Benchmark, type BenchmarkItem, benchmark } from "./benchmark.ts";
-import { compareResults, readOutcomes, readResult, scoreToFile } from "./results/index.ts";
-import { type ScoreOptions, score } from "./score.ts";
+import { LlavaError } from "../../errors.ts";
+import { readAnswers, readVerdicts } from "../answers/index.ts";
+import { type Benchmark, type BenchmarkItem, benchmark } from "../benchmark.ts";
+import { compareResults, readOutcomes, readResult, scoreToFile } from "../results/index.ts";
+import { type ScoreOptions, score } from "./index.ts";
 
 interface Sum extends BenchmarkItem {
   readonly question: string;

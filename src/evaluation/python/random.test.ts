@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PythonRandom } from "./python-random.ts";
+import { PythonRandom } from "./random.ts";
 
 const draw = (random: PythonRandom, list: readonly string[], count: number): string =>
   Array.from({ length: count }, () => random.choice(list)).join("");

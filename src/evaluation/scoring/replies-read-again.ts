@@ -1,5 +1,5 @@
-import type { BenchmarkItem, JudgeProtocol, Verdict } from "./benchmark.ts";
-import type { Replies } from "./results/result.ts";
+import type { BenchmarkItem, JudgeProtocol, Verdict } from "../benchmark.ts";
+import type { Replies } from "../results/result.ts";
 
 /** Reads a judge's stored replies once more, so that a file of verdicts cannot say what the judge did not. */
 export class RepliesReadAgain {

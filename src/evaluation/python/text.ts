@@ -1,4 +1,4 @@
-import { pythonFloatText } from "./python-number.ts";
+import { pythonFloatText } from "./numbers.ts";
 
 /**
  * What Python's `str(value)` gives for a value of JSON. JSON does not tell 3 from 3.0, so a whole number is taken for an
