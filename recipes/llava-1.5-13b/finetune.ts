@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 import seven from "../llava-1.5-7b/finetune.ts";
 
 /** Stage 2 of LLaVA-1.5 on Vicuna 13B: the 7B model's numbers. */

@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 import seven from "../llava-1.5-7b/lora.ts";
 
 /** Stage 2 of LLaVA-1.5 by adapters on Vicuna 13B: the 7B model's numbers. */

@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 import seven from "../llava-1.5-7b/task.ts";
 
 /** A finished LLaVA-1.5 13B on rows of one's own: the 7B model's numbers. */

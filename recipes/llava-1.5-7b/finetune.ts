@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 import pretrain from "./pretrain.ts";
 
 /** Stage 2 of LLaVA-1.5 (arXiv 2310.03744, table 9): projector and language model, one pass over its mixture of 665K. */

@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 import finetune from "./finetune.ts";
 
 /** Stage 2 of LLaVA-1.5 by adapters, as its script finetune_lora.sh does: ten times stage 2's rate, but for the projector. */

@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 import first from "../llava-v1-13b/pretrain.ts";
 
 /** Stage 1 of LLaVA-1.5 (arXiv 2310.03744, table 9): LLaVA's, with a two-layer projector, more pixels and LCS-558K. */

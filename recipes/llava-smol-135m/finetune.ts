@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 
 /**
  * Stage 2 of the default model: captions, descriptions, questions and conversations made from the captions by rule

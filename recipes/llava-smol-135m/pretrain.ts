@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 
 /**
  * Stage 1 of the default model: the projector learns from captions what the frozen tower's features mean to the frozen

@@ -1,4 +1,4 @@
-import { recipe } from "../../src/training/index.ts";
+import { recipe } from "llava/training";
 
 /** Stage 1 of LLaVA (arXiv 2304.08485, section 4.2): one linear layer alone, one pass over CC3M-595K. */
 export default recipe({

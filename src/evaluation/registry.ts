@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { LlavaError } from "../errors.ts";
+import { moduleBeside } from "../package.ts";
 import type { Benchmark } from "./benchmark.ts";
 
 /** What the index.ts of a folder of benchmarks/ exports. */
@@ -26,10 +27,11 @@ export async function findBenchmark(name: string): Promise<Benchmark> {
   return all.find((candidate) => candidate.name === name) ?? refuse(name, all);
 }
 
-const hasIndex = (name: string): boolean => existsSync(new URL(`${name}/index.ts`, folder));
+const indexOf = (name: string): URL => moduleBeside(import.meta, `benchmarks/${name}/index`);
+const hasIndex = (name: string): boolean => existsSync(indexOf(name));
 
 async function loadFolder(name: string): Promise<readonly Benchmark[]> {
-  const { default: exported } = (await import(`./benchmarks/${name}/index.ts`)) as BenchmarkModule;
+  const { default: exported } = (await import(indexOf(name).href)) as BenchmarkModule;
   return Array.isArray(exported) ? exported : [exported as Benchmark];
 }
 

@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
 import { realpath } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import description from "../../package.json" with { type: "json" };
+import { packagePath, packageVersion } from "../package.ts";
 
 export interface Versions {
   readonly llava: string;
@@ -12,12 +11,12 @@ export interface Versions {
 }
 
 export async function readVersions(): Promise<Versions> {
-  return { llava: description.version, node: process.versions.node, commit: await readCommit() };
+  return { llava: packageVersion(), node: process.versions.node, commit: await readCommit() };
 }
 
 async function readCommit(): Promise<string | null> {
   try {
-    const root = await realpath(fileURLToPath(new URL("../../", import.meta.url)));
+    const root = await realpath(packagePath(""));
     const ask = ["-C", root, "rev-parse", "--show-toplevel", "HEAD"];
     const { stdout } = await promisify(execFile)("git", ask, { encoding: "utf8" });
     const [top, commit] = stdout.trim().split("\n");

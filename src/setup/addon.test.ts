@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
-import { ensureNative, locateNative } from "./addon.ts";
+import { ensureNative, hashSources, locateNative } from "./addon.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-addon-"));
 after(() => rmSync(base, { recursive: true }));
@@ -84,33 +95,55 @@ describe("ensureNative", () => {
     assert.equal(locateNative(env, native), undefined);
   });
 
-  test("a build that was cut starts afresh, and one configured otherwise is configured again", async () => {
+  test("a build that was cut is neither taken nor gone on with", async () => {
     const { addonPath } = await ensureNative({ env, nativeFolder: native });
-    const build = dirname(addonPath);
-    write(join(build, "unfinished"), "");
-    write(join(build, "half.o"), "half");
-    write(join(native, "src/addon.cc"), "int three;\n");
-    await ensureNative({ env, nativeFolder: native });
-    assert.equal(existsSync(join(build, "half.o")), false);
-    assert.equal(existsSync(join(build, "unfinished")), false);
-
-    // Like CMake where the folder is of another generator: it is refused while its cache is there.
-    write(join(build, "CMakeCache.txt"), "");
-    write(
-      join(bin, "cmake"),
-      `#!/bin/sh\n[ "$1" = --build ] && exec touch "$2/llava.node"\n[ ! -e "$4/CMakeCache.txt" ]\n`,
-      0o755,
-    );
-    write(join(native, "src/addon.cc"), "int four;\n");
-    await ensureNative({ env, nativeFolder: native });
-    assert.ok(locateNative(env, native));
+    const folder = dirname(addonPath);
+    renameSync(folder, `${folder}.partial`);
+    assert.equal(locateNative(env, native), undefined);
+    write(join(`${folder}.partial`, "build/half.o"), "half");
+    assert.equal((await ensureNative({ env, nativeFolder: native })).addonPath, addonPath);
+    assert.equal(builds(), 2);
+    assert.deepEqual(readdirSync(folder).sort(), ["llava.node", "torch"]);
   });
 
-  test("builds in the cache where the folder of the sources cannot be written", async () => {
-    write(join(native, "build"), "a file in the way");
+  test("builds in the cache and writes nothing beside the sources, from which either comes back", async () => {
     const { addonPath } = await ensureNative({ env, nativeFolder: native });
-    assert.ok(addonPath.startsWith(env.LLAVA_HOME), addonPath);
+    assert.ok(addonPath.startsWith(join(env.LLAVA_HOME, "addon")), addonPath);
+    assert.deepEqual(readdirSync(native).sort(), ["CMakeLists.txt", "src"]);
+    assert.equal(readlinkSync(join(dirname(addonPath), "torch")), env.LIBTORCH);
+
+    write(join(native, "src/addon.cc"), "int two;\n");
+    assert.notEqual((await ensureNative({ env, nativeFolder: native })).addonPath, addonPath);
+    write(join(native, "src/addon.cc"), "int one;\n");
     assert.equal(locateNative(env, native)?.addonPath, addonPath);
+    assert.equal(builds(), 2);
+  });
+
+  test("is built again for another version of libtorch in the same folder", async () => {
+    const before = await ensureNative({ env, nativeFolder: native });
+    write(join(env.LIBTORCH, "version.py"), "__version__ = '2.14.0'\n");
+    assert.equal(locateNative(env, native), undefined);
+    assert.notEqual((await ensureNative({ env, nativeFolder: native })).addonPath, before.addonPath);
+    assert.equal(builds(), 2);
+  });
+
+  test("a prebuilt addon for something else is left alone, and one that does not load is told of", async () => {
+    const addonPath = join(folder, "prebuilt.node");
+    write(addonPath, "not a library");
+    const fitting = { libtorch: "2.15.0", sources: hashSources(native) };
+    const told: string[] = [];
+    const report = (line: string): void => void told.push(line);
+    for (const change of [{ libtorch: "2.15.0+cpu" }, { sources: "other" }, {}]) {
+      const prebuilt = { addonPath, key: { ...fitting, ...change } };
+      const home = join(folder, `home-${JSON.stringify(change).replace(/\W/g, "")}`);
+      const own = { env: { ...env, LLAVA_HOME: home }, nativeFolder: native, prebuilt, report };
+      const built = await ensureNative(own);
+      assert.equal(readFileSync(built.addonPath, "utf8"), "");
+    }
+    assert.equal(builds(), 3);
+    const refusals = told.filter((line) => line.startsWith("The prebuilt addon does not load here: "));
+    assert.equal(refusals.length, 1);
+    assert.match(refusals[0]!, /prebuilt|llava\.node/);
   });
 
   test("missing build tools are told before libtorch is downloaded", async () => {

@@ -1,16 +1,28 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { copyFile, rename, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
-import { cacheFolder, type Environment, whyUnwritable } from "./cache.ts";
+import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
 import { runCommand } from "./command.ts";
 import { buildFailure } from "./failure-causes.ts";
 import { ensureLibtorch } from "./install-libtorch.ts";
-import { findLibtorch, type Libtorch } from "./libtorch.ts";
+import { findLibtorch, inspectLibtorch, type Libtorch } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
 import type { SetupOptions } from "./options.ts";
+import { findPrebuilt, fits, loads, type Prebuilt } from "./prebuilt.ts";
 
 /** What the tensor layer needs to load: the built addon and the libtorch it is linked to. */
 export interface Native {
@@ -19,16 +31,15 @@ export interface Native {
 }
 
 export interface EnsureNativeOptions extends SetupOptions {
-  /** The folder with CMakeLists.txt and src/; builds go to its build/. */
+  /** The folder with CMakeLists.txt and src/. */
   nativeFolder?: string;
+  /** Whose addon is taken where it fits: that of the package beside this one when left out. */
+  prebuilt?: Prebuilt | undefined;
 }
 
-/** Written after a successful build, so that the next start needs no search. */
-interface Stamp extends Native {
-  sources: string;
-}
-
-const projectNative = fileURLToPath(new URL("../../native", import.meta.url));
+const projectNative = packagePath("native");
+/** Bytes that a build takes while it goes on: libtorch's headers are parsed once for all sources, and kept till its end. */
+const BUILD_ROOM = 0.5e9;
 
 /**
  * The addon, when it is built from the present sources and its libtorch is still there. Only reads a few files, so a
@@ -38,123 +49,150 @@ export function locateNative(
   env: Environment = process.env,
   nativeFolder = projectNative,
 ): Native | undefined {
-  for (const builds of buildFolders(env, nativeFolder)) {
-    let stamp: Stamp;
-    try {
-      stamp = JSON.parse(readFileSync(stampPath(env, builds), "utf8"));
-    } catch {
-      continue;
-    }
-    const { addonPath, libtorch, sources } = stamp;
-    const usable = existsSync(addonPath) && existsSync(join(libtorch.root, "lib"));
-    if (usable && sources === hashSources(nativeFolder)) return { addonPath, libtorch };
+  let stamp: Native;
+  try {
+    stamp = JSON.parse(readFileSync(stampPath(env, hashSources(nativeFolder)), "utf8"));
+  } catch {
+    return undefined;
   }
-  return undefined;
+  const { addonPath, libtorch } = stamp;
+  const present = inspectLibtorch(libtorch.root, libtorch.source);
+  const isSame = "version" in present && present.version === libtorch.version;
+  return isSame && existsSync(addonPath) ? { addonPath, libtorch } : undefined;
 }
 
 /**
- * Finds or installs libtorch and builds the addon where that is still to be done.
+ * Finds or installs libtorch and puts the addon for it into the cache where that is still to be done: the prebuilt one
+ * where it fits and loads, else built here.
  * @throws LlavaError "setup" when a build tool is missing or the compiler fails, "network" when a download does
  */
 export async function ensureNative(options: EnsureNativeOptions = {}): Promise<Native> {
   const { env = process.env, nativeFolder = projectNative, report, signal } = options;
   const located = locateNative(env, nativeFolder);
   if (located) return located;
+  const sources = hashSources(nativeFolder);
+  const prebuilt = "prebuilt" in options ? options.prebuilt : findPrebuilt();
   // What is missing is told before anything is downloaded, not after.
-  if (!findLibtorch(env).libtorch) requireBuildTools(env);
+  if (!findLibtorch(env).libtorch && !fits(prebuilt, sources)) requireBuildTools(env);
   const libtorch = await ensureLibtorch(options);
-  const [beside, inCache] = buildFolders(env, nativeFolder);
-  const builds = whyUnwritable(beside) === undefined ? beside : inCache;
-  const folder = join(builds, buildName(libtorch));
+  const folder = join(addonFolder(env), addonKey(libtorch, sources));
   const addonPath = join(folder, "llava.node");
-  const build = async (): Promise<Native> => {
-    const sources = hashSources(nativeFolder);
-    const recorded = join(folder, "sources.sha256");
-    if (!existsSync(addonPath) || !existsSync(recorded) || readFileSync(recorded, "utf8") !== sources) {
-      report?.(`Building the addon for libtorch ${libtorch.version} (about half a minute).`);
-      await compile(libtorch, folder, options);
-      writeAtomically(recorded, sources);
+  const make = async (): Promise<Native> => {
+    if (!existsSync(addonPath)) {
+      const usable = fits(prebuilt, sources, libtorch.version) ? prebuilt : undefined;
+      if (!(usable && (await takePrebuilt(usable, libtorch, folder, options)))) {
+        report?.(`Building the addon for libtorch ${libtorch.version} (about half a minute).`);
+        await build(libtorch, folder, options);
+      }
     }
-    const stamp: Stamp = { addonPath, libtorch, sources };
-    writeAtomically(stampPath(env, builds), `${JSON.stringify(stamp, null, 2)}\n`);
-    return { addonPath, libtorch };
+    const native: Native = { addonPath, libtorch };
+    writeAtomically(stampPath(env, sources), `${JSON.stringify(native, null, 2)}\n`);
+    return native;
   };
-  return withLock(join(builds, ".lock"), build, {
+  makeCacheFolder(dirname(folder));
+  return withLock(`${folder}.lock`, make, {
     onWait: (holder) => report?.(`Another process is building the addon; waiting: ${holder}.`),
     ...(signal && { signal }),
   });
 }
 
-async function compile(
-  libtorch: Libtorch,
-  folder: string,
-  { env = process.env, nativeFolder = projectNative, signal }: EnsureNativeOptions,
-): Promise<void> {
-  const { cmake, ninja } = requireBuildTools(env);
-  const log = join(folder, "build.log");
-  // A build that was cut may have left halves of files that make takes for whole ones.
-  const unfinished = join(folder, "unfinished");
-  const begin = (): void => {
-    if (existsSync(unfinished)) rmSync(folder, { recursive: true });
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(unfinished, "");
-    rmSync(log, { force: true });
-  };
-  const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
-  const headers = fileURLToPath(new URL("include", import.meta.resolve("node-api-headers/package.json")));
-  const configure = () =>
-    run(
-      "-S",
-      nativeFolder,
-      "-B",
-      folder,
-      "-G",
-      ninja ? "Ninja" : "Unix Makefiles",
-      `-DLIBTORCH_ROOT=${libtorch.root}`,
-      `-DNODE_API_HEADERS=${headers}`,
-    );
-  begin();
-  let result = await configure();
-  if (result.status !== 0) {
-    // The folder may have been configured with tools that have gone, or for sources that have moved.
-    begin();
-    result = await configure();
-  }
-  if (result.status === 0)
-    result = await run("--build", folder, "--parallel", String(availableParallelism()));
-  rmSync(unfinished, { force: true });
-  if (result.status !== 0) throw buildFailure(result.tail, log);
-}
+/** Whether no compiler is needed for the addon: it is prebuilt for the libtorch that is here, or that will be fetched. */
+export const isPrebuilt = (libtorch: Libtorch | undefined): boolean =>
+  fits(findPrebuilt(), hashSources(projectNative), libtorch?.version);
 
-/** Where builds may be: beside the sources, or in the cache where those cannot be written. */
-function buildFolders(env: Environment, nativeFolder: string): [beside: string, inCache: string] {
-  return [join(nativeFolder, "build"), join(cacheFolder(env), "addon", sha256(nativeFolder).slice(0, 8))];
-}
-
-/** Builds against different libtorch folders live side by side. */
-function buildName({ root, version }: Libtorch): string {
-  return `${version}-${process.platform}-${process.arch}-${sha256(root).slice(0, 8)}`;
-}
-
-/** What `findLibtorch` answers depends on these variables, so each of their values has a stamp of its own. */
-function stampPath(env: Environment, builds: string): string {
-  const request = sha256(`${env.LIBTORCH ?? ""}\n${cacheFolder(env)}`).slice(0, 8);
-  return join(builds, `stamp-${process.platform}-${process.arch}-${request}.json`);
-}
-
-function hashSources(nativeFolder: string): string {
+/**
+ * SHA-256 of what the addon is built from: native/ and Node-API's headers. Node itself is not among it, and one addon loads
+ * in each that knows those headers.
+ */
+export function hashSources(nativeFolder = projectNative): string {
   const sources = readdirSync(join(nativeFolder, "src")).filter((name) => /\.(cc|h)$/.test(name));
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(readFileSync(nodeApiHeaders("package.json")));
   for (const name of ["CMakeLists.txt", ...sources.sort().map((source) => join("src", source))]) {
     hash.update(`${name}\0`).update(readFileSync(join(nativeFolder, name)));
   }
   return hash.digest("hex");
 }
 
+/** Puts the prebuilt addon into its folder, unless it does not load here: the system may be older than the one it is for. */
+async function takePrebuilt(
+  prebuilt: Prebuilt,
+  libtorch: Libtorch,
+  folder: string,
+  { env = process.env, report, signal }: EnsureNativeOptions,
+): Promise<boolean> {
+  const partial = begin(folder, libtorch);
+  const addon = join(partial, "llava.node");
+  await copyFile(prebuilt.addonPath, addon);
+  const problem = await loads(addon, { env, ...(signal && { signal }) });
+  if (problem !== undefined) {
+    report?.(`The prebuilt addon does not load here: ${problem}`);
+    return false;
+  }
+  await finish(partial, folder);
+  return true;
+}
+
+async function build(
+  libtorch: Libtorch,
+  folder: string,
+  { env = process.env, nativeFolder = projectNative, signal }: EnsureNativeOptions,
+): Promise<void> {
+  const { cmake, ninja } = requireBuildTools(env);
+  makeCacheFolder(dirname(folder), BUILD_ROOM);
+  const partial = begin(folder, libtorch);
+  const objects = join(partial, "build");
+  const log = `${folder}.build.log`;
+  mkdirSync(objects);
+  rmSync(log, { force: true });
+  const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
+  const generator = ninja ? "Ninja" : "Unix Makefiles";
+  const settings = [`-DLIBTORCH_ROOT=${libtorch.root}`, `-DNODE_API_HEADERS=${nodeApiHeaders("include")}`];
+  try {
+    let result = await run("-S", nativeFolder, "-B", objects, "-G", generator, ...settings);
+    if (result.status === 0)
+      result = await run("--build", objects, "--parallel", String(availableParallelism()));
+    if (result.status !== 0) throw buildFailure(result.tail, log);
+    await rename(join(objects, "llava.node"), join(partial, "llava.node"));
+  } finally {
+    await rm(objects, { recursive: true, force: true });
+  }
+  await finish(partial, folder);
+}
+
+/** An empty folder beside the final one, with a link to libtorch, where the addon looks for it. */
+function begin(folder: string, libtorch: Libtorch): string {
+  const partial = `${folder}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  symlinkSync(resolve(libtorch.root), join(partial, "torch"));
+  return partial;
+}
+
+async function finish(partial: string, folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await rename(partial, folder);
+}
+
+const nodeApiHeaders = (name: string): string =>
+  fileURLToPath(new URL(name, import.meta.resolve("node-api-headers/package.json")));
+
+const addonFolder = (env: Environment): string => join(cacheFolder(env), "addon");
+
+/** Addons for other libtorch folders and sources lie side by side; none is taken for another. */
+function addonKey({ root, version }: Libtorch, sources: string): string {
+  const of = `${version}-${process.platform}-${process.arch}`;
+  return `${of}-${sources.slice(0, 8)}-${sha256(resolve(root)).slice(0, 8)}`;
+}
+
+/** Where it is written which addon a start takes. `findLibtorch` answers by LIBTORCH, so each value has its own. */
+function stampPath(env: Environment, sources: string): string {
+  const asked = [env.LIBTORCH ?? "", sources, process.platform, process.arch];
+  return join(addonFolder(env), `stamp-${sha256(asked.join("\n")).slice(0, 16)}.json`);
+}
+
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 function writeAtomically(path: string, content: string): void {
-  mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
   writeFileSync(temporary, content);
   renameSync(temporary, path);

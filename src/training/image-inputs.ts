@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import { PooledTower, type PretrainedLlava } from "../models/index.ts";
+import { PooledTower } from "../models/index.ts";
+import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import {
@@ -13,9 +14,9 @@ import {
   pixelInputs,
   ViewPixels,
 } from "./features.ts";
-import type { Recipe } from "./recipe.ts";
-import type { Surroundings } from "./start.ts";
-import { prefixes } from "./trainable.ts";
+import type { Recipe } from "./recipe/recipe.ts";
+import type { Surroundings } from "./stage/load.ts";
+import { prefixes } from "./stage/trainable.ts";
 
 export interface OpenImagesOptions {
   readonly recipe: Recipe;

@@ -1,16 +1,13 @@
-export { latestCheckpoint, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-export { computing, renderComputing, settled } from "./computing.ts";
-export type { Batch, BatchSource, Objective } from "./objectives/objective.ts";
-export { type SupervisedBatch, SupervisedObjective } from "./objectives/supervised.ts";
-export { type Outline, type OutlinedGroup, outlineRecipe, renderOutline } from "./outline.ts";
-export { type Override, parseOverrides } from "./overrides.ts";
 export {
   type LabelledIds,
   type PackedBatch,
   type PackingSample,
   packSamples,
   shareTrunk,
-} from "./packing.ts";
+} from "./batches/packing.ts";
+export type { RowBatch } from "./batches/row-batch.ts";
+export { type Learner, type LearnerState, type StepLoss, WholeLearner } from "./learner.ts";
+export { type Batch, type BatchSource, type Objective, SupervisedObjective } from "./objectives/index.ts";
 export {
   advise,
   type Change,
@@ -23,6 +20,11 @@ export {
   recipeSizes,
   renderPlan,
 } from "./plan/index.ts";
-export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe.ts";
+export { type Outline, type OutlinedGroup, outlineRecipe, renderOutline } from "./plan/outline.ts";
+export { type Override, parseOverrides } from "./recipe/overrides.ts";
+export { type Recipe, type RecipeFields, recipe, resolveRecipe } from "./recipe/recipe.ts";
 export { type RunOptions, type RunResult, runRecipe } from "./run.ts";
+export { latestCheckpoint, type RunState, readCheckpoint, writeCheckpoint } from "./run-state.ts";
+export { computing, renderComputing, settled } from "./stage/placement.ts";
+export { prepareStage, type Stage } from "./stage/stage.ts";
 export { type Callback, type Run, type StepMetrics, type TrainerOptions, train } from "./trainer.ts";

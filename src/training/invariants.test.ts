@@ -4,13 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { type FirstStep, firstStep as measureFirstStep } from "../../test/support/first-step.ts";
+import { inRanks } from "../../test/support/thread-ranks.ts";
 import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
-import { AdamW } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
-import type { RecipeFields } from "./recipe.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
-import { prepareStage } from "./stage.ts";
-import { train } from "./trainer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-invariants-"));
 const quiet = { progress: silentProgress, report: () => {} };
@@ -18,37 +17,10 @@ after(() => rmSync(folder, { recursive: true }));
 
 const withoutDropout = { ...stages["lora"], lora: { rank: 2, alpha: 4 } };
 
-/** Loss and gradients of the first step. */
-async function firstStep(fields: Partial<RecipeFields>) {
-  using stage = await prepareStage(rowsRecipe(join(folder, "unused"), fields), quiet);
-  const { objective, source, groups } = stage;
-  using optimizer = new AdamW(groups);
-  let loss = Number.NaN;
-  const gradients = new Map<string, Float32Array>();
-  await train({
-    objective,
-    source,
-    optimizer,
-    schedule: () => 1,
-    totalSteps: 1,
-    maxGradientNorm: Infinity,
-    callbacks: [
-      {
-        beforeUpdate: (_, metrics): undefined => {
-          loss = metrics.loss;
-          for (const { parameters } of groups)
-            for (const [name, { grad }] of parameters) gradients.set(name, grad!.toFloat32Array());
-        },
-      },
-    ],
-  });
-  return { loss, gradients };
-}
+const firstStep = (fields: Partial<RecipeFields>) =>
+  measureFirstStep(rowsRecipe(join(folder, "unused"), fields));
 
-function assertSameStep(
-  actual: Awaited<ReturnType<typeof firstStep>>,
-  expected: Awaited<ReturnType<typeof firstStep>>,
-): void {
+function assertSameStep(actual: FirstStep, expected: FirstStep): void {
   const relative = Math.abs(actual.loss / expected.loss - 1);
   assert.ok(relative <= 1e-6, `loss differs by ${relative} of itself`);
   assert.deepEqual([...actual.gradients.keys()].sort(), [...expected.gradients.keys()].sort());
@@ -72,6 +44,19 @@ for (const [name, fields] of Object.entries({ ...stages, lora: withoutDropout })
       const whole = await firstStep(fields);
       for (const accumulation of [2, 3, 6])
         assertSameStep(await firstStep({ ...fields, accumulation }), whole);
+    });
+
+    test("shared by two ranks as by one, with the same bits on both", async () => {
+      // Three rows each, one of them with a micro-batch of text alone.
+      for (const accumulation of [1, 3]) {
+        const recipe = rowsRecipe(join(folder, "unused"), { ...fields, accumulation });
+        const whole = await measureFirstStep(recipe);
+        const [first, second] = await inRanks<FirstStep>(2, "step", recipe);
+        assert.deepEqual(second, first);
+        assertSameStep(first!, whole);
+        assert.deepEqual([first!.units, first!.tokens], [whole.units, whole.tokens]);
+        assert.ok(Math.abs(first!.gradientNorm / whole.gradientNorm - 1) <= 1e-6);
+      }
     });
   });
 

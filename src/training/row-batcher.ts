@@ -10,9 +10,9 @@ import {
 import { LlavaError } from "../errors.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
+import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./batches/packing.ts";
+import type { RowBatch } from "./batches/row-batch.ts";
 import type { ImageInputs, ImageView } from "./features.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./packing.ts";
 
 export interface RowBatcherOptions {
   readonly images: ImageInputs;
@@ -54,7 +54,7 @@ export class RowBatcher {
   }
 
   /** Rows that cannot be used are left out; undefined when none remains. */
-  async batch(groups: readonly RowGroup[]): Promise<SupervisedBatch | undefined> {
+  async batch(groups: readonly RowGroup[]): Promise<RowBatch | undefined> {
     const { device, packedRows, encoder } = this.#options;
     const encode = (row: LlavaRow) => this.#ahead.take(row, () => encoder.encode(row));
     const encoded = await Promise.all(groups.map(({ rows }) => Promise.all(rows.map(encode))));
@@ -75,13 +75,18 @@ export class RowBatcher {
         const blocks = placeAttention(attention, device);
         return { tokens, units, owners, images: stacked, attention: blocks, ...placed };
       });
+      let before = 0;
+      const first = samples.map(({ ids }) => {
+        before += ids.length;
+        return before - ids.length;
+      });
       return {
         ...tensors,
         attention,
         tokens,
         units,
         samples: samples.flatMap(({ ids }) => ids),
-        owners: owners.map(({ sample, branch }) => samples[sample]!.ids[branch]!),
+        owners: Int32Array.from(owners, ({ sample, branch }) => first[sample]! + branch),
         [Symbol.dispose]: () => {
           for (const tensor of [...Object.values(tensors), ...masksOf(attention)]) tensor?.dispose();
         },

@@ -10,10 +10,9 @@ import { writeTar } from "../../test/support/tar.ts";
 import type { LlavaRow } from "../data/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { Tensor } from "../torch/index.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import type { RecipeFields } from "./recipe.ts";
-import type { RowSource } from "./row-source.ts";
-import { prepareStage, type Stage } from "./stage.ts";
+import type { RowBatch } from "./batches/row-batch.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
+import { prepareStage, type Stage } from "./stage/stage.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-source-"));
 const quiet = { progress: silentProgress, report: () => {} };
@@ -48,7 +47,7 @@ const stage = (fields: Partial<RecipeFields["data"]>, more: Partial<RecipeFields
   );
 
 /** Everything in the batches of some steps, as text. */
-async function contents(source: RowSource, steps: number): Promise<string[]> {
+async function contents(source: Stage["source"], steps: number): Promise<string[]> {
   const all: string[] = [];
   for (let step = 0; step < steps; step++)
     for (const batch of await source.next()) {
@@ -59,7 +58,7 @@ async function contents(source: RowSource, steps: number): Promise<string[]> {
 }
 
 /** Tensors by the hash of their bytes. */
-const described = (batch: SupervisedBatch): string =>
+const described = (batch: RowBatch): string =>
   JSON.stringify(batch, (_, value: unknown) =>
     value instanceof Tensor ? createHash("sha256").update(value.toBytes()).digest("hex") : value,
   );

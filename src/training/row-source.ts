@@ -1,7 +1,7 @@
 import type { RowDealer, RowGroup } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
+import type { RowBatch } from "./batches/row-batch.ts";
 import type { BatchSource } from "./objectives/objective.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
 import type { RowBatcher } from "./row-batcher.ts";
 
 export interface RowSourceOptions {
@@ -15,7 +15,7 @@ export interface RowSourceOptions {
  * Makes batches of the rows that a dealer deals. Where other threads load images, a step is dealt ahead, so that its images
  * are there when the step before it is computed; batches and state are those of dealing one after the other.
  */
-export class RowSource implements BatchSource<SupervisedBatch> {
+export class RowSource implements BatchSource<RowBatch> {
   readonly #options: RowSourceOptions;
   /** Steps that are dealt but not given out, each with the dealer's state before it. */
   readonly #dealt: { readonly before: unknown; readonly groups: readonly RowGroup[] }[] = [];
@@ -36,12 +36,12 @@ export class RowSource implements BatchSource<SupervisedBatch> {
     this.#options.dealer.state = state;
   }
 
-  async next(): Promise<SupervisedBatch[]> {
+  async next(): Promise<RowBatch[]> {
     const { batcher, accumulation } = this.#options;
     await this.#deal(batcher.isBackground ? 2 : 1);
     const { groups } = this.#dealt.shift()!;
     const size = Math.ceil(groups.length / accumulation);
-    const batches: SupervisedBatch[] = [];
+    const batches: RowBatch[] = [];
     for (let start = 0; start < groups.length; start += size) {
       const batch = await batcher.batch(groups.slice(start, start + size));
       if (batch) batches.push(batch);

@@ -1,22 +1,24 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { makeFolder, writeAtomically } from "../checkpoint/index.ts";
+import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
-import { aten, fromTyped, noGrad, scope, type Tensor } from "../torch/index.ts";
+import { fromTyped, scope, type Tensor } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";
-import { evaluate, periodically } from "./callbacks/evaluation.ts";
+import { periodically } from "./callbacks/evaluation.ts";
 import { type GuardState, Guards } from "./callbacks/guards.ts";
 import { type LogEntry, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
 import { EventFile } from "./callbacks/tensorboard.ts";
-import { latestCheckpoint, type RunState } from "./checkpoint.ts";
-import { computing, renderComputing, settled } from "./computing.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import type { Recipe } from "./recipe.ts";
-import { writeResult } from "./result.ts";
-import { requireSameRecipe } from "./same-recipe.ts";
-import { prepareStage, type Stage, type Surroundings } from "./stage.ts";
+import { copyWeights, type Learner, WholeLearner } from "./learner.ts";
+import type { Batch } from "./objectives/index.ts";
+import type { Recipe } from "./recipe/recipe.ts";
+import { requireSameRecipe } from "./recipe/same-recipe.ts";
+import { latestCheckpoint, type RunState } from "./run-state.ts";
+import { computing, renderComputing, settled } from "./stage/placement.ts";
+import { writeResult } from "./stage/result.ts";
+import { prepareStage, type Stage, type Surroundings } from "./stage/stage.ts";
 import { type Callback, train } from "./trainer.ts";
 
 const schedules = { cosine: cosineSchedule, linear: linearSchedule, constant: constantSchedule };
@@ -32,13 +34,18 @@ export interface RunResult {
   /** Steps done, and of how many. */
   readonly step: number;
   readonly totalSteps: number;
-  /** What was trained; absent when the run was stopped before its end. */
+  /** What was trained; absent when the run was stopped before its end, and on all ranks but the first. */
   readonly result: string | undefined;
 }
 
-/** Trains what a recipe says. The output folder receives recipe.json, log.jsonl, TensorBoard events, checkpoints/ and the result. */
+/**
+ * Trains what a recipe says. The output folder receives recipe.json, log.jsonl, TensorBoard events, checkpoints/ and the
+ * result, all of them written by the first rank.
+ */
 export async function runRecipe(given: Recipe, options: RunOptions): Promise<RunResult> {
-  const { report, progress, signal } = options;
+  const { progress, signal, communicator = alone } = options;
+  const isFirst = communicator.rank === 0;
+  const report = isFirst ? options.report : () => {};
   const { output } = given;
   const folder = join(output, "checkpoints");
   const saved = options.resume ? latestCheckpoint(folder, report) : undefined;
@@ -51,51 +58,58 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   if (begun) requireSameRecipe(begun, recipe, output);
   report(renderComputing(computing(given, begun)));
 
-  using stage = await prepareStage(recipe, options);
-  makeFolder(output); // not before: a recipe that cannot run leaves nothing behind
+  using stage = await prepareStage(recipe, { ...options, report });
   const { source, objective, generator, groups, measured } = stage;
   const { learningRate, betas, epsilon } = recipe.optimizer;
   using optimizer = new AdamW(groups, { betas, epsilon });
-  const trainable = new Map(groups.flatMap(({ parameters }) => [...parameters]));
+  const learner = new WholeLearner(objective, optimizer, communicator);
   const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
   const guards = new Guards(recipe.guards, report);
-  if (saved) restore(saved, stage, optimizer, guards);
-  const weights = new Map([...trainable, ...measured]);
+  if (saved) restore(saved, stage, learner, guards);
   let evaluated = { step: -1, heldOutLoss: Infinity };
-  const capture = (step: number): RunState => ({
-    step,
-    weights,
-    optimizer: optimizer.state(),
-    source: source.state,
-    generator: scope(() => generator.state().toBytes()),
-    recipe,
-    guards: guards.state,
-    heldOutLoss: evaluated.step === step ? evaluated.heldOutLoss : undefined,
-  });
-
-  writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
-  const sinks = [
-    new RunLog(join(output, "log.jsonl"), saved?.step ?? 0),
-    await EventFile.create(output, saved?.step ?? 0),
-  ];
-  const log = { write: (entry: LogEntry) => sinks.forEach((sink) => void sink.write(entry)) };
+  const capture = (step: number): RunState => {
+    const { weights, optimizer } = learner.state();
+    return {
+      step,
+      weights: new Map([...weights, ...measured]),
+      optimizer,
+      source: source.state,
+      generator: scope(() => generator.state().toBytes()),
+      recipe,
+      guards: guards.state,
+      heldOutLoss: evaluated.step === step ? evaluated.heldOutLoss : undefined,
+    };
+  };
+  const writers = async (): Promise<Callback[]> => {
+    makeFolder(output); // not before: a recipe that cannot run leaves nothing behind
+    writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
+    const sinks = [
+      new RunLog(join(output, "log.jsonl"), saved?.step ?? 0),
+      await EventFile.create(output, saved?.step ?? 0),
+    ];
+    const log = { write: (entry: LogEntry) => sinks.forEach((sink) => void sink.write(entry)) };
+    const heldOut = (step: number): void => {
+      const { measures, summary } = stage.evaluate();
+      evaluated = { step, heldOutLoss: measures.heldOutLoss };
+      log.write({ step, ...measures });
+      report(`step ${step}: ${summary}`);
+    };
+    return [
+      stepLog(log, learningRates(recipe)),
+      ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
+      checkpoints(folder, capture, recipe.checkpoint),
+      progressBar(progress, learningRate),
+    ];
+  };
+  const written = isFirst ? await writers() : [];
   report(
-    `${count(trainable)} weights to train, ${recipe.batchSize} rows a step, ` +
+    `${count(learner.state().weights)} weights to train, ${recipe.batchSize} rows a step, ` +
       `${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
   );
-  const heldOut = (step: number): void => {
-    const heldOutLoss = evaluate(objective, stage.heldOut);
-    const mismatchedLoss = evaluateMismatched(stage);
-    evaluated = { step, heldOutLoss };
-    log.write({ step, heldOutLoss, mismatchedLoss });
-    report(
-      `step ${step}: held-out loss ${heldOutLoss.toFixed(4)}, ${mismatchedLoss.toFixed(4)} with another image`,
-    );
-  };
   const step = await train({
-    objective,
+    learner,
     source,
-    optimizer,
+    communicator,
     schedule: schedules[recipe.schedule.type]({
       total: totalSteps,
       warmupRatio: recipe.schedule.warmupRatio,
@@ -103,49 +117,26 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     totalSteps,
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
-    callbacks: [
-      guards,
-      stepLog(log, learningRates(recipe)),
-      ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
-      checkpoints(folder, capture, recipe.checkpoint),
-      progressBar(progress, learningRate),
-      ...(options.callbacks ?? []),
-    ],
+    callbacks: [guards, ...written, ...(options.callbacks ?? [])],
     ...(signal && { signal }),
   });
-  if (step < totalSteps) return { step, totalSteps, result: undefined };
-  return { step, totalSteps, result: writeResult(stage, recipe, step) };
+  const isWhole = step === totalSteps;
+  const result = isWhole && isFirst ? writeResult(stage, recipe, step) : undefined;
+  communicator.barrier(); // what the first rank wrote is there when any of them returns
+  return { step, totalSteps, result };
 }
 
-function restore(
+function restore<B extends Batch>(
   saved: RunState,
-  { groups, measured, source, generator }: Stage,
-  optimizer: AdamW,
+  { measured, source, generator }: Stage<B>,
+  learner: Learner<B>,
   guards: Guards,
 ): void {
-  noGrad(() => {
-    for (const [name, tensor] of [...groups.flatMap(({ parameters }) => [...parameters]), ...measured]) {
-      const stored = saved.weights.get(name);
-      if (!stored) throw new LlavaError("checkpoint", `the checkpoint of step ${saved.step} lacks ${name}`);
-      tensor.copy_(stored);
-    }
-  });
-  optimizer.load(saved.optimizer);
-  source.state = saved.source as Stage["source"]["state"];
+  learner.load(saved);
+  copyWeights(saved, measured);
+  source.state = saved.source;
   if (saved.guards !== undefined) guards.state = saved.guards as GuardState;
   scope(() => generator.setState(fromTyped(saved.generator, { dtype: "uint8" })));
-}
-
-/** How much the loss rises when every image's features are exchanged for its neighbour's: 0 if they are not looked at. */
-function evaluateMismatched({ objective, heldOut }: Stage): number {
-  const exchanged = heldOut.map(
-    (batch): SupervisedBatch => ({ ...batch, images: batch.images && aten.roll(batch.images, [1], [0]) }),
-  );
-  try {
-    return evaluate(objective, exchanged);
-  } finally {
-    for (const { images } of exchanged) images?.dispose();
-  }
 }
 
 /** Those that the recipe names, under its names. */

@@ -11,6 +11,7 @@ import {
   openRows,
   type PixelLoader,
   pixelsHere,
+  type Rank,
   type RowDealer,
   type RowTable,
   readDatasets,
@@ -19,8 +20,9 @@ import {
   ShardDealer,
   TableDealer,
 } from "../data/index.ts";
+import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { PretrainedLlava, PromptFiles } from "../models/index.ts";
+import type { PretrainedLlava, PromptFiles } from "../pretrained/index.ts";
 import {
   jinjaOfChoice,
   requestedFormat,
@@ -28,14 +30,14 @@ import {
   trainingFormat,
 } from "../processing/conversation/index.ts";
 import type { Tensor } from "../torch/index.ts";
+import type { RowBatch } from "./batches/row-batch.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import type { ImageInputs } from "./features.ts";
 import { measureFeatures, openImages } from "./image-inputs.ts";
-import type { SupervisedBatch } from "./objectives/supervised.ts";
-import type { Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe/recipe.ts";
 import { RowBatcher, type RowBatcherOptions } from "./row-batcher.ts";
 import { RowSource } from "./row-source.ts";
-import type { Surroundings } from "./start.ts";
+import type { Surroundings } from "./stage/load.ts";
 
 /** What a stage learns from and is measured on. */
 export interface StageData extends Disposable {
@@ -45,7 +47,7 @@ export interface StageData extends Disposable {
   /** Statistics of the image features, where the model takes them from the data. */
   readonly measured: ReadonlyMap<string, Tensor>;
   /** Held-out batches with their own images. */
-  readonly heldOut: readonly SupervisedBatch[];
+  readonly heldOut: readonly RowBatch[];
   readonly prompts: PromptFiles;
 }
 
@@ -88,7 +90,7 @@ export async function openStageData(
     encoder: pool ?? rowsHere(encoding, text),
     onBadRow: refuseOrSkip(data, around.report),
   });
-  const heldOut: SupervisedBatch[] = [];
+  const heldOut: RowBatch[] = [];
   if (evaluation) {
     const all = await usableRows(evaluation.rows, { ...evaluation, onBadRow: "error", seed: 0 }, around);
     const chosen = firstImages(all, evaluation);
@@ -112,6 +114,11 @@ export async function openStageData(
       pixels[Symbol.dispose]();
     },
   };
+}
+
+function rankOf({ communicator = alone }: Surroundings): Rank {
+  const { rank, size: ranks } = communicator;
+  return { rank, ranks };
 }
 
 interface Opening {
@@ -141,7 +148,7 @@ async function openTable(open: Opening): Promise<OpenedRows> {
     return false;
   });
   problems.settle(data.rows, rows.length);
-  return { dealer: new TableDealer({ ...data, batchSize, seed, rows }), inputs, cache };
+  return { dealer: new TableDealer({ ...data, batchSize, seed, rows, ...rankOf(around) }), inputs, cache };
 }
 
 async function openShards(datasets: readonly Dataset[], open: Opening): Promise<OpenedRows> {
@@ -174,7 +181,7 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
     mirrored: false,
   });
   return {
-    dealer: new ShardDealer({ ...data, datasets, rowCount, batchSize, seed, onBadRow }),
+    dealer: new ShardDealer({ ...data, datasets, rowCount, batchSize, seed, onBadRow, ...rankOf(around) }),
     inputs,
     cache,
   };
@@ -275,11 +282,8 @@ function firstImages(
 }
 
 /** Batches of 8 images. */
-async function heldOutBatches(
-  batcher: RowBatcher,
-  groups: readonly LlavaRow[][],
-): Promise<SupervisedBatch[]> {
-  const batches: SupervisedBatch[] = [];
+async function heldOutBatches(batcher: RowBatcher, groups: readonly LlavaRow[][]): Promise<RowBatch[]> {
+  const batches: RowBatch[] = [];
   for (let start = 0; start < groups.length; start += 8) {
     const batch = await batcher.batch(
       groups.slice(start, start + 8).map((rows) => ({ rows, mirrored: false })),

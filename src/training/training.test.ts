@@ -10,10 +10,11 @@ import { collectGarbage } from "../../test/support/garbage.ts";
 import { AdamW, cosineSchedule } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { aten, fastDType, liveTensors } from "../torch/index.ts";
-import { evaluate } from "./callbacks/evaluation.ts";
-import type { RecipeFields } from "./recipe.ts";
+import { WholeLearner } from "./learner.ts";
+import { evaluate } from "./objectives/index.ts";
+import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
-import { prepareStage } from "./stage.ts";
+import { prepareStage } from "./stage/stage.ts";
 import { type StepMetrics, train } from "./trainer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-training-"));
@@ -49,7 +50,8 @@ describe("learning", () => {
     using optimizer = new AdamW([{ parameters, learningRate: 1e-2, weightDecay: 0 }]);
     const totalSteps = 150;
     const schedule = cosineSchedule({ total: totalSteps, warmupRatio: 0.05 });
-    await train({ objective, source, optimizer, schedule, totalSteps, maxGradientNorm: 1 });
+    const learner = new WholeLearner(objective, optimizer);
+    await train({ learner, source, schedule, totalSteps, maxGradientNorm: 1 });
 
     const images = heldOut.reduce((sum, { samples }) => sum + samples.length, 0);
     const tokens = heldOut.reduce((sum, { units }) => sum + units, 0);
@@ -74,7 +76,12 @@ describe("learning", () => {
           gradients.push(optimizer.parameters().flatMap((weight) => weight.grad!.toNumbers()));
         },
       };
-      const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 1 };
+      const options = {
+        learner: new WholeLearner(objective, optimizer),
+        source,
+        schedule: () => 1,
+        totalSteps: 1,
+      };
       await train({ ...options, maxGradientNorm: Infinity, callbacks: [collect] });
     }
     assert.equal(parts[0], parts[1]);
@@ -97,7 +104,12 @@ describe("learning", () => {
     collectGarbage(); // of what came before
     const live: number[] = [];
     const count = { afterStep: () => void live.push(liveTensors()) };
-    const options = { objective, source, optimizer, schedule: () => 1, totalSteps: 4 };
+    const options = {
+      learner: new WholeLearner(objective, optimizer),
+      source,
+      schedule: () => 1,
+      totalSteps: 4,
+    };
     await train({ ...options, maxGradientNorm: 1, callbacks: [count] });
     assert.deepEqual(bytesOf(), before);
     assert.ok(frozen.every((weight) => weight.grad === undefined));

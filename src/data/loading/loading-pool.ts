@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
+import { moduleBeside } from "../../package.ts";
 import type { PixelValues } from "../../processing/image/index.ts";
 import type { EncodedRow } from "../encode-row.ts";
 import { type LlavaRow, RowError } from "../rows.ts";
@@ -39,7 +40,7 @@ export class LoadingPool implements PixelLoader, RowEncoder {
   ) {
     const workerData: LoadingTask = { processor, encoding };
     this.#threads = Array.from({ length: workers }, () => {
-      const worker = new Worker(new URL("./loading-worker.ts", import.meta.url), { workerData });
+      const worker = new Worker(moduleBeside(import.meta, "loading-worker"), { workerData });
       const thread = { worker, jobs: new Map<number, Waiting>() };
       worker.unref();
       worker.on("message", (result: LoadingResult) => this.#finish(thread, result));

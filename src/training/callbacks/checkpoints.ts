@@ -1,4 +1,4 @@
-import { type Retention, type RunState, writeCheckpoint } from "../checkpoint.ts";
+import { type Retention, type RunState, writeCheckpoint } from "../run-state.ts";
 import type { Callback } from "../trainer.ts";
 
 /** Saves every so many steps, and where the run ends or is stopped. */

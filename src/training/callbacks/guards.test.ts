@@ -7,9 +7,9 @@ import { after, describe, test } from "node:test";
 import { fixtures, rowsRecipe, stages } from "../../../test/support/training-rows.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { noGrad, scope } from "../../torch/index.ts";
-import type { Recipe } from "../recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { runRecipe } from "../run.ts";
-import { prepareStage } from "../stage.ts";
+import { prepareStage } from "../stage/stage.ts";
 import type { StepMetrics } from "../trainer.ts";
 import { Guards } from "./guards.ts";
 
@@ -25,7 +25,7 @@ function guarded(options: Options) {
   let step = 0;
   const look = (loss: number, gradientNorm = 1, suspects: readonly string[] = []) => {
     const metrics = { step: step++, loss, gradientNorm, samples: ["a", "b"], suspects };
-    return guard.beforeUpdate({ totalSteps: 100, step }, metrics as unknown as StepMetrics);
+    return guard.beforeUpdate({ totalSteps: 100, step, rank: 0 }, metrics as unknown as StepMetrics);
   };
   return { guard, look, lines };
 }
@@ -104,11 +104,11 @@ describe("the rows that are named are those whose own loss is not finite", () =>
       using stage = await prepareStage(recipe, { progress: silentProgress, report: () => {} });
       const [batch] = await stage.source.next();
       using _ = batch!;
-      assert.deepEqual(stage.objective.suspects(batch!), batch!.samples, "all where nothing is wrong");
+      assert.deepEqual(stage.objective.suspects!(batch!), batch!.samples, "all where nothing is wrong");
       const named = rows.map((_, index) => {
         using spoilt = batch!.images!.clone();
         noGrad(() => scope(() => void spoilt.select(0, index).fill_(Number.NaN)));
-        return stage.objective.suspects({ ...batch!, images: spoilt });
+        return stage.objective.suspects!({ ...batch!, images: spoilt });
       });
       assert.deepEqual(
         named.flat().sort(),

@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import type { Recipe } from "../recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import type { Callback, Run, StepMetrics } from "../trainer.ts";
 
 /** What guards remember; plain JSON. */

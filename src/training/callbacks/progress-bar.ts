@@ -10,12 +10,12 @@ export function progressBar(progress: ProgressFactory, learningRate: number): Ca
       bar = progress({ label: "training", total: totalSteps, unit: "steps" });
       bar.update(step, undefined, step);
     },
-    afterStep: ({ step }, { loss, gradientNorm, rateFactor, tokens, seconds }) => {
+    afterStep: ({ step }, { loss, gradientNorm, learningRateFactor, tokens, seconds }) => {
       const { mebibytes, peakMebibytes } = memory();
       const parts = [
         `loss ${loss.toFixed(3)}`,
         `gradient ${gradientNorm.toPrecision(3)}`,
-        `rate ${(learningRate * rateFactor).toExponential(1)}`,
+        `rate ${(learningRate * learningRateFactor).toExponential(1)}`,
         `${Math.round(tokens / seconds)} tokens/s`,
         `${gibibytes(mebibytes)} GiB (peak ${gibibytes(peakMebibytes)})`,
       ];

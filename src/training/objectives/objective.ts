@@ -1,4 +1,7 @@
-import type { Tensor } from "../../torch/index.ts";
+import type { PretrainedLlava, PromptFiles } from "../../pretrained/index.ts";
+import type { Generator, Tensor } from "../../torch/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import type { Surroundings } from "../stage/load.ts";
 
 /** What one forward and backward pass takes. Its tensors are its own. */
 export interface Batch extends Disposable {
@@ -12,7 +15,7 @@ export interface Batch extends Disposable {
 
 /** What is minimised: the one part of a training run that differs between captioning, fine-tuning and preferences. */
 export interface Objective<B extends Batch> {
-  /** The sum over the batch's units, a float32 scalar; the trainer divides by the units of the whole step. */
+  /** The sum over the batch's units, a float32 scalar; the learner divides by the units of the whole step. */
   loss(batch: B): Tensor;
   /**
    * The rows of a batch whose own part of the loss is not finite, with those that share a short packed row with one: there
@@ -29,4 +32,33 @@ export interface BatchSource<B extends Batch, State = unknown> {
   next(): Promise<B[]>;
   /** Where it is: put back, the same batches follow. */
   state: State;
+}
+
+/** What an objective is prepared from. */
+export interface ObjectiveInputs {
+  readonly recipe: Recipe;
+  /** With the weights that learn told apart from the frozen ones, and adapters where they learn. */
+  readonly pretrained: PretrainedLlava;
+  /** Of everything that is drawn in a step. */
+  readonly generator: Generator;
+  readonly around: Surroundings;
+}
+
+/** An objective with the data that it takes. */
+export interface PreparedObjective<B extends Batch> extends Disposable {
+  readonly objective: Objective<B>;
+  readonly source: BatchSource<B> & { readonly stepsPerEpoch: number };
+  /** Held-out batches with their own images. */
+  readonly heldOut: readonly B[];
+  /** Measures the model on the held-out batches. */
+  evaluate(): Evaluation;
+  /** Measured on the data and kept with the weights, by names of checkpoints: statistics of the image features. */
+  readonly measured: ReadonlyMap<string, Tensor>;
+  readonly prompts: PromptFiles;
+}
+
+/** What is measured on held-out batches, by names of the log, and as a line for people. */
+export interface Evaluation {
+  readonly measures: Readonly<Record<string, number>> & { readonly heldOutLoss: number };
+  readonly summary: string;
 }

@@ -1,6 +1,6 @@
 import { shortRow } from "../../nn/index.ts";
-import { computing } from "../computing.ts";
-import type { Recipe } from "../recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { computing } from "../stage/placement.ts";
 import type { ModelSizes } from "./sizes.ts";
 
 /** What one micro-batch is made of. */

@@ -1,4 +1,4 @@
-import type { Recipe } from "../recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { type PlanOptions, planMemory } from "./plan-memory.ts";
 import type { ModelSizes } from "./sizes.ts";
 

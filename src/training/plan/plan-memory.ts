@@ -1,7 +1,8 @@
 import { shortRow } from "../../nn/index.ts";
-import { computing } from "../computing.ts";
-import { roundUp, targetStep, widthStep } from "../packing.ts";
-import type { Recipe } from "../recipe.ts";
+import { byteWidth } from "../../torch/index.ts";
+import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
+import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { computing, placement } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
 import type { ModelSizes } from "./sizes.ts";
 
@@ -174,18 +175,13 @@ function trainedParameters({ parameters, linears, text }: ModelSizes, { train, l
 
 function weightBytes(sizes: ModelSizes, recipe: Recipe): number {
   const { parameters, layerMatrices, tower } = sizes;
-  const { train, frozenWeights } = recipe;
-  const bytes = computeBytes(recipe);
-  const frozenLanguage =
-    frozenWeights === "int8"
-      ? layerMatrices + bytes * (parameters.languageModel - layerMatrices)
-      : bytes * parameters.languageModel;
-  return (
-    parameters.visionTower * (train.includes("visionTower") || tower.isPrecise ? 4 : bytes) +
-    parameters.projector * 4 +
-    (train.includes("languageModel") ? 4 * parameters.languageModel : frozenLanguage) +
-    4 * trainedParameters(sizes, recipe).adapters
-  );
+  const parts = trainableParts.map((part) => {
+    const { stored, computed } = placement(recipe, part, tower);
+    return stored === "int8"
+      ? layerMatrices + byteWidth[computed] * (parameters[part] - layerMatrices)
+      : byteWidth[stored] * parameters[part];
+  });
+  return sum(parts) + 4 * trainedParameters(sizes, recipe).adapters;
 }
 
 /** Of float32 masters in the type that is computed in, and of weights in 8 bits; a layer's where it is computed again. */
@@ -217,8 +213,8 @@ function projectorActivations(
 
 /** What the tower needs while images pass, and the features that a micro-batch waits for. */
 function towerBytes({ tower, imageTokens, projectorWidths }: ModelSizes, recipe: Recipe, batch: MicroBatch) {
-  const bytes = tower.isPrecise ? 4 : computeBytes(recipe);
-  const learns = recipe.train.includes("visionTower");
+  const { computed, learns } = placement(recipe, "visionTower", tower);
+  const bytes = byteWidth[computed];
   const images = learns ? batch.images : Math.min(recipe.features.batchSize, batch.images);
   // A cache is built before the first step, so many images at once.
   const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;

@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { configFromGguf, readGgufHeader } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { resolveModel } from "../../setup/index.ts";
-import type { Recipe } from "../recipe.ts";
-import { modelShape } from "../shape.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { modelShape } from "./published-shapes.ts";
 import { type BuiltinShape, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
 
 /** Sizes of the model that a recipe names, without reading its weights. @throws LlavaError "config" where they are not known */

@@ -1,6 +1,7 @@
 import type { LlamaConfig, LlavaConfig } from "../../checkpoint/index.ts";
-import { createLlava, EfficientNetLite, Llama, type Llava, type Projector } from "../../models/index.ts";
-import type { Recipe } from "../recipe.ts";
+import { EfficientNetLite, Llama, type Llava, type Projector } from "../../models/index.ts";
+import { createLlava } from "../../pretrained/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {

@@ -1,0 +1,2 @@
+export const neededNode: number;
+export const isNodeNewEnough: boolean;

@@ -1,0 +1,1 @@
+export { alone, type Communicator, sumNumbers } from "./communicator.ts";

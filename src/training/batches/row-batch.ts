@@ -1,0 +1,13 @@
+import type { Tensor } from "../../torch/index.ts";
+import type { Batch } from "../objectives/objective.ts";
+import type { PackedBatch } from "./packing.ts";
+
+/** Rows packed side by side, with what the model sees of their images. */
+export interface RowBatch
+  extends Batch,
+    Pick<PackedBatch, "inputIds" | "positions" | "attention" | "supervised" | "targets"> {
+  /** What `ImageInputs.load` gave, [N, …] in the order of the image placeholders; undefined for text alone. */
+  readonly images: Tensor | undefined;
+  /** For each target but the padding, which of `samples` it is from: an index. */
+  readonly owners: Int32Array;
+}

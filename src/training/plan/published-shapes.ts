@@ -1,0 +1,90 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type LlavaConfig,
+  PUBLISHED_TOWERS,
+  parseLlavaConfig,
+  parseVisionConfig,
+  readJsonObject,
+  readLlavaConfig,
+} from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import { assembledJson } from "../../pretrained/index.ts";
+import { resolveModel } from "../../setup/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { eyesOf } from "../stage/load.ts";
+
+const large = {
+  model_type: "llama",
+  hidden_size: 5120,
+  intermediate_size: 13_824,
+  num_hidden_layers: 40,
+  num_attention_heads: 40,
+  rms_norm_eps: 1e-5,
+};
+const base = { model_type: "llama", rms_norm_eps: 1e-5 };
+
+/** Shapes of language models that recipes name, so that they can be planned where the models are not. */
+const PUBLISHED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "lmsys/vicuna-7b-v1.3": { ...base, max_position_embeddings: 2048 },
+  "lmsys/vicuna-13b-v1.3": { ...large, max_position_embeddings: 2048 },
+  "lmsys/vicuna-7b-v1.5": { ...base, max_position_embeddings: 4096 },
+  "lmsys/vicuna-13b-v1.5": { ...large, max_position_embeddings: 4096 },
+};
+
+/** What finished models of LLaVA-1.5 see with, by their language model. */
+const FINISHED: Readonly<Record<string, string>> = {
+  "liuhaotian/llava-v1.5-7b": "lmsys/vicuna-7b-v1.5",
+  "liuhaotian/llava-v1.5-13b": "lmsys/vicuna-13b-v1.5",
+};
+
+const eyesOf15 = {
+  tower: "openai/clip-vit-large-patch14-336",
+  projector: "mlp2x_gelu",
+  featureLayer: -2,
+  imageAspectRatio: "pad",
+} as const;
+
+/**
+ * The shape of the model that a recipe trains, from config.json alone: weights need not be there, and nothing is fetched.
+ * undefined where it is not known: of built-in models, and of those that are neither here nor published under that name.
+ */
+export async function modelShape({
+  model,
+  vision,
+  base,
+  visionTower,
+}: Recipe): Promise<LlavaConfig | undefined> {
+  const folder = await localFolder(model);
+  if (folder !== undefined && !vision) {
+    const [baseFolder, tower] = await Promise.all(
+      [base, visionTower].map((name) => (name === undefined ? undefined : localFolder(name))),
+    );
+    return readLlavaConfig(folder, { base: baseFolder, tower });
+  }
+  const text =
+    folder !== undefined ? readJsonObject(join(folder, "config.json")) : PUBLISHED[FINISHED[model] ?? model];
+  const eyes = vision ?? (model in FINISHED ? eyesOf15 : undefined);
+  if (text === undefined || eyes === undefined) return undefined;
+  const tower = await localFolder(eyes.tower);
+  const towerShape =
+    tower === undefined
+      ? PUBLISHED_TOWERS[eyes.tower]
+      : parseVisionConfig(readJsonObject(join(tower, "config.json")), tower);
+  const where = join(folder ?? model, "config.json");
+  const json = assembledJson(text, eyesOf(eyes, tower ?? eyes.tower), where);
+  return towerShape && parseLlavaConfig(json, where, towerShape);
+}
+
+/** The folder of a model that is on this machine; one with config.json alone will do. */
+async function localFolder(name: string): Promise<string | undefined> {
+  try {
+    const resolved = await resolveModel(name, { offline: true });
+    return resolved.kind === "folder" && existsSync(join(resolved.path, "config.json"))
+      ? resolved.path
+      : undefined;
+  } catch (error) {
+    if (error instanceof LlavaError && error.code === "setup") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,234 @@
+import { z } from "zod";
+import { LlavaError } from "../../errors.ts";
+import { describeIssues } from "../../files/index.ts";
+import { devicePattern } from "../../placement.ts";
+import { transparencies } from "../../processing/image/index.ts";
+import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
+
+const count = z.int().min(1);
+/** In the order of the figure. */
+export const trainableParts = ["visionTower", "projector", "languageModel"] as const;
+export type TrainablePart = (typeof trainableParts)[number];
+const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
+
+const recipeSchema = z.strictObject({
+  /** Built-in name, folder or hub name of the model that is started from. */
+  model: z.string(),
+  /** Folder or hub name of the model that `model` belongs to, where that is an adapter or the projector of a first stage. */
+  base: z.string().min(1).optional(),
+  /** Folder or hub name of the vision tower of a checkpoint in the original layout, instead of the one that it names. */
+  visionTower: z.string().min(1).optional(),
+  /** What a bare language model is given to see with; `model` is that language model. */
+  vision: z
+    .strictObject({
+      /** Folder or hub name of a CLIP model. */
+      tower: z.string().min(1),
+      projector: z
+        .string()
+        .regex(/^(?:linear|mlp[1-9]\d*x_gelu)$/)
+        .default("mlp2x_gelu"),
+      /** Which of the tower's hidden states are the features; negative from the end. */
+      featureLayer: z.int().default(-2),
+      /** "pad": images are padded to squares; "square": resized and cropped. */
+      imageAspectRatio: z.enum(["pad", "square"]).default("pad"),
+    })
+    .optional(),
+  /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
+  tokensPerSide: count.optional(),
+  /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file or folder that has them: a run's, or `mm_projector.bin` of the original code. */
+  projector: z.string().min(1).default("fresh"),
+  /** The parts that learn as a whole; all others are frozen. It may be empty beside adapters. */
+  train: z.array(z.enum(trainableParts)).default(["projector"]),
+  /** Adapters that learn in place of the language model's own weights (arXiv 2106.09685). */
+  lora: z
+    .strictObject({
+      rank: count,
+      alpha: z.number().positive(),
+      dropout: z.number().min(0).lt(1).default(0),
+      /** Names of the linear layers that get one. */
+      targets: z
+        .array(z.string())
+        .min(1)
+        .default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+      /** Folder of an adapter to go on from; where the projector is "loaded", with the adapter's own if it has one. */
+      start: z.string().min(1).optional(),
+    })
+    .optional(),
+  /** "int8" keeps the language model's layers, which are then not trained themselves, in 8 bits. */
+  frozenWeights: z.enum(["int8"]).optional(),
+  /** What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said. */
+  objective: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("supervised") })]).optional(),
+  data: z.strictObject({
+    /**
+     * LLaVA rows as JSON or JSON lines, shards (.tar, .parquet) that stream by with their images, several of either in
+     * {braces}, or a mixture in YAML.
+     */
+    rows: filled,
+    /** Folder that the rows' image names are relative to; not needed where images come with the rows. */
+    images: z.string().default(""),
+    /**
+     * What transparent pixels of images show: "drop" the colours that lie under them, "white" white; the model's own setting
+     * when left out, which is "drop" unless it was trained otherwise. A whole model keeps it.
+     */
+    transparency: z.enum(transparencies).optional(),
+    /** Name of a conversation template; the model's own when left out. "plain": the bare image, then the answer. */
+    template: z.string().optional(),
+    /** What ends an answer in place of the template's own ending: a special token of the model, or text such as a newline. */
+    answerEnd: z.string().min(1).optional(),
+    /** Rows about one image that share its tokens in a step; the number of rows in it stays `batchSize`. */
+    rowsPerImage: count.default(1),
+    /** Whether half of the images, drawn anew each epoch, are seen mirrored. */
+    flips: z.boolean().default(false),
+    /** Longest row, tokens with those of its images. */
+    maxTokens: count.default(2048),
+    /** "modality": the rows of a step all have images or all have none; "length": those of micro-batches are about equally long. */
+    grouping: z.enum(["none", "length", "modality"]).default("none"),
+    /** "datasets": an epoch draws equally many rows of each file of a mixture, whatever their sizes; "rows": each row once. */
+    mixing: z.enum(["rows", "datasets"]).default("rows"),
+    /** Threads beside the training's own that decode and resize images and tokenize rows; the batches are the same for any number. */
+    workers: z.int().min(0).default(0),
+    /** Rows of shards that wait in memory, with their encoded images, to be drawn from at random. */
+    shuffleBuffer: count.default(1000),
+    /** Whether answers may hold what the template marks turns with, such as "</s>"; "keep" trains it as ordinary text. */
+    turnMarks: z.enum(["refuse", "keep"]).default("refuse"),
+    /** What becomes of a row that cannot be used. */
+    onBadRow: z.enum(["error", "skip"]).default("error"),
+    /** What becomes of a row that is too long: "truncate" takes turns off its end. */
+    onLongRow: z.enum(["error", "skip", "truncate"]).default("error"),
+  }),
+  evaluation: z
+    .strictObject({
+      rows: filled,
+      images: filled,
+      /** The first so many images of the rows. */
+      count: count.default(100),
+      /** Rows of each. */
+      rowsPerImage: count.default(1),
+      /** Steps between evaluations; there is one at the start and one at the end as well. */
+      every: count.default(100),
+    })
+    .optional(),
+  features: z
+    .strictObject({
+      /** Folder for the frozen tower's features; empty: they are computed again in every step. */
+      cache: z.string().default(""),
+      dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
+      /** Images that the tower takes at once. */
+      batchSize: count.default(16),
+    })
+    .prefault({}),
+  optimizer: z.strictObject({
+    learningRate: z.number().positive(),
+    /** Of the projector, where it differs. */
+    projectorLearningRate: z.number().positive().optional(),
+    /** Of the vision tower, where it differs. */
+    visionTowerLearningRate: z.number().positive().optional(),
+    betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
+    epsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().min(0).default(0),
+  }),
+  schedule: z
+    .strictObject({
+      type: z.enum(["cosine", "linear", "constant"]).default("cosine"),
+      /** Part of all steps in which the rate rises from 0. */
+      warmupRatio: z.number().min(0).max(1).default(0.03),
+    })
+    .prefault({}),
+  /** Rows in a step, over all its micro-batches. */
+  batchSize: count,
+  /** Micro-batches that a step is computed in. */
+  accumulation: count.default(1),
+  /** Rows that a micro-batch is packed into: fewer waste less on padding, more waste less on attention. */
+  packedRows: count.default(1),
+  epochs: z.number().positive().default(1),
+  /** Ends the run, and the schedule, earlier than `epochs` would. */
+  maxSteps: count.optional(),
+  maxGradientNorm: z.number().positive().default(1),
+  /** Whether activations of the language model's layers are computed again in the backward pass, to save memory. */
+  activationCheckpointing: z.boolean().default(false),
+  /** What becomes of a step that would do harm. A step left out changes no weight, and is counted and logged. */
+  guards: z
+    .strictObject({
+      /** Of one whose loss or gradient is not finite. */
+      nonFinite: z.enum(["stop", "skip"]).default("stop"),
+      /** Times the median loss of the steps before it above which a loss is a spike; none is when left out. */
+      lossSpike: z.number().gt(1).optional(),
+      /** The same for the gradient's norm before clipping. */
+      gradientSpike: z.number().gt(1).optional(),
+      /** Of a spike. */
+      onSpike: z.enum(["stop", "skip"]).default("skip"),
+      /** Steps left out one after another that end the run. */
+      maxSkips: count.default(10),
+    })
+    .prefault({}),
+  /**
+   * What is computed in, and what frozen weights are kept in; what is trained stays in float32. "auto": what the device is
+   * fastest in, chosen when a run begins and kept by it.
+   */
+  dtype: z.enum(["auto", "float32", "bfloat16"]).default("auto"),
+  device: z.string().regex(devicePattern, "expected cpu, cuda or cuda:N").default("cpu"),
+  seed: z.int().min(0).default(0),
+  checkpoint: z
+    .strictObject({
+      every: count.default(500),
+      /** The newest that are kept. */
+      keep: count.default(2),
+      /** Kept besides: those with the lowest held-out loss, where a step was both saved and evaluated. */
+      keepBest: z.int().min(0).default(1),
+    })
+    .prefault({}),
+  /** Folder of the run: checkpoints, log and result. */
+  output: filled,
+});
+
+/** Everything that decides the result of a run. */
+export type Recipe = z.output<typeof recipeSchema>;
+type Input = z.input<typeof recipeSchema>;
+
+/** A recipe as its file writes it: paths may be left to the command line. */
+export type RecipeFields = Omit<Input, "data" | "evaluation" | "output"> & {
+  readonly data: Omit<Input["data"], "rows" | "images"> & {
+    readonly rows?: string;
+    readonly images?: string;
+  };
+  readonly evaluation?: Partial<NonNullable<Input["evaluation"]>>;
+  readonly output?: string;
+};
+
+/** States a recipe, for the type checker. */
+export const recipe = <const F extends RecipeFields>(fields: F): F => fields;
+
+/** What a recipe minimises; records of runs leave the default out, as they did when there was no other. */
+export const objectiveOf = ({ objective }: Pick<Recipe, "objective">): NonNullable<Recipe["objective"]> =>
+  objective ?? { type: "supervised" };
+
+/**
+ * Applies overrides such as `optimizer.learningRate=1e-3` and fills in defaults.
+ * @throws LlavaError "config" naming a field that is unknown (and the nearest known one), missing or wrong
+ */
+export function resolveRecipe(fields: RecipeFields, overrides: readonly Override[] = []): Recipe {
+  requireKnownFields(recipeSchema, fields);
+  const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
+  if (parsed.success) {
+    requireSomethingToTrain(parsed.data);
+    return parsed.data;
+  }
+  throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {
+    hint: "Any field can be given as --path.of.field value; --dry-run shows the whole recipe.",
+  });
+}
+
+function requireSomethingToTrain({ train, lora, frozenWeights }: Recipe): void {
+  if (train.length === 0 && !lora)
+    throw new LlavaError("config", "the recipe trains nothing: train is empty, and there is no lora", {
+      hint: `Name parts in train: ${trainableParts.join(", ")}.`,
+    });
+  if (!train.includes("languageModel") || !(lora || frozenWeights)) return;
+  throw new LlavaError(
+    "config",
+    lora
+      ? "the recipe trains the language model both whole and by adapters"
+      : `frozenWeights is "${frozenWeights}", but the recipe trains the language model`,
+    { hint: `Leave out ${lora ? "lora" : "frozenWeights"}, or "languageModel" in train.` },
+  );
+}

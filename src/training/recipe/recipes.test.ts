@@ -1,0 +1,149 @@
+// The recipes of LLaVA and LLaVA-1.5 against the papers and scripts: npm test -- src/training/recipe
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { llava } from "../../../test/support/cli.ts";
+import { recipeSizes } from "../plan/index.ts";
+import { outlineRecipe } from "../plan/outline.ts";
+import { type RecipeFields, resolveRecipe } from "./recipe.ts";
+
+/**
+ * arXiv 2304.08485 (section 4.2, 5.2), arXiv 2310.03744 (table 9) and the scripts pretrain.sh, finetune.sh,
+ * finetune_sqa.sh, v1_5/{pretrain,finetune,finetune_lora,finetune_task,finetune_task_lora}.sh of LLaVA's repository:
+ * rate, the projector's rate, rows a step, epochs, template, grouping and mixing, what learns, rank/alpha/dropout, aspect ratio,
+ * projector.
+ */
+const table: Readonly<Record<string, string>> = {
+  "llava-v1-13b/pretrain": "2e-3 2e-3 128 1 plain none projector - square linear",
+  "llava-v1-13b/finetune": "2e-5 2e-5 32 3 vicuna_v1 none/datasets projector+languageModel - square linear",
+  "llava-v1-13b/scienceqa": "2e-5 2e-5 32 12 vicuna_v1 none projector+languageModel - square linear",
+  "llava-1.5-7b/pretrain": "1e-3 1e-3 256 1 plain none projector - square mlp2x_gelu",
+  "llava-1.5-7b/finetune": "2e-5 2e-5 128 1 vicuna_v1 modality projector+languageModel - pad mlp2x_gelu",
+  "llava-1.5-7b/lora": "2e-4 2e-5 128 1 vicuna_v1 modality projector 128/256/0.05 pad mlp2x_gelu",
+  "llava-1.5-7b/task": "2e-5 2e-5 128 1 vicuna_v1 modality projector+languageModel - own own",
+  "llava-1.5-7b/task-lora": "2e-4 2e-5 128 1 vicuna_v1 modality projector 128/256/0.05 own own",
+};
+for (const [name, row] of Object.entries(table))
+  if (name.startsWith("llava-1.5-7b/")) Object.assign(table, { [name.replace("7b", "13b")]: row });
+
+const fieldsOf = async (name: string): Promise<RecipeFields> => {
+  const { href } = pathToFileURL(join(import.meta.dirname, "../../../recipes", `${name}.ts`));
+  return ((await import(href)) as { default: RecipeFields }).default;
+};
+
+async function recipeOf(name: string) {
+  const { data, ...fields } = await fieldsOf(name);
+  return resolveRecipe({ ...fields, data: { ...data, rows: "rows.json", images: "images" } });
+}
+
+for (const [name, row] of Object.entries(table))
+  describe(name, () => {
+    test("has the published numbers", async () => {
+      const { optimizer, batchSize, epochs, data, train, lora, vision, ...recipe } = await recipeOf(name);
+      const [rate, projectorRate, ...others] = row.split(" ");
+      assert.equal(optimizer.learningRate, Number(rate));
+      assert.equal(optimizer.projectorLearningRate ?? optimizer.learningRate, Number(projectorRate));
+      const adapters = lora ? `${lora.rank}/${lora.alpha}/${lora.dropout}` : "-";
+      const how = data.mixing === "rows" ? data.grouping : `${data.grouping}/${data.mixing}`;
+      const eyes = vision ? [vision.imageAspectRatio, vision.projector] : ["own", "own"];
+      assert.deepEqual(
+        [batchSize, epochs, data.template, how, train.join("+"), adapters, ...eyes].map(String),
+        others,
+      );
+      // What all of them have in common.
+      assert.deepEqual(
+        [
+          optimizer.betas,
+          optimizer.epsilon,
+          optimizer.weightDecay,
+          data.maxTokens,
+          vision?.featureLayer ?? -2,
+        ],
+        [[0.9, 0.999], 1e-8, 0, 2048, -2],
+      );
+      assert.deepEqual(recipe.schedule, { type: "cosine", warmupRatio: 0.03 });
+      assert.deepEqual(
+        [recipe.maxGradientNorm, recipe.dtype, recipe.activationCheckpointing],
+        [1, "auto", true],
+      );
+      assert.equal(recipe.output, `runs/${name}`);
+    });
+
+    test("starts where the stage before it ends, and divides its step evenly", async () => {
+      const { projector, accumulation, batchSize, vision } = await recipeOf(name);
+      const [model, stage] = name.split("/");
+      const expected = { pretrain: "fresh", task: "loaded", "task-lora": "loaded" }[stage!];
+      assert.equal(projector, expected ?? `runs/${model}/pretrain/projector.safetensors`);
+      assert.equal(batchSize % accumulation, 0);
+      assert.equal(vision === undefined, stage!.startsWith("task"));
+    });
+  });
+
+describe("what a recipe trains is told without weights", () => {
+  // vocabulary 32,000; of a layer 4·D² attention, 3·D·I MLP, 2·D norms; D of the last norm
+  const languageModel = (width: number, inner: number, layers: number) =>
+    2 * 32_000 * width + layers * (4 * width ** 2 + 3 * width * inner + 2 * width) + width;
+  const seven = languageModel(4096, 11_008, 32);
+  const thirteen = languageModel(5120, 13_824, 40);
+  const projector = (width: number) => 1024 * width + width + width * width + width;
+  const adapters = (width: number, inner: number, layers: number) =>
+    layers * 128 * (4 * (width + width) + 3 * (width + inner));
+
+  const outlineOf = async (name: string) => {
+    const recipe = await recipeOf(name);
+    return outlineRecipe(recipe, await recipeSizes(recipe));
+  };
+
+  for (const [name, trained, imageTokens] of [
+    ["llava-v1-13b/pretrain", 1024 * 5120 + 5120, 256],
+    ["llava-v1-13b/finetune", thirteen + 1024 * 5120 + 5120, 256],
+    ["llava-1.5-7b/pretrain", projector(4096), 576],
+    ["llava-1.5-7b/finetune", seven + projector(4096), 576],
+    ["llava-1.5-7b/lora", adapters(4096, 11_008, 32) + projector(4096), 576],
+    ["llava-1.5-7b/task", seven + projector(4096), 576],
+    ["llava-1.5-13b/finetune", thirteen + projector(5120), 576],
+    ["llava-1.5-13b/task-lora", adapters(5120, 13_824, 40) + projector(5120), 576],
+  ] as const)
+    test(name, async () => {
+      const outline = await outlineOf(name);
+      assert.equal(outline.trained, trained);
+      assert.equal(outline.imageTokens, imageTokens);
+    });
+
+  test("from a folder that holds config.json alone", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "llava-shape-"));
+    after(() => rmSync(folder, { recursive: true }));
+    const config = { model_type: "qwen2", hidden_size: 64, intermediate_size: 96, num_hidden_layers: 2 };
+    writeFileSync(
+      join(folder, "config.json"),
+      JSON.stringify({ ...config, num_attention_heads: 4, num_key_value_heads: 2, vocab_size: 100 }),
+    );
+    const recipe = { ...(await recipeOf("llava-1.5-7b/pretrain")), model: folder };
+    const { groups } = outlineRecipe(recipe, await recipeSizes(recipe));
+    const attention = 64 * 64 * 2 + 64 * 32 * 2 + 64 + 32 * 2;
+    assert.equal(
+      groups.find(({ name }) => name === "languageModel")!.parameters,
+      2 * 100 * 64 + 2 * (attention + 3 * 64 * 96 + 2 * 64) + 64,
+    );
+    await assert.rejects(recipeSizes({ ...recipe, model: "nobody/knows-this" }), /is not known here/);
+  });
+});
+
+test("llava train --dry-run prints recipe, groups and memory, for people and as JSON", async () => {
+  const path = join(import.meta.dirname, "../../../recipes/llava-1.5-13b/lora.ts");
+  const [people, json] = await Promise.all([
+    llava(["train", path, "--dry-run", "--lora.rank", "64"]),
+    llava(["train", path, "--dry-run", "--json"]),
+  ]);
+  assert.match(people.stdout, /"rank": 64,/);
+  assert.match(people.stdout, /languageModel +13,015,864,320 {2}frozen/);
+  assert.match(people.stdout, /lora +250,347,520 {2}learns at 0\.0002/);
+  assert.match(people.stdout, /total +\d+\.\d GB/);
+  const { recipe, outline, plan } = JSON.parse(json.stdout);
+  assert.equal(recipe.lora.rank, 128);
+  assert.equal(outline.trained, outline.groups[1].parameters + outline.groups[3].parameters);
+  assert.ok(plan.total > 2 * outline.frozen);
+});

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { writeAtomically, writeSafetensors } from "../../checkpoint/index.ts";
+import { saveAdapter, saveModel, writeChatTemplate } from "../../pretrained/index.ts";
+import { portableRecipe, withoutPlace } from "../recipe/portable-recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { computing } from "./placement.ts";
+import type { Stage } from "./stage.ts";
+
+/**
+ * Writes what was trained into the output folder: adapters as PEFT's files with what was trained whole beside them; a
+ * projector alone, for the next stage; otherwise the model as a checkpoint, or the trained weights of a built-in one.
+ * With all of them goes the chat template of the prompts that they were trained on.
+ */
+export function writeResult(
+  { pretrained, origin, groups, keptModules, measured, prompts }: Stage,
+  recipe: Recipe,
+  step: number,
+): string {
+  const { output, train, lora, model } = recipe;
+  const metadata = { recipe: JSON.stringify(portableRecipe(recipe)), step: String(step) };
+  if (lora) {
+    const folder = join(output, "adapter");
+    const wholeModules = new Set([
+      ...keptModules,
+      ...train.map((part) => moduleNames[part]),
+      ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
+    ]);
+    saveAdapter(pretrained.model, folder, {
+      baseModel: withoutPlace(model),
+      wholeModules: [...wholeModules],
+      metadata,
+    });
+    writeChatTemplate(folder, prompts);
+    // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
+    if (recipe.vision && origin)
+      writeAtomically(join(folder, "config.json"), [`${JSON.stringify(origin.config, null, 2)}\n`]);
+    return folder;
+  }
+  const isProjector = train.join() === "projector";
+  if (!isProjector && origin) {
+    const folder = join(output, "model");
+    saveModel(pretrained.model, folder, { origin, dtype: computing(recipe).dtype, metadata, prompts });
+    return folder;
+  }
+  const path = join(output, isProjector ? "projector.safetensors" : "trained.safetensors");
+  const weights = new Map([...groups.flatMap(({ parameters }) => [...parameters]), ...measured]);
+  writeSafetensors(path, weights, { format: "pt", ...metadata });
+  writeChatTemplate(output, prompts);
+  return path;
+}
+
+const moduleNames = {
+  visionTower: "vision_tower",
+  projector: "multi_modal_projector",
+  languageModel: "language_model",
+};

@@ -1,0 +1,87 @@
+import { LlavaError } from "../../errors.ts";
+import { decayGroups, type ParameterGroup } from "../../optim/index.ts";
+import {
+  adapterParameters,
+  applyLora,
+  loadAdapter,
+  mergeLora,
+  type PretrainedLlava,
+} from "../../pretrained/index.ts";
+import { type Generator, releasePages, type Tensor } from "../../torch/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { placement } from "./placement.ts";
+
+/** What names of tensors begin with in checkpoints. */
+export const prefixes = {
+  visionTower: "model.vision_tower.",
+  projector: "model.multi_modal_projector.",
+  languageModel: "model.language_model.",
+} as const;
+
+/** The peak rate of a part that learns. */
+export const learningRateOf = ({ optimizer }: Recipe, part: keyof typeof prefixes): number =>
+  ({
+    visionTower: optimizer.visionTowerLearningRate,
+    projector: optimizer.projectorLearningRate,
+    languageModel: undefined,
+  })[part] ?? optimizer.learningRate;
+
+export interface Trainable {
+  readonly groups: ParameterGroup[];
+  /** Whole modules of the adapter that is gone on from, which belong to the result though they may not learn. */
+  readonly keptModules: readonly string[];
+}
+
+/** Freezes all that the recipe does not train, and gives what learns a place and a type to learn in. */
+export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, generator: Generator): Trainable {
+  const { adapters, keptModules } = recipe.lora
+    ? addAdapters(model, recipe, recipe.lora, generator)
+    : { adapters: undefined, keptModules: [] };
+  model.requiresGrad_(false);
+  const { train, optimizer } = recipe;
+  const { learningRate, weightDecay } = optimizer;
+  const groups = train.flatMap((part) => {
+    const module = model[part];
+    const { stored, device } = placement(recipe, part);
+    for (const [name, weight] of module.namedParameters()) {
+      const precise = weight.to(stored);
+      // Loaded weights lie in a mapped file, which is not to be written to.
+      const own = precise === weight ? weight.clone() : precise;
+      releasePages(weight);
+      module.setParameter(name, own);
+    }
+    module.to({ dtype: stored, device }).requiresGrad_(true);
+    const parameters = named(prefixes[part], module.namedParameters());
+    return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
+  });
+  if (!adapters) return { groups, keptModules };
+  for (const parameter of adapters.values()) parameter.requiresGrad_(true);
+  return { groups: [...groups, ...decayGroups(adapters, { learningRate, weightDecay })], keptModules };
+}
+
+/** Adapters without effect, or those of a folder that is gone on from. */
+function addAdapters(
+  model: PretrainedLlava["model"],
+  { projector, train }: Recipe,
+  { start, ...options }: NonNullable<Recipe["lora"]>,
+  generator: Generator,
+): { adapters: Map<string, Tensor>; keptModules: readonly string[] } {
+  if (start === undefined) return { adapters: applyLora(model, options, generator), keptModules: [] };
+  const { rank, alpha, wholeModules } = loadAdapter(model, start, {
+    generator,
+    wholeModules: projector === "loaded" ? "all" : "others",
+  });
+  // A part that learns whole learns on from where its adapters had brought it.
+  for (const part of train) mergeLora(model[part]);
+  if (rank === options.rank && alpha === options.alpha)
+    return { adapters: adapterParameters(model), keptModules: wholeModules };
+  throw new LlavaError(
+    "config",
+    `${start} has rank ${rank} and alpha ${alpha}, the recipe ${options.rank} and ${options.alpha}`,
+    { hint: "An adapter that is trained further keeps its size; set lora.rank and lora.alpha to it." },
+  );
+}
+
+/** Parameters of a part by names of checkpoints. */
+export const named = (prefix: string, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+  new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));
