@@ -8,7 +8,7 @@
  */
 import { parseArgs } from "node:util";
 import { generateBatch } from "../src/generation/index.ts";
-import { loadBuiltin } from "../src/models/index.ts";
+import { loadBuiltin } from "../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
 import { type DType, numThreads } from "../src/torch/index.ts";
 import { median } from "./peer.ts";
