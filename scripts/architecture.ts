@@ -43,17 +43,24 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: ["protocol", "processing/tokenizer"],
   },
   models: {
-    holds: "vision towers, projectors, Llama, LLaVA, and loading them",
-    imports: ["setup", "torch", "checkpoint", "nn", ...processing],
+    holds: "vision towers, projectors, Llama, LLaVA: the papers' figures",
+    imports: ["torch", "checkpoint", "nn"],
   },
-  generation: { holds: "sampling, stopping, streaming answers", imports: [...layers, "models"] },
+  pretrained: {
+    holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",
+    imports: ["setup", "torch", "checkpoint", "nn", ...processing, "models"],
+  },
+  generation: {
+    holds: "sampling, stopping, streaming answers",
+    imports: [...layers, "models", "pretrained"],
+  },
   data: {
     holds: "rows, mixtures, shards, their ids and labels, samplers, workers",
     imports: ["protocol", ...processing],
   },
   training: {
     holds: "recipes, packing, the training loop, its callbacks",
-    imports: [...layers, "distributed", "models", "data"],
+    imports: [...layers, "distributed", "models", "pretrained", "data"],
   },
   client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
   charts: { holds: "charts as SVG and PNG", imports: [] },
@@ -70,6 +77,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: [
       ...layers,
       "models",
+      "pretrained",
       "generation",
       "data",
       "training",

@@ -6,7 +6,6 @@ export * from "./functions.ts";
 export { Generator } from "./generator.ts";
 export { MappedFile, releasePages } from "./mapped-file.ts";
 export { metaTensor } from "./meta-tensor.ts";
-export { aten } from "./operators.ts";
 export * from "./runtime.ts";
 export { keep, liveTensors, scope } from "./scope.ts";
-export { Tensor } from "./tensor.ts";
+export { aten, Tensor } from "./tensor.ts";

@@ -11,7 +11,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { readRows } from "../../../src/data/index.ts";
 import { evaluateCaptions } from "../../../src/evaluation/index.ts";
-import { loadPretrained } from "../../../src/models/index.ts";
+import { loadPretrained } from "../../../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
 import { type DType, fastDType } from "../../../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";

@@ -1,6 +1,6 @@
-import { LlavaError } from "../errors.ts";
-import { readPrefix } from "./file.ts";
-import { GGUF_TYPES, type GgufTypeLayout, UNREAD_GGUF_TYPES } from "./gguf-types.ts";
+import { LlavaError } from "../../errors.ts";
+import { readPrefix } from "../file.ts";
+import { GGUF_TYPES, type GgufTypeLayout, UNREAD_GGUF_TYPES } from "./types.ts";
 
 export interface GgufTensorInfo {
   readonly layout: GgufTypeLayout;

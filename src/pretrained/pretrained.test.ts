@@ -1,4 +1,4 @@
-// Checkpoints whose files do not quite agree: npm test -- src/models/pretrained.test.ts
+// Checkpoints whose files do not quite agree: npm test -- src/pretrained/pretrained.test.ts
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { assertClose } from "../../test/support/close.ts";
 import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
+import type { Llava } from "../models/index.ts";
 import { fromTyped, Generator, inference, longTensor, randn, type Tensor } from "../torch/index.ts";
-import type { Llava } from "./llava.ts";
 import { checkpointOrigin, loadCheckpoint } from "./pretrained.ts";
 import { saveModel } from "./save.ts";
 

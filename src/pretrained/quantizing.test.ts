@@ -1,4 +1,4 @@
-// Frozen weights in 8 bits under adapters: npm test -- src/models/quantizing.test.ts
+// Frozen weights in 8 bits under adapters: npm test -- src/pretrained/quantizing.test.ts
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,5 @@
-// Folders of which some files are missing or are something else: npm test -- src/models/checkpoint-folder.test.ts
+// Folders of which some files are missing or are something else: npm test -- src/pretrained/checkpoint-folder.test.ts
+
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,8 +10,8 @@ import fc from "fast-check";
 import { largestDifference } from "../../test/support/close.ts";
 import { openSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import type { Llava } from "../models/index.ts";
 import { inference, type Tensor } from "../torch/index.ts";
-import type { Llava } from "./llava.ts";
 import { loadPretrained } from "./load.ts";
 
 const fixtures = fileURLToPath(new URL("../../test/fixtures/", import.meta.url));
@@ -47,6 +48,10 @@ const filesOf = (folder: string): string[] =>
       (name) => statSync(join(folder, name)).isFile() && !/reference|training\.safetensors|beams/.test(name),
     )
     .sort();
+
+/** Everything is kept but one file. */
+const alone = (names: readonly string[], odd: string, fate: string): string[] =>
+  names.map((name) => (name === odd ? fate : "kept"));
 
 describe("a folder some of whose files are missing or something else", () => {
   const resolve = (name: string) =>
@@ -108,7 +113,7 @@ describe("a folder some of whose files are missing or something else", () => {
             rmSync(folder, { recursive: true });
           }
         }),
-        { numRuns: 60, seed: 5 },
+        { numRuns: 60, seed: 5, examples: names.map((name) => [alone(names, name, "missing")]) },
       );
     });
 });

@@ -1,8 +1,6 @@
 import { CLIP_TEXT_TENSORS, RECOMPUTED_TENSORS, unusedVisionTensors } from "../checkpoint/index.ts";
+import { ClipVisionTower, Llama, Llava } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
-import { ClipVisionTower } from "./clip.ts";
-import { Llama } from "./llama.ts";
-import { Llava } from "./llava.ts";
 
 /**
  * What files about a model may hold and the model has no place for, by names in its module (`moduleName`): the one list

@@ -1,4 +1,4 @@
-// Models from parts that lie apart: npm test -- src/models/assemble.test.ts
+// Models from parts that lie apart: npm test -- src/pretrained/assemble.test.ts
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -13,6 +13,7 @@ import {
   type TensorSource,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import type { Llava } from "../models/index.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
 import {
   baseOfRun,
@@ -28,7 +29,6 @@ import { loadAdapter } from "./adapter.ts";
 import { loadAssembled } from "./assemble.ts";
 import { loadBuiltin } from "./builtin.ts";
 import { weightsOf } from "./checkpoint-folders.ts";
-import type { Llava } from "./llava.ts";
 import { mergeLora } from "./lora.ts";
 import {
   type LoadOptions,

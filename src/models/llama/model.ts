@@ -1,4 +1,4 @@
-import type { LlamaConfig } from "../checkpoint/index.ts";
+import type { LlamaConfig } from "../../checkpoint/index.ts";
 import {
   type AttentionMask,
   activations,
@@ -13,8 +13,8 @@ import {
   RotaryEmbedding,
   rotate,
   type SegmentRunner,
-} from "../nn/index.ts";
-import { arange, type DType, linear, type Tensor } from "../torch/index.ts";
+} from "../../nn/index.ts";
+import { arange, type DType, linear, type Tensor } from "../../torch/index.ts";
 
 /** What all layers of one forward pass share. */
 interface LayerContext {

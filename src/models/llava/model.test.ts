@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertClose } from "../../test/support/close.ts";
-import { collectGarbage } from "../../test/support/garbage.ts";
-import { checkGradients } from "../../test/support/gradients.ts";
+import { assertClose } from "../../../test/support/close.ts";
+import { collectGarbage } from "../../../test/support/garbage.ts";
+import { checkGradients } from "../../../test/support/gradients.ts";
 import {
   checkModuleGradients,
   IMAGE_ID,
   randomize,
   tinyLlava,
   tinyVision,
-} from "../../test/support/random-model.ts";
-import { AdamW } from "../optim/index.ts";
+} from "../../../test/support/random-model.ts";
+import { AdamW } from "../../optim/index.ts";
 import {
   cat,
   crossEntropy,
@@ -21,8 +21,8 @@ import {
   randn,
   scope,
   type Tensor,
-} from "../torch/index.ts";
-import { ClipVisionTower, Projector } from "./index.ts";
+} from "../../torch/index.ts";
+import { ClipVisionTower, Projector } from "../index.ts";
 
 const generator = new Generator(9);
 const model = tinyLlava(1);

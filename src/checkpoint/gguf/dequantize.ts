@@ -1,5 +1,5 @@
-import { cat, type DType, empty, type MappedFile, scope, type Tensor } from "../torch/index.ts";
-import type { GgufType, GgufTypeLayout } from "./gguf-types.ts";
+import { cat, type DType, empty, type MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import type { GgufType, GgufTypeLayout } from "./types.ts";
 
 /** Elements worked on at once: few enough to stay in the caches, many enough to occupy several threads. */
 const CHUNK_ELEMENTS = 1 << 19;

@@ -1,9 +1,9 @@
-import { LlavaError } from "../errors.ts";
-import { Module } from "../nn/index.ts";
-import { aten, type DType, type Tensor } from "../torch/index.ts";
-import type { Llama } from "./llama.ts";
+import { LlavaError } from "../../errors.ts";
+import { Module } from "../../nn/index.ts";
+import { aten, type DType, type Tensor } from "../../torch/index.ts";
+import type { Llama } from "../llama/model.ts";
+import type { VisionTower } from "../vision-tower.ts";
 import type { Projector } from "./projector.ts";
-import type { VisionTower } from "./vision-tower.ts";
 
 export interface LlavaParts {
   readonly visionTower: VisionTower;

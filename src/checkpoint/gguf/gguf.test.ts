@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { LlavaError } from "../errors.ts";
-import { openGguf } from "./gguf.ts";
-import { parseGgufHeader } from "./gguf-header.ts";
-import { configFromGguf, nameFromGguf } from "./gguf-llama.ts";
-import { openSafetensors } from "./safetensors.ts";
+import { LlavaError } from "../../errors.ts";
+import { configFromGguf, nameFromGguf } from "../gguf-llama.ts";
+import { openSafetensors } from "../safetensors.ts";
+import { parseGgufHeader } from "./header.ts";
+import { openGguf } from "./open.ts";
 
 const fixture = (name: string) =>
-  fileURLToPath(new URL(`../../test/fixtures/checkpoint/${name}`, import.meta.url));
+  fileURLToPath(new URL(`../../../test/fixtures/checkpoint/${name}`, import.meta.url));
 const whole = readFileSync(fixture("quantised.gguf"));
 const folder = mkdtempSync(join(tmpdir(), "gguf-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
+import { Llama } from "../models/index.ts";
 import { Linear, LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
 import { type Generator, scope, type Tensor } from "../torch/index.ts";
-import { Llama } from "./llama.ts";
 
 export interface LoraOptions extends LowRankOptions {
   /**

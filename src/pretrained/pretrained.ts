@@ -14,6 +14,7 @@ import {
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../files/index.ts";
+import { ClipVisionTower, Llama, Llava, Projector } from "../models/index.ts";
 import {
   imageStartEnd,
   openText,
@@ -27,12 +28,8 @@ import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { aten, type DType, scope } from "../torch/index.ts";
 import { type CheckpointFolders, checkpointFolders } from "./checkpoint-folders.ts";
-import { ClipVisionTower } from "./clip.ts";
 import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { loadImageProcessor } from "./image-processor.ts";
-import { Llama } from "./llama.ts";
-import { Llava } from "./llava.ts";
-import { Projector } from "./projector.ts";
 import { quantizing } from "./quantizing.ts";
 import type { ModelOrigin } from "./save.ts";
 import { unusedTensors } from "./unused-tensors.ts";

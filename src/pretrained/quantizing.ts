@@ -1,6 +1,6 @@
 import type { ParameterTree } from "../checkpoint/index.ts";
+import type { Llama } from "../models/index.ts";
 import { Linear, type Module } from "../nn/index.ts";
-import type { Llama } from "./llama.ts";
 
 /**
  * A model to load into whose decoder layers are brought to 8 bits as their weights arrive, so that a whole copy of the

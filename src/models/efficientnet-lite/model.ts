@@ -1,6 +1,6 @@
-import { Module, placeholder } from "../nn/index.ts";
-import { aten, scope, type Tensor } from "../torch/index.ts";
-import type { VisionTower } from "./vision-tower.ts";
+import { Module, placeholder } from "../../nn/index.ts";
+import { aten, scope, type Tensor } from "../../torch/index.ts";
+import type { VisionTower } from "../vision-tower.ts";
 
 const BATCH_NORM_EPSILON = 1e-3;
 const STEM_WIDTH = 32;

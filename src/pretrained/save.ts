@@ -16,8 +16,8 @@ import {
   writing,
 } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
+import type { Llava } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
-import type { Llava } from "./llava.ts";
 import { transformersName } from "./lora.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
 

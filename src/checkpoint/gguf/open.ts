@@ -1,10 +1,10 @@
-import { type DType, MappedFile, scope, type Tensor } from "../torch/index.ts";
-import { dequantize } from "./gguf-dequantize.ts";
-import { type GgufHeader, type GgufTensorInfo, readGgufHeader } from "./gguf-header.ts";
-import { nameFromGguf, pairedRotaryHeads } from "./gguf-llama.ts";
-import type { GgufType } from "./gguf-types.ts";
-import { mappedTensor } from "./safetensors.ts";
-import { type TensorSource, tableSource } from "./source.ts";
+import { type DType, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import { nameFromGguf, pairedRotaryHeads } from "../gguf-llama.ts";
+import { mappedTensor } from "../safetensors.ts";
+import { type TensorSource, tableSource } from "../source.ts";
+import { dequantize } from "./dequantize.ts";
+import { type GgufHeader, type GgufTensorInfo, readGgufHeader } from "./header.ts";
+import type { GgufType } from "./types.ts";
 
 export interface GgufSource extends TensorSource {
   readonly header: GgufHeader;

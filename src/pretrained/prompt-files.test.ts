@@ -1,4 +1,4 @@
-// What decides prompts and their ends, read and written: npm test -- src/models/prompt-files.test.ts
+// What decides prompts and their ends, read and written: npm test -- src/pretrained/prompt-files.test.ts
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

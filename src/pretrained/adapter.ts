@@ -13,9 +13,9 @@ import {
   writeSafetensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { Llama } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import { Generator, noGrad, type Tensor } from "../torch/index.ts";
-import { Llama } from "./llama.ts";
 import {
   adaptedLinears,
   adapterParameters,

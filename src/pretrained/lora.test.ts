@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { collectGarbage } from "../../test/support/garbage.ts";
 import { checkModuleGradients, randomize, tinyLlava, tinyText } from "../../test/support/random-model.ts";
+import { Llama } from "../models/index.ts";
 import { Linear, LowRankAdapter } from "../nn/index.ts";
 import {
   crossEntropy,
@@ -14,7 +15,7 @@ import {
   scope,
   type Tensor,
 } from "../torch/index.ts";
-import { adaptedLinears, applyLora, Llama, mergeLora, removeLora } from "./index.ts";
+import { adaptedLinears, applyLora, mergeLora, removeLora } from "./index.ts";
 
 const ids = longTensor([3, 17, 42, 5, 9, 30, 11, 2], [2, 4]);
 const logitsOf = (model: Llama): Tensor => model.logits(model.forward(model.embed(ids)));

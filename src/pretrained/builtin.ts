@@ -12,19 +12,22 @@ import {
   subtree,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import {
+  EfficientNetLite,
+  type EfficientNetLiteVariant,
+  Llama,
+  Llava,
+  PooledTower,
+  Projector,
+} from "../models/index.ts";
 import { choosePromptFormat, stopIdsFor } from "../processing/conversation/index.ts";
 import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
 import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { Generator, keep, ones, zeros } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
-import { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
-import { Llama } from "./llama.ts";
-import { Llava } from "./llava.ts";
 import { adaptedLinears, mergeLora } from "./lora.ts";
-import { PooledTower } from "./pooled-tower.ts";
 import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
-import { Projector } from "./projector.ts";
 import { quantizing } from "./quantizing.ts";
 
 /** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertClose } from "../../test/support/close.ts";
-import { checkModuleGradients, randomize, tinyText } from "../../test/support/random-model.ts";
-import { ActivationCheckpoints } from "../nn/index.ts";
+import { assertClose } from "../../../test/support/close.ts";
+import { checkModuleGradients, randomize, tinyText } from "../../../test/support/random-model.ts";
+import { ActivationCheckpoints } from "../../nn/index.ts";
 import {
   arange,
   aten,
@@ -13,8 +13,8 @@ import {
   randn,
   scope,
   type Tensor,
-} from "../torch/index.ts";
-import { Llama } from "./index.ts";
+} from "../../torch/index.ts";
+import { Llama } from "../index.ts";
 
 const variants = {
   "grouped heads": tinyText,
