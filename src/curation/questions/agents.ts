@@ -1,7 +1,6 @@
 import type { Action } from "../caption-facts.ts";
 import { plural } from "../grammar.ts";
-import type { Cast, Scene } from "../scene.ts";
-import { speciesOf } from "../scene.ts";
+import { type Cast, type Scene, speciesOf } from "../scene.ts";
 
 /** Someone whom a question can be about without doubt: the only one of the species, or all of them. */
 export interface Agent {
