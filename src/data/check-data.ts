@@ -3,21 +3,28 @@ import { basename, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { ignoreLabel } from "../processing/conversation/index.ts";
 import {
-  decodeImage,
+  type ImageSize,
+  openEncoded,
   type Transparency,
   type TransparentImage,
   transparencyNote,
 } from "../processing/image/index.ts";
+import {
+  conversationOfRow,
+  type EncodedRow,
+  type Processor,
+  type TurnMarks,
+} from "../processing/processor/index.ts";
 import { type LlavaRow, RowError, type RowImage, type RowProblem, rowError } from "../protocol/index.ts";
 import { datasetRows } from "./dataset-rows.ts";
-import { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 import type { Dataset } from "./mixture.ts";
 
 export interface CheckOptions {
   /** Folder that image names are relative to, where a dataset has none of its own; images are not looked at without it. */
   readonly images?: string;
-  /** How rows become ids; they are not counted without it. */
-  readonly encoding?: RowEncoding;
+  /** Makes ids of rows; they are not counted without it. */
+  readonly processor?: Processor;
+  readonly turnMarks?: TurnMarks;
   /** Longest row, tokens with those of its images. */
   readonly maxTokens: number;
   /** What transparent pixels show; it decides what is told of them. */
@@ -142,9 +149,10 @@ class Check {
     if (checked.some((image) => image?.transparent)) source.transparentRows++;
     if (checked.some((image) => image?.transparent && transparencyNote(image.transparent)))
       source.changedRows++;
-    const { encoding, maxTokens } = this.#options;
-    if (encoding) {
-      const encoded = encodeRow(row, encoding);
+    const { processor, turnMarks, maxTokens } = this.#options;
+    if (processor) {
+      const layouts = checked.map((image) => processor.layoutOf(image?.size));
+      const encoded = processor.encodeRow(row, layouts, turnMarks);
       this.#count(encoded, source);
       const { length } = encoded.inputIds;
       if (length > maxTokens)
@@ -154,7 +162,7 @@ class Check {
           `${length} tokens, more than ${maxTokens}`,
           "Raise --max-tokens, or let training truncate or skip such rows (--data.onLongRow).",
         );
-    } else messagesOfRow(row);
+    } else conversationOfRow(row);
     const problem = checked.find((image) => image?.problem)?.problem;
     if (problem)
       throw rowError(row, problem.kind, problem.message, "Get the image again, or take the row out.");
@@ -223,6 +231,7 @@ class Check {
 interface CheckedImage {
   readonly problem?: { readonly kind: "missing" | "broken"; readonly message: string };
   readonly transparent?: TransparentImage;
+  readonly size?: ImageSize;
 }
 
 async function checkImage(
@@ -237,8 +246,9 @@ async function checkImage(
     const onTransparency = (found: TransparentImage) => {
       transparent = found;
     };
-    await decodeImage(input, { where, limits: {}, transparency, onTransparency });
-    return transparent === undefined ? {} : { transparent };
+    const opened = await openEncoded(input, { where, limits: {}, transparency, onTransparency });
+    await opened.decode();
+    return { size: opened.size, ...(transparent && { transparent }) };
   } catch (error) {
     if (!(error instanceof LlavaError)) throw error;
     return { problem: { kind: "broken", message: error.message } };

@@ -10,18 +10,11 @@ export {
 export { type CheckOptions, type CheckReport, checkData, type SourceReport } from "./check-data.ts";
 export { type CountRowsOptions, countRows } from "./count-rows.ts";
 export { datasetRows } from "./dataset-rows.ts";
-export {
-  type EncodedRow,
-  encodeRow,
-  encodeWithin,
-  messagesOfRow,
-  type RowEncoding,
-  type RowLimits,
-} from "./encode-row.ts";
 export { type CaptionRow, flickrRows } from "./flickr8k.ts";
+export type { RowRules } from "./loading/encode-within.ts";
 export { LoadingPool } from "./loading/loading-pool.ts";
 export { type PixelLoader, type PixelSource, pixelsHere } from "./loading/pixel-loader.ts";
-export { type EncodingSource, type RowEncoder, rowsHere } from "./loading/row-encoder.ts";
+export { type RowEncoder, rowsHere } from "./loading/row-encoder.ts";
 export { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
 export { type OpenRowsOptions, openRows } from "./open-rows.ts";
 export { mixSeed, permutation, randomNumbers } from "./random.ts";

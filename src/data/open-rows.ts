@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { conversationOfRow } from "../processing/processor/index.ts";
 import { type LlavaRow, rowError } from "../protocol/index.ts";
 import { adaptRow } from "./dataset-rows.ts";
-import { messagesOfRow } from "./encode-row.ts";
 import { type Dataset, isShard, readDatasets } from "./mixture.ts";
 import { mixSeed } from "./random.ts";
 import { type FoundRow, foundRows, RowFile } from "./row-file.ts";
@@ -75,7 +75,7 @@ function usable(
   try {
     if ("error" in found) throw found.error;
     const row = adaptRow(found.row, dataset);
-    messagesOfRow(row);
+    conversationOfRow(row);
     for (const { name } of row.images) {
       const missing = isThere(name);
       if (missing !== undefined)

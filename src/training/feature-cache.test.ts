@@ -29,12 +29,12 @@ before(async () => {
 after(() => rmSync(folder, { recursive: true }));
 
 async function options(names: readonly string[], mirrored = false) {
-  const { model, imageProcessor } = await loadCheckpoint(
+  const { model, processor } = await loadCheckpoint(
     fileURLToPath(new URL("../../test/fixtures/llava/llama", import.meta.url)),
   );
   const tower = frozenTower(model.visionTower.requiresGrad_(false));
-  const pixels = new ViewPixels(pixelsHere(imageProcessor), folder);
-  const common = { tower, processor: imageProcessor, pixels, folder, batchSize: 3 };
+  const pixels = new ViewPixels(pixelsHere(processor.imageConfig), folder);
+  const common = { tower, processor: processor.imageConfig, pixels, folder, batchSize: 3 };
   return { ...common, cache, towerId: "tiny", dtype: "float32" as const, images: names, mirrored };
 }
 

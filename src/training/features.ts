@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type Llava, PooledTower, type VisionTower } from "../models/index.ts";
-import { type PixelValues, releaseMemory } from "../processing/image/index.ts";
+import { type PixelValues, releaseMemory, rowsOf } from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
 
@@ -42,7 +42,7 @@ export const frozenInputs = (source: FeatureSource, tower: FrozenTower): ImageIn
 
 /** A tower that learns: batches hold pixel values [3, H, W]. */
 export const pixelInputs = (model: Llava, pixels: ViewPixels): ImageInputs => ({
-  tokens: model.visionTower.tokens,
+  tokens: rowsOf(model.visionTower.grid),
   isBackground: pixels.isBackground,
   prefetch: (views) => pixels.prefetch(views),
   load: (views) =>
@@ -96,7 +96,8 @@ export interface FrozenTower {
 }
 
 export function frozenTower(tower: VisionTower): FrozenTower {
-  const { tokens, hiddenSize } = tower;
+  const { hiddenSize } = tower;
+  const tokens = rowsOf(tower.grid);
   const pooled = tower instanceof PooledTower ? tower : undefined;
   const { dtype, device } = tower.parameters()[0]!;
   const placed = (pixelValues: Tensor) => pixelValues.toDevice(device).to(dtype);

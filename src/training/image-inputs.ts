@@ -39,7 +39,8 @@ export interface OpenedImages {
 /** Where batches get their images from: pixels for a tower that learns, else its features, computed now or kept on disk. */
 export async function openImages(options: OpenImagesOptions): Promise<OpenedImages> {
   const { recipe, pretrained, folder } = options;
-  const { model, imageProcessor: processor } = pretrained;
+  const { model } = pretrained;
+  const processor = pretrained.processor.imageConfig;
   const { features, train } = recipe;
   const pixels = new ViewPixels(options.pixels, folder);
   if (train.includes("visionTower")) {

@@ -1,12 +1,6 @@
-import {
-  type EncodedRow,
-  type LlavaRow,
-  type RowEncoder,
-  RowError,
-  type RowGroup,
-  rowError,
-} from "../data/index.ts";
+import { type LlavaRow, type RowEncoder, RowError, type RowGroup, rowError } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
+import type { EncodedRow } from "../processing/processor/index.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
 import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./batches/packing.ts";

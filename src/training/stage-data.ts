@@ -1,7 +1,6 @@
 import {
   countRows,
   type Dataset,
-  type EncodingSource,
   filterTable,
   imagesOfTable,
   isShard,
@@ -12,6 +11,7 @@ import {
   pixelsHere,
   type Rank,
   type RowDealer,
+  type RowRules,
   type RowTable,
   readDatasets,
   rowError,
@@ -22,12 +22,7 @@ import {
 import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava, PromptFiles } from "../pretrained/index.ts";
-import {
-  jinjaOfChoice,
-  requestedFormat,
-  stopIdsFor,
-  trainingFormat,
-} from "../processing/conversation/index.ts";
+import { trainingProcessor } from "../processing/processor/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import type { RowBatch } from "./batches/row-batch.ts";
 import type { FeatureCache } from "./feature-cache.ts";
@@ -58,24 +53,17 @@ export async function openStageData(
 ): Promise<StageData> {
   const { data, evaluation } = recipe;
   const { maxTokens, turnMarks, workers } = data;
-  const { imageProcessor: processor, tokenizer, model } = pretrained;
-  const { choice, format, note } = trainingFormat(
-    requestedFormat(pretrained.textSource.format, data),
-    tokenizer,
-    pretrained.stopIds,
-  );
+  const { processor, note } = trainingProcessor(pretrained.processor, data);
   if (note !== undefined) around.report(note);
-  const text = { tokenizer, promptFormat: format };
-  const encoding: EncodingSource = {
-    text: { ...pretrained.textSource, format: choice },
-    imageTokenId: model.imageTokenId,
-    imageTokens: model.visionTower.tokens,
-    turnMarks,
-    maxTokens,
-    truncates: data.onLongRow === "truncate",
-  };
-  const pool = workers === 0 ? undefined : new LoadingPool({ processor, encoding }, workers);
-  const pixels = pool ?? pixelsHere(processor);
+  const rules: RowRules = { turnMarks, maxTokens, truncates: data.onLongRow === "truncate" };
+  const pool =
+    workers === 0
+      ? undefined
+      : new LoadingPool(
+          { processor: processor.imageConfig, encoding: { processor: processor.source, rules } },
+          workers,
+        );
+  const pixels = pool ?? pixelsHere(processor.imageConfig);
   const batching = { device: recipe.device, packedRows: recipe.packedRows };
   const open = { recipe, pretrained, pixels, around };
 
@@ -86,7 +74,7 @@ export async function openStageData(
   const batcher = new RowBatcher({
     ...batching,
     images: inputs,
-    encoder: pool ?? rowsHere(encoding, text),
+    encoder: pool ?? rowsHere(processor, rules),
     onBadRow: refuseOrSkip(data, around.report),
   });
   const heldOut: RowBatch[] = [];
@@ -95,7 +83,7 @@ export async function openStageData(
     const chosen = firstImages(all, evaluation);
     const images = new Set(chosen.flat().flatMap(({ images }) => images.map(({ name }) => name)));
     const own = await openImages({ ...open, folder: evaluation.images, images, mirrored: false });
-    const encoder = rowsHere({ ...encoding, truncates: false }, text);
+    const encoder = rowsHere(processor, { ...rules, truncates: false });
     const options = { ...batching, images: own.inputs, encoder, onBadRow: refuse };
     heldOut.push(...(await heldOutBatches(new RowBatcher(options), chosen)));
   }
@@ -104,10 +92,7 @@ export async function openStageData(
     encode: inputs.encode,
     measured,
     heldOut,
-    prompts: {
-      chatTemplate: jinjaOfChoice({ ...choice, tokenizer }),
-      stopIds: stopIdsFor(pretrained.stopIds, format, tokenizer),
-    },
+    prompts: { chatTemplate: processor.chatTemplate, stopIds: processor.stopIds },
     [Symbol.dispose]() {
       for (const batch of heldOut) batch[Symbol.dispose]();
       pixels[Symbol.dispose]();

@@ -1,7 +1,7 @@
 import { LlavaError } from "../../errors.ts";
+import { conversationOfRow } from "../../processing/processor/index.ts";
 import type { LlavaRow } from "../../protocol/index.ts";
 import { datasetRows } from "../dataset-rows.ts";
-import { messagesOfRow } from "../encode-row.ts";
 import type { Dataset } from "../mixture.ts";
 import { mixSeed, permutation, randomNumbers } from "../random.ts";
 import { partOf, type Rank, type RowDealer, type RowGroup } from "../row-dealer.ts";
@@ -136,7 +136,7 @@ export class ShardDealer implements RowDealer<ShardState> {
 
 function turnProblem(row: LlavaRow): LlavaError | undefined {
   try {
-    messagesOfRow(row);
+    conversationOfRow(row);
     return undefined;
   } catch (error) {
     if (error instanceof LlavaError) return error;

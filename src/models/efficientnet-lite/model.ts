@@ -1,4 +1,5 @@
 import { Module, placeholder } from "../../nn/index.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, scope, type Tensor } from "../../torch/index.ts";
 import type { VisionTower } from "../vision-tower.ts";
 
@@ -196,8 +197,9 @@ export class EfficientNetLite extends Module implements VisionTower {
   get hiddenSize(): number {
     return HEAD_WIDTH;
   }
-  get tokens(): number {
-    return Math.ceil(this.#imageSize / 32) ** 2;
+  get grid(): FeatureGrid {
+    const side = Math.ceil(this.#imageSize / 32);
+    return { rows: side, columns: side, extra: 0 };
   }
 
   forward(pixelValues: Tensor): Tensor {

@@ -1,27 +1,45 @@
-// Ids and labels of rows: npm test -- src/data/encode-row.test.ts
+// Ids and labels of rows: npm test -- src/processing/processor/encode-row.test.ts
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { originalMasks } from "../../test/support/original-masks.ts";
+import { originalMasks } from "../../../test/support/original-masks.ts";
+import type { LlavaRow, Message } from "../../protocol/index.ts";
 import {
   ignoreLabel,
   namedTemplate,
+  type PlainChoice,
   requestedFormat,
   stopIdsFor,
   templateNames,
   tokenizePrompt,
   trainingFormat,
-} from "../processing/conversation/index.ts";
-import { loadTokenizer } from "../processing/tokenizer/index.ts";
-import type { LlavaRow, Message } from "../protocol/index.ts";
-import { encodeRow, encodeWithin, messagesOfRow } from "./encode-row.ts";
+} from "../conversation/index.ts";
+import { loadTokenizer } from "../tokenizer/index.ts";
+import { type EncodedRow, Processor } from "./processor.ts";
+import { conversationOfRow, type TurnMarks } from "./row-prompt.ts";
+import { sourceWithoutModel } from "./source.ts";
+import { trainingProcessor } from "./training.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
-const tokenizer = await loadTokenizer(join(import.meta.dirname, "../../test/fixtures/tokenizer/llama2"));
-const imageTokenId = -200;
-const encoding = { tokenizer, format: namedTemplate("v1"), imageTokens: () => 1, imageTokenId };
+const folder = join(import.meta.dirname, "../../../test/fixtures/tokenizer/llama2");
+const tokenizer = await loadTokenizer(folder);
+const processorOf = (format: PlainChoice): Processor =>
+  new Processor(sourceWithoutModel({ folder }, format, 1), tokenizer);
+const v1 = processorOf({ name: "v1" });
+const { imageTokenId } = v1;
+
+function encodeRow(
+  row: LlavaRow,
+  { processor = v1, turnMarks }: { processor?: Processor; turnMarks?: TurnMarks } = {},
+): EncodedRow {
+  return processor.encodeRow(
+    row,
+    row.images.map(() => processor.layoutOf()),
+    turnMarks,
+  );
+}
 
 const turnsOf = (...pairs: readonly (readonly [string, string])[]): LlavaRow["conversations"] =>
   pairs.flatMap(([question, answer]) => [
@@ -40,8 +58,8 @@ const photo = (...pairs: readonly (readonly [string, string])[]): LlavaRow => ({
 });
 
 /** What is trained, one string for each run. */
-const trained = (row: LlavaRow, more: Partial<Parameters<typeof encodeRow>[1]> = {}): string[] => {
-  const { inputIds, segments } = encodeRow(row, { ...encoding, ...more });
+const trained = (row: LlavaRow, more: Parameters<typeof encodeRow>[1] = {}): string[] => {
+  const { inputIds, segments } = encodeRow(row, more);
   return segments
     .filter(({ supervised }) => supervised)
     .map(({ start, length }) =>
@@ -69,7 +87,7 @@ describe("labels", () => {
       fc.property(pairs, fc.boolean(), (said, isPhoto) => {
         const [[question, answer], ...others] = said as [[string, string], ...[string, string][]];
         const row = isPhoto ? photo([`<image>\n${question}`, answer], ...others) : text(...said);
-        const encoded = encodeRow(row, { ...encoding, turnMarks: "keep" });
+        const encoded = encodeRow(row, { turnMarks: "keep" });
         assert.deepEqual(
           trained(row, { turnMarks: "keep" }),
           said.map(([, value]) => ` ${value}</s>`),
@@ -91,11 +109,11 @@ describe("labels", () => {
       originalMasks(row, tokenizer, imageTokenId).mismatch!,
       /counts \d+ tokens where there are \d+/,
     );
-    assert.throws(() => encodeRow(row, encoding), /row x: the answer in turn 2 holds "ASSISTANT:"/);
+    assert.throws(() => encodeRow(row), /row x: the answer in turn 2 holds "ASSISTANT:"/);
     assert.deepEqual(trained(row, { turnMarks: "keep" }), [` ${said}</s>`, " dog</s>"]);
     const ended = text(["a", "the dog</s>"]);
-    assert.throws(() => encodeRow(ended, encoding), /holds "<\/s>", which marks turns in the template v1/);
-    const { inputIds } = encodeRow(ended, { ...encoding, turnMarks: "keep" });
+    assert.throws(() => encodeRow(ended), /holds "<\/s>", which marks turns in the template v1/);
+    const { inputIds } = encodeRow(ended, { turnMarks: "keep" });
     assert.equal(
       inputIds.filter((id) => id === tokenizer.eosId).length,
       1,
@@ -104,9 +122,7 @@ describe("labels", () => {
   });
 
   test("that train nothing are an error with the row's id", () => {
-    const plain = namedTemplate("plain");
-    const nothing = { ...plain, render: () => [{ text: "a", special: false }] };
-    assert.throws(() => encodeRow(text(["a", "b"]), { ...encoding, format: nothing }), {
+    assert.throws(() => encodeRow(text(["a", "b"]), { processor: processorOf({ chatTemplate: "a" }) }), {
       code: "data",
       message: "row x: nothing in it is trained: no answer has a token",
     });
@@ -117,7 +133,7 @@ describe("a row", () => {
   test("with turns or placeholders out of order is refused by its id", () => {
     const [question, answer] = turnsOf(["<image>\na", "b"]);
     const refused = (row: Partial<LlavaRow>, message: string) =>
-      assert.throws(() => encodeRow({ ...text(), ...row }, encoding), {
+      assert.throws(() => encodeRow({ ...text(), ...row }), {
         code: "data",
         message: `row x: ${message}`,
       });
@@ -137,8 +153,8 @@ describe("a row", () => {
 
   test("asks with the system message it brings", () => {
     const shown = (row: LlavaRow): string =>
-      encoding.format
-        .render(messagesOfRow(row), { addGenerationPrompt: false })
+      v1.promptFormat
+        .render(conversationOfRow(row), { addGenerationPrompt: false })
         .map((piece) => ("text" in piece ? piece.text : ""))
         .join("");
     const own = shown({ ...text(["the", "dog"]), system: "Be brief." });
@@ -146,41 +162,15 @@ describe("a row", () => {
     assert.match(shown(text(["the", "dog"])), /^A chat between a curious user/);
   });
 
-  test("that is too long loses turns with their images, and says when not even one fits", () => {
-    const said = turnsOf(["<image> the", "dog"], ["<image> a", "cat"], ["more", "of it"]);
-    const row: LlavaRow = { id: "x", images: named("a", "b"), conversations: said };
-    const whole = encodeRow(row, encoding).inputIds.length;
-    const one = encodeRow({ id: "x", images: named("a"), conversations: said.slice(0, 2) }, encoding);
-    const { inputIds, images } = encodeWithin(row, encoding, {
-      maxTokens: one.inputIds.length,
-      truncates: true,
-    });
-    assert.deepEqual([inputIds, images], [one.inputIds, ["a"]]);
-    const within = (maxTokens: number, truncates: boolean) => () =>
-      encodeWithin(row, encoding, { maxTokens, truncates });
-    assert.throws(within(5, true), {
-      problem: "long",
-      message: `row x: its first question and answer alone are ${one.inputIds.length} tokens, more than 5`,
-      hint: /raise --data\.maxTokens, or give --data\.onLongRow skip/,
-    });
-    assert.throws(within(5, false), {
-      problem: "long",
-      message: `row x: ${whole} tokens, more than 5`,
-      hint: /onLongRow truncate or skip/,
-    });
-  });
-
   test("keeps the places of several images, and puts a single one first", () => {
     const places = (row: LlavaRow) =>
-      encodeRow(row, { ...encoding, imageTokens: (image) => image.length }).imagePositions.map(
-        ({ start, length }) => [start, length],
-      );
-    const [[first, one]] = places(photo(["a the <image>", "b"])) as [[number, number]];
+      encodeRow(row).imagePositions.map(({ image, start, length }) => [image, start, length]);
+    const [[image, first, one]] = places(photo(["a the <image>", "b"])) as [[number, number, number]];
     const two = places({ ...photo(["<image> a <image> the", "b"]), images: named("aa", "bbb") });
-    assert.equal(one, "a.jpg".length);
-    assert.deepEqual(two[0], [first, 2]);
-    assert.equal(two[1]![1], 3);
-    assert.ok(two[1]![0]! > first! + 2);
+    assert.deepEqual([image, one], [0, 1]);
+    assert.deepEqual(two[0], [0, first, 1]);
+    assert.deepEqual([two[1]![0], two[1]![2]], [1, 1]);
+    assert.ok(two[1]![1]! > first + 1);
   });
 });
 
@@ -198,7 +188,7 @@ test("turn marks of every template are found in answers, and at the begin of wor
 });
 
 describe("a row's prompt is what chat would send for the same conversation", () => {
-  const chatTemplates = join(import.meta.dirname, "../../test/fixtures/chat-templates");
+  const chatTemplates = join(import.meta.dirname, "../../../test/fixtures/chat-templates");
   const jinja = readdirSync(chatTemplates)
     .filter((name) => name.endsWith(".jinja"))
     .map((name) => readFileSync(join(chatTemplates, name), "utf8"));
@@ -208,9 +198,12 @@ describe("a row's prompt is what chat would send for the same conversation", () 
     "{% for m in messages %}{{ '[' + m['role'] + ']' + m['content'] + '</s>' }}{% endfor %}{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}",
   ];
   const formats = [
-    ...templateNames.map((name) => trainingFormat({ name }, tokenizer, [])),
-    ...[...jinja, ...others].map((chatTemplate) => trainingFormat({ chatTemplate }, tokenizer, [])),
-  ];
+    ...templateNames.map((name) => ({ name })),
+    ...[...jinja, ...others].map((chatTemplate) => ({ chatTemplate })),
+  ].map((choice) => {
+    const { processor, note } = trainingProcessor(processorOf(choice));
+    return { processor, format: processor.promptFormat, note };
+  });
   const words = fc.array(fc.constantFrom("the", "dog", "runs", "\n", "A?"), { minLength: 1, maxLength: 5 });
   const sentence = words.map((list) => list.join(" ").trim() || "dog");
   const question = fc.tuple(sentence, fc.constantFrom("none", "front", "end", "two"));
@@ -220,7 +213,7 @@ describe("a row's prompt is what chat would send for the same conversation", () 
       fc.property(
         fc.constantFrom(...formats),
         fc.array(fc.tuple(question, sentence), { minLength: 1, maxLength: 3 }),
-        ({ format }, turns) => {
+        ({ processor, format }, turns) => {
           const marks = { none: "", front: "<image>\n", end: "", two: "<image>\n<image>\n" };
           const images = turns.flatMap(
             ([[, place]]) => ({ none: [], front: ["a"], end: ["b"], two: ["c", "d"] })[place],
@@ -235,7 +228,7 @@ describe("a row's prompt is what chat would send for the same conversation", () 
               ),
             ),
           };
-          const { inputIds, segments } = encodeRow(row, { ...encoding, format });
+          const { inputIds, segments } = encodeRow(row, { processor });
           const answers = segments.filter(({ supervised }) => supervised);
           assert.equal(answers.length, turns.length);
           const said: Message[] = [];
@@ -257,9 +250,9 @@ describe("a row's prompt is what chat would send for the same conversation", () 
   });
 
   test("and each answer ends where generation stops, or the format says why not", () => {
-    for (const { format, note } of formats) {
+    for (const { processor, format, note } of formats) {
       const row = photo(["<image>\nthe", "dog"], ["A?", "runs"]);
-      const { inputIds, segments } = encodeRow(row, { ...encoding, format });
+      const { inputIds, segments } = encodeRow(row, { processor });
       const stopIds = stopIdsFor([], format, tokenizer);
       const ends = segments
         .filter(({ supervised }) => supervised)
@@ -271,10 +264,10 @@ describe("a row's prompt is what chat would send for the same conversation", () 
   });
 
   test("an end token that the chat template lacks is put behind answers, and told", () => {
-    const { format, note, choice } = trainingFormat({ chatTemplate: others[0] }, tokenizer, []);
+    const { processor, note } = trainingProcessor(processorOf({ chatTemplate: others[0] }));
     assert.match(note!, /ends answers with nothing: training puts "<\/s>" behind each/);
-    assert.equal(choice.answerEnd, "</s>");
-    assert.deepEqual(trained(photo(["<image>\nthe", "dog"], ["A", "runs"]), { format }), [
+    assert.equal(processor.source.format.answerEnd, "</s>");
+    assert.deepEqual(trained(photo(["<image>\nthe", "dog"], ["A", "runs"]), { processor }), [
       " dog</s>",
       " runs</s>",
     ]);
