@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
 import { RESAMPLE_CODES, type Resample } from "./resample.ts";
+import type { Tiling } from "./tiles.ts";
 import { type Transparency, transparencies } from "./transparency.ts";
 
 /**
@@ -27,6 +28,8 @@ export type ImageProcessorConfig = {
   readonly normalize: { readonly mean: ChannelValues; readonly std: ChannelValues } | null;
   /** What transparent pixels show; "drop" where a checkpoint does not say. */
   readonly transparency?: Transparency;
+  /** How an image is cut into tiles, each of which goes through the steps above; left out where it is seen as a whole. */
+  readonly tiling?: Tiling;
 };
 
 const CLIP_MEAN: ChannelValues = [0.48145466, 0.4578275, 0.40821073];

@@ -8,12 +8,32 @@ export {
 } from "./config.ts";
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
+export type { FeatureMap, FeatureMerge, MapSize } from "./feature-map.ts";
 export { CLIP_MEAN_COLOUR, centerCrop, cropAt, padToSquare, paste } from "./geometry.ts";
-export { type FeatureGrid, type ImageLayout, type ImageSize, layoutOf, rowsOf, tokensOf } from "./layout.ts";
+export {
+  type FeatureGrid,
+  type ImageLayout,
+  layoutOf,
+  mapOf,
+  rowsOf,
+  type TiledLayout,
+  type TokenCounts,
+  tilesOf,
+  tokenCountsOf,
+  tokensOf,
+} from "./layout.ts";
 export { type LoadOptions, loadImage, openImage } from "./load.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
-export { type Colour, createImage, type Rectangle, type RgbImage, releaseMemory } from "./rgb.ts";
+export {
+  type Colour,
+  createImage,
+  type ImageSize,
+  type Rectangle,
+  type RgbImage,
+  releaseMemory,
+} from "./rgb.ts";
+export type { Tiling } from "./tiles.ts";
 export {
   type Transparency,
   type TransparentImage,
