@@ -63,13 +63,17 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: [...layers, "distributed", "models", "pretrained", "data"],
   },
   client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
+  runner: {
+    holds: "many questions to a model: at once, again after failures, answers kept, runs gone on with",
+    imports: ["protocol", "client"],
+  },
   charts: { holds: "charts as SVG and PNG", imports: [] },
   evaluation: {
-    holds: "benchmarks, their runner, judges, results and reports",
-    imports: ["protocol", "client", "charts"],
+    holds: "benchmarks, judges, results and reports",
+    imports: ["protocol", "runner", "charts"],
   },
-  curation: {
-    holds: "captions → training rows: questions by rule, concept filter",
+  datagen: {
+    holds: "training rows made from captions and data sets: questions by rule, concept filter",
     imports: [],
   },
   cli: {
@@ -82,9 +86,10 @@ export const folders: Readonly<Record<string, Folder>> = {
       "data",
       "training",
       "client",
+      "runner",
       "charts",
       "evaluation",
-      "curation",
+      "datagen",
     ],
   },
 };
