@@ -9,7 +9,7 @@ export {
   TEXT_MODEL_TYPES,
   type TextModelType,
 } from "./llama/config.ts";
-export { configFromGguf, ggufDialect, nameFromGguf } from "./llama/gguf.ts";
+export { configFromGguf, ggufDialect, ggufNames } from "./llama/gguf.ts";
 export { Llama, type LlamaOptions } from "./llama/model.ts";
 export {
   type LlavaConfig,
