@@ -26,4 +26,4 @@ export {
 export { Projector } from "./projector.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";
-export type { VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionTower } from "./vision-tower.ts";
