@@ -20,18 +20,30 @@ export function ownNode() {
   const packageName = `node-${process.platform}-${process.arch}`;
   const node = join(folder, "node_modules", packageName, "bin/node");
   if (existsSync(node)) return node;
+  let partial;
   try {
-    mkdirSync(dirname(folder), { recursive: true });
-    const partial = mkdtempSync(`${folder}.partial-`);
+    makeFolders(dirname(folder));
+    partial = mkdtempSync(`${folder}.partial-`);
     console.error(`llava: fetching Node ${release} (about 50 MB), since this is ${process.versions.node}.`);
     const args = ["install", "--prefix", partial, "--no-audit", "--no-fund", "--loglevel", "error"];
     spawnSync("npm", [...args, `${packageName}@${release}`], { stdio: ["ignore", 2, 2] });
-    // Another process may have been faster: its folder is as good.
-    if (existsSync(join(partial, "node_modules", packageName)) && !existsSync(folder))
-      renameSync(partial, folder);
-    rmSync(partial, { recursive: true, force: true });
+    if (existsSync(join(partial, "node_modules", packageName))) renameSync(partial, folder);
   } catch (error) {
-    console.error(`llava: ${error.message}`);
+    // Another process may have been faster: its folder is as good.
+    if (!existsSync(node)) console.error(`llava: ${error.message}`);
+  } finally {
+    if (partial) rmSync(partial, { recursive: true, force: true });
   }
   return existsSync(node) ? node : undefined;
+}
+
+/** Node's own recursion does not end where a folder cannot be made in one that exists, as in /proc. */
+function makeFolders(folder) {
+  if (existsSync(folder)) return;
+  makeFolders(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  }
 }

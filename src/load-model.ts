@@ -62,7 +62,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const torch = await import("./torch/index.ts");
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
-    import("./models/index.ts"),
+    import("./pretrained/index.ts"),
     import("./generation/index.ts"),
   ]);
   const name = nameOrPath ?? defaultModel;

@@ -130,7 +130,7 @@ export interface AdapterFiles extends Disposable {
 
 /**
  * Opens PEFT's `adapter_model` and, beside it, the `non_lora_trainables` of the original LLaVA code, in either container.
- * Throws LlavaError("checkpoint") where there is no adapter_model.
+ * @throws LlavaError "checkpoint" where there is no adapter_model, or one of the original code without its projector
  */
 export function openAdapter(folder: string): AdapterFiles {
   const adapter = openEither(folder, adapterFiles.own);
@@ -147,11 +147,34 @@ export function openAdapter(folder: string): AdapterFiles {
   }
   const all = renamed(others === undefined ? adapter : merged(others, adapter), modelName);
   const isLowRank = (name: string) => /\.lora_[AB]\.weight$/.test(name);
-  return {
+  const files = {
     lowRank: renamed(all, (name) => (isLowRank(name) ? name : undefined)),
     whole: renamed(all, (name) => (isLowRank(name) ? undefined : name)),
     [Symbol.dispose]: () => all[Symbol.dispose](),
   };
+  try {
+    if (others === undefined) requireProjector(folder, files.whole);
+  } catch (error) {
+    all[Symbol.dispose]();
+    throw error;
+  }
+  return files;
+}
+
+/** The original code trains a projector beside its adapters; its config.json says so, and a base would have another one. */
+function requireProjector(folder: string, whole: TensorSource): void {
+  const path = join(folder, "config.json");
+  if (!existsSync(path)) return;
+  const { mm_vision_tower: tower, mm_projector_type: type } = readJsonObject(path);
+  const hasProjector = [...whole.names()].some((name) => name.startsWith("model.multi_modal_projector."));
+  if (tower === undefined || type === "identity" || hasProjector) return;
+  throw new LlavaError(
+    "checkpoint",
+    `${folder}: no ${adapterFiles.besides}.bin or ${adapterFiles.besides}.safetensors, which holds the projector that was trained with the adapter`,
+    {
+      hint: "Download it into this folder; where no projector was trained, take config.json out, and the base's is used.",
+    },
+  );
 }
 
 function openEither(folder: string, name: string): TensorSource | undefined {

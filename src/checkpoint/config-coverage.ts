@@ -3,7 +3,7 @@
  * change nothing here, or unknown.
  */
 import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 
 /** Fields that change results, with the values under which they do not; null and absent are such values, too. */
 type Neutral = Readonly<Record<string, readonly unknown[]>>;

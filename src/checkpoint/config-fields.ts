@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { describeIssues } from "../json.ts";
+import { describeIssues } from "../files/index.ts";
 
 /** Bounded, so that no product of sizes overflows and no file makes a model without end. */
 export const count = z

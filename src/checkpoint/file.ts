@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { LlavaError } from "../errors.ts";
-import { type JsonObject, type JsonReviver, parseJson, parseJsonObject } from "../json.ts";
+import { type JsonObject, type JsonReviver, parseJson, parseJsonObject } from "../files/index.ts";
 
 /** At most `length` bytes of a file from `start`, and the length of all of it. */
 export function readPrefix(path: string, length: number, start = 0): { bytes: Buffer; fileLength: number } {

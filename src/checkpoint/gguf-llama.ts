@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import type { LlamaConfig, RopeScaling } from "./config.ts";
-import type { GgufHeader } from "./gguf-header.ts";
+import type { GgufHeader } from "./gguf/header.ts";
 
 const TOP_LEVEL: Readonly<Record<string, string>> = {
   token_embd: "model.embed_tokens",

@@ -9,10 +9,10 @@ export {
 } from "./adapter.ts";
 export type * from "./config.ts";
 export { makeFolder, readJsonObject, readJsonVerbatim, writeAtomically, writing } from "./file.ts";
-export { type GgufSource, openGguf } from "./gguf.ts";
-export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf-header.ts";
+export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf/header.ts";
+export { type GgufSource, openGguf } from "./gguf/open.ts";
+export type { GgufType } from "./gguf/types.ts";
 export { configFromGguf, nameFromGguf } from "./gguf-llama.ts";
-export type { GgufType } from "./gguf-types.ts";
 export {
   CLIP_TEXT_TENSORS,
   canonicalName,

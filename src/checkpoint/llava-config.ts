@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { ClipVisionConfig, LlavaConfig, ProjectorConfig } from "./config.ts";
 import {
   coverFields,

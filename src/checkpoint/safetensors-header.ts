@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { parseJsonObject } from "../json.ts";
+import { parseJsonObject } from "../files/index.ts";
 import { byteWidth, type DType } from "../torch/index.ts";
 import { FOREIGN_TYPES, type ForeignType, isForeign } from "./foreign-types.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { LlamaConfig, RopeScaling } from "./config.ts";
 import { coverFields, ROPE_NEUTRAL, TEXT_NEUTRAL } from "./config-coverage.ts";
 import { activation, checked, count, flag, positive, smallCount } from "./config-fields.ts";

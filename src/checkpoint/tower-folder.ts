@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import { readJsonObject } from "./file.ts";
 
 /** Where the vision tower of a checkpoint in the original layout may be. */

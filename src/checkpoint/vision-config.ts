@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { ClipVisionConfig } from "./config.ts";
 import { coverFields, VISION_NEUTRAL } from "./config-coverage.ts";
 import { activation, checked, count, positive, smallCount } from "./config-fields.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { parseJsonObject } from "../json.ts";
+import { parseJsonObject } from "../files/index.ts";
 import { openWeights } from "./weights-file.ts";
 
 const fixture = (name: string) =>

@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
-import { jsonKind, KIND_BYTES, strayKind } from "../file-kind.ts";
+import { jsonKind, KIND_BYTES, strayKind } from "../files/index.ts";
 import { readPrefix } from "./file.ts";
-import { openGguf } from "./gguf.ts";
+import { openGguf } from "./gguf/open.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { MAX_HEADER } from "./safetensors-header.ts";
 import type { TensorSource } from "./source.ts";

@@ -5,15 +5,15 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { silentProgress } from "../setup/index.ts";
 import { resolveRecipe } from "../training/index.ts";
-import { createContext } from "./context.ts";
+import { createContext } from "./frame/context.ts";
 
 const source = fileURLToPath(new URL("../", import.meta.url));
 using context = createContext(silentProgress, () => {});
 
 /** Options of all commands, by their words: "eval run" → "--partial", … */
 const options = new Map<string, ReadonlySet<string>>();
-for (const file of globSync("cli/commands/*.ts", { cwd: source })) {
-  const command = new Command(/(\w+)\.ts$/.exec(file)![1]!);
+for (const file of globSync("cli/commands/*/index.ts", { cwd: source })) {
+  const command = new Command(/(\w+)\/index\.ts$/.exec(file)![1]!);
   (await import(`${source}${file}`)).configure(command, context);
   for (const verb of [command, ...command.commands]) {
     const name = verb === command ? command.name() : `${command.name()} ${verb.name()}`;
@@ -23,16 +23,15 @@ for (const file of globSync("cli/commands/*.ts", { cwd: source })) {
 
 /** The commands that the code of a folder may speak to. */
 function commandsOf(file: string): string[] {
-  const [, own] = /^cli\/commands\/(\w+)\.ts/.exec(file) ?? [];
-  if (own !== undefined) return [own];
-  const [, group, verb] = /^cli\/(eval|data)(?:-commands)?\/([\w-]+)\.ts/.exec(file) ?? [];
+  const [, group, verb] = /^cli\/commands\/(\w+)\/([\w-]+)\.ts/.exec(file) ?? [];
+  if (group !== undefined && group !== "eval" && group !== "data") return [group];
   // What is said about rows is also about the training that will read them.
   if (group !== undefined && options.has(`${group} ${verb}`))
     return [`${group} ${verb}`, ...(group === "data" ? ["train"] : [])];
   const groups = [...options.keys()];
   if (group === "eval" || file.startsWith("evaluation/"))
     return groups.filter((name) => name.startsWith("eval"));
-  if (group === "data" || /^(data|curation)\//.test(file))
+  if (group === "data" || /^(data|datagen|curation)\//.test(file))
     return groups.filter((name) => /^(data|train)/.test(name));
   if (file.startsWith("training/")) return ["train"];
   return ["chat", "generate", "trace", "eval run"];
@@ -74,7 +73,9 @@ test("hints name options that a command has which shows them", () => {
 });
 
 test("hints about models name options of every command that loads one", () => {
-  for (const [file, option] of named.filter(([file]) => /^(models|generation|torch|processing)\//.test(file)))
+  for (const [file, option] of named.filter(([file]) =>
+    /^(models|pretrained|generation|torch|processing)\//.test(file),
+  ))
     for (const command of ["chat", "generate", "trace", "eval run"])
       assert.ok(options.get(command)!.has(option), `${file}: ${option} is none of ${command}`);
 });

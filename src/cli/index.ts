@@ -1,2 +1,2 @@
+export { createProgress } from "./frame/progress.ts";
 export { main } from "./main.ts";
-export { createProgress } from "./progress.ts";

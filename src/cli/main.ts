@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { packageVersion } from "../package.ts";
 import { silentProgress } from "../setup/index.ts";
-import { type CommandModule, createContext } from "./context.ts";
-import { reportFailure } from "./failure.ts";
+import { type CommandModule, createContext } from "./frame/context.ts";
+import { reportFailure } from "./frame/failure.ts";
 
 interface CommandEntry {
   summary: string;
@@ -14,47 +14,47 @@ interface CommandEntry {
 const commands: Record<string, CommandEntry> = {
   chat: {
     summary: "ask about images, in the terminal",
-    load: () => import("./commands/chat.ts"),
+    load: () => import("./commands/chat/index.ts"),
   },
   generate: {
     summary: "answer prompts about images, one by one or in batches",
-    load: () => import("./commands/generate.ts"),
+    load: () => import("./commands/generate/index.ts"),
   },
   trace: {
     summary: "write what flows between the stages of a model",
-    load: () => import("./commands/trace.ts"),
+    load: () => import("./commands/trace/index.ts"),
   },
   setup: {
     summary: "install libtorch and build the native addon",
-    load: () => import("./commands/setup.ts"),
+    load: () => import("./commands/setup/index.ts"),
   },
   doctor: {
     summary: "show what is installed, and what to do about problems",
-    load: () => import("./commands/doctor.ts"),
+    load: () => import("./commands/doctor/index.ts"),
   },
   model: {
     summary: "list, fetch and inspect models",
-    load: () => import("./commands/model.ts"),
+    load: () => import("./commands/model/index.ts"),
   },
   data: {
     summary: "make and look at training data",
-    load: () => import("./commands/data.ts"),
+    load: () => import("./commands/data/index.ts"),
   },
   train: {
     summary: "train a model as a recipe says",
-    load: () => import("./commands/train.ts"),
+    load: () => import("./commands/train/index.ts"),
   },
   plan: {
     summary: "tell how much memory a recipe takes",
-    load: () => import("./commands/plan.ts"),
+    load: () => import("./commands/plan/index.ts"),
   },
   runs: {
     summary: "list training runs and draw their curves",
-    load: () => import("./commands/runs.ts"),
+    load: () => import("./commands/runs/index.ts"),
   },
   eval: {
     summary: "run benchmarks, score answers, compare and report",
-    load: () => import("./commands/eval.ts"),
+    load: () => import("./commands/eval/index.ts"),
   },
 };
 
@@ -70,7 +70,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const report = (line: string): void => {
     if (!isQuiet()) process.stderr.write(`${line}\n`);
   };
-  const { createProgress } = await import("./progress.ts");
+  const { createProgress } = await import("./frame/progress.ts");
   using context = createContext((options) => (isQuiet() ? silentProgress : createProgress)(options), report);
   const wanted = new Set(args.filter((argument) => !argument.startsWith("-")).slice(0, 2));
   const { LLAVA_DEBUG } = process.env;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeIssues } from "../json.ts";
+import { describeIssues } from "../files/index.ts";
 import type { FinishReason, Usage } from "../protocol/index.ts";
 import { EndpointError, shortened } from "./endpoint-error.ts";
 

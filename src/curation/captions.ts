@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { describeIssues, readDataFile } from "../json.ts";
+import { describeIssues, readDataFile } from "../files/index.ts";
 import type { CaptionedPhoto } from "./scene.ts";
 
 const hint =

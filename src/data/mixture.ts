@@ -4,7 +4,7 @@ import { expand } from "brace-expansion";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { describeIssues, readDataFile } from "../json.ts";
+import { describeIssues, readDataFile } from "../files/index.ts";
 import { parseStrategy, type SamplingStrategy } from "./sampling-strategy.ts";
 
 /** The line that asks for an answer in a certain form, as in LLaVA-1.5's mixture. */

@@ -1,4 +1,4 @@
-import { parseJson } from "../json.ts";
+import { parseJson } from "../files/index.ts";
 import { isAbsent, kindOf, namesOf, type Refuse } from "./row-fields.ts";
 import { readTurns } from "./row-turns.ts";
 import { type LlavaRow, RowError, rowHint } from "./rows.ts";

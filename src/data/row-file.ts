@@ -1,7 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { LlavaError } from "../errors.ts";
-import { type JsonSpan, jsonObjects } from "../formats/index.ts";
-import { parseJson } from "../json.ts";
+import { type JsonSpan, jsonObjects, parseJson } from "../files/index.ts";
 import { parseRow } from "./parse-row.ts";
 import { type LlavaRow, RowError, rowHint } from "./rows.ts";
 

@@ -20,4 +20,3 @@ export * from "./runner/index.ts";
 export { type Scored, type ScoreOptions, score } from "./score.ts";
 export * from "./study/index.ts";
 export { requireSubmission, writeSubmission } from "./submission.ts";
-export { writeAtomically } from "./write-atomically.ts";

@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
+import { writeAtomically } from "../files/index.ts";
 import type { Answers } from "./answers/index.ts";
 import type { Benchmark, BenchmarkItem, LoadOptions } from "./benchmark.ts";
-import { writeAtomically } from "./write-atomically.ts";
 
 export interface SubmissionOptions {
   readonly benchmark: Benchmark;

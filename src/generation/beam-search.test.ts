@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readSafetensorsHeader } from "../checkpoint/index.ts";
-import { loadCheckpoint } from "../models/index.ts";
+import { loadCheckpoint } from "../pretrained/index.ts";
 import { liveTensors } from "../torch/index.ts";
 import { beamSearch } from "./beam-search.ts";
 import { preparePrompt } from "./prompt.ts";

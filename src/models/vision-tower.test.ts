@@ -5,8 +5,8 @@ import { assertClose } from "../../test/support/close.ts";
 import { randomize, tinyVision } from "../../test/support/random-model.ts";
 import { ActivationCheckpoints } from "../nn/index.ts";
 import { Generator, noGrad, ones, randn, scope, type Tensor, zeros } from "../torch/index.ts";
-import { ClipVisionTower } from "./clip.ts";
-import { EfficientNetLite } from "./efficientnet-lite.ts";
+import { ClipVisionTower } from "./clip/model.ts";
+import { EfficientNetLite } from "./efficientnet-lite/model.ts";
 import { PooledTower } from "./pooled-tower.ts";
 import type { VisionTower } from "./vision-tower.ts";
 

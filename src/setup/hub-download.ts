@@ -1,7 +1,7 @@
 import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { type JsonObject, parseJsonObject } from "../json.ts";
+import { type JsonObject, parseJsonObject } from "../files/index.ts";
 import { makeCacheFolder } from "./cache.ts";
 import { fileSha256 } from "./checksum.ts";
 import { downloadFile } from "./download.ts";

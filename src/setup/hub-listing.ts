@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { parseJsonObject } from "../json.ts";
+import { parseJsonObject } from "../files/index.ts";
 import type { Environment } from "./cache.ts";
 import { hubToken } from "./hub-account.ts";
 import { bodyOf, request } from "./request.ts";

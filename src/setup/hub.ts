@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { type JsonObject, parseJsonObject } from "../json.ts";
+import { type JsonObject, parseJsonObject } from "../files/index.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
 import { hubCache } from "./hub-account.ts";
 import { repositoryFiles } from "./repository.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../errors.ts";
-import { describeIssues, readJsonFile } from "../json.ts";
+import { describeIssues, readJsonFile } from "../files/index.ts";
 
 /** What a run's `recipe.json` says of the model that it started from. */
 export interface RunRecipe {

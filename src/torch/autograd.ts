@@ -1,14 +1,14 @@
 import { native } from "./binding.ts";
 import { explain } from "./errors.ts";
+import type { Handle } from "./handle.ts";
 import { adopt } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
 
-const slotsOf = (tensors: readonly Tensor[]): number[] => tensors.map((tensor) => tensor.slot);
+const slotsOf = (tensors: readonly Handle[]): number[] => tensors.map((tensor) => tensor.slot);
 
 /** Adds the gradient of `outputs` (scalars, unless `gradients` are given) to `.grad` of every leaf that wants one. */
 export function backward(
-  outputs: readonly Tensor[],
-  options: { gradients?: readonly Tensor[]; retainGraph?: boolean } = {},
+  outputs: readonly Handle[],
+  options: { gradients?: readonly Handle[]; retainGraph?: boolean } = {},
 ): void {
   try {
     native.backward(
@@ -22,11 +22,11 @@ export function backward(
 }
 
 /** The gradients of `outputs` with respect to `inputs`, undefined where one does not depend on the other. */
-export function grad(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
-  options: { gradients?: readonly Tensor[]; retainGraph?: boolean; createGraph?: boolean } = {},
-): (Tensor | undefined)[] {
+export function grad<T extends Handle>(
+  outputs: readonly Handle[],
+  inputs: readonly T[],
+  options: { gradients?: readonly Handle[]; retainGraph?: boolean; createGraph?: boolean } = {},
+): (T | undefined)[] {
   try {
     const createGraph = options.createGraph ?? false;
     return native
@@ -37,7 +37,7 @@ export function grad(
         options.retainGraph ?? createGraph,
         createGraph,
       )
-      .map((slot) => (slot < 0 ? undefined : adopt(slot)));
+      .map((slot) => (slot < 0 ? undefined : adopt<T>(slot)));
   } catch (error) {
     throw explain(error, "grad", [...outputs, ...inputs]);
   }

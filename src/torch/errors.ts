@@ -1,5 +1,4 @@
 import { LlavaError } from "../errors.ts";
-import { Tensor } from "./tensor.ts";
 
 /** libtorch refused an operation. The message ends with the operator's arguments as dtypes and shapes. */
 export class TorchError extends LlavaError {
@@ -14,10 +13,11 @@ export class TorchError extends LlavaError {
 }
 
 function describe(value: unknown): string {
-  if (value instanceof Tensor) return value.describe();
   if (Array.isArray(value))
     return `[${value.slice(0, 4).map(describe).join(", ")}${value.length > 4 ? ", …" : ""}]`;
-  return typeof value === "object" && value !== null ? value.constructor?.name || "object" : String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  if ("describe" in value && typeof value.describe === "function") return value.describe();
+  return value.constructor?.name || "object";
 }
 
 export function explain(error: unknown, operator: string, args: readonly unknown[]): unknown {

@@ -2,9 +2,8 @@ import { native } from "./binding.ts";
 import { byteWidth, codeOf, type DType } from "./dtype.ts";
 import { explain } from "./errors.ts";
 import type { Generator } from "./generator.ts";
-import { aten } from "./operators.ts";
 import { adopt } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
+import { aten, type Tensor } from "./tensor.ts";
 
 interface Placement {
   dtype?: DType;

@@ -1,10 +1,11 @@
 import { native } from "./binding.ts";
 import { explain } from "./errors.ts";
+import type { Numbered } from "./operator.ts";
 import { adopt } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A source of random numbers with a state of its own; every random operator takes one. */
-export class Generator implements Disposable {
+export class Generator implements Disposable, Numbered {
   readonly device: string;
   #index: number;
 

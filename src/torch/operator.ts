@@ -1,42 +1,50 @@
 import { native } from "./binding.ts";
 import { codeOf, type DType } from "./dtype.ts";
 import { explain } from "./errors.ts";
-import type { Generator } from "./generator.ts";
+import { Handle } from "./handle.ts";
 import { adopt } from "./scope.ts";
-import { Tensor } from "./tensor.ts";
+
+/** A random generator, as operators take it. */
+export interface Numbered {
+  /** Its row in the addon's table. */
+  readonly index: number;
+}
 
 /**
  * An operator is declared by its schema, as libtorch writes it less the noise ("add.Tensor(Tensor self, Tensor other,
- * Scalar alpha=1) -> Tensor"), and its TypeScript type is read off that string: a parameter with a default may be
- * left out; `Tensor!` as the result means that the operator writes its first argument and returns that very object.
+ * Scalar alpha=1) -> Tensor"), and its TypeScript type is read off that string, with the class `T` for "Tensor": a parameter
+ * with a default may be left out; `Tensor!` as the result means that the operator writes its first argument and returns that
+ * very object.
  */
-export type OperatorOf<Schema extends string> =
-  Schema extends `${string}(${infer Parameters}) -> ${infer Result}`
-    ? (...args: ArgumentsOf<Parameters>) => ResultOf<Result>
-    : never;
+export type OperatorOf<
+  T,
+  Schema extends string,
+> = Schema extends `${string}(${infer Parameters}) -> ${infer Result}`
+  ? (...args: ArgumentsOf<T, Parameters>) => ResultOf<T, Result>
+  : never;
 
-type ArgumentsOf<P extends string> = P extends ""
+type ArgumentsOf<T, P extends string> = P extends ""
   ? []
   : P extends `${infer Head}, ${infer Rest}`
-    ? [...ArgumentOf<Head>, ...ArgumentsOf<Rest>]
-    : ArgumentOf<P>;
+    ? [...ArgumentOf<T, Head>, ...ArgumentsOf<T, Rest>]
+    : ArgumentOf<T, P>;
 
-type ArgumentOf<P extends string> = P extends `${infer Type} ${string}=${string}`
-  ? [argument?: ValueOf<Type> | undefined]
+type ArgumentOf<T, P extends string> = P extends `${infer Type} ${string}=${string}`
+  ? [argument?: ValueOf<T, Type> | undefined]
   : P extends `${infer Type} ${string}`
-    ? [argument: ValueOf<Type>]
+    ? [argument: ValueOf<T, Type>]
     : never;
 
-type ValueOf<T extends string> = T extends `${infer Inner}?`
-  ? ValueOf<Inner> | undefined
-  : T extends `${infer Inner}[]`
-    ? readonly ValueOf<Inner>[]
-    : T extends keyof Values
-      ? Values[T]
+type ValueOf<T, V extends string> = V extends `${infer Inner}?`
+  ? ValueOf<T, Inner> | undefined
+  : V extends `${infer Inner}[]`
+    ? readonly ValueOf<T, Inner>[]
+    : V extends keyof Values<T>
+      ? Values<T>[V]
       : never;
 
-interface Values {
-  Tensor: Tensor;
+interface Values<T> {
+  Tensor: T;
   int: number;
   float: number;
   bool: boolean;
@@ -44,34 +52,34 @@ interface Values {
   Scalar: number | boolean;
   DType: DType;
   Device: string;
-  Generator: Generator;
+  Generator: Numbered;
 }
 
-type ResultOf<R extends string> = R extends "Tensor" | "Tensor!"
-  ? Tensor
+type ResultOf<T, R extends string> = R extends "Tensor" | "Tensor!"
+  ? T
   : R extends "Tensor[]"
-    ? Tensor[]
+    ? T[]
     : R extends "()"
       ? undefined
       : R extends `(${infer Parts})`
-        ? ResultsOf<Parts>
-        : R extends keyof Values
-          ? Values[R]
+        ? ResultsOf<T, Parts>
+        : R extends keyof Values<T>
+          ? Values<T>[R]
           : never;
 
-type ResultsOf<P extends string> = P extends `${infer Head}, ${infer Rest}`
-  ? [ResultOf<Head>, ...ResultsOf<Rest>]
-  : [ResultOf<P>];
+type ResultsOf<T, P extends string> = P extends `${infer Head}, ${infer Rest}`
+  ? [ResultOf<T, Head>, ...ResultsOf<T, Rest>]
+  : [ResultOf<T, P>];
 
 type Marshal = (value: never) => unknown;
 
-function slotOf(tensor: Tensor): number {
-  if (!(tensor instanceof Tensor)) throw new TypeError(`expected a tensor, got ${typeof tensor}`);
+function slotOf(tensor: Handle): number {
+  if (!(tensor instanceof Handle)) throw new TypeError(`expected a tensor, got ${typeof tensor}`);
   return tensor.slot;
 }
 
 /** As for one tensor; a disposed one must not pass for an absent one. */
-function optionalSlotOf(tensor: Tensor | undefined): number {
+function optionalSlotOf(tensor: Handle | undefined): number {
   if (tensor === undefined) return -1;
   if (tensor.disposed) throw new TypeError("a tensor was used after it was disposed");
   return slotOf(tensor);
@@ -83,13 +91,13 @@ function marshalOf(type: string): Marshal | undefined {
     case "Tensor":
       return slotOf;
     case "Tensor[]":
-      return (tensors: readonly Tensor[]) => tensors.map(slotOf);
+      return (tensors: readonly Handle[]) => tensors.map(slotOf);
     case "Tensor?[]":
-      return (tensors: readonly (Tensor | undefined)[]) => tensors.map(optionalSlotOf);
+      return (tensors: readonly (Handle | undefined)[]) => tensors.map(optionalSlotOf);
     case "DType":
       return codeOf;
     case "Generator":
-      return (generator: Generator) => generator.index;
+      return (generator: Numbered) => generator.index;
     default:
       return undefined;
   }
@@ -121,8 +129,8 @@ export function parseSchema(text: string): Schema {
 }
 
 /** Binds one operator. It is looked up in the dispatcher at the first call. */
-export function bind<S extends string>(text: S): OperatorOf<S> {
-  return implementationOf(parseSchema(text)) as unknown as OperatorOf<S>;
+export function bind<T, S extends string>(text: S): OperatorOf<T, S> {
+  return implementationOf(parseSchema(text)) as unknown as OperatorOf<T, S>;
 }
 
 type Untyped = (...args: never[]) => unknown;
@@ -140,7 +148,7 @@ function implementationOf(schema: Schema): Untyped {
   // The shapes of small, frequent operators are spelt out: no loop, no argument array.
   if (result === "Tensor" && types[0] === "Tensor") {
     if (types.length === 1)
-      return (operand: Tensor) => {
+      return (operand: Handle) => {
         try {
           return adopt(native.call(resolved(), operand.slot) as number);
         } catch (error) {
@@ -148,7 +156,7 @@ function implementationOf(schema: Schema): Untyped {
         }
       };
     if (types.slice(1).every(plain) && types.length <= 4)
-      return (operand: Tensor, first?: unknown, second?: unknown, third?: unknown) => {
+      return (operand: Handle, first?: unknown, second?: unknown, third?: unknown) => {
         try {
           if (third !== undefined)
             return adopt(native.call(resolved(), operand.slot, first, second, third) as number);
@@ -160,7 +168,7 @@ function implementationOf(schema: Schema): Untyped {
         }
       };
     if (types[1] === "Tensor" && types.length <= 3 && types.slice(2).every(plain))
-      return (left: Tensor, right: Tensor, extra?: unknown) => {
+      return (left: Handle, right: Handle, extra?: unknown) => {
         try {
           return adopt(
             (extra === undefined
@@ -191,7 +199,7 @@ function implementationOf(schema: Schema): Untyped {
 function results(type: string): (raw: unknown, first: unknown) => unknown {
   if (type === "Tensor") return (raw) => adopt(raw as number);
   if (type === "Tensor!") return (_raw, first) => first;
-  if (type === "Tensor[]") return (raw) => (raw as number[]).map(adopt);
+  if (type === "Tensor[]") return (raw) => (raw as number[]).map((slot) => adopt(slot));
   if (type === "()") return () => undefined;
   if (!type.startsWith("(")) return (raw) => raw;
   const parts = type.slice(1, -1).split(", ").map(results);

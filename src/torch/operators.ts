@@ -146,9 +146,11 @@ export const schemas = {
   foreachAdd_: "_foreach_add_.Scalar(Tensor[] self, Scalar scalar) -> ()",
 } as const;
 
-type Operators = { readonly [Name in keyof typeof schemas]: OperatorOf<(typeof schemas)[Name]> };
+/** The operators, one function each, typed by their schemas over the class `T` of tensors. */
+export type Operators<T> = { readonly [Name in keyof typeof schemas]: OperatorOf<T, (typeof schemas)[Name]> };
 
-/** The operators, one function each, typed by their schemas. */
-export const aten: Operators = Object.fromEntries(
-  Object.entries(schemas).map(([name, schema]) => [name, bind(schema)]),
-) as unknown as Operators;
+/** Binds all of them. */
+export const operators = <T>(): Operators<T> =>
+  Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [name, bind(schema)]),
+  ) as unknown as Operators<T>;

@@ -1,15 +1,22 @@
 import { native } from "./binding.ts";
-import { Tensor } from "./tensor.ts";
+import { Handle } from "./handle.ts";
 
 /** The tensors made since a scope was entered. They are freed when it is left, whatever the garbage collector does. */
-let current: Tensor[] | undefined;
+let current: Handle[] | undefined;
 
-/** Gives a new slot its object: owned by the scope we are in, otherwise by the garbage collector. */
-export function adopt(slot: number): Tensor {
-  const tensor = new Tensor(slot);
+let Made: new (slot: number) => Handle = Handle;
+
+/** Names the class of which new slots' objects are. */
+export function register(made: new (slot: number) => Handle): void {
+  Made = made;
+}
+
+/** Gives a new slot its object, of the registered class: owned by the scope we are in, otherwise by the garbage collector. */
+export function adopt<T extends Handle>(slot: number): T {
+  const tensor = new Made(slot);
   if (current === undefined) track(tensor);
   else current.push(tensor);
-  return tensor;
+  return tensor as T;
 }
 
 /** Words of JavaScript that weigh as much as the native side of a small tensor. */
@@ -20,13 +27,13 @@ const nursery: { latest: unknown[] } = { latest: [] };
  * Hands a tensor to the garbage collector. Its minor collections are timed by JavaScript's own bytes, so each tensor
  * leaves some garbage of its native size: fewer are dead at a time, and their memory is reused while it is in cache.
  */
-function track(tensor: Tensor): void {
+function track(tensor: Handle): void {
   native.track(tensor, tensor.slot);
   nursery.latest = new Array(NATIVE_WORDS);
 }
 
 /** Takes a tensor out of the scope it was made in: it lives until it is disposed of or nothing refers to it. */
-export function keep<T extends Tensor>(tensor: T): T {
+export function keep<T extends Handle>(tensor: T): T {
   tensor.kept = true;
   return tensor;
 }
@@ -40,7 +47,7 @@ type Synchronous<R> = R extends PromiseLike<unknown> ? never : R;
  */
 export function scope<R>(body: () => Synchronous<R>): R {
   const outer = current;
-  const inner: Tensor[] = [];
+  const inner: Handle[] = [];
   current = inner;
   let result: R | undefined;
   try {
@@ -56,16 +63,17 @@ export function scope<R>(body: () => Synchronous<R>): R {
   }
 }
 
-function leave(inner: Tensor[], outer: Tensor[] | undefined, result: unknown): void {
-  const escaping = new Set<Tensor>();
+function leave(inner: Handle[], outer: Handle[] | undefined, result: unknown): void {
+  const escaping = new Set<Handle>();
   collect(result, escaping);
   const slots = new Int32Array(inner.length);
   let count = 0;
   for (const tensor of inner) {
     if (tensor.slot < 0) continue;
-    if (tensor.kept || (escaping.has(tensor) && outer === undefined)) {
+    const escapes = escaping.size > 0 && escaping.has(tensor);
+    if (tensor.kept || (escapes && outer === undefined)) {
       track(tensor);
-    } else if (escaping.has(tensor)) {
+    } else if (escapes) {
       outer!.push(tensor);
     } else {
       slots[count++] = tensor.slot;
@@ -75,9 +83,9 @@ function leave(inner: Tensor[], outer: Tensor[] | undefined, result: unknown): v
   native.releaseAll(slots, count);
 }
 
-function collect(value: unknown, into: Set<Tensor>, seen = new Set<object>()): void {
+function collect(value: unknown, into: Set<Handle>, seen = new Set<object>()): void {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return;
-  if (value instanceof Tensor) {
+  if (value instanceof Handle) {
     into.add(value);
     return;
   }

@@ -1,10 +1,14 @@
 import { inspect } from "node:util";
 import { backward } from "./autograd.ts";
-import { native, type Slot } from "./binding.ts";
-import { type DType, dtypeOf } from "./dtype.ts";
-import { explain, TorchError } from "./errors.ts";
-import { aten } from "./operators.ts";
-import { adopt } from "./scope.ts";
+import { native } from "./binding.ts";
+import type { DType } from "./dtype.ts";
+import { TorchError } from "./errors.ts";
+import { Handle } from "./handle.ts";
+import { type Operators, operators } from "./operators.ts";
+import { adopt, register } from "./scope.ts";
+
+/** libtorch's operators, one function each. */
+export const aten: Operators<Tensor> = operators();
 
 type Operand = Tensor | number;
 
@@ -12,33 +16,9 @@ type Operand = Tensor | number;
  * An n-dimensional array of libtorch. Elementwise and shape operations are methods and chain; operations of several
  * inputs are functions of this folder. A whole number as operand is an integer scalar, as a Python literal would be.
  */
-export class Tensor implements Disposable {
-  /** @internal */ slot: Slot;
-  /** @internal */ kept = false;
-  #shape: readonly number[] | undefined;
-  #dtype: DType | undefined;
-
-  /** @internal Use the factories. */
-  constructor(slot: Slot) {
-    this.slot = slot;
-  }
-
-  get shape(): readonly number[] {
-    this.#shape ??= this.#alive((slot) => native.shape(slot));
-    return this.#shape;
-  }
-  get dtype(): DType {
-    this.#dtype ??= dtypeOf(this.#alive((slot) => native.dtype(slot)));
-    return this.#dtype;
-  }
-  get device(): string {
-    return this.#alive((slot) => native.device(slot));
-  }
+export class Tensor extends Handle {
   get elements(): number {
     return this.shape.reduce((product, size) => product * size, 1);
-  }
-  get disposed(): boolean {
-    return this.slot < 0;
   }
 
   /** Size along one dimension; negative ones count from the end. */
@@ -46,14 +26,6 @@ export class Tensor implements Disposable {
     const size = this.shape.at(dim);
     if (size === undefined) throw new TorchError("size", `there is no dimension ${dim}`, [this]);
     return size;
-  }
-
-  #alive<R>(read: (slot: Slot) => R): R {
-    try {
-      return read(this.slot);
-    } catch (error) {
-      throw explain(error, "Tensor", [this]);
-    }
   }
 
   add(other: Operand): Tensor {
@@ -231,20 +203,20 @@ export class Tensor implements Disposable {
   }
 
   get requiresGrad(): boolean {
-    return this.#alive((slot) => native.requiresGrad(slot));
+    return this.alive((slot) => native.requiresGrad(slot));
   }
   requiresGrad_(value = true): this {
-    this.#alive((slot) => native.setRequiresGrad(slot, value));
+    this.alive((slot) => native.setRequiresGrad(slot, value));
     return this;
   }
   /** The accumulated gradient, a new handle each time; undefined before the first backward pass. */
   get grad(): Tensor | undefined {
-    const slot = this.#alive((own) => native.gradient(own));
+    const slot = this.alive((own) => native.gradient(own));
     return slot < 0 ? undefined : adopt(slot);
   }
   set grad(value: Tensor | undefined) {
     if (value?.disposed) throw new TorchError("grad", "a tensor was used after it was disposed", [value]);
-    this.#alive((slot) => native.setGradient(slot, value?.slot ?? -1));
+    this.alive((slot) => native.setGradient(slot, value?.slot ?? -1));
   }
   backward(): void {
     backward([this]);
@@ -252,42 +224,31 @@ export class Tensor implements Disposable {
 
   /** The only element, as a number. */
   item(): number {
-    return this.#alive((slot) => native.item(slot));
+    return this.alive((slot) => native.item(slot));
   }
   /** Raw bytes in row-major order: a copy. */
   toBytes(): Uint8Array {
-    return new Uint8Array(this.#alive((slot) => native.toBytes(slot)));
+    return new Uint8Array(this.alive((slot) => native.toBytes(slot)));
   }
   /** All elements in row-major order, converted to float32: a copy. */
   toFloat32Array(): Float32Array {
     const converted = this.to("float32");
-    const bytes = converted.#alive((slot) => native.toBytes(slot));
+    const bytes = converted.alive((slot) => native.toBytes(slot));
     if (converted !== this) converted.dispose();
     return new Float32Array(bytes);
   }
   /** All elements in row-major order; int64 values beyond 2^53 lose precision. */
   toNumbers(): number[] {
     const converted = this.to("float64");
-    const bytes = converted.#alive((slot) => native.toBytes(slot));
+    const bytes = converted.alive((slot) => native.toBytes(slot));
     if (converted !== this) converted.dispose();
     return Array.from(new Float64Array(bytes));
   }
 
-  /** Frees the memory now. Using the tensor afterwards is a TorchError. */
-  dispose(): void {
-    if (this.slot < 0) return;
-    native.release(this.slot);
-    this.slot = -1;
-  }
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  describe(): string {
-    return this.slot < 0 ? "disposed tensor" : `${this.dtype} [${this.shape.join(", ")}]`;
-  }
   [inspect.custom](): string {
     if (this.slot < 0 || this.elements > 64) return `Tensor(${this.describe()})`;
     return `Tensor(${this.describe()} ${inspect(this.toNumbers(), { breakLength: Infinity })})`;
   }
 }
+
+register(Tensor);

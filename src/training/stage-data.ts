@@ -22,7 +22,7 @@ import {
 } from "../data/index.ts";
 import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { PretrainedLlava, PromptFiles } from "../models/index.ts";
+import type { PretrainedLlava, PromptFiles } from "../pretrained/index.ts";
 import {
   jinjaOfChoice,
   requestedFormat,

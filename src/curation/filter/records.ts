@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { jsonObjects } from "../../formats/index.ts";
-import { describeIssues, parseJson } from "../../json.ts";
+import { describeIssues, jsonObjects, parseJson } from "../../files/index.ts";
 import { linesOf } from "../captions.ts";
 
 /** A caption of the web with its image. */

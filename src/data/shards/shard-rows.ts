@@ -3,11 +3,11 @@ import {
   countParquetRows,
   describeBytes,
   type ParquetRow,
+  parseJson,
   readParquet,
   readTar,
   type TarMember,
-} from "../../formats/index.ts";
-import { parseJson } from "../../json.ts";
+} from "../../files/index.ts";
 import { parseRow } from "../parse-row.ts";
 import { isAbsent } from "../row-fields.ts";
 import { type LlavaRow, RowError, rowHint } from "../rows.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { LlavaError } from "../../errors.ts";
-import { writeWorkbook } from "../files/index.ts";
+import { writeWorkbook } from "../dataset-files/index.ts";
 import { asRuns, readAnswerFiles, readAnswers } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-fields-"));

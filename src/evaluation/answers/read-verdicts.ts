@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
+import { readJsonLines } from "../../files/index.ts";
 import type { Benchmark, JudgedAnswer, Verdict } from "../benchmark.ts";
-import { check, readJsonLines } from "../files/index.ts";
+import { check } from "../dataset-files/index.ts";
 
 export interface Verdicts {
   readonly path: string;

@@ -1,14 +1,6 @@
 import { LlavaError } from "../../errors.ts";
-import { readDataFile } from "../../json.ts";
-import {
-  duplicateKey,
-  readJsonDocument,
-  readJsonLineBatches,
-  readParquet,
-  readTable,
-  readWorkbook,
-  streamJsonArray,
-} from "../files/index.ts";
+import { readDataFile, readJsonLineBatches, readParquet, streamJsonArray } from "../../files/index.ts";
+import { duplicateKey, readJsonDocument, readTable, readWorkbook } from "../dataset-files/index.ts";
 import type { Fields } from "./answer-field.ts";
 import type { Form } from "./sniff.ts";
 

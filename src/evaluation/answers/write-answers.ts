@@ -1,4 +1,4 @@
-import { writeAtomically } from "../write-atomically.ts";
+import { writeAtomically } from "../../files/index.ts";
 
 export interface AnswerRow {
   readonly id: string;

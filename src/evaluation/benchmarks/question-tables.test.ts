@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { LlavaError } from "../../errors.ts";
 import type { BenchmarkItem } from "../benchmark.ts";
-import { writeWorkbook } from "../files/index.ts";
+import { writeWorkbook } from "../dataset-files/index.ts";
 import { findBenchmark } from "../registry.ts";
 import { embedded, parquet, writeExampleFile } from "./example-files.ts";
 

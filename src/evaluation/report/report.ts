@@ -1,6 +1,6 @@
 import { type Markup, markup } from "../../charts/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { writeAtomically } from "../write-atomically.ts";
+import { writeAtomically } from "../../files/index.ts";
 import { benchmarkSection } from "./benchmark-section.ts";
 import { overview } from "./overview.ts";
 import { page } from "./page.ts";

@@ -1,10 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues } from "../../json.ts";
-import { readJsonLines } from "../files/index.ts";
+import { AtomicFile, describeIssues, readJsonLines, writeAtomically } from "../../files/index.ts";
 import { type Scored, type ScoreOptions, score } from "../score.ts";
-import { AtomicFile, writeAtomically } from "../write-atomically.ts";
 import { type OutcomeRow, type Result, resultSchema } from "./result.ts";
 
 /** "runs/pope.json" → "runs/pope.outcomes.jsonl" */

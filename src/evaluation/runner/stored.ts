@@ -1,6 +1,6 @@
 import { LlavaError } from "../../errors.ts";
+import { readPieces } from "../../files/index.ts";
 import type { FinishReason, SamplingOptions, Usage } from "../../protocol/index.ts";
-import { readPieces } from "../files/index.ts";
 
 /** An answer as it stands in the store. */
 export interface StoredAnswer {

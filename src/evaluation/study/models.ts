@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues } from "../../json.ts";
-import { readJsonDocument } from "../files/index.ts";
+import { describeIssues } from "../../files/index.ts";
+import { readJsonDocument } from "../dataset-files/index.ts";
 
 /** A multimodal model with its scores by benchmark; the language benchmark stands among them. */
 export interface StudyModel {

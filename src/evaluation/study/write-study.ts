@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { saveChart } from "../../charts/index.ts";
-import { writeAtomically } from "../write-atomically.ts";
+import { writeAtomically } from "../../files/index.ts";
 import { type Study, studyChart } from "./study.ts";
 
 /** study.json and, per benchmark with a score, a chart as SVG and PNG. Returns the files' paths. */

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { strayKind } from "../../file-kind.ts";
-import { readJsonFile } from "../../json.ts";
+import { readJsonFile, strayKind } from "../../files/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { type Node, parseTemplate } from "./jinja.ts";
 import { type Conversation, conversationOf, placeImages, type Turn, type TurnPart } from "./messages.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues } from "../../json.ts";
+import { describeIssues } from "../../files/index.ts";
 import { RESAMPLE_CODES, type Resample } from "./resample.ts";
 import { type Transparency, transparencies } from "./transparency.ts";
 

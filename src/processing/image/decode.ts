@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
-import { describeBytes } from "../../formats/index.ts";
+import { describeBytes } from "../../files/index.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
 import { decodeByLibrary, readLibraryHeader } from "./library.ts";
 import { type LimitNames, raising } from "./limits.ts";

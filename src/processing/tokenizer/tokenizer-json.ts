@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { readJsonFile } from "../../json.ts";
+import { readJsonFile } from "../../files/index.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
 import type { MergeRank } from "./byte-pair-encoding.ts";

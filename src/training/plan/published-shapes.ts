@@ -9,7 +9,7 @@ import {
   readLlavaConfig,
 } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { assembledJson } from "../../models/index.ts";
+import { assembledJson } from "../../pretrained/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { eyesOf } from "../stage/load.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues } from "../../json.ts";
+import { describeIssues } from "../../files/index.ts";
 import { devicePattern } from "../../placement.ts";
 import { transparencies } from "../../processing/image/index.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { isAdapter, loadStrict, openProjector } from "../../checkpoint/index.ts";
 import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
+import { PooledTower } from "../../models/index.ts";
 import {
   assembledOrigin,
   checkpointOrigin,
@@ -10,9 +11,8 @@ import {
   loadBuiltin,
   loadPretrained,
   type ModelOrigin,
-  PooledTower,
   type PretrainedLlava,
-} from "../../models/index.ts";
+} from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
 import type { Generator } from "../../torch/index.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";

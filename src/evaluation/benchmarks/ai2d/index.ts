@@ -19,7 +19,7 @@ import {
   type TableLayout,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,

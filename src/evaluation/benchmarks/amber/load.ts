@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument, readLines, within } from "../../files/index.ts";
+import { check, imageFolder, locateFile, readJsonDocument, within } from "../../dataset-files/index.ts";
 
 export interface AmberQuery {
   readonly id: string;

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
-import { check, firstLineFits, readFittingList, readJsonLines } from "../../files/index.ts";
+import { check, readFittingList } from "../../dataset-files/index.ts";
 
 const schema = z.looseObject({
   id: z.union([z.int(), z.string().regex(/^\d+$/)]).transform(Number),

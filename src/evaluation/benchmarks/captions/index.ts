@@ -1,5 +1,5 @@
 import { type Benchmark, benchmark } from "../../benchmark.ts";
-import { jsonBytes, readCocoResults } from "../../files/index.ts";
+import { jsonBytes, readCocoResults } from "../../dataset-files/index.ts";
 import { captionDifferences, captionMetrics, captionOutcome } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
 import {

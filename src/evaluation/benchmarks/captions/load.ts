@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -12,11 +13,10 @@ import {
   locateQuestions,
   readCocoCaptions,
   readJsonDocument,
-  readLines,
   type TableFiles,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { CaptionCorpus } from "../../metrics/index.ts";
 
 /** An image and what people wrote about it; undefined for splits that keep it back. */

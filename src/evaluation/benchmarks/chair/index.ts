@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readLines } from "../../../files/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
@@ -13,9 +14,8 @@ import {
   readCocoCaptions,
   readCocoObjects,
   readCocoResults,
-  readLines,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { percentage, question } from "../../parsing/index.ts";
 import { objectsNamed } from "./objects.ts";
 

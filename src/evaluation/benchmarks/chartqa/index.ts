@@ -16,7 +16,7 @@ import {
   type TableLayout,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { accuracyByLabel, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 

@@ -1,5 +1,5 @@
 import { type Benchmark, benchmark } from "../../benchmark.ts";
-import { jsonBytes } from "../../files/index.ts";
+import { jsonBytes } from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   anls,

@@ -14,7 +14,7 @@ import {
   type TableFiles,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { shortAnswerSuffix } from "../../parsing/index.ts";
 
 export interface DocumentItem extends BenchmarkItem {

@@ -15,7 +15,7 @@ import {
   type TableLayout,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { accuracyByLabel, known, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface GqaItem extends BenchmarkItem {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { cellImage, cellText, check, readJsonLines, type TableFiles, tableRows } from "../../files/index.ts";
+import { readJsonLines } from "../../../files/index.ts";
+import { cellImage, cellText, check, type TableFiles, tableRows } from "../../dataset-files/index.ts";
 import type { ReviewedItem } from "./review.ts";
 
 const id = z.union([z.int(), z.string()]).transform(String);

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { JudgedAnswer } from "../../benchmark.ts";
-import { check, firstLineFits, readJsonLines } from "../../files/index.ts";
+import { check } from "../../dataset-files/index.ts";
 
 const id = z.union([z.int(), z.string()]).transform(String);
 const pair = z.tuple([z.number(), z.number()]);

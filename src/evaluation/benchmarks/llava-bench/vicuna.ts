@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { readJsonLines } from "../../../files/index.ts";
 import { benchmark, type LoadOptions, type Verdict } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument, readJsonLines } from "../../files/index.ts";
+import { check, locateFile, readJsonDocument } from "../../dataset-files/index.ts";
 import { readReferences } from "./load.ts";
 import { type ReviewedItem, readScores, reviewed, textJudge } from "./review.ts";
 

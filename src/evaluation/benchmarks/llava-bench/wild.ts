@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
-import { findFile, locateFile, locateQuestions } from "../../files/index.ts";
+import { findFile, locateFile, locateQuestions } from "../../dataset-files/index.ts";
 import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
 import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { describedImage } from "./rules.ts";

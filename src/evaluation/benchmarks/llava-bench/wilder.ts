@@ -1,14 +1,14 @@
 import { resolve } from "node:path";
 import { z } from "zod";
+import { readJsonLines } from "../../../files/index.ts";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
   check,
   locateQuestions,
   type QuestionSource,
-  readJsonLines,
   tableRows,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { imageJudge, type ReviewedItem, reviewed } from "./review.ts";
 import { shownImage } from "./rules.ts";
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer, Verdict } from "../../benchmark.ts";
-import { check, firstLineFits, readJsonDocument, readJsonLines } from "../../files/index.ts";
+import { check, readJsonDocument } from "../../dataset-files/index.ts";
 import { pythonText } from "../../parsing/index.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);

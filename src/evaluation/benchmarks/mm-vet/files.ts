@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Answer, JudgedAnswer } from "../../benchmark.ts";
-import { readJsonDocument } from "../../files/index.ts";
+import { readJsonDocument } from "../../dataset-files/index.ts";
 
 const answersSchema = z.record(z.string().startsWith("v1_"), z.string());
 

@@ -13,7 +13,7 @@ import {
   type TableFiles,
   type TableLayout,
   tableRows,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { question } from "../../parsing/index.ts";
 import { answerId, readAnswers, readGrades } from "./files.ts";
 import type { MmVetItem } from "./item.ts";

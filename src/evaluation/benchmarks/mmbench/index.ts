@@ -1,5 +1,5 @@
 import { type Benchmark, benchmark, type Published } from "../../benchmark.ts";
-import { writeWorkbook } from "../../files/index.ts";
+import { writeWorkbook } from "../../dataset-files/index.ts";
 import { chineseLetterSuffix, known, letterSuffix, question } from "../../parsing/index.ts";
 import { readChoice } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";

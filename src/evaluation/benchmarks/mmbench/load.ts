@@ -1,6 +1,13 @@
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { type Cell, cellImage, check, locateQuestions, tableRows, within } from "../../files/index.ts";
+import {
+  type Cell,
+  cellImage,
+  check,
+  locateQuestions,
+  tableRows,
+  within,
+} from "../../dataset-files/index.ts";
 import { type Options, toOptions } from "./choice.ts";
 
 export interface MmBenchItem extends BenchmarkItem {

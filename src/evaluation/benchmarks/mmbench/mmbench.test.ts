@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readAnswers } from "../../answers/index.ts";
-import { readWorkbook } from "../../files/index.ts";
+import { readWorkbook } from "../../dataset-files/index.ts";
 import { readChoice, toOptions } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";
 import writeExample from "./example.ts";

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { LlavaError } from "../../../errors.ts";
-import { readLines } from "../../files/index.ts";
+import { readLines } from "../../../files/index.ts";
 
 export const perception: readonly string[] =
   "existence count position color posters celebrity scene landmark artwork OCR".split(" ");

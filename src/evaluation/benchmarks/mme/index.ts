@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { LlavaError } from "../../../errors.ts";
+import { readLines } from "../../../files/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
@@ -8,7 +9,7 @@ import {
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
-import { findFile, locateFile, readLines, within } from "../../files/index.ts";
+import { findFile, locateFile, within } from "../../dataset-files/index.ts";
 import { question, shortAnswerSuffix } from "../../parsing/index.ts";
 import { categories, cognition, idOf, perception, plainQuestion, type Row, tableRows } from "./files.ts";
 import { readMmePredictions } from "./predictions.ts";

@@ -2,8 +2,9 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
-import { check, firstLineFits, readJsonLines } from "../../files/index.ts";
+import { check } from "../../dataset-files/index.ts";
 import { shortAnswerSuffix } from "../../parsing/index.ts";
 import { categories, idOf, tableRows } from "./files.ts";
 

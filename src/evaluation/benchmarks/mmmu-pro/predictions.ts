@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer, Verdict } from "../../benchmark.ts";
-import { check, firstLineFits, readJsonLines } from "../../files/index.ts";
+import { check } from "../../dataset-files/index.ts";
 import { letters, PythonRandom } from "../../parsing/index.ts";
 import { byLetter } from "../mmmu/load.ts";
 import { chosenLetter } from "./choice.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { readParquet } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
   check,
@@ -7,9 +8,8 @@ import {
   findFile,
   locateFile,
   readJsonDocument,
-  readParquet,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { letters, pythonStrings } from "../../parsing/index.ts";
 import type { Options } from "./choice.ts";
 import { disciplineOf, subjects } from "./subjects.ts";

@@ -2,8 +2,9 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer, Verdict } from "../../benchmark.ts";
-import { check, findFile, firstLineFits, readJsonDocument, readJsonLines } from "../../files/index.ts";
+import { check, findFile, readJsonDocument } from "../../dataset-files/index.ts";
 import { PythonRandom } from "../../parsing/index.ts";
 import { chosenLetter } from "./choice.ts";
 

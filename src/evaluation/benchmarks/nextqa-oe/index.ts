@@ -15,7 +15,7 @@ import {
   readJsonDocument,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
 import { question } from "../../parsing/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";

@@ -13,7 +13,7 @@ import {
   type TableFiles,
   type TableLayout,
   tableRows,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface OcrVqaItem extends BenchmarkItem {

@@ -10,7 +10,7 @@ import {
   readVqaQuestions,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   known,

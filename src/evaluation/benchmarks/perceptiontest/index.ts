@@ -12,7 +12,7 @@ import {
   tableRows,
   videoFiles,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { readJsonLines } from "../../../files/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
@@ -14,11 +15,10 @@ import {
   imageFolder,
   imageGroup,
   locateQuestions,
-  readJsonLines,
   type TableFiles,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { percentage, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface PopeItem extends BenchmarkItem {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { readJsonLines } from "../../../files/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonLines } from "../../files/index.ts";
+import { check, imageFolder, locateFile } from "../../dataset-files/index.ts";
 import { accuracyByLabel, normalizeEvalAiAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
 
 interface Question extends BenchmarkItem {

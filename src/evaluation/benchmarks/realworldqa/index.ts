@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { readJsonLines } from "../../../files/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -7,12 +8,11 @@ import {
   check,
   letteredCells,
   locateQuestions,
-  readJsonLines,
   type TableFiles,
   type TableLayout,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { accuracyByLabel, letteredOptions, letterSuffix, question } from "../../parsing/index.ts";
 import { readAnswer } from "./read-answer.ts";
 

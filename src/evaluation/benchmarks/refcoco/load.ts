@@ -17,7 +17,7 @@ import {
   type TableFiles,
   tableRows,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { CaptionCorpus, type CaptionedItem } from "../../metrics/index.ts";
 import { type Box, inImage, inPaddedSquare } from "./box.ts";
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { firstLineFits } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
-import { check, firstLineFits, readJsonDocument } from "../../files/index.ts";
+import { check, readJsonDocument } from "../../dataset-files/index.ts";
 import { letters, statedLetter } from "../../parsing/index.ts";
 
 const rowSchema = z.object({ question_id: z.string(), pred: z.string() });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { check, readJsonDocument } from "../../files/index.ts";
+import { check, readJsonDocument } from "../../dataset-files/index.ts";
 
 const problemSchema = z.object({
   question: z.string(),

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { locateFile, within } from "../../files/index.ts";
+import { locateFile, within } from "../../dataset-files/index.ts";
 import { type Problem, readProblems } from "./problems.ts";
 import { formatProblem } from "./prompt-forms.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readLines } from "../../files/index.ts";
+import { readLines } from "../../../files/index.ts";
 
 /** What the datasets of all SEED-Benches say of a question, its options and its right answer. */
 export const choiceFields = {

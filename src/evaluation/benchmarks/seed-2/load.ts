@@ -2,8 +2,9 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { firstLineFits } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, findFile, firstLineFits, readJsonDocument } from "../../files/index.ts";
+import { check, findFile, readJsonDocument } from "../../dataset-files/index.ts";
 import { choiceFields, leaderboardRows } from "./leaderboard.ts";
 
 export interface Seed2Item extends BenchmarkItem {

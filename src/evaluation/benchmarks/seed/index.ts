@@ -2,20 +2,20 @@ import { globSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { firstLineFits } from "../../../files/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
   cellText,
   check,
   findFile,
-  firstLineFits,
   letteredCells,
   locateQuestions,
   readJsonDocument,
   type TableFiles,
   type TableLayout,
   tableRows,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   chosenOption,

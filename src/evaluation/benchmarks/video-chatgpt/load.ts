@@ -13,7 +13,7 @@ import {
   tableRows,
   videoFiles,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import { type Dimension, isDimension, paraphraseOf, type VideoChatGptItem } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Answer } from "../../benchmark.ts";
-import { readFittingList } from "../../files/index.ts";
+import { readFittingList } from "../../dataset-files/index.ts";
 import { paraphraseOf } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 

@@ -1,4 +1,4 @@
-import { within } from "../../files/index.ts";
+import { within } from "../../dataset-files/index.ts";
 
 /** A dataset of questions with lettered options. */
 export interface ChoiceSet {

@@ -7,7 +7,7 @@ import {
   benchmark,
   type LoadOptions,
 } from "../../benchmark.ts";
-import { check, locateQuestions, readJsonDocument, tableRows } from "../../files/index.ts";
+import { check, locateQuestions, readJsonDocument, tableRows } from "../../dataset-files/index.ts";
 import { accuracyByLabel, letteredOptions, letterSuffix, letters, question } from "../../parsing/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";

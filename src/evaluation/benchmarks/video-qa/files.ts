@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JudgedAnswer } from "../../benchmark.ts";
-import { readJsonDocument } from "../../files/index.ts";
+import { readJsonDocument } from "../../dataset-files/index.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
 

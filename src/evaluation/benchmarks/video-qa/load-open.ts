@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { streamJsonArray } from "../../../files/index.ts";
 import type { LoadOptions } from "../../benchmark.ts";
 import {
   cellText,
@@ -8,12 +9,11 @@ import {
   findTable,
   locateFile,
   readTable,
-  streamJsonArray,
   type TableFiles,
   tableRows,
   videoFiles,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import type { OpenItem } from "./open-item.ts";
 import type { OpenSet } from "./open-sets.ts";
 

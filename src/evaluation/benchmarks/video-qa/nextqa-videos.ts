@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { check, findFile, readJsonDocument, videoFiles } from "../../files/index.ts";
+import { check, findFile, readJsonDocument, videoFiles } from "../../dataset-files/index.ts";
 
 const mapSchema = z.record(z.string(), z.string());
 

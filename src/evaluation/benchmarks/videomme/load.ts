@@ -13,7 +13,7 @@ import {
   tableRows,
   videoFiles,
   within,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 
 export interface VideoMmeItem extends BenchmarkItem {
   readonly question: string;

@@ -14,7 +14,7 @@ import {
   type TableFiles,
   type TableLayout,
   tableRows,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   known,

@@ -13,7 +13,7 @@ import {
   readLlavaQuestions,
   readVqaQuestions,
   tableRows,
-} from "../../files/index.ts";
+} from "../../dataset-files/index.ts";
 import {
   accuracyByLabel,
   known,

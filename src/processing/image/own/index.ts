@@ -1,4 +1,4 @@
-import { describeBytes } from "../../../formats/index.ts";
+import { describeBytes } from "../../../files/index.ts";
 import type { Picture } from "../pixels.ts";
 import { readBmp } from "./bmp.ts";
 import { readGif } from "./gif.ts";

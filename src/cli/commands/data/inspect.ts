@@ -1,0 +1,127 @@
+import { styleText } from "node:util";
+import type { Command } from "commander";
+import type { EncodedRow, LlavaRow, RowEncoding } from "../../../data/index.ts";
+import { LlavaError } from "../../../errors.ts";
+import type { Tokenizer } from "../../../processing/tokenizer/index.ts";
+import type { CommandContext } from "../../frame/context.ts";
+import { collect, count } from "../../frame/model-options.ts";
+import { printable } from "../../frame/printable.ts";
+import { addEncodingOptions, type EncodingFlags, openEncoding } from "./encoding.ts";
+
+interface Options extends EncodingFlags {
+  count: number;
+  id?: string[];
+  ids?: boolean;
+  json?: boolean;
+}
+
+export function configure(data: Command, context: CommandContext): void {
+  const command = data
+    .command("inspect")
+    .description("Print rows as the model sees them: what is trained, tokens of images, ids.")
+    .argument("<data>", "rows (.json, .jsonl), shards (.tar, .parquet), or a mixture (.yaml)");
+  addEncodingOptions(command)
+    .option("--count <n>", "rows from the begin", count, 3)
+    .option("--id <id>", "rows with this id instead (may be repeated)", collect)
+    .option("--ids", "print the ids too, −200 or the model's own at images")
+    .option("--json", "print as JSON lines, with ids and labels")
+    .addHelpText(
+      "after",
+      `
+Trained text is green; without colours it stands between ⟦ and ⟧.
+
+Example:
+  llava data inspect train.json --tokenizer vicuna-7b-v1.5 --template v1 --id 000000033471 --ids`,
+    )
+    .action((name: string, options: Options) => run(name, options, context));
+}
+
+async function run(name: string, options: Options, context: CommandContext): Promise<void> {
+  const { encodeRow } = await import("../../../data/index.ts");
+  using encoding = await openEncoding(options, context);
+  if (!encoding)
+    throw new LlavaError("usage", "inspecting takes a tokenizer and a template", {
+      hint: "Give --model, or --tokenizer and --template.",
+    });
+  let failed = 0;
+  for await (const { row, error } of chosenRows(name, options)) {
+    try {
+      if (error) throw error;
+      const encoded = encodeRow(row!, encoding);
+      if (options.json) console.log(JSON.stringify({ origin: row!.origin, ...encoded }));
+      else console.log(`${shownRow(row!, encoded, encoding, options.ids ?? false)}\n`);
+    } catch (problem) {
+      if (!(problem instanceof LlavaError)) throw problem;
+      failed++;
+      if (options.json)
+        console.log(JSON.stringify({ origin: row?.origin, id: row?.id, error: problem.message }));
+      else console.log(`${styled("red", printable(problem.message))}\n`);
+    }
+  }
+  if (failed > 0)
+    throw new LlavaError("data", `${failed} of the rows cannot be used`, {
+      hint: "llava data check lists all that is wrong.",
+    });
+}
+
+async function* chosenRows(name: string, { count: most, id: wanted }: Options) {
+  const { datasetRows, readDatasets } = await import("../../../data/index.ts");
+  const missing = new Set(wanted);
+  let shown = 0;
+  for (const dataset of await readDatasets(name))
+    for await (const found of datasetRows(dataset)) {
+      if (wanted !== undefined) {
+        if (!("row" in found) || !wanted.includes(found.row.id)) continue;
+        missing.delete(found.row.id);
+      } else if (shown++ >= most) return;
+      yield "row" in found ? { row: found.row, error: undefined } : { row: undefined, error: found.error };
+    }
+  if (missing.size > 0)
+    throw new LlavaError("data", `${name} has no row with the id ${[...missing].join(", ")}`, {
+      hint: "Ids are compared as text.",
+    });
+}
+
+const styled = (format: Parameters<typeof styleText>[0], text: string): string =>
+  styleText(format, text, { stream: process.stdout });
+const hasColours = (): boolean => styled("green", "x") !== "x";
+
+function shownRow(row: LlavaRow, encoded: EncodedRow, { tokenizer }: RowEncoding, withIds: boolean): string {
+  const { inputIds, labels, imagePositions, segments } = encoded;
+  const trained = labels.filter((label) => label >= 0).length;
+  const images = imagePositions.map(({ image, length }) => `${encoded.images[image]} (${length} tokens)`);
+  const head = [
+    styled("bold", printable(`${row.origin ?? ""} id ${row.id}`.trim())),
+    `${inputIds.length} tokens, ${trained} trained`,
+    ...(images.length > 0 ? [`images: ${printable(images.join(", "))}`] : []),
+  ];
+  const text = segments.map(({ kind, supervised, start, length }) => {
+    const ids = inputIds.slice(start, start + length);
+    if (kind === "image") return styled("magenta", `<image ×${length}>`);
+    const shown = printable(textOf(tokenizer, ids));
+    if (!supervised) return shown;
+    return hasColours() ? styled("green", shown) : `⟦${shown}⟧`;
+  });
+  return [head.join("; "), text.join(""), ...(withIds ? [shownIds(encoded)] : [])].join("\n");
+}
+
+/** Special tokens by their names; the space that SentencePiece puts before the first word is left in. */
+const textOf = (tokenizer: Tokenizer, ids: readonly number[]): string =>
+  Buffer.concat(
+    ids.map((id) => {
+      const bytes = tokenizer.bytesOf(id);
+      return bytes.length > 0 ? bytes : Buffer.from(tokenizer.idToToken(id) ?? "");
+    }),
+  ).toString("utf8");
+
+/** Ids of images as one number and how often it stands there. */
+function shownIds({ inputIds, segments }: EncodedRow): string {
+  return segments
+    .map(({ kind, supervised, start, length }) => {
+      if (kind === "image") return styled("magenta", `${inputIds[start]}×${length}`);
+      const ids = inputIds.slice(start, start + length).join(" ");
+      if (!supervised) return styled("dim", ids);
+      return hasColours() ? styled("green", ids) : `⟦${ids}⟧`;
+    })
+    .join(" ");
+}

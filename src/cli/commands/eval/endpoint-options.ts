@@ -1,0 +1,104 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Answerer, JudgePromptChoice, RetryOptions } from "../../../evaluation/index.ts";
+import type { Usage } from "../../../protocol/index.ts";
+import { count, positive } from "../../frame/model-options.ts";
+
+/** What `addEndpointOptions` reads. */
+export interface EndpointFlags {
+  readonly concurrency: number;
+  readonly timeout: number;
+  readonly attempts: number;
+  readonly keyVariable: string;
+  readonly tokenLimitField: "max_tokens" | "max_completion_tokens";
+  readonly extraBody?: Readonly<Record<string, unknown>>;
+  readonly price?: Price;
+}
+
+/** Of a million tokens read and written, in any currency. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+}
+
+/** Options of a command that asks an OpenAI-compatible endpoint. */
+export function addEndpointOptions(command: Command): Command {
+  return command
+    .option("--concurrency <n>", "requests to an endpoint at once", count, 16)
+    .option("--timeout <seconds>", "longest wait for one answer", positive, 600)
+    .option("--attempts <n>", "times that a request is tried", count, 8)
+    .option("--key-variable <name>", "environment variable that holds the endpoint's key", "OPENAI_API_KEY")
+    .addOption(
+      new Option("--token-limit-field <name>", "how the endpoint calls the longest answer")
+        .choices(["max_tokens", "max_completion_tokens"])
+        .default("max_tokens"),
+    )
+    .option("--extra-body <json>", "fields added to every request", jsonObject)
+    .option("--price <input/output>", "of a million tokens each way, to show what a run costs", parsePrice);
+}
+
+/** What `judgePromptOption` reads. */
+export interface JudgePromptFlags {
+  readonly judgePrompt: JudgePromptChoice;
+}
+
+/** Whose words a judge is asked in. */
+export const judgePromptOption = (): Option =>
+  new Option(
+    "--judge-prompt <words>",
+    "ask the judge in this project's own words or the official ones, where eval list shows both",
+  )
+    .choices(["own", "official"])
+    .default("own");
+
+/** An endpoint as the evaluation asks it. */
+export async function openEndpoint(
+  url: string,
+  model: string,
+  { concurrency, timeout, keyVariable, tokenLimitField, extraBody }: EndpointFlags,
+): Promise<Answerer> {
+  const { endpointAnswerer } = await import("../../../evaluation/index.ts");
+  return endpointAnswerer({
+    url,
+    model,
+    concurrency,
+    apiKeyVariable: keyVariable,
+    timeoutMs: timeout * 1000,
+    tokenLimitField,
+    ...(extraBody && { extraBody }),
+  });
+}
+
+export const retryOf = ({ attempts }: EndpointFlags): RetryOptions => ({ attempts });
+
+/** "1.2 M tokens, 0.43" */
+export function showCost({ promptTokens, completionTokens }: Usage, price: Price | undefined): string {
+  const tokens = promptTokens + completionTokens;
+  const amount =
+    tokens < 10_000
+      ? String(tokens)
+      : tokens < 1e6
+        ? `${Math.round(tokens / 1000)} k`
+        : `${(tokens / 1e6).toFixed(1)} M`;
+  if (price === undefined) return `${amount} tokens`;
+  const cost = (promptTokens * price.input + completionTokens * price.output) / 1e6;
+  return `${amount} tokens, cost ${cost.toFixed(cost < 1 ? 4 : 2)}`;
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // told below
+  }
+  throw new InvalidArgumentError('Expected a JSON object, such as {"top_k": 1}.');
+}
+
+function parsePrice(text: string): Price {
+  const [input, output, more] = text
+    .split("/")
+    .map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (more === undefined && input !== undefined && output !== undefined && input >= 0 && output >= 0)
+    return { input, output };
+  throw new InvalidArgumentError("Expected two numbers, such as 2.50/10.");
+}

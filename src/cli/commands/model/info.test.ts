@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { writeSafetensors } from "../../../checkpoint/index.ts";
+import { scope, zeros } from "../../../torch/index.ts";
+import { inspectModel } from "./info.ts";
+
+const path = mkdtempSync(join(tmpdir(), "llava-info-"));
+after(() => rmSync(path, { recursive: true }));
+
+test("parameters are those of the file that is loaded, not of a copy or of other tensors beside it", () => {
+  scope(() =>
+    writeSafetensors(
+      join(path, "model.safetensors"),
+      new Map([
+        ["a", zeros([3, 5])],
+        ["b", zeros([2])],
+      ]),
+    ),
+  );
+  assert.equal(inspectModel({ kind: "folder", path }).parameters, 17);
+  cpSync(join(path, "model.safetensors"), join(path, "copy.safetensors"));
+  const { parameters, files } = inspectModel({ kind: "folder", path });
+  assert.deepEqual([parameters, files.map(({ tensors }) => tensors?.length)], [17, [2, 2]]);
+});
+
+test("a folder of parts of a model counts them", () => {
+  rmSync(join(path, "model.safetensors"), { force: true });
+  scope(() => writeSafetensors(join(path, "copy.safetensors"), new Map([["part", zeros([4])]])));
+  assert.equal(inspectModel({ kind: "folder", path }).parameters, 4);
+});

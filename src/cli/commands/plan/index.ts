@@ -1,0 +1,64 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { ensureNative } from "../../../setup/index.ts";
+import type { RowLengths } from "../../../training/index.ts";
+import type { CommandContext } from "../../frame/context.ts";
+import { count } from "../../frame/model-options.ts";
+import { readRecipe, resolveToShow } from "../../frame/recipe-file.ts";
+
+interface Flags {
+  readonly gpus?: number;
+  readonly memory?: number;
+  readonly textTokens?: number;
+  readonly trainedTokens?: number;
+  readonly json?: boolean;
+}
+
+export function configure(command: Command, { progress, report }: CommandContext): void {
+  command
+    .description("Tell how much memory a recipe will take, before anything is fetched or loaded.")
+    .argument("<recipe>", "a TypeScript file that exports a recipe, or the recipe.json of a run")
+    .argument("[fields...]", "--path.of.field value, as for llava train")
+    .allowUnknownOption()
+    .option("--gpus <count>", "devices that share a step's rows; without it the recipe's own device", count)
+    .option(
+      "--memory <size>",
+      "what each device has, such as 24GB or 80GiB: tells what to change if that is not enough",
+      bytes,
+    )
+    .option("--text-tokens <count>", "tokens of a row without its image", count)
+    .option("--trained-tokens <count>", "those of them that are trained", count)
+    .option("--json", "print as JSON")
+    .addHelpText("after", "\nExample:\n  llava plan recipes/llava-1.5-7b/lora.ts --gpus 8 --memory 24GB")
+    .action(async (path: string, words: string[], flags: Flags) => {
+      await ensureNative({ progress, report });
+      const { advise, computing, parseOverrides, planMemory, recipeSizes, renderComputing, renderPlan } =
+        await import("../../../training/index.ts");
+      const given = await resolveToShow(await readRecipe(path), parseOverrides(words));
+      const recipe = flags.gpus === undefined ? given : { ...given, device: "cuda" };
+      const sizes = await recipeSizes(recipe);
+      const typical = planMemory(sizes, recipe).rows;
+      const text = flags.textTokens ?? Math.max(typical.text, flags.trainedTokens ?? 0);
+      const rows: RowLengths = {
+        ...typical,
+        text,
+        supervised: flags.trainedTokens ?? Math.min(typical.supervised, text),
+      };
+      const options = { rows, devices: flags.gpus ?? 1 };
+      const plan = planMemory(sizes, recipe, options);
+      const changes = flags.memory === undefined ? [] : advise(sizes, recipe, flags.memory, options);
+      const fits = flags.memory === undefined ? undefined : plan.total <= flags.memory;
+      const lines = flags.json
+        ? [JSON.stringify({ ...plan, fits, changes, computing: computing(recipe) }, null, 2)]
+        : [renderComputing(computing(recipe)), "", ...renderPlan(plan, flags.memory, changes)];
+      process.stdout.write(`${lines.join("\n")}\n`);
+    });
+}
+
+const UNITS = { MB: 1e6, GB: 1e9, TB: 1e12, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** "24GB", "80GiB"; a number alone is in GB. */
+function bytes(text: string): number {
+  const [, number, unit = "GB"] = /^(\d+(?:\.\d+)?) ?([MGT]i?B)?$/.exec(text) ?? [];
+  if (number === undefined) throw new InvalidArgumentError("Expected a size such as 24GB or 80GiB.");
+  return Number(number) * UNITS[unit as keyof typeof UNITS];
+}

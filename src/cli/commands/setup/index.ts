@@ -1,0 +1,21 @@
+import type { Command } from "commander";
+import { ensureNative, resolveModel } from "../../../setup/index.ts";
+import type { CommandContext } from "../../frame/context.ts";
+
+export function configure(command: Command, { progress, report, signal }: CommandContext): void {
+  command
+    .description(
+      "Install libtorch (or use the one of LIBTORCH or python3) and build the native addon. llava doctor tells what this needs, and its help by which variables it goes.",
+    )
+    .option("--model <name>", "fetch this model as well")
+    .addHelpText("after", "\nExample:\n  llava setup --model llava-smol-135m")
+    .action(async ({ model }: { model?: string }) => {
+      const options = { progress, report, signal: signal() };
+      const { addonPath, libtorch } = await ensureNative(options);
+      report(`libtorch ${libtorch.version} (${libtorch.source}) in ${libtorch.root}`);
+      report(`addon ${addonPath}`);
+      if (model === undefined) return;
+      const resolved = await resolveModel(model, options);
+      report(`model ${model} in ${resolved.kind === "folder" ? resolved.path : resolved.folder}`);
+    });
+}

@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { readJsonLines } from "../../files/index.ts";
+import { check } from "./check.ts";
+
+const schema = z.object({
+  question_id: z.union([z.string(), z.number()]),
+  image: z.string(),
+  text: z.string(),
+  category: z.string().default("default"),
+});
+
+export interface LlavaQuestion {
+  readonly id: string;
+  /** Relative to the folder of the images. */
+  readonly image: string;
+  /** The question, without the suffix that asks for a form of answer. */
+  readonly text: string;
+  readonly category: string;
+}
+
+/** The questions of LLaVA's playground/data/eval: question_id, image, text, category, a line each. */
+export async function* readLlavaQuestions(path: string, suffix: string): AsyncGenerator<LlavaQuestion> {
+  for await (const { value, line } of readJsonLines(path)) {
+    const { question_id, image, text, category } = check(schema, value, `${path}:${line}`);
+    const bare = text.endsWith(suffix) ? text.slice(0, text.length - suffix.length) : text;
+    yield { id: String(question_id), image, text: bare, category };
+  }
+}
