@@ -19,6 +19,7 @@ const variants = {
 } as const;
 
 export type EfficientNetLiteVariant = keyof typeof variants;
+export const efficientNetLiteVariants = Object.keys(variants) as EfficientNetLiteVariant[];
 
 /** Kernel, stride of the first block, expansion, output width, blocks: EfficientNet-B0's table (arXiv 1905.11946). */
 const stages = [

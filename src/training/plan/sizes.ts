@@ -1,5 +1,12 @@
+import { z } from "zod";
 import type { LlamaConfig, LlavaConfig } from "../../checkpoint/index.ts";
-import { EfficientNetLite, Llama, type Llava, type Projector } from "../../models/index.ts";
+import {
+  EfficientNetLite,
+  efficientNetLiteVariants,
+  Llama,
+  type Llava,
+  type Projector,
+} from "../../models/index.ts";
 import { createLlava } from "../../pretrained/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
@@ -99,11 +106,13 @@ export function builtinSizes(
   };
 }
 
-export interface BuiltinShape {
-  readonly visionTower: ConstructorParameters<typeof EfficientNetLite>[0];
-  readonly tokensPerSide: number;
-  readonly projector: { readonly hiddenSize: number };
-}
+/** Of the config.json beside a built-in model's projector. */
+export const builtinShapeSchema = z.object({
+  visionTower: z.enum(efficientNetLiteVariants),
+  tokensPerSide: z.int().min(1),
+  projector: z.object({ hiddenSize: z.int().min(1) }),
+});
+export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
 function languageSizes(text: LlamaConfig, model: Llama) {
   const linears = new Map<string, readonly [number, number]>();
