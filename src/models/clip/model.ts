@@ -1,4 +1,3 @@
-import type { ClipVisionConfig } from "../../checkpoint/index.ts";
 import {
   activations,
   attend,
@@ -11,6 +10,7 @@ import {
 } from "../../nn/index.ts";
 import { aten, cat, type Tensor } from "../../torch/index.ts";
 import type { TowerOptions, VisionTower } from "../vision-tower.ts";
+import type { ClipVisionConfig } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
 class PatchEmbedding extends Module {

@@ -1,10 +1,11 @@
 import { z } from "zod";
-import type { LlamaConfig, LlavaConfig } from "../../checkpoint/index.ts";
 import {
   EfficientNetLite,
   efficientNetLiteVariants,
   Llama,
+  type LlamaConfig,
   type Llava,
+  type LlavaConfig,
   type Projector,
 } from "../../models/index.ts";
 import { createLlava } from "../../pretrained/index.ts";
