@@ -95,7 +95,7 @@ export function builtinSizes(
     projectorWidths: widths,
     imageTokens: (recipe.tokensPerSide ?? tokensPerSide) ** 2,
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
-    // Computed again, what its largest block and its stem save stays, and the inputs of blocks, half a map together.
+    // Computed again, what the largest block and the stem save stays, and the inputs of blocks: an estimate.
     tower: {
       perLayer: 7 * widest,
       between: 0,

@@ -18,7 +18,8 @@ export class SupervisedObjective implements Objective<RowBatch> {
 
   /**
    * `encodeImages`: what a batch holds of N images → features of the tower [N, tokens, C]. With `recompute`, activations
-   * inside the layers of the language model, and of a tower that learns, are computed again in the backward pass; its generators are those of dropout.
+   * inside the layers of the language model, and of a tower that learns, are computed again in the backward pass; its
+   * generators are those of dropout.
    */
   constructor(
     model: Llava,
