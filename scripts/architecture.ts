@@ -74,7 +74,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   datagen: {
     holds: "training rows made from captions and data sets: questions by rule, concept filter",
-    imports: [],
+    imports: ["protocol"],
   },
   cli: {
     holds: "one file a command",

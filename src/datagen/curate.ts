@@ -1,3 +1,4 @@
+import { shortAnswerPrompt } from "../protocol/index.ts";
 import { type CaptionedPhoto, type Inventory, inventoryOf, readScene } from "./captions/scene.ts";
 import type { Reader } from "./language/english-reader.ts";
 import { balanceAnswers } from "./questions/balance.ts";
@@ -5,7 +6,7 @@ import { type QuestionType, questionTypes } from "./questions/question.ts";
 import { askShort } from "./questions/short.ts";
 import { type AskedQuestion, askAffirmation, askPresence, balanceYesNo } from "./questions/yes-no.ts";
 import { randomFor } from "./random.ts";
-import { type ConversationRow, type RowOptions, rowsOf, shortAnswerPrompt } from "./rows.ts";
+import { type ConversationRow, type RowOptions, rowsOf } from "./rows.ts";
 
 /** One line of a question file for `llava eval`. */
 export interface EvaluationQuestion {

@@ -1,3 +1,4 @@
+import { shortAnswerPrompt } from "../protocol/index.ts";
 import { byAgreement } from "./captions/agreement.ts";
 import { type Scene, speciesOf } from "./captions/scene.ts";
 import { asSentence } from "./language/grammar.ts";
@@ -10,9 +11,6 @@ export interface ConversationRow {
   readonly image: string;
   readonly conversations: readonly { readonly from: "human" | "gpt"; readonly value: string }[];
 }
-
-/** What LLaVA-1.5 appends to questions that want a short answer. */
-export const shortAnswerPrompt = "\nAnswer the question using a single word or phrase.";
 
 /** The first is LLaVA-1.5's for captions. */
 export const briefInstructions = [

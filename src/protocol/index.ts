@@ -14,6 +14,8 @@ export {
   shortened,
 } from "./image-source.ts";
 
+export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
+
 export interface TextPart {
   readonly type: "text";
   readonly text: string;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellList,
@@ -18,7 +19,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, question } from "../../prompting/index.ts";
 import { known } from "../../scoring/index.ts";
 
 interface EgoSchemaItem extends BenchmarkItem {
@@ -127,7 +128,7 @@ export default benchmark<EgoSchemaItem>({
   prompt: (item) =>
     item.question === ""
       ? []
-      : question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+      : question(`${item.question}\n${letteredOptions(item.options)}${letterPrompt}`, item.video),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, options, answer: right }, answer) {
     const truth = known(right, id);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -9,7 +10,7 @@ import {
 } from "../../benchmark.ts";
 import { check, locateQuestions, readJsonDocument, tableRows } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, question } from "../../prompting/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
 import { nextQaVideos } from "./nextqa-videos.ts";
@@ -111,7 +112,7 @@ const variant = (set: ChoiceSet): Benchmark =>
     published: [],
     load: (options) => load(set, options),
     prompt: (item) =>
-      question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+      question(`${item.question}\n${letteredOptions(item.options)}${letterPrompt}`, item.video),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, labels = {}, options, answer: truth, video }, answer) {
       const offered = Object.fromEntries(options.map((option, index) => [letters[index]!, option]));

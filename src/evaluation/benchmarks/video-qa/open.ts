@@ -1,3 +1,4 @@
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { question } from "../../prompting/index.ts";
@@ -18,7 +19,7 @@ function shared(set: OpenSet) {
     published: [],
     load: (options: Parameters<Benchmark["load"]>[0]) => loadOpen(set, options),
     prompt: (item: OpenItem) =>
-      question(`${asked(set, item.question)} Answer the question using a single word or phrase.`, item.video),
+      question(`${asked(set, item.question)} ${shortAnswerPrompt.trim()}`, item.video),
     sampling: { maxTokens: 64, temperature: 0 },
     // Video-ChatGPT's code and those after it keep the right answer as `answer`.
     answerField: "pred",
