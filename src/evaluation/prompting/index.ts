@@ -1,5 +1,5 @@
 export { flattenPrompt, PromptHash } from "./prompt-hash.ts";
-export { question } from "./question.ts";
+export { question, videoQuestion } from "./question.ts";
 export {
   chineseLetterPrompt,
   letteredOptions,
