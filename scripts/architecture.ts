@@ -28,10 +28,10 @@ export const folders: Readonly<Record<string, Folder>> = {
   torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
   distributed: { holds: "what processes that train together tell each other", imports: ["torch"] },
   checkpoint: {
-    holds: "weights and configurations: safetensors, torch files, GGUF",
+    holds: "weights in files: safetensors, torch's, GGUF; the names that layouts give them",
     imports: ["setup", "torch"],
   },
-  nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch", "checkpoint"] },
+  nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch"] },
   optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch", "distributed"] },
   "processing/image": {
     holds: "images: load, decode, resize, normalise",
@@ -43,7 +43,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: ["protocol", "processing/tokenizer"],
   },
   models: {
-    holds: "vision towers, projectors, Llama, LLaVA: the papers' figures",
+    holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
     imports: ["torch", "checkpoint", "nn"],
   },
   pretrained: {

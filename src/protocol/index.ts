@@ -14,9 +14,16 @@ export {
   requireImageSource,
   shortened,
 } from "./image-source.ts";
-
 export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
-
+export {
+  type LlavaRow,
+  RowError,
+  type RowImage,
+  type RowProblem,
+  type RowTurn,
+  rowError,
+  rowProblems,
+} from "./row.ts";
 export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";
 
 export interface TextPart {

@@ -1,6 +1,5 @@
 import type { Action } from "../captions/caption-facts.ts";
-import type { Cast, Scene } from "../captions/scene.ts";
-import { speciesOf } from "../captions/scene.ts";
+import { type Cast, type Scene, speciesOf } from "../captions/scene.ts";
 import { plural } from "../language/grammar.ts";
 
 /** Someone whom a question can be about without doubt: the only one of the species, or all of them. */

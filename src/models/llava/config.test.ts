@@ -3,14 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import {
-  ORIGINAL_IMAGE_TOKEN_ID,
-  parseLlavaConfig,
-  readLlavaConfig,
-  unknownConfigFields,
-} from "./llava-config.ts";
-import { contextLengthOf, parseTextConfig } from "./text-config.ts";
-import { parseVisionConfig } from "./vision-config.ts";
+import { parseVisionConfig } from "../clip/config.ts";
+import { contextLengthOf, parseTextConfig } from "../llama/config.ts";
+import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./config.ts";
 
 const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
 

@@ -1,9 +1,34 @@
 import { z } from "zod";
-import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../files/index.ts";
-import type { LlamaConfig, RopeScaling } from "./config.ts";
-import { coverFields, ROPE_NEUTRAL, TEXT_NEUTRAL } from "./config-coverage.ts";
-import { activation, checked, count, flag, positive, smallCount } from "./config-fields.ts";
+import { LlavaError } from "../../errors.ts";
+import type { JsonObject } from "../../files/index.ts";
+import type { RopeScaling } from "../../nn/index.ts";
+import { coverFields, ROPE_NEUTRAL, TEXT_NEUTRAL } from "../config-coverage.ts";
+import { activation, checked, count, flag, positive, smallCount } from "../config-fields.ts";
+
+/** A decoder of the Llama kind: Llama, Vicuna, Mistral and Qwen2 differ only in these numbers and biases. */
+export interface LlamaConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly hiddenAct: "silu" | "gelu" | "gelu_tanh";
+  readonly rmsNormEps: number;
+  readonly ropeTheta: number;
+  readonly ropeScaling?: RopeScaling;
+  /** As the file says; see `contextLengthOf`. */
+  readonly maxPositionEmbeddings: number;
+  readonly tieWordEmbeddings: boolean;
+  /** Bias of the query, key and value projections (Qwen2; Llama with attention_bias). */
+  readonly attentionBias: boolean;
+  /** Bias of the attention's output projection (Llama with attention_bias). */
+  readonly outputBias: boolean;
+  readonly mlpBias: boolean;
+  /** Tokens a query sees back at most; undefined = all. No mask is needed for sequences up to it. */
+  readonly slidingWindow?: number;
+}
 
 /** Transformers' rotary fields: `rope_parameters` since version 5, `rope_scaling` and `rope_theta` before. */
 const rope = z

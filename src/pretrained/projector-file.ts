@@ -1,10 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { openCheckpoint, openWeights, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { modelName } from "./adapter.ts";
-import { openCheckpoint } from "./open.ts";
-import { renamed, type TensorSource } from "./source.ts";
-import { openWeights } from "./weights-file.ts";
+import { modelName } from "./adapter-files.ts";
 
 /** Files that hold a projector and little else: a run's own, and those of the original code's first stage and of its LoRA. */
 const FILES = [

@@ -1,20 +1,54 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../files/index.ts";
-import type { ClipVisionConfig, LlavaConfig, ProjectorConfig } from "./config.ts";
+import { readJsonObject } from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { JsonObject } from "../../files/index.ts";
+import {
+  CLIP_LARGE_336,
+  type ClipVisionConfig,
+  PUBLISHED_TOWERS,
+  parseVisionConfig,
+  VISION_FIELDS,
+} from "../clip/config.ts";
 import {
   coverFields,
   HUGGING_FACE_NEUTRAL,
   ORIGINAL_NEUTRAL,
   TEXT_NEUTRAL,
   VISION_NEUTRAL,
-} from "./config-coverage.ts";
-import { activation, checked, count, flag } from "./config-fields.ts";
-import { readJsonObject } from "./file.ts";
-import { parseTextConfig, TEXT_FIELDS, type TextModelType } from "./text-config.ts";
+} from "../config-coverage.ts";
+import { activation, checked, count, flag } from "../config-fields.ts";
+import { type LlamaConfig, parseTextConfig, TEXT_FIELDS, type TextModelType } from "../llama/config.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
-import { CLIP_LARGE_336, PUBLISHED_TOWERS, parseVisionConfig, VISION_FIELDS } from "./vision-config.ts";
+
+/** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
+export interface ProjectorConfig {
+  readonly type: "linear" | "mlp" | "identity";
+  /** Number of linear layers: 0 for identity, 1 for linear. */
+  readonly depth: number;
+  readonly act: "gelu" | "gelu_tanh" | "silu" | "relu";
+  readonly bias: boolean;
+}
+
+export interface LlavaConfig {
+  readonly text: LlamaConfig;
+  readonly vision: ClipVisionConfig;
+  readonly projector: ProjectorConfig;
+  /** Id that stands in `inputIds` for one image feature row. */
+  readonly imageTokenId: number;
+  /** Indices into the list of hidden states (element 0 = embeddings); several are concatenated. Negative from the end. */
+  readonly featureLayers: readonly number[];
+  /** "patch" drops the class token, "full" keeps it. */
+  readonly selectStrategy: "patch" | "full";
+  /** "pad" = mean-coloured square first; "crop" = resize and centre crop. */
+  readonly imageAspectRatio: "pad" | "crop";
+  /** Feature rows of one image. */
+  readonly imageSequenceLength: number;
+  /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
+  readonly useImageStartEnd: boolean;
+  /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */
+  readonly visionTower?: string;
+}
 
 /** Id that original checkpoints put where image features go; they have no such token. */
 export const ORIGINAL_IMAGE_TOKEN_ID = -200;

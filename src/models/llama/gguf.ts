@@ -1,6 +1,7 @@
-import { LlavaError } from "../errors.ts";
-import type { LlamaConfig, RopeScaling } from "./config.ts";
-import type { GgufHeader } from "./gguf/header.ts";
+import type { GgufDialect, GgufHeader } from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { RopeScaling } from "../../nn/index.ts";
+import type { LlamaConfig } from "./config.ts";
 
 const TOP_LEVEL: Readonly<Record<string, string>> = {
   token_embd: "model.embed_tokens",
@@ -44,6 +45,12 @@ export function pairedRotaryHeads(name: string, header: GgufHeader, where: strin
   if (typeof count === "number" && count > 0 && rows % (2 * count) === 0) return count;
   throw new LlavaError("checkpoint", `${where}: ${name} has ${rows} rows for ${String(count)} heads`);
 }
+
+const dialect: GgufDialect = { nameOf: nameFromGguf, pairedRotaryHeads };
+
+/** What files of these architectures call tensors and how they lay them out. */
+export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>
+  architecture === "llama" || architecture === "qwen2" ? dialect : undefined;
 
 /** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …) or "qwen2" describes. */
 export function configFromGguf(header: GgufHeader, where: string): LlamaConfig {

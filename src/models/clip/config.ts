@@ -1,9 +1,23 @@
 import { z } from "zod";
-import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../files/index.ts";
-import type { ClipVisionConfig } from "./config.ts";
-import { coverFields, VISION_NEUTRAL } from "./config-coverage.ts";
-import { activation, checked, count, positive, smallCount } from "./config-fields.ts";
+import { LlavaError } from "../../errors.ts";
+import type { JsonObject } from "../../files/index.ts";
+import { coverFields, VISION_NEUTRAL } from "../config-coverage.ts";
+import { activation, checked, count, positive, smallCount } from "../config-fields.ts";
+
+/** A CLIP vision transformer: patch convolution without bias, class token, learned positions, pre-norm blocks. */
+export interface ClipVisionConfig {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  /** Side of the square input image, pixels. */
+  readonly imageSize: number;
+  /** Side of a patch, pixels. */
+  readonly patchSize: number;
+  readonly numChannels: number;
+  readonly layerNormEps: number;
+  readonly hiddenAct: "quick_gelu" | "gelu";
+}
 
 const fields = z.object({
   hidden_size: count,

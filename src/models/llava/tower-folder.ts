@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../files/index.ts";
-import { readJsonObject } from "./file.ts";
+import { readJsonObject } from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { JsonObject } from "../../files/index.ts";
 
 /** Where the vision tower of a checkpoint in the original layout may be. */
 export interface TowerPlaces {

@@ -1,13 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import {
+  canonicalName,
+  merged,
+  openWeights,
+  readJsonObject,
+  renamed,
+  type TensorSource,
+  writeAtomically,
+} from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { checked } from "../models/index.ts";
 import { adapterFiles, containerSuffixes } from "../setup/index.ts";
-import { checked } from "./config-fields.ts";
-import { readJsonObject, writeAtomically } from "./file.ts";
-import { canonicalName } from "./keys.ts";
-import { merged, renamed, type TensorSource } from "./source.ts";
-import { openWeights } from "./weights-file.ts";
 
 const CONFIG = "adapter_config.json";
 
