@@ -1,21 +1,23 @@
 import { join } from "node:path";
 import {
-  type AdapterConfig,
-  adapterFolder,
   loadStrict,
   makeFolder,
-  openAdapter,
   type ParameterTree,
-  readAdapterConfig,
   renamed,
   type TensorSource,
-  writeAdapterConfig,
   writeSafetensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { Llama } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import { Generator, noGrad, type Tensor } from "../torch/index.ts";
+import {
+  type AdapterConfig,
+  adapterFolder,
+  openAdapter,
+  readAdapterConfig,
+  writeAdapterConfig,
+} from "./adapter-files.ts";
 import {
   adaptedLinears,
   adapterParameters,

@@ -1,14 +1,7 @@
 import { join } from "node:path";
-import {
-  merged,
-  openCheckpoint,
-  originalModelType,
-  parseLlavaConfig,
-  parseVisionConfig,
-  readJsonObject,
-  readJsonVerbatim,
-} from "../checkpoint/index.ts";
+import { merged, openCheckpoint, readJsonObject, readJsonVerbatim } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
+import { ggufDialect, originalModelType, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
 import { type LoadOptions, loadFolders, type PretrainedLlava } from "./pretrained.ts";
 import type { ModelOrigin } from "./save.ts";
 
@@ -81,6 +74,6 @@ export function assembledOrigin(languageModel: string, eyes: Eyes): ModelOrigin 
     files: languageModel,
     config: assembledJson(readJsonVerbatim(where), eyes, where),
     visionTower: eyes.visionTower,
-    open: () => merged(openCheckpoint(languageModel), openCheckpoint(eyes.visionTower)),
+    open: () => merged(openCheckpoint(languageModel, ggufDialect), openCheckpoint(eyes.visionTower)),
   };
 }

@@ -1,24 +1,18 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { loadStrict, openGguf, openSafetensors, openTorchFile, subtree } from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
 import {
   configFromGguf,
   contextLengthOf,
-  isAdapter,
-  loadStrict,
-  openGguf,
-  openSafetensors,
-  openTorchFile,
-  type ProjectorConfig,
-  subtree,
-} from "../checkpoint/index.ts";
-import { LlavaError } from "../errors.ts";
-import {
   EfficientNetLite,
   type EfficientNetLiteVariant,
+  ggufDialect,
   Llama,
   Llava,
   PooledTower,
   Projector,
+  type ProjectorConfig,
 } from "../models/index.ts";
 import { choosePromptFormat, stopIdsFor } from "../processing/conversation/index.ts";
 import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
@@ -26,6 +20,7 @@ import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { Generator, keep, ones, zeros } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
+import { isAdapter } from "./adapter-files.ts";
 import { adaptedLinears, mergeLora } from "./lora.ts";
 import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
 import { quantizing } from "./quantizing.ts";
@@ -56,7 +51,7 @@ export interface BuiltinOptions extends LoadOptions {
 export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): PretrainedLlava {
   const folder = dirname(parts.projector);
   const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
-  using gguf = openGguf(parts.languageModel);
+  using gguf = openGguf(parts.languageModel, ggufDialect);
   using towerFile = openTorchFile(parts.visionTower);
 
   const metadata = new Map([...gguf.header.metadata].filter(([key]) => key.startsWith("tokenizer.")));

@@ -1,17 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import {
-  isProjectorFolder,
-  type LlavaConfig,
-  merged,
-  openCheckpoint,
-  openProjector,
-  readJsonObject,
-  renamed,
-  type TensorSource,
-} from "../checkpoint/index.ts";
+import { merged, openCheckpoint, readJsonObject, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { ggufDialect, type LlavaConfig } from "../models/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
+import { isProjectorFolder, openProjector } from "./projector-file.ts";
 
 /** Where the parts of a checkpoint are: a LLaVA trained as an adapter has a configuration, but its base's tokenizer. */
 export interface CheckpointFolders {
@@ -70,7 +63,7 @@ export async function checkpointFolders(
 
 /** The weights of a checkpoint's folder with those of its vision tower. */
 export function weightsOf(folder: string, config: LlavaConfig): TensorSource {
-  const own = openCheckpoint(folder);
+  const own = openCheckpoint(folder, ggufDialect);
   if (config.visionTower === undefined) return own;
   if (!existsSync(config.visionTower)) {
     own[Symbol.dispose]();

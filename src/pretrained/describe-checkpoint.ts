@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { resolve as absolute, join } from "node:path";
+import { LlavaError } from "../errors.ts";
 import {
   type LlavaConfig,
   PUBLISHED_TOWERS,
   readLlavaConfig,
   towerFolder,
   towerName,
-} from "../checkpoint/index.ts";
-import { LlavaError } from "../errors.ts";
+} from "../models/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 
 export interface TowerOptions {

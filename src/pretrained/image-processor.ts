@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { LlavaConfig } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../files/index.ts";
+import type { LlavaConfig } from "../models/index.ts";
 import {
   type AspectMode,
   clipImageConfig,

@@ -2,13 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import {
   canonicalName,
-  isAdapter,
   loadStrict,
   merged,
-  openAdapter,
-  openProjector,
   openWeights,
-  readAdapterConfig,
   renamed,
   type TensorSource,
 } from "../checkpoint/index.ts";
@@ -26,6 +22,7 @@ import {
 } from "../setup/index.ts";
 import { type DType, Generator } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
+import { isAdapter, openAdapter, readAdapterConfig } from "./adapter-files.ts";
 import { loadAssembled } from "./assemble.ts";
 import { loadBuiltin } from "./builtin.ts";
 import { weightsOf } from "./checkpoint-folders.ts";
@@ -37,6 +34,7 @@ import {
   moduleName,
   type PretrainedLlava,
 } from "./pretrained.ts";
+import { openProjector } from "./projector-file.ts";
 
 export interface PretrainedOptions extends LoadOptions {
   /** Finds the files of a base model or vision tower; `resolveModel` by default. */

@@ -1,20 +1,24 @@
 import { join } from "node:path";
 import {
-  contextLengthOf,
-  isAdapter,
-  type LlavaConfig,
   loadStrict,
-  ORIGINAL_IMAGE_TOKEN_ID,
   type ParameterTree,
   readJsonObject,
   readJsonVerbatim,
   renamed,
   type TensorSource,
-  unknownConfigFields,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../files/index.ts";
-import { ClipVisionTower, Llama, Llava, Projector } from "../models/index.ts";
+import {
+  ClipVisionTower,
+  contextLengthOf,
+  Llama,
+  Llava,
+  type LlavaConfig,
+  ORIGINAL_IMAGE_TOKEN_ID,
+  Projector,
+  unknownConfigFields,
+} from "../models/index.ts";
 import {
   imageStartEnd,
   openText,
@@ -27,6 +31,7 @@ import type { ImageProcessorConfig } from "../processing/image/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { aten, type DType, scope } from "../torch/index.ts";
+import { isAdapter } from "./adapter-files.ts";
 import { type CheckpointFolders, checkpointFolders } from "./checkpoint-folders.ts";
 import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { loadImageProcessor } from "./image-processor.ts";

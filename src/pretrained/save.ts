@@ -6,8 +6,6 @@ import {
   huggingFaceName,
   makeFolder,
   originalName,
-  PUBLISHED_TOWERS,
-  parseVisionConfig,
   RECOMPUTED_TENSORS,
   readJsonObject,
   type TensorSource,
@@ -16,7 +14,7 @@ import {
   writing,
 } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
-import type { Llava } from "../models/index.ts";
+import { type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { transformersName } from "./lora.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";

@@ -3,7 +3,6 @@ import {
   type Dataset,
   type EncodingSource,
   filterTable,
-  imagesOfRow,
   imagesOfTable,
   isShard,
   type LlavaRow,
@@ -94,7 +93,7 @@ export async function openStageData(
   if (evaluation) {
     const all = await usableRows(evaluation.rows, { ...evaluation, onBadRow: "error", seed: 0 }, around);
     const chosen = firstImages(all, evaluation);
-    const images = new Set(chosen.flat().flatMap(imagesOfRow));
+    const images = new Set(chosen.flat().flatMap(({ images }) => images.map(({ name }) => name)));
     const own = await openImages({ ...open, folder: evaluation.images, images, mirrored: false });
     const encoder = rowsHere({ ...encoding, truncates: false }, text);
     const options = { ...batching, images: own.inputs, encoder, onBadRow: refuse };

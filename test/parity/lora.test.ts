@@ -9,7 +9,6 @@ import {
   loadStrict,
   openCheckpoint,
   openSafetensors,
-  readAdapterConfig,
   renamed,
   type TensorSource,
   writeSafetensors,
@@ -21,6 +20,7 @@ import {
   loadCheckpoint,
   loadPretrained,
   mergeLora,
+  readAdapterConfig,
   saveAdapter,
 } from "../../src/pretrained/index.ts";
 import { crossEntropy, inference, noGrad, scope, type Tensor } from "../../src/torch/index.ts";

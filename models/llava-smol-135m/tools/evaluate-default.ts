@@ -7,7 +7,7 @@ import {
   englishReader,
   evaluationQuestions,
   readCaptions,
-} from "../../../src/curation/index.ts";
+} from "../../../src/datagen/index.ts";
 import { evaluateCaptions } from "../../../src/evaluation/index.ts";
 import { readDataFile } from "../../../src/files/index.ts";
 import { loadPretrained } from "../../../src/pretrained/index.ts";

@@ -6,7 +6,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { LlavaError } from "../../errors.ts";
-import { configFromGguf, nameFromGguf } from "../gguf-llama.ts";
+import { configFromGguf, ggufDialect, nameFromGguf } from "../../models/index.ts";
 import { openSafetensors } from "../safetensors.ts";
 import { parseGgufHeader } from "./header.ts";
 import { openGguf } from "./open.ts";
@@ -20,7 +20,7 @@ after(() => rmSync(folder, { recursive: true }));
 describe("GGUF tensors", () => {
   test("every type dequantises to the reference values exactly, under Hugging Face names and row order", () => {
     using expected = openSafetensors(fixture("quantised.safetensors"));
-    using actual = openGguf(fixture("quantised.gguf"));
+    using actual = openGguf(fixture("quantised.gguf"), ggufDialect);
     assert.deepEqual([...actual.names()].sort(), [...expected.names()].sort());
     const types = new Set<string>();
     for (const name of expected.names()) {
@@ -45,7 +45,7 @@ describe("GGUF tensors", () => {
   });
 
   test("the requested dtype is rounded to once, from float32", () => {
-    using source = openGguf(fixture("quantised.gguf"));
+    using source = openGguf(fixture("quantised.gguf"), ggufDialect);
     for (const name of ["model.layers.0.mlp.gate_proj.weight", "model.layers.0.self_attn.o_proj.weight"]) {
       const rounded = source.read(name, "bfloat16");
       assert.equal(rounded.dtype, "bfloat16");
@@ -61,7 +61,10 @@ test("head counts that do not divide the query rows are refused before anything 
   changed[whole.indexOf(key) + key.byteLength + 4] = 5;
   const path = join(folder, "heads.gguf");
   writeFileSync(path, changed);
-  assert.throws(() => openGguf(path), /heads\.gguf: blk\.0\.attn_q\.weight has 32 rows for 5 heads/);
+  assert.throws(
+    () => openGguf(path, ggufDialect),
+    /heads\.gguf: blk\.0\.attn_q\.weight has 32 rows for 5 heads/,
+  );
 });
 
 describe("GGUF header", () => {

@@ -1,5 +1,4 @@
 import { type DType, MappedFile, scope, type Tensor } from "../../torch/index.ts";
-import { nameFromGguf, pairedRotaryHeads } from "../gguf-llama.ts";
 import { mappedTensor } from "../safetensors.ts";
 import { type TensorSource, tableSource } from "../source.ts";
 import { dequantize } from "./dequantize.ts";
@@ -12,17 +11,29 @@ export interface GgufSource extends TensorSource {
 
 const PLAIN_TYPES: Partial<Record<GgufType, DType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
+/** What an architecture's GGUF files have of their own. */
+export interface GgufDialect {
+  /** Hugging Face's name (`model.layers.0.self_attn.q_proj.weight`) of a stored one. */
+  nameOf(stored: string): string;
+  /** Heads of a tensor whose rows lie in rotary pairs (0, d/2, 1, d/2 + 1, …), not in Hugging Face's halves. */
+  pairedRotaryHeads(stored: string, header: GgufHeader, where: string): number | undefined;
+}
+
+/** The dialect of what a file says of `general.architecture`; undefined for one that is not known. */
+export type GgufDialects = (architecture: unknown) => GgufDialect | undefined;
+
 /**
- * Opens a GGUF file of a Llama or Qwen2 decoder under Hugging Face names (`model.layers.0.self_attn.q_proj.weight`) and
- * in Hugging Face's order of rotary dimensions. Quantised tensors are dequantised as they are read.
+ * Opens a GGUF file under Hugging Face's names and in its order of rotary dimensions; as it is stored where its
+ * architecture's dialect is not known. Quantised tensors are dequantised as they are read.
  */
-export function openGguf(path: string): GgufSource {
+export function openGguf(path: string, dialectOf: GgufDialects = () => undefined): GgufSource {
   const header = readGgufHeader(path);
+  const dialect = dialectOf(header.metadata.get("general.architecture"));
   const file = MappedFile.open(path);
   const entries = new Map(
     [...header.tensors].map(([name, tensor]) => [
-      nameFromGguf(name),
-      { tensor, heads: pairedRotaryHeads(name, header, path) },
+      dialect?.nameOf(name) ?? name,
+      { tensor, heads: dialect?.pairedRotaryHeads(name, header, path) },
     ]),
   );
   const source = tableSource(path, entries, {

@@ -1,7 +1,7 @@
-import type { ClipVisionConfig } from "../../checkpoint/index.ts";
 import { activations, attend, Embedding, LayerNorm, Linear, Module, placeholder } from "../../nn/index.ts";
 import { aten, cat, scope, type Tensor } from "../../torch/index.ts";
 import type { VisionTower } from "../vision-tower.ts";
+import type { ClipVisionConfig } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
 class PatchEmbedding extends Module {

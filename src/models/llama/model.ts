@@ -1,4 +1,3 @@
-import type { LlamaConfig } from "../../checkpoint/index.ts";
 import {
   type AttentionMask,
   activations,
@@ -15,6 +14,7 @@ import {
   type SegmentRunner,
 } from "../../nn/index.ts";
 import { arange, type DType, linear, type Tensor } from "../../torch/index.ts";
+import type { LlamaConfig } from "./config.ts";
 
 /** What all layers of one forward pass share. */
 interface LayerContext {

@@ -1,5 +1,11 @@
-import type { LlamaConfig, LlavaConfig } from "../../checkpoint/index.ts";
-import { EfficientNetLite, Llama, type Llava, type Projector } from "../../models/index.ts";
+import {
+  EfficientNetLite,
+  Llama,
+  type LlamaConfig,
+  type Llava,
+  type LlavaConfig,
+  type Projector,
+} from "../../models/index.ts";
 import { createLlava } from "../../pretrained/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 

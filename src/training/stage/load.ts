@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { isAdapter, loadStrict, openProjector } from "../../checkpoint/index.ts";
+import { loadStrict } from "../../checkpoint/index.ts";
 import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { PooledTower } from "../../models/index.ts";
@@ -7,10 +7,12 @@ import {
   assembledOrigin,
   checkpointOrigin,
   type Eyes,
+  isAdapter,
   loadAssembled,
   loadBuiltin,
   loadPretrained,
   type ModelOrigin,
+  openProjector,
   type PretrainedLlava,
 } from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
