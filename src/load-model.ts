@@ -60,6 +60,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const { dtype: typeName, device: deviceName, ...fetching } = rest;
   const dtype = typeName === undefined ? undefined : weightType(typeName);
   const torch = await import("./torch/index.ts");
+  torch.version(); // Without libtorch nothing is fetched.
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
     import("./pretrained/index.ts"),
