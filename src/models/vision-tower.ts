@@ -1,6 +1,11 @@
-import type { Module } from "../nn/index.ts";
+import type { Module, SegmentRunner } from "../nn/index.ts";
 import type { FeatureGrid } from "../processing/image/index.ts";
 import type { Tensor } from "../torch/index.ts";
+
+export interface TowerOptions {
+  /** Calls the layers, each a segment (see `ActivationCheckpoints`); by default each frees what it does not give. */
+  readonly runLayer?: SegmentRunner | undefined;
+}
 
 /** Turns images into rows of features for the projector. */
 export interface VisionTower extends Module {
@@ -9,5 +14,5 @@ export interface VisionTower extends Module {
   /** Feature rows of a tile. */
   readonly grid: FeatureGrid;
   /** pixel values [N, 3, H, W] of N tiles → [N, tokens, hiddenSize] */
-  forward(pixelValues: Tensor): Tensor;
+  forward(pixelValues: Tensor, options?: TowerOptions): Tensor;
 }
