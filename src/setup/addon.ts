@@ -1,18 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeAtomically } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
@@ -86,7 +78,7 @@ export async function ensureNative(options: EnsureNativeOptions = {}): Promise<N
       }
     }
     const native: Native = { addonPath, libtorch };
-    writeAtomically(stampPath(env, sources), `${JSON.stringify(native, null, 2)}\n`);
+    writeAtomically(stampPath(env, sources), [`${JSON.stringify(native, null, 2)}\n`], { code: "setup" });
     return native;
   };
   makeCacheFolder(dirname(folder));
@@ -191,9 +183,3 @@ function stampPath(env: Environment, sources: string): string {
 }
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-function writeAtomically(path: string, content: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, content);
-  renameSync(temporary, path);
-}

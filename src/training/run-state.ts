@@ -11,14 +11,9 @@ import {
   rmSync,
 } from "node:fs";
 import { join } from "node:path";
-import {
-  makeFolder,
-  openSafetensors,
-  writeAtomically,
-  writeSafetensors,
-  writing,
-} from "../checkpoint/index.ts";
+import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { makeFolder, writeAtomically, writing } from "../files/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
 /** Everything that a run needs to go on as if it had not stopped. */
