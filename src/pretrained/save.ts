@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import {
   CLIP_TEXT_TENSORS,
-  huggingFaceName,
-  originalName,
+  layouts,
   RECOMPUTED_TENSORS,
   type TensorSource,
   writeSafetensors,
@@ -57,10 +56,9 @@ export function saveModel(
   ]);
   writePromptFiles(partial, prompts);
   using source = origin.open();
-  const isLinear = (config["mm_projector_type"] ?? "linear") === "linear";
-  const nameOf = (name: string) => (isOriginal ? originalName(name, { isLinear }) : huggingFaceName(name));
+  const { write } = layouts[isOriginal ? originalLayout(config) : "huggingFace"];
   const tensors = new Map(
-    [...wholeState(model, source)].map(([name, tensor]) => [nameOf(name), plain(tensor, dtype)]),
+    [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, plain(tensor, dtype)]),
   );
   writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt", ...metadata });
   for (const tensor of tensors.values()) tensor.dispose();
@@ -69,6 +67,9 @@ export function saveModel(
     renameSync(partial, folder);
   });
 }
+
+const originalLayout = ({ mm_projector_type: type }: JsonObject) =>
+  (type ?? "linear") === "linear" ? "originalLinear" : "original";
 
 /** Says whether output weights are tied, where the configuration says otherwise than the weights did. */
 function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
