@@ -4,7 +4,7 @@ import { FOREIGN_TYPES, type ForeignType, isForeign, readForeign } from "./forei
 import { type PickleGlobal, unpickle } from "./pickle.ts";
 import { mappedTensor } from "./safetensors.ts";
 import { type TensorSource, tableSource } from "./source.ts";
-import { readZipDirectory } from "./zip.ts";
+import { readZipDirectory } from "../files/stored-zip.ts";
 
 /** One-dimensional memory that tensors are views of. */
 interface Storage {

@@ -12,7 +12,7 @@ import { runCommand } from "./command.ts";
 import { buildFailure } from "./failure-causes.ts";
 import { ensureLibtorch } from "./install-libtorch.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch } from "./libtorch.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../files/lock.ts";
 import type { SetupOptions } from "./options.ts";
 import { findPrebuilt, fits, loads, type Prebuilt } from "./prebuilt.ts";
 

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LlavaError } from "../errors.ts";
 import { type Environment, isRefusal, unwritable } from "./cache.ts";
-import { fileSha256 } from "./checksum.ts";
+import { fileSha256 } from "../files/hash.ts";
 import { request } from "./request.ts";
 
 export interface DownloadOptions {
