@@ -4,7 +4,7 @@ import { copyFile, rename, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeAtomically } from "../files/index.ts";
+import { withLock, writeAtomically } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
@@ -12,7 +12,6 @@ import { runCommand } from "./command.ts";
 import { buildFailure } from "./failure-causes.ts";
 import { ensureLibtorch } from "./install-libtorch.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch } from "./libtorch.ts";
-import { withLock } from "../files/lock.ts";
 import type { SetupOptions } from "./options.ts";
 import { findPrebuilt, fits, loads, type Prebuilt } from "./prebuilt.ts";
 

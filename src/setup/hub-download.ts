@@ -1,9 +1,8 @@
 import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { type JsonObject, parseJsonObject, writeAtomically } from "../files/index.ts";
+import { fileSha256, type JsonObject, parseJsonObject, withLock, writeAtomically } from "../files/index.ts";
 import { makeCacheFolder } from "./cache.ts";
-import { fileSha256 } from "../files/hash.ts";
 import { downloadFile } from "./download.ts";
 import { type HubId, type HubRecord, hubPlaces, recordedFolder, sizeOf } from "./hub.ts";
 import { findHubFile } from "./hub-account.ts";
@@ -15,7 +14,6 @@ import {
   listRepository,
   refusalHint,
 } from "./hub-listing.ts";
-import { withLock } from "../files/lock.ts";
 import type { SetupOptions } from "./options.ts";
 import { type Progress, silentProgress } from "./progress.ts";
 import { repositoryFiles } from "./repository.ts";
