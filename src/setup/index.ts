@@ -16,7 +16,6 @@ export {
   libtorchRelease,
   type RejectedLibtorch,
 } from "./libtorch.ts";
-export { slowLockPatience, withLock } from "./lock.ts";
 export { type BuiltinModel, builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
 export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.ts";
