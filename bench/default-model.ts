@@ -1,5 +1,6 @@
-import { ClipVisionTower, type Llama, loadBuiltin } from "../src/models/index.ts";
+import { ClipVisionTower, type Llama } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
+import { loadBuiltin } from "../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
 import {
   backward,

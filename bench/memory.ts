@@ -5,9 +5,9 @@
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { LlamaConfig } from "../src/checkpoint/index.ts";
-import { Llama, loadBuiltin, Projector } from "../src/models/index.ts";
+import { Llama, type LlamaConfig, Projector } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
+import { loadBuiltin } from "../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
 import {
   cat,

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { ChatModel } from "../src/protocol/index.ts";
 import {
   type Answerer,
   AnswerStore,
@@ -16,8 +17,7 @@ import {
   endpointAnswerer,
   type Question,
   runQuestions,
-} from "../src/evaluation/index.ts";
-import type { ChatModel } from "../src/protocol/index.ts";
+} from "../src/runner/index.ts";
 
 const usage = { promptTokens: 10, imageTokens: 0, completionTokens: 1 };
 

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { encodeRow, imagesOfRow, type LlavaRow, readRows } from "../src/data/index.ts";
+import { encodeRow, type LlavaRow, readRows } from "../src/data/index.ts";
 import { ignoreLabel, namedTemplate } from "../src/processing/conversation/index.ts";
 import { loadTokenizer } from "../src/processing/tokenizer/index.ts";
 import { fastDType, instructionSet, numThreads } from "../src/torch/index.ts";
@@ -51,8 +51,8 @@ const inFolder = (name: string): string => join(folder, name);
 async function rowsWithImages(path: string): Promise<LlavaRow[]> {
   const rows = await readRows(path);
   return rows.map((row, i) => {
-    const images = imagesOfRow(row).map((_, at) => `${i}-${at}.jpg`);
-    return { ...row, id: String(i), image: images };
+    const images = row.images.map((_, at) => ({ name: `${i}-${at}.jpg` }));
+    return { ...row, id: String(i), images };
   });
 }
 
@@ -160,7 +160,7 @@ try {
         Math.floor(((i + 0.5) * rows.length) / (steps * BATCH)),
       );
   for (const index of chosen)
-    for (const image of imagesOfRow(rows[index]!)) await drawImage(inFolder(image), index);
+    for (const { name } of rows[index]!.images) await drawImage(inFolder(name), index);
   writeFileSync(inFolder("rows.json"), JSON.stringify(chosen.map((index) => rows[index])));
   const tokens = chosen.reduce((sum, index) => sum + encoded[index]!.inputIds.length, 0);
   const supervised = chosen

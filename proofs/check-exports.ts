@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors, writeSafetensors } from "../src/checkpoint/index.ts";
-import { loadPretrained } from "../src/models/index.ts";
+import { loadPretrained } from "../src/pretrained/index.ts";
 import { silentProgress } from "../src/setup/index.ts";
 import { inference } from "../src/torch/index.ts";
 import { runRecipe } from "../src/training/index.ts";

@@ -46,14 +46,14 @@ test("the linter stops imports that point upwards or go past a door", () => {
     "src/nn/b.ts ../models/index.ts": false,
     "src/nn/c.ts ../torch/tensor.ts": false,
     "src/nn/d.test.ts ../models/index.ts": true,
-    "src/nn/e.test.ts ../models/llama.ts": false,
+    "src/nn/e.test.ts ../models/llama/model.ts": false,
     "src/nn/f.test.ts ../../test/fixtures/torch/values.ts": true,
     "src/training/callbacks/g.ts ../../models/index.ts": true,
-    "src/training/callbacks/h.ts ../../models/llama.ts": false,
+    "src/training/callbacks/h.ts ../../models/llama/model.ts": false,
     "src/training/callbacks/i.ts ../trainer.ts": true,
     "src/processing/image/j.ts ../tokenizer/index.ts": false,
     "src/evaluation/k.ts ../torch/index.ts": false,
-    "test/l.test.ts ../src/models/llama.ts": false,
+    "test/l.test.ts ../src/models/llama/model.ts": false,
   };
   const root = mkdtempSync(join(tmpdir(), "llava-imports-"));
   try {

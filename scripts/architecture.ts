@@ -28,10 +28,10 @@ export const folders: Readonly<Record<string, Folder>> = {
   torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
   distributed: { holds: "what processes that train together tell each other", imports: ["torch"] },
   checkpoint: {
-    holds: "weights and configurations: safetensors, torch files, GGUF",
+    holds: "weights in files: safetensors, torch's, GGUF; the names that layouts give them",
     imports: ["setup", "torch"],
   },
-  nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch", "checkpoint"] },
+  nn: { holds: "modules, layers, attention, key-value cache", imports: ["torch"] },
   optim: { holds: "AdamW, schedules, gradient clipping", imports: ["torch", "distributed"] },
   "processing/image": {
     holds: "images: load, decode, resize, normalise",
@@ -43,26 +43,37 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: ["protocol", "processing/tokenizer"],
   },
   models: {
-    holds: "vision towers, projectors, Llama, LLaVA, and loading them",
-    imports: ["setup", "torch", "checkpoint", "nn", ...processing],
+    holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
+    imports: ["torch", "checkpoint", "nn"],
   },
-  generation: { holds: "sampling, stopping, streaming answers", imports: [...layers, "models"] },
+  pretrained: {
+    holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",
+    imports: ["setup", "torch", "checkpoint", "nn", ...processing, "models"],
+  },
+  generation: {
+    holds: "sampling, stopping, streaming answers",
+    imports: [...layers, "models", "pretrained"],
+  },
   data: {
     holds: "rows, mixtures, shards, their ids and labels, samplers, workers",
     imports: ["protocol", ...processing],
   },
   training: {
     holds: "recipes, packing, the training loop, its callbacks",
-    imports: [...layers, "distributed", "models", "data"],
+    imports: [...layers, "distributed", "models", "pretrained", "data"],
   },
   client: { holds: "chat models behind an OpenAI-compatible endpoint", imports: ["protocol"] },
+  runner: {
+    holds: "many questions to a model: at once, again after failures, answers kept, runs gone on with",
+    imports: ["protocol", "client"],
+  },
   charts: { holds: "charts as SVG and PNG", imports: [] },
   evaluation: {
-    holds: "benchmarks, their runner, judges, results and reports",
-    imports: ["protocol", "client", "charts"],
+    holds: "benchmarks, judges, results and reports",
+    imports: ["protocol", "runner", "charts"],
   },
-  curation: {
-    holds: "captions → training rows: questions by rule, concept filter",
+  datagen: {
+    holds: "training rows made from captions and data sets: questions by rule, concept filter",
     imports: [],
   },
   cli: {
@@ -70,13 +81,15 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: [
       ...layers,
       "models",
+      "pretrained",
       "generation",
       "data",
       "training",
       "client",
+      "runner",
       "charts",
       "evaluation",
-      "curation",
+      "datagen",
     ],
   },
 };

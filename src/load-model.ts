@@ -60,9 +60,10 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const { dtype: typeName, device: deviceName, ...fetching } = rest;
   const dtype = typeName === undefined ? undefined : weightType(typeName);
   const torch = await import("./torch/index.ts");
+  torch.version(); // Without libtorch nothing is fetched.
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
     import("./setup/index.ts"),
-    import("./models/index.ts"),
+    import("./pretrained/index.ts"),
     import("./generation/index.ts"),
   ]);
   const name = nameOrPath ?? defaultModel;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ggufDialect } from "../models/index.ts";
 import { empty, type Tensor, tensor } from "../torch/index.ts";
 import { loadStrict, type ParameterTree } from "./load.ts";
 import { openCheckpoint } from "./open.ts";
@@ -152,7 +153,7 @@ describe("openCheckpoint", () => {
 
   test("takes GGUF, then pickles, then safetensors, each under canonical names", () => {
     copyFileSync(fixture("quantised.gguf"), join(folder, "model.gguf"));
-    const gguf = openCheckpoint(folder);
+    const gguf = openCheckpoint(folder, ggufDialect);
     assert.ok(gguf.has("model.language_model.layers.0.mlp.down_proj.weight") && gguf.has("lm_head.weight"));
 
     copyFileSync(fixture("state.pth"), join(folder, "pytorch_model.bin"));

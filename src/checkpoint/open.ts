@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { weightFiles } from "../setup/index.ts";
+import type { GgufDialects } from "./gguf/open.ts";
 import { canonicalName } from "./keys.ts";
 import { openShards } from "./shards.ts";
 import { renamed, type TensorSource } from "./source.ts";
@@ -10,18 +11,19 @@ import { openWeights } from "./weights-file.ts";
 /** What a checkpoint's folder may hold, in order of preference: the list by which a hub's files are chosen as well. */
 const LAYOUTS: readonly (readonly [string, (path: string) => TensorSource])[] = weightFiles.map((file) => [
   file,
-  file.endsWith(".index.json") ? (path) => openShards(path, openWeights) : openWeights,
+  file.endsWith(".index.json") ? (path) => openShards(path, openWeights) : (path) => openWeights(path),
 ]);
 
 /**
  * The weights in a checkpoint's folder, in whichever container they are, under canonical names (see `canonicalName`).
- * Throws LlavaError("checkpoint") where there are none.
+ * @param dialectOf for the names in GGUF files (see `openGguf`)
+ * @throws LlavaError "checkpoint" where there are none
  */
-export function openCheckpoint(folder: string): TensorSource {
-  return renamed(openStored(folder), canonicalName);
+export function openCheckpoint(folder: string, dialectOf?: GgufDialects): TensorSource {
+  return renamed(openStored(folder, dialectOf), canonicalName);
 }
 
-function openStored(folder: string): TensorSource {
+function openStored(folder: string, dialectOf?: GgufDialects): TensorSource {
   for (const [file, open] of LAYOUTS) {
     const path = join(folder, file);
     if (existsSync(path)) return open(path);
@@ -36,7 +38,7 @@ function openStored(folder: string): TensorSource {
       hint: "Keep one of them in the folder.",
     });
   }
-  if (ggufFiles[0] !== undefined) return openWeights(join(folder, ggufFiles[0]));
+  if (ggufFiles[0] !== undefined) return openWeights(join(folder, ggufFiles[0]), dialectOf);
   const looked = [...LAYOUTS.map(([file]) => file), "*.gguf"].join(", ");
   throw new LlavaError("checkpoint", `${folder}: no weights; looked for ${looked}`, {
     hint: existsSync(folder)

@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { DType, Tensor } from "../torch/index.ts";
 import type { ForeignType } from "./foreign-types.ts";
-import type { GgufType } from "./gguf-types.ts";
+import type { GgufType } from "./gguf/types.ts";
 
 export interface TensorInfo {
   /** How the tensor is stored; `read` returns quantised types, and those of 8-bit floating point, as floating point. */

@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import { jsonKind, KIND_BYTES, strayKind } from "../files/index.ts";
 import { readPrefix } from "./file.ts";
-import { openGguf } from "./gguf.ts";
+import { type GgufDialects, openGguf } from "./gguf/open.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { MAX_HEADER } from "./safetensors-header.ts";
 import type { TensorSource } from "./source.ts";
@@ -10,17 +10,18 @@ import { openTorchFile } from "./torch-file.ts";
 /**
  * Opens a file of weights in whichever container its bytes say that it is: safetensors, torch's or GGUF. Its name decides
  * nothing, but for what a damaged file is said to have been.
+ * @param dialectOf for the names in GGUF files (see `openGguf`)
  * @throws LlavaError "checkpoint" for a file that is missing, damaged, or something else: a pointer, a web page, an archive
  */
-export function openWeights(path: string): TensorSource {
+export function openWeights(path: string, dialectOf?: GgufDialects): TensorSource {
   const { bytes, fileLength } = readPrefix(path, KIND_BYTES);
   const container = containerOf(bytes);
   const kind = container === undefined ? (strayKind(bytes, fileLength) ?? jsonKind(bytes)) : undefined;
-  if (kind === undefined) return (container ?? namedContainer(path))(path);
+  if (kind === undefined) return (container ?? namedContainer(path))(path, dialectOf);
   throw new LlavaError("checkpoint", `${path} is ${kind.what}; expected weights`, { hint: kind.hint });
 }
 
-type Opener = (path: string) => TensorSource;
+type Opener = (path: string, dialectOf?: GgufDialects) => TensorSource;
 
 /** Safetensors begin with the length of a JSON object; torch's files with "PK" of a zip archive or with a pickle's opcode. */
 function containerOf(bytes: Buffer): Opener | undefined {

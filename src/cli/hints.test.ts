@@ -31,7 +31,7 @@ function commandsOf(file: string): string[] {
   const groups = [...options.keys()];
   if (group === "eval" || file.startsWith("evaluation/"))
     return groups.filter((name) => name.startsWith("eval"));
-  if (group === "data" || /^(data|datagen|curation)\//.test(file))
+  if (group === "data" || /^(data|datagen)\//.test(file))
     return groups.filter((name) => /^(data|train)/.test(name));
   if (file.startsWith("training/")) return ["train"];
   return ["chat", "generate", "trace", "eval run"];

@@ -8,10 +8,10 @@ import {
   type TransparentImage,
   transparencyNote,
 } from "../processing/image/index.ts";
+import { type LlavaRow, RowError, type RowImage, type RowProblem, rowError } from "../protocol/index.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import { type EncodedRow, encodeRow, messagesOfRow, type RowEncoding } from "./encode-row.ts";
 import type { Dataset } from "./mixture.ts";
-import { imagesOfRow, type LlavaRow, RowError, type RowProblem, rowError } from "./rows.ts";
 
 export interface CheckOptions {
   /** Folder that image names are relative to, where a dataset has none of its own; images are not looked at without it. */
@@ -135,10 +135,10 @@ class Check {
 
   #row(row: LlavaRow, source: SourceReport): void {
     source.rows++;
-    const images = imagesOfRow(row);
+    const { images } = row;
     if (images.length === 0) source.textOnly++;
     if (images.length > 1) source.severalImages++;
-    const checked = images.map((image) => this.#images.get(this.#pathOf(row, image) ?? ""));
+    const checked = images.map((image) => this.#images.get(this.#pathOf(image) ?? ""));
     if (checked.some((image) => image?.transparent)) source.transparentRows++;
     if (checked.some((image) => image?.transparent && transparencyNote(image.transparent)))
       source.changedRows++;
@@ -178,14 +178,14 @@ class Check {
     const jobs: (() => Promise<void>)[] = [];
     const { transparency, concurrency } = this.#options;
     for (const [index, row] of rows.entries())
-      for (const [place, image] of imagesOfRow(row).entries()) {
-        const path = this.#pathOf(row, image);
+      for (const image of row.images) {
+        const path = this.#pathOf(image);
         if (path === undefined || this.#images.has(path)) continue;
         this.#images.set(path, {});
         const source = sources[index]!;
         source.images++;
         jobs.push(async () => {
-          const checked = await checkImage(row.imageBytes?.[place] ?? path, path, transparency);
+          const checked = await checkImage(image.bytes ?? path, path, transparency);
           this.#images.set(path, checked);
           if (checked.problem?.kind === "missing") source.missingImages++;
           if (checked.problem?.kind === "broken") source.brokenImages++;
@@ -195,16 +195,17 @@ class Check {
   }
 
   /** undefined where images are not looked at. */
-  #pathOf(row: LlavaRow, image: string): string | undefined {
-    if (row.imageBytes !== undefined) return image;
+  #pathOf({ name, bytes }: RowImage): string | undefined {
+    if (bytes !== undefined) return name;
     const { images } = this.#options;
-    return images === undefined && !image.startsWith("/") ? undefined : resolve(images ?? "", image);
+    return images === undefined && !name.startsWith("/") ? undefined : resolve(images ?? "", name);
   }
 
   #source(path: string, row?: LlavaRow): SourceReport {
-    const image = row === undefined || row.imageBytes !== undefined ? undefined : imagesOfRow(row)[0];
-    const about = image === undefined ? "text" : image.includes("/") ? image.split("/").find(Boolean)! : "";
-    const source = [basename(path), row === undefined || row.imageBytes ? "" : about]
+    const [image] = row?.images ?? [];
+    const about =
+      image === undefined ? "text" : image.name.includes("/") ? image.name.split("/").find(Boolean)! : "";
+    const source = [basename(path), row === undefined || image?.bytes ? "" : about]
       .filter(Boolean)
       .join(": ");
     let known = this.#sources.get(source);

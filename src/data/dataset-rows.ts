@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
+import type { LlavaRow, RowError } from "../protocol/index.ts";
 import { type Dataset, isShard, type ResponseFormat } from "./mixture.ts";
 import { foundRows, noRows } from "./row-file.ts";
-import type { LlavaRow, RowError } from "./rows.ts";
 import { type OnIgnored, type ShardRow, shardRows } from "./shards/shard-rows.ts";
 
 /** What LLaVA-1.5's mixture asks for where answers are short (arXiv 2310.03744, section 3.2). */
@@ -13,12 +13,11 @@ const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
 
 /** A row of a dataset in a mixture: its images in the dataset's folder, its first question asking for the form of answer. */
 export function adaptRow(row: LlavaRow, { images, responseFormat }: Dataset): LlavaRow {
-  let { image, conversations } = row;
-  const isFile = images !== undefined && row.imageBytes === undefined;
-  if (isFile && image !== undefined)
-    image = typeof image === "string" ? resolve(images, image) : image.map((name) => resolve(images, name));
+  let { images: own, conversations } = row;
+  if (images !== undefined)
+    own = own.map((image) => (image.bytes ? image : { name: resolve(images, image.name) }));
   if (responseFormat !== undefined) conversations = asking(conversations, formatPrompts[responseFormat]);
-  return { ...row, ...(image !== undefined && { image }), conversations };
+  return { ...row, images: own, conversations };
 }
 
 function asking(turns: LlavaRow["conversations"], prompt: string): LlavaRow["conversations"] {

@@ -9,12 +9,12 @@ import type { SchemaElement } from "hyparquet";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../test/support/tar.ts";
 import type { LlavaError } from "../errors.ts";
+import type { LlavaRow } from "../protocol/index.ts";
 import { countRows } from "./count-rows.ts";
 import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import type { Dataset } from "./mixture.ts";
 import { rowTable } from "./row-table.ts";
-import type { LlavaRow } from "./rows.ts";
 import { ShardDealer } from "./shards/shard-dealer.ts";
 import { TableDealer, type TableDealerOptions } from "./table-dealer.ts";
 
@@ -99,7 +99,7 @@ const rows = Array.from(
   { length: 37 },
   (_, i): LlavaRow => ({
     id: String(i),
-    ...(i % 3 > 0 && { image: `${i % 7}.jpg` }),
+    images: i % 3 > 0 ? [{ name: `${i % 7}.jpg` }] : [],
     conversations: [
       { from: "human", value: `${i % 3 > 0 ? "<image>\n" : ""}word ${"word ".repeat(i % 11)}` },
       { from: "gpt", value: "yes" },
@@ -150,7 +150,7 @@ describe("a table's dealer", () => {
   test("keeps text and images apart", async () => {
     const from = dealer({ grouping: "modality" });
     for (let step = 0; step < 5; step++) {
-      const kinds = (await from.deal()).map(({ rows: [row] }) => row!.image === undefined);
+      const kinds = (await from.deal()).map(({ rows: [row] }) => row!.images.length === 0);
       assert.equal(new Set(kinds).size, 1);
     }
   });
@@ -243,7 +243,7 @@ describe("a dealer of shards", () => {
     );
     for (const row of all) {
       assert.deepEqual(
-        row.imageBytes!.map((bytes) => Buffer.from(bytes)),
+        row.images.map(({ bytes }) => Buffer.from(bytes!)),
         [image],
       );
       assert.match(row.conversations[1]!.value, new RegExp(`(caption|answer) ${row.id}`));

@@ -15,9 +15,8 @@ import {
   trainingFormat,
 } from "../processing/conversation/index.ts";
 import { loadTokenizer } from "../processing/tokenizer/index.ts";
-import type { Message } from "../protocol/index.ts";
+import type { LlavaRow, Message } from "../protocol/index.ts";
 import { encodeRow, encodeWithin, messagesOfRow } from "./encode-row.ts";
-import type { LlavaRow } from "./rows.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
 const tokenizer = await loadTokenizer(join(import.meta.dirname, "../../test/fixtures/tokenizer/llama2"));
@@ -31,11 +30,13 @@ const turnsOf = (...pairs: readonly (readonly [string, string])[]): LlavaRow["co
   ]);
 const text = (...pairs: readonly (readonly [string, string])[]): LlavaRow => ({
   id: "x",
+  images: [],
   conversations: turnsOf(...pairs),
 });
+const named = (...names: readonly string[]) => names.map((name) => ({ name }));
 const photo = (...pairs: readonly (readonly [string, string])[]): LlavaRow => ({
   ...text(...pairs),
-  image: "a.jpg",
+  images: named("a.jpg"),
 });
 
 /** What is trained, one string for each run. */
@@ -115,19 +116,19 @@ describe("labels", () => {
 describe("a row", () => {
   test("with turns or placeholders out of order is refused by its id", () => {
     const [question, answer] = turnsOf(["<image>\na", "b"]);
-    const refused = (row: Omit<LlavaRow, "id">, message: string) =>
-      assert.throws(() => encodeRow({ id: "x", ...row }, encoding), {
+    const refused = (row: Partial<LlavaRow>, message: string) =>
+      assert.throws(() => encodeRow({ ...text(), ...row }, encoding), {
         code: "data",
         message: `row x: ${message}`,
       });
     refused({ conversations: [question!, answer!] }, "1 <image> in its text, but 0 images");
-    refused({ image: "a", conversations: turnsOf(["a", "b"]) }, "0 <image> in its text, but 1 image");
+    refused({ images: named("a"), conversations: turnsOf(["a", "b"]) }, "0 <image> in its text, but 1 image");
     refused(
-      { image: "a", conversations: turnsOf(["<image> <image>", "b"]) },
+      { images: named("a"), conversations: turnsOf(["<image> <image>", "b"]) },
       "2 <image> in its text, but 1 image",
     );
     refused(
-      { image: "a", conversations: [question!, question!, answer!] },
+      { images: named("a"), conversations: [question!, question!, answer!] },
       'turn 2 is from "human", expected "gpt"',
     );
     refused({ conversations: [question!] }, "it has no question with an answer");
@@ -147,9 +148,9 @@ describe("a row", () => {
 
   test("that is too long loses turns with their images, and says when not even one fits", () => {
     const said = turnsOf(["<image> the", "dog"], ["<image> a", "cat"], ["more", "of it"]);
-    const row: LlavaRow = { id: "x", image: ["a", "b"], conversations: said };
+    const row: LlavaRow = { id: "x", images: named("a", "b"), conversations: said };
     const whole = encodeRow(row, encoding).inputIds.length;
-    const one = encodeRow({ id: "x", image: "a", conversations: said.slice(0, 2) }, encoding);
+    const one = encodeRow({ id: "x", images: named("a"), conversations: said.slice(0, 2) }, encoding);
     const { inputIds, images } = encodeWithin(row, encoding, {
       maxTokens: one.inputIds.length,
       truncates: true,
@@ -175,7 +176,7 @@ describe("a row", () => {
         ({ start, length }) => [start, length],
       );
     const [[first, one]] = places(photo(["a the <image>", "b"])) as [[number, number]];
-    const two = places({ ...photo(["<image> a <image> the", "b"]), image: ["aa", "bbb"] });
+    const two = places({ ...photo(["<image> a <image> the", "b"]), images: named("aa", "bbb") });
     assert.equal(one, "a.jpg".length);
     assert.deepEqual(two[0], [first, 2]);
     assert.equal(two[1]![1], 3);
@@ -226,7 +227,7 @@ describe("a row's prompt is what chat would send for the same conversation", () 
           );
           const row: LlavaRow = {
             id: "x",
-            ...(images.length > 0 && { image: images }),
+            images: named(...images),
             conversations: turnsOf(
               ...turns.map(
                 ([[text, place], answer]) =>

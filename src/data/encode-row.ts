@@ -10,7 +10,7 @@ import {
 } from "../processing/conversation/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
 import type { Message } from "../protocol/index.ts";
-import { imagesOfRow, type LlavaRow, rowError } from "./rows.ts";
+import { type LlavaRow, rowError } from "../protocol/index.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
 /** How a row's turns become ids. */
@@ -38,7 +38,7 @@ export interface EncodedRow extends TokenizedPrompt {
  */
 export function encodeRow(row: LlavaRow, encoding: RowEncoding): EncodedRow {
   const { tokenizer, format, imageTokens, imageTokenId, turnMarks = "refuse" } = encoding;
-  const images = imagesOfRow(row);
+  const images = row.images.map(({ name }) => name);
   const messages = messagesOfRow(row);
   if (turnMarks === "refuse") requireNoMark(row, format);
   const pieces = format.render(messages, { addGenerationPrompt: false });
@@ -94,9 +94,7 @@ function withoutLastTurns(row: LlavaRow): LlavaRow {
     (sum, { from, value }) => sum + (from === "human" ? countImageMarks(value) : 0),
     0,
   );
-  const images = imagesOfRow(row);
-  const { image: _, ...rest } = row;
-  return { ...rest, conversations, ...(images.length > 0 && { image: images.slice(0, placeholders) }) };
+  return { ...row, conversations, images: row.images.slice(0, placeholders) };
 }
 
 /**
@@ -117,7 +115,7 @@ export function messagesOfRow(row: LlavaRow): Message[] {
       : { role: "assistant", content: value };
   });
   const placeholders = imagesOf(messages).length;
-  const images = imagesOfRow(row).length;
+  const images = row.images.length;
   if (placeholders === images)
     return row.system === undefined ? messages : [{ role: "system", content: row.system }, ...messages];
   throw rowError(

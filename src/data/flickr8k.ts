@@ -1,12 +1,19 @@
 import { LlavaError } from "../errors.ts";
-import type { LlavaRow } from "./rows.ts";
+import type { RowTurn } from "../protocol/index.ts";
+
+/** A row as a file has it. */
+export interface CaptionRow {
+  readonly id: string;
+  readonly image: string;
+  readonly conversations: readonly RowTurn[];
+}
 
 /**
  * Turns a caption file of Flickr8k (lines of `image.jpg#0<tab>caption`) into LLaVA rows, those of the images that a
  * split lists (lines of `image.jpg`), in the split's order. Captions become sentences: punctuation is joined to its word,
  * the first letter is a capital, a full stop ends them.
  */
-export function flickrRows(captionFile: string, splitFile: string, where: string): LlavaRow[] {
+export function flickrRows(captionFile: string, splitFile: string, where: string): CaptionRow[] {
   const byImage = new Map<string, { number: string; caption: string }[]>();
   for (const [i, line] of captionFile.split("\n").entries()) {
     if (line.trim() === "") continue;

@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { type LlavaRow, rowError } from "../protocol/index.ts";
 import { adaptRow } from "./dataset-rows.ts";
 import { messagesOfRow } from "./encode-row.ts";
 import { type Dataset, isShard, readDatasets } from "./mixture.ts";
 import { mixSeed } from "./random.ts";
 import { type FoundRow, foundRows, RowFile } from "./row-file.ts";
 import { filterTable, type RowTable } from "./row-table.ts";
-import { imagesOfRow, type LlavaRow, lengthOfRow, rowError } from "./rows.ts";
+import { lengthOfRow } from "./rows.ts";
 import { chooseRows } from "./sampling-strategy.ts";
 
 export interface OpenRowsOptions {
@@ -25,7 +26,7 @@ export interface OpenRowsOptions {
  * The rows that a name stands for (see `readDatasets`), each looked at once: that it is a row, that its turns are in order
  * with a placeholder for each image, and that its images are there. They stay in their files, and are read when they are
  * asked for. Image names of a dataset with a folder of its own become absolute.
- * @throws LlavaError "config" for shards, which are read in order instead (`ShardStream`)
+ * @throws LlavaError "config" for shards, which are read in order instead (`ShardDealer`)
  */
 export async function openRows(name: string, options: OpenRowsOptions): Promise<RowTable> {
   const tables: RowTable[] = [];
@@ -53,7 +54,7 @@ async function openDataset(dataset: Dataset, number: number, options: OpenRowsOp
       const row = usable(found, dataset, isThere, options.onBadRow);
       if (row === undefined || !("span" in found)) continue;
       file.add(found.span);
-      images.push(imagesOfRow(row));
+      images.push(row.images.map(({ name }) => name));
       lengths.push(lengthOfRow(row));
     }
   return {
@@ -75,8 +76,8 @@ function usable(
     if ("error" in found) throw found.error;
     const row = adaptRow(found.row, dataset);
     messagesOfRow(row);
-    for (const image of imagesOfRow(row)) {
-      const missing = isThere(image);
+    for (const { name } of row.images) {
+      const missing = isThere(name);
       if (missing !== undefined)
         throw rowError(row, "missing", `${missing} does not exist`, "Check the folder of images.");
     }

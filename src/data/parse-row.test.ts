@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { RowError } from "../protocol/index.ts";
 import { parseRow } from "./parse-row.ts";
-import { RowError } from "./rows.ts";
 
 const origin = "mix.json: row 3";
 const conversations = [
@@ -11,6 +11,8 @@ const conversations = [
   { from: "gpt" as const, value: "A bird." },
 ];
 const plain = { id: "a", image: "a.jpg", conversations, origin };
+/** The row that `plain` becomes. */
+const parsedPlain = { id: "a", images: [{ name: "a.jpg" }], conversations, origin };
 const refused = (value: unknown, message: string): void => {
   assert.throws(() => parseRow(value, origin), {
     name: "LlavaError",
@@ -28,13 +30,14 @@ describe("a row", () => {
       fc.property(fields, (missing) => {
         assert.deepEqual(parseRow({ ...missing, conversations }, origin), {
           id: origin,
+          images: [],
           conversations,
           origin,
         });
         const named = Object.fromEntries(
           Object.entries(missing).filter(([name]) => !["id", "image"].includes(name)),
         );
-        assert.deepEqual(parseRow({ ...plain, ...named, origin: undefined }, origin), plain);
+        assert.deepEqual(parseRow({ ...plain, ...named, origin: undefined }, origin), parsedPlain);
       }),
     );
   });
@@ -53,7 +56,7 @@ describe("a row", () => {
         const order = new Map(entries.map(([name]) => [name, numbers.next().value]));
         const shuffled = Object.fromEntries(entries.toSorted(([a], [b]) => order.get(a)! - order.get(b)!));
         const { unusedFields = [], ...row } = parseRow(shuffled, origin);
-        assert.deepEqual(row, { id: "7", image: "a.jpg", conversations, origin });
+        assert.deepEqual(row, { ...parsedPlain, id: "7" });
         for (const name of unusedFields) assert.ok(name in others);
       }),
     );
@@ -120,7 +123,7 @@ describe("a row", () => {
 
 describe("turns", () => {
   const [question, answer] = ["<image>\nWhat is this?", "A bird."];
-  const same = { id: "a", image: "a.jpg", conversations, origin };
+  const same = { id: "a", images: [{ name: "a.jpg" }], conversations, origin };
 
   test("may be ShareGPT's or messages, whoever they call the speakers", () => {
     for (const [human, gpt] of [

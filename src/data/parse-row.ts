@@ -1,7 +1,8 @@
 import { parseJson } from "../files/index.ts";
+import { type LlavaRow, RowError } from "../protocol/index.ts";
 import { isAbsent, kindOf, namesOf, type Refuse } from "./row-fields.ts";
 import { readTurns } from "./row-turns.ts";
-import { type LlavaRow, RowError, rowHint } from "./rows.ts";
+import { rowHint } from "./rows.ts";
 
 /** Fields that say where a row is from or what is in its images: nothing that a model reads. */
 const descriptive = new Set(
@@ -43,7 +44,7 @@ export function parseRow(value: unknown, origin: string): LlavaRow {
   const unused = [...Object.keys(unread).filter((name) => !descriptive.has(name)), ...read.unused];
   return {
     id: id === undefined ? origin : idOf(id, refuse),
-    ...(names.length > 0 && { image: names.length === 1 && !Array.isArray(image) ? names[0]! : names }),
+    images: names.map((name) => ({ name })),
     ...(text !== undefined && { system: text }),
     conversations: read.turns,
     origin,

@@ -1,4 +1,4 @@
-import type { LlavaRow } from "./rows.ts";
+import type { LlavaRow } from "../protocol/index.ts";
 
 /** Rows that share their image's tokens where they can, and how the image is seen. */
 export interface RowGroup {

@@ -1,8 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { LlavaError } from "../errors.ts";
 import { type JsonSpan, jsonObjects, parseJson } from "../files/index.ts";
+import { type LlavaRow, RowError } from "../protocol/index.ts";
 import { parseRow } from "./parse-row.ts";
-import { type LlavaRow, RowError, rowHint } from "./rows.ts";
+import { rowHint } from "./rows.ts";
 
 /** A row of a file, or why it is none. */
 export type FoundRow = { readonly row: LlavaRow; readonly span: JsonSpan } | { readonly error: RowError };

@@ -1,4 +1,5 @@
-import { imagesOfRow, type LlavaRow, lengthOfRow } from "./rows.ts";
+import type { LlavaRow } from "../protocol/index.ts";
+import { lengthOfRow } from "./rows.ts";
 
 /** Rows by number, wherever they lie, and what is asked of all of them often. */
 export interface RowTable {
@@ -16,7 +17,7 @@ export interface RowTable {
 export const rowTable = (rows: readonly LlavaRow[]): RowTable => ({
   length: rows.length,
   at: (index) => rows[index]!,
-  imagesOf: (index) => imagesOfRow(rows[index]!),
+  imagesOf: (index) => rows[index]!.images.map(({ name }) => name),
   lengthOf: (index) => lengthOfRow(rows[index]!),
   datasetOf: () => 0,
 });

@@ -1,5 +1,5 @@
+import type { RowTurn } from "../protocol/index.ts";
 import { isAbsent, kindOf, namesOf, type Refuse } from "./row-fields.ts";
-import type { RowTurn } from "./rows.ts";
 
 export interface ReadTurns {
   readonly system?: string;

@@ -7,10 +7,10 @@ import { after, describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import type { LlavaError } from "../errors.ts";
+import type { LlavaRow } from "../protocol/index.ts";
 import { openRows } from "./open-rows.ts";
 import { readRows } from "./row-file.ts";
 import { filterTable, imagesOfTable } from "./row-table.ts";
-import type { LlavaRow } from "./rows.ts";
 import { chooseRows, parseStrategy } from "./sampling-strategy.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-rows-"));
@@ -60,7 +60,8 @@ describe("rows", () => {
     const fromLines = await readRows(write("rows.jsonl", lines(rows)));
     const withoutOrigin = ({ origin: _, ...rest }: LlavaRow) => rest;
     assert.deepEqual(array.map(withoutOrigin), fromLines.map(withoutOrigin));
-    assert.deepEqual(withoutOrigin(array[1]!), row("7", "b.jpg", "A dog."));
+    const { image: name, ...fields } = row("7", "b.jpg", "A dog.");
+    assert.deepEqual(withoutOrigin(array[1]!), { ...fields, images: [{ name }] });
     assert.match(array[1]!.origin!, /rows\.json: row 2$/);
     assert.match(fromLines[1]!.origin!, /rows\.jsonl:2$/);
   });
@@ -196,7 +197,7 @@ describe("a mixture", () => {
       ["text.json 0", "text.json 1", "text.json 8", "text.json 9"],
     );
     assert.equal(rows.length, 2 + 2 + 3 + 1);
-    assert.equal(rows.at(-1)!.image, join(folder, "coco", "c.jpg"));
+    assert.equal(rows.at(-1)!.images[0]!.name, join(folder, "coco", "c.jpg"));
     assert.equal(
       rows.at(-1)!.conversations[0]!.value,
       "<image>\nWhat is this?\nAnswer the question using a single word or phrase.",

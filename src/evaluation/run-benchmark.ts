@@ -2,10 +2,6 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { type AnswerRow, Answers, writeAnswers } from "./answers/index.ts";
-import type { Benchmark, BenchmarkItem, LoadOptions } from "./benchmark.ts";
-import { flattenPrompt } from "./prompt-hash.ts";
-import type { RunFacts } from "./results/index.ts";
 import {
   type Answerer,
   AnswerStore,
@@ -17,7 +13,11 @@ import {
   type RunReport,
   runQuestions,
   type Shard,
-} from "./runner/index.ts";
+} from "../runner/index.ts";
+import { type AnswerRow, Answers, writeAnswers } from "./answers/index.ts";
+import type { Benchmark, BenchmarkItem, LoadOptions } from "./benchmark.ts";
+import { flattenPrompt } from "./prompting/index.ts";
+import type { RunFacts } from "./results/index.ts";
 
 /** The files of a benchmark's run in its folder. */
 export interface RunFiles {

@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readSafetensorsHeader } from "../checkpoint/index.ts";
-import { loadCheckpoint } from "../models/index.ts";
+import { loadCheckpoint } from "../pretrained/index.ts";
 import { liveTensors } from "../torch/index.ts";
 import { beamSearch } from "./beam-search.ts";
+import { generateBatch } from "./generate.ts";
 import { preparePrompt } from "./prompt.ts";
 
 interface Reference {
@@ -65,4 +66,51 @@ test("one prompt gets the answer that it gets beside another", async () => {
 test("wrong numbers of beams are refused, an abort ends the search", async () => {
   await assert.rejects(beamSearch(pretrained, inputs, { beams: 0 }), /beams must be/);
   await assert.rejects(beamSearch(pretrained, inputs, { beams: 2, signal: AbortSignal.abort() }), /stopped/);
+});
+
+test("several end tokens and stop strings end answers, and as many go on as there are beams", async () => {
+  const asked = { ...inputs[0]!, maxTokens: 12 };
+  const [whole] = await beamSearch({ ...pretrained, stopIds: [] }, [asked], { beams: 3 });
+  // So many that most of the likeliest continuations end an answer.
+  const stopIds = Array.from({ length: 260 }, (_, id) => id).filter((id) => id % 4 > 0);
+  const [ended] = await beamSearch({ ...pretrained, stopIds }, [asked], { beams: 3 });
+  assert.deepEqual(
+    ended!.tokenIds.map((id) => stopIds.includes(id)),
+    ended!.tokenIds.map((_, at) => at === ended!.tokenIds.length - 1),
+  );
+  assert.ok(ended!.tokenIds.length < 12);
+  const stop = [...whole!.text].slice(0, 6);
+  const [cut] = await beamSearch({ ...pretrained, stopIds: [] }, [{ ...asked, stop }], { beams: 3 });
+  assert.ok(stop.every((text) => !cut!.text.includes(text)));
+  assert.notDeepEqual(cut!.tokenIds, whole!.tokenIds);
+});
+
+test("what draws has no place in a search, for one prompt and beside others", async () => {
+  const [asked] = inputs as [(typeof inputs)[0]];
+  for (const drawn of [{ temperature: 1 }, { topK: 3 }, { repetitionPenalty: 1.2 }])
+    await assert.rejects(beamSearch(pretrained, [{ ...asked, ...drawn }], { beams: 2 }), { code: "usage" });
+  const [name, value] = ["lengthPenalty", Number.NaN];
+  await assert.rejects(
+    beamSearch(pretrained, [{ ...asked, [name]: value }], { beams: 2, [name]: value }),
+    /lengthPenalty/,
+  );
+});
+
+test("a search in the middle of a batch is stopped with what it has, and leaves no tensor", async () => {
+  const before = liveTensors();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const rows = inputs.map((input, row) => ({
+    ...input,
+    maxTokens: 100,
+    ignoreEos: true,
+    ...(row === 0 && { beams: 3 }),
+  }));
+  const reasons: string[] = [];
+  for await (const { row, part } of generateBatch(pretrained, rows, { signal })) {
+    if (part.type === "finish") reasons[row] = part.output.finishReason;
+    else setTimeout(() => controller.abort(), 1);
+  }
+  assert.deepEqual(reasons, ["aborted", "aborted"]);
+  assert.equal(liveTensors(), before);
 });

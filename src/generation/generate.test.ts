@@ -3,7 +3,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openSafetensors, readSafetensorsHeader } from "../checkpoint/index.ts";
 import type { LlavaError } from "../errors.ts";
-import { loadCheckpoint } from "../models/index.ts";
+import { loadCheckpoint } from "../pretrained/index.ts";
 import { inference, liveTensors, longTensor, scope } from "../torch/index.ts";
 import { generate, generateBatch } from "./generate.ts";
 import type { GenerationInput, TextGenerator } from "./input.ts";

@@ -1,4 +1,4 @@
-import type { PretrainedLlava } from "../models/index.ts";
+import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
 import type { Tensor } from "../torch/index.ts";
 

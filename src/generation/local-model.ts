@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import type { PretrainedLlava } from "../models/index.ts";
+import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { LoadOptions as ImageLoadOptions } from "../processing/image/index.ts";
 import {
   type BatchModel,

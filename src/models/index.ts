@@ -1,29 +1,27 @@
-export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdapter } from "./adapter.ts";
-export { assembledJson, assembledOrigin, type Eyes, loadAssembled } from "./assemble.ts";
-export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
-export { type ClipFeatureSelection, ClipVisionTower } from "./clip.ts";
-export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite.ts";
-export { transparencyField } from "./image-processor.ts";
-export { Llama, type LlamaOptions } from "./llama.ts";
-export { Llava, type LlavaParts, type Visual } from "./llava.ts";
-export { loadPretrained, type PretrainedOptions } from "./load.ts";
+export { type ClipVisionConfig, PUBLISHED_TOWERS, parseVisionConfig } from "./clip/config.ts";
+export { type ClipFeatureSelection, ClipVisionTower } from "./clip/model.ts";
+export { checked } from "./config-fields.ts";
+export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite/model.ts";
 export {
-  adaptedLinears,
-  adapterParameters,
-  applyLora,
-  type LoraOptions,
-  mergeLora,
-  removeLora,
-} from "./lora.ts";
+  contextLengthOf,
+  type LlamaConfig,
+  parseTextConfig,
+  TEXT_MODEL_TYPES,
+  type TextModelType,
+} from "./llama/config.ts";
+export { configFromGguf, ggufDialect, nameFromGguf } from "./llama/gguf.ts";
+export { Llama, type LlamaOptions } from "./llama/model.ts";
+export {
+  type LlavaConfig,
+  ORIGINAL_IMAGE_TOKEN_ID,
+  originalModelType,
+  type ProjectorConfig,
+  parseLlavaConfig,
+  readLlavaConfig,
+  unknownConfigFields,
+} from "./llava/config.ts";
+export { Llava, type LlavaParts, type Visual } from "./llava/model.ts";
+export { Projector } from "./llava/projector.ts";
+export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export {
-  checkpointOrigin,
-  createLlava,
-  type LoadOptions,
-  loadCheckpoint,
-  type PretrainedLlava,
-} from "./pretrained.ts";
-export { Projector } from "./projector.ts";
-export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
-export { type ModelOrigin, saveModel } from "./save.ts";
 export type { VisionTower } from "./vision-tower.ts";

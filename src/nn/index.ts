@@ -8,4 +8,4 @@ export { initializeLinear } from "./init.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
-export { type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";
+export { type RopeScaling, type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";

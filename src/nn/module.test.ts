@@ -89,6 +89,8 @@ test("disposing a module frees its parameters", () => {
   collectGarbage();
   const before = liveTensors();
   const layer = new LayerNorm(4, 1e-5);
+  assert.equal(liveTensors(), before, "a shape is none of libtorch's tensors");
+  for (const name of layer.namedParameters().keys()) layer.setParameter(name, ones([4]));
   assert.equal(liveTensors() - before, 2);
   layer[Symbol.dispose]();
   assert.equal(liveTensors(), before);

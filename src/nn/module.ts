@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { type DType, empty, isFloating, keep, releasePages, Tensor } from "../torch/index.ts";
+import { type DType, isFloating, keep, metaTensor, releasePages, Tensor } from "../torch/index.ts";
 
 /** "qProj" → "q_proj", "layerNorm1" → "layer_norm1": the names that Hugging Face checkpoints use. */
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -86,4 +86,4 @@ export abstract class Module implements Disposable {
 }
 
 /** A parameter's place: a shape without memory, until weights are loaded or drawn. */
-export const placeholder = (shape: readonly number[]): Tensor => keep(empty(shape, { device: "meta" }));
+export const placeholder = (shape: readonly number[]): Tensor => metaTensor(shape);

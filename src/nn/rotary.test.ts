@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { checkGradients } from "../../test/support/gradients.ts";
-import { parseTextConfig } from "../checkpoint/index.ts";
+import { parseTextConfig } from "../models/index.ts";
 import { Generator, longTensor, randn, type Tensor } from "../torch/index.ts";
 import { RotaryEmbedding, rotate } from "./index.ts";
 

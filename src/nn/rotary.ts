@@ -1,5 +1,15 @@
-import type { RopeScaling } from "../checkpoint/index.ts";
 import { cat, type DType, type Tensor, tensor } from "../torch/index.ts";
+
+/** Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies. */
+export type RopeScaling =
+  | { readonly type: "linear"; readonly factor: number; readonly originalMaxPositionEmbeddings?: number }
+  | {
+      readonly type: "llama3";
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      readonly originalMaxPositionEmbeddings: number;
+    };
 
 /** cos and sin of position·frequency for each pair of dimensions, [B or 1, 1, T, d]. */
 export interface RotaryAngles {

@@ -14,6 +14,16 @@ export {
   shortened,
 } from "./image-source.ts";
 
+export {
+  type LlavaRow,
+  RowError,
+  type RowImage,
+  type RowProblem,
+  type RowTurn,
+  rowError,
+  rowProblems,
+} from "./row.ts";
+
 export interface TextPart {
   readonly type: "text";
   readonly text: string;

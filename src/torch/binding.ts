@@ -59,7 +59,10 @@ export interface Native {
   setGeneratorState(generator: number, state: Slot): void;
 }
 
-function load(): { native: Native; cudaLibrary: string | undefined } {
+let loaded: { readonly addon: Native; readonly cudaLibrary: string | undefined } | undefined;
+
+function load(): NonNullable<typeof loaded> {
+  if (loaded !== undefined) return loaded;
   const found = locateNative();
   if (found === undefined)
     throw new LlavaError("setup", "libtorch and the native addon are not set up", {
@@ -69,8 +72,24 @@ function load(): { native: Native; cudaLibrary: string | undefined } {
   // spins for longer keeps the core that the one it waits for could go on with when another process takes that one's. The
   // OpenMP library reads this as it loads, from the process's own environment, which a worker thread's is a copy of.
   if (process.env["OMP_WAIT_POLICY"] === undefined) process.env["GOMP_SPINCOUNT"] ??= "3000";
-  const native = createRequire(import.meta.url)(found.addonPath) as Native;
-  return { native, cudaLibrary: found.libtorch.cudaLibrary };
+  const addon = createRequire(import.meta.url)(found.addonPath) as Native;
+  loaded = { addon, cudaLibrary: found.libtorch.cudaLibrary };
+  return loaded;
 }
 
-export const { native, cudaLibrary } = load();
+/**
+ * The addon, which the first function that is asked of it loads: configurations, tokenizers and shapes are read without it.
+ * From then on it is the addon itself.
+ */
+export let native = new Proxy({} as Native, {
+  get(_, name) {
+    native = load().addon;
+    return native[name as keyof Native];
+  },
+});
+
+/** libtorch's CUDA library, where it has one. */
+export const cudaLibrary = (): string | undefined => load().cudaLibrary;
+
+/** Whether the addon is here, loaded or not. */
+export const isNativeHere = (): boolean => loaded !== undefined || locateNative() !== undefined;

@@ -5,6 +5,7 @@ export { TorchError } from "./errors.ts";
 export * from "./functions.ts";
 export { Generator } from "./generator.ts";
 export { MappedFile, releasePages } from "./mapped-file.ts";
+export { metaTensor } from "./meta-tensor.ts";
 export * from "./runtime.ts";
 export { keep, liveTensors, scope } from "./scope.ts";
 export { aten, Tensor } from "./tensor.ts";

@@ -16,8 +16,9 @@ let gpus: number | undefined;
 /** Number of CUDA devices. Loads libtorch's CUDA library at the first call; 0 where there is none. */
 export function cudaDevices(): number {
   if (gpus !== undefined) return gpus;
-  if (cudaLibrary === undefined) return 0;
-  gpus = native.loadCuda(cudaLibrary);
+  const library = cudaLibrary();
+  if (library === undefined) return 0;
+  gpus = native.loadCuda(library);
   return gpus;
 }
 

@@ -10,7 +10,7 @@ function told(env: Readonly<Record<string, string>>): string {
   const { GOMP_SPINCOUNT: _, OMP_WAIT_POLICY: __, ...rest } = process.env;
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ["--input-type=module", "-e", `await import(${JSON.stringify(source)})`],
+    ["--input-type=module", "-e", `(await import(${JSON.stringify(source)})).version()`],
     { env: { ...rest, ...env, OMP_DISPLAY_ENV: "verbose" }, encoding: "utf8" },
   );
   return /GOMP_SPINCOUNT = '(\d+)'/.exec(stdout + stderr)?.[1] ?? "nothing";

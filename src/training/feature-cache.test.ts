@@ -9,7 +9,7 @@ import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
 import { pixelsHere } from "../data/index.ts";
 import type { LlavaError } from "../errors.ts";
-import { loadCheckpoint } from "../models/index.ts";
+import { loadCheckpoint } from "../pretrained/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { stack, type Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";

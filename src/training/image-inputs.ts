@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import { PooledTower, type PretrainedLlava } from "../models/index.ts";
+import { PooledTower } from "../models/index.ts";
+import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import {

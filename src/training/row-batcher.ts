@@ -1,6 +1,5 @@
 import {
   type EncodedRow,
-  imagesOfRow,
   type LlavaRow,
   type RowEncoder,
   RowError,
@@ -131,8 +130,8 @@ function brokenImage(
   mirrored: boolean,
   loaded: ReadonlyMap<string, Tensor | LlavaError>,
 ): RowError | undefined {
-  for (const image of imagesOfRow(row)) {
-    const view = loaded.get(viewName(image, mirrored));
+  for (const { name } of row.images) {
+    const view = loaded.get(viewName(name, mirrored));
     if (view instanceof LlavaError) return rowError(row, "broken", view.message, "Get the image again.");
   }
   return undefined;
@@ -143,10 +142,9 @@ const viewsOf = (groups: readonly RowGroup[]): Map<string, ImageView> =>
   new Map(
     groups.flatMap(({ rows, mirrored }) =>
       rows.flatMap((row) =>
-        imagesOfRow(row).map((image, index) => {
-          const bytes = row.imageBytes?.[index];
-          return [viewName(image, mirrored), { image, mirrored, ...(bytes && { bytes }) }] as const;
-        }),
+        row.images.map(
+          ({ name: image, ...bytes }) => [viewName(image, mirrored), { image, mirrored, ...bytes }] as const,
+        ),
       ),
     ),
   );

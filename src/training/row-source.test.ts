@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
 import { writeTar } from "../../test/support/tar.ts";
-import type { LlavaRow } from "../data/index.ts";
+import type { CaptionRow } from "../data/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { Tensor } from "../torch/index.ts";
 import type { RowBatch } from "./batches/row-batch.ts";
@@ -20,10 +20,10 @@ let shard: string;
 
 before(async () => {
   const path = await drawSquares(folder, "train", 4);
-  const rows = JSON.parse(readFileSync(path, "utf8")) as LlavaRow[];
+  const rows = JSON.parse(readFileSync(path, "utf8")) as CaptionRow[];
   const members = rows.flatMap(({ id, image, conversations }): [string, string | Buffer][] => [
     [`${id.replace(".png", "")}.json`, JSON.stringify({ id, conversations })],
-    [`${id.replace(".png", "")}.png`, readFileSync(join(folder, image as string))],
+    [`${id.replace(".png", "")}.png`, readFileSync(join(folder, image))],
   ]);
   shard = await writeTar(join(folder, "rows.tar"), Object.fromEntries(members));
 });

@@ -3,7 +3,6 @@ import {
   type Dataset,
   type EncodingSource,
   filterTable,
-  imagesOfRow,
   imagesOfTable,
   isShard,
   type LlavaRow,
@@ -22,7 +21,7 @@ import {
 } from "../data/index.ts";
 import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { PretrainedLlava, PromptFiles } from "../models/index.ts";
+import type { PretrainedLlava, PromptFiles } from "../pretrained/index.ts";
 import {
   jinjaOfChoice,
   requestedFormat,
@@ -94,7 +93,7 @@ export async function openStageData(
   if (evaluation) {
     const all = await usableRows(evaluation.rows, { ...evaluation, onBadRow: "error", seed: 0 }, around);
     const chosen = firstImages(all, evaluation);
-    const images = new Set(chosen.flat().flatMap(imagesOfRow));
+    const images = new Set(chosen.flat().flatMap(({ images }) => images.map(({ name }) => name)));
     const own = await openImages({ ...open, folder: evaluation.images, images, mirrored: false });
     const encoder = rowsHere({ ...encoding, truncates: false }, text);
     const options = { ...batching, images: own.inputs, encoder, onBadRow: refuse };

@@ -1,6 +1,6 @@
 // `llava generate`, `trace` and `chat` as child processes on tiny checkpoints: npm test -- test/cli/generate.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -100,6 +100,44 @@ describe("generate", () => {
     assert.equal(first.status, 0, first.stderr);
     assert.ok(first.stdout.length > 2);
     assert.equal(second.stdout, first.stdout);
+  });
+
+  test("--beams finds the answers of transformers, with their scores; a batch in any order", async () => {
+    const model = join(fixtures, "llama");
+    const { prompts, images } = referenceOf("llama");
+    const { maxTokens, cases } = JSON.parse(readFileSync(join(model, "beams.json"), "utf8"));
+    const { beams, tokenIds, scores } = cases.find(
+      ({ beams, lengthPenalty, stopIds, scores }: Record<string, unknown>) =>
+        (beams as number) > 1 && lengthPenalty === 1 && (stopIds as number[]).length === 0 && scores !== null,
+    );
+    const path = join(folder, "beams.jsonl");
+    const rows = prompts.map((prompt, row) => ({ id: row, prompt, images: images[row] }));
+    writeFileSync(path, rows.map((row) => JSON.stringify(row)).join("\n"));
+    const options = ["--beams", String(beams), "--max-tokens", String(maxTokens), "--ignore-eos", "--json"];
+    const { status, stdout, stderr } = await llava(["generate", model, "--raw", "--input", path, ...options]);
+    assert.equal(status, 0, stderr);
+    for (const line of stdout.trim().split("\n")) {
+      const answered = JSON.parse(line);
+      assert.deepEqual(answered.tokenIds, tokenIds[answered.id]);
+      assert.ok(Math.abs(answered.score - scores[answered.id]) < 1e-4);
+      assert.ok(answered.text.length > 0);
+      assert.deepEqual([answered.finishReason, answered.imageTokens > 0], ["length", true]);
+    }
+  });
+
+  test("one prompt's search prints its text; options that draw are refused beside --beams", async () => {
+    const asked = ["generate", model, "-p", "Hi", "--beams", "2"];
+    const [found, listed, drawn, help] = await Promise.all([
+      llava([...asked, "--max-tokens", "6"]),
+      llava([...asked, "--max-tokens", "6", "--json"]),
+      llava([...asked, "--temperature", "1", "--top-k", "5"]),
+      llava(["generate", "--help"]),
+    ]);
+    assert.equal(found.status, 0, found.stderr);
+    assert.equal(found.stdout, `${JSON.parse(listed.stdout).text}\n`);
+    assert.equal(drawn.status, 2);
+    assert.match(drawn.stderr, /--temperature and --top-k have no place beside --beams/);
+    assert.match(help.stdout, /llava generate .* --beams 3/);
   });
 
   test("without a prompt, and with a wrong option, the status is 2", async () => {

@@ -68,7 +68,7 @@ describe("the package, installed", () => {
     for (const [subpath, module] of [
       ["llava", "index"],
       ["llava/training", "training/library"],
-      ["llava/evaluation", "evaluation/index"],
+      ["llava/evaluation", "evaluation/library"],
       ["llava/data", "data/index"],
     ]) {
       const script = `const keys = async (path) => Object.keys(await import(path)).join();

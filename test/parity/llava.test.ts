@@ -8,8 +8,8 @@ import {
   readSafetensorsHeader,
   type TensorSource,
 } from "../../src/checkpoint/index.ts";
-import { loadCheckpoint, type PretrainedLlava } from "../../src/models/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
+import { loadCheckpoint, type PretrainedLlava } from "../../src/pretrained/index.ts";
 import { rawPrompt, tokenizePrompt } from "../../src/processing/conversation/index.ts";
 import { decodeImage, preprocess } from "../../src/processing/image/index.ts";
 import {

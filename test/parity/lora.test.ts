@@ -9,21 +9,20 @@ import {
   loadStrict,
   openCheckpoint,
   openSafetensors,
-  readAdapterConfig,
   renamed,
   type TensorSource,
   writeSafetensors,
 } from "../../src/checkpoint/index.ts";
+import { Llama, type Llava } from "../../src/models/index.ts";
 import {
   adapterParameters,
-  Llama,
-  type Llava,
   loadAdapter,
   loadCheckpoint,
   loadPretrained,
   mergeLora,
+  readAdapterConfig,
   saveAdapter,
-} from "../../src/models/index.ts";
+} from "../../src/pretrained/index.ts";
 import { crossEntropy, inference, noGrad, scope, type Tensor } from "../../src/torch/index.ts";
 import { assertClose, largestDifference } from "../support/close.ts";
 

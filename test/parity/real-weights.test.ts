@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { configFromGguf, loadStrict, openGguf, openTorchFile, subtree } from "../../src/checkpoint/index.ts";
-import { EfficientNetLite, Llama } from "../../src/models/index.ts";
+import { loadStrict, openGguf, openTorchFile, subtree } from "../../src/checkpoint/index.ts";
+import { configFromGguf, EfficientNetLite, ggufDialect, Llama } from "../../src/models/index.ts";
 import { tokenizerFromGguf } from "../../src/processing/tokenizer/index.ts";
 import { defaultModel, resolveModel } from "../../src/setup/index.ts";
 import { fromTyped, inference, longTensor, scope, type Tensor, tensor } from "../../src/torch/index.ts";
@@ -81,7 +81,7 @@ interface TextReference {
 describe("SmolLM2-135M gives transformers'", { skip }, () => {
   if (found === undefined) return;
   const reference = fixture("smollm2") as TextReference;
-  const file = openGguf(found.languageModel);
+  const file = openGguf(found.languageModel, ggufDialect);
   const model = new Llama(configFromGguf(file.header, found.languageModel));
   loadStrict(model, subtree(file, "model."), { dtype: "float32" });
   const tokenizer = tokenizerFromGguf(file.header.metadata);

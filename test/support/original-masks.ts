@@ -12,7 +12,7 @@ export function originalMasks(
   tokenizer: Tokenizer,
   imageTokenId: number,
 ): { inputIds: number[]; labels: number[]; mismatch: string | undefined } {
-  const hasImage = row.image !== undefined;
+  const hasImage = row.images.length > 0;
   const text = conversationText(row, hasImage);
   const encode = (part: string): number[] => encodeWithImages(part, tokenizer, imageTokenId);
   const inputIds = encode(text);

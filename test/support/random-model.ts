@@ -1,5 +1,11 @@
-import type { ClipVisionConfig, LlamaConfig } from "../../src/checkpoint/index.ts";
-import { ClipVisionTower, Llama, Llava, Projector } from "../../src/models/index.ts";
+import {
+  type ClipVisionConfig,
+  ClipVisionTower,
+  Llama,
+  type LlamaConfig,
+  Llava,
+  Projector,
+} from "../../src/models/index.ts";
 import type { Module } from "../../src/nn/index.ts";
 import { type DType, Generator, randn, scope, type Tensor } from "../../src/torch/index.ts";
 import { checkGradients } from "./gradients.ts";

@@ -9,9 +9,9 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { imagesOfRow, readRows } from "../../../src/data/index.ts";
+import { readRows } from "../../../src/data/index.ts";
 import { evaluateCaptions } from "../../../src/evaluation/index.ts";
-import { loadPretrained } from "../../../src/models/index.ts";
+import { loadPretrained } from "../../../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
 import { type DType, fastDType } from "../../../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";
@@ -35,7 +35,7 @@ const { rows, images: folder } = options;
 if (rows === undefined || folder === undefined) throw new Error("--rows and --images are needed");
 
 using pretrained = await loadPretrained(await resolveModel(options.model), { dtype: options.dtype as DType });
-const byImage = Map.groupBy(await readRows(rows), (row) => imagesOfRow(row)[0]!);
+const byImage = Map.groupBy(await readRows(rows), (row) => row.images[0]!.name);
 const images = [...byImage].map(([image, of]) => ({
   image,
   captions: of.map(({ conversations }) => conversations[1]!.value),

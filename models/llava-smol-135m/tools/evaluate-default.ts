@@ -7,10 +7,10 @@ import {
   englishReader,
   evaluationQuestions,
   readCaptions,
-} from "../../../src/curation/index.ts";
+} from "../../../src/datagen/index.ts";
 import { evaluateCaptions } from "../../../src/evaluation/index.ts";
 import { readDataFile } from "../../../src/files/index.ts";
-import { loadPretrained } from "../../../src/models/index.ts";
+import { loadPretrained } from "../../../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../../../src/setup/index.ts";
 import { type DType, fastDType } from "../../../src/torch/index.ts";
 import { HeldOut } from "./held-out.ts";

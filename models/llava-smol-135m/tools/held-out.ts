@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { createProgress } from "../../../src/cli/index.ts";
 import { beamSearch, generateBatch } from "../../../src/generation/index.ts";
-import type { PretrainedLlava } from "../../../src/models/index.ts";
+import type { PretrainedLlava } from "../../../src/pretrained/index.ts";
 import { type PromptPiece, tokenizePrompt } from "../../../src/processing/conversation/index.ts";
 import { loadImage, preprocess } from "../../../src/processing/image/index.ts";
 import {

@@ -14,9 +14,9 @@ import {
   openSafetensors,
   readJsonObject,
   readSafetensorsHeader,
-  writeAdapterConfig,
   writeSafetensors,
 } from "../../../src/checkpoint/index.ts";
+import { writeAdapterConfig } from "../../../src/pretrained/index.ts";
 import type { Recipe } from "../../../src/training/index.ts";
 
 const [run, folder = "models/llava-smol-135m"] = process.argv.slice(2);

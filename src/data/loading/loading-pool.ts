@@ -2,8 +2,8 @@ import { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
 import { moduleBeside } from "../../package.ts";
 import type { PixelValues } from "../../processing/image/index.ts";
+import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import type { EncodedRow } from "../encode-row.ts";
-import { type LlavaRow, RowError } from "../rows.ts";
 import type { LoadingJob, LoadingResult, LoadingTask, Refusal } from "./loading-worker.ts";
 import type { PixelLoader, PixelSource } from "./pixel-loader.ts";
 import type { EncodingSource, RowEncoder } from "./row-encoder.ts";
@@ -53,8 +53,9 @@ export class LoadingPool implements PixelLoader, RowEncoder {
     return this.#ask({ image }) as Promise<PixelValues | LlavaError>;
   }
 
-  encode({ imageBytes: _, ...row }: LlavaRow): Promise<EncodedRow | RowError> {
-    return this.#ask({ row }) as Promise<EncodedRow | RowError>;
+  encode(row: LlavaRow): Promise<EncodedRow | RowError> {
+    const images = row.images.map(({ name }) => ({ name }));
+    return this.#ask({ row: { ...row, images } }) as Promise<EncodedRow | RowError>;
   }
 
   [Symbol.dispose](): void {

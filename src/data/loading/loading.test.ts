@@ -10,7 +10,7 @@ import { ggufMetadata } from "../../../test/support/gguf-metadata.ts";
 import { LlavaError } from "../../errors.ts";
 import type { TextSource } from "../../processing/conversation/index.ts";
 import { clipImageConfig, type PixelValues } from "../../processing/image/index.ts";
-import { type LlavaRow, RowError } from "../rows.ts";
+import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { LoadingPool } from "./loading-pool.ts";
 import { type PixelSource, pixelsHere } from "./pixel-loader.ts";
 import { type EncodingSource, openEncoder } from "./row-encoder.ts";
@@ -95,27 +95,37 @@ describe("rows that a pool of threads encodes", () => {
   const turn = (from: "human" | "gpt", value: string) => ({ from, value });
   const question = turn("human", "<image>\nWhat is this?");
   const rows: LlavaRow[] = [
-    { id: "short", image: "a.jpg", conversations: [question, turn("gpt", "a dog")] },
+    { id: "short", images: [{ name: "a.jpg" }], conversations: [question, turn("gpt", "a dog")] },
     {
       id: "turns",
-      image: "a.jpg",
+      images: [{ name: "a.jpg" }],
       conversations: [question, turn("gpt", "a dog"), turn("human", "Where?"), turn("gpt", "at the door")],
     },
-    { id: "text", conversations: [turn("human", "Hello, \u00e9t\u00e9 \u{1f600}"), turn("gpt", "Hello.")] },
+    {
+      id: "text",
+      images: [],
+      conversations: [turn("human", "Hello, \u00e9t\u00e9 \u{1f600}"), turn("gpt", "Hello.")],
+    },
     {
       id: "two",
-      image: ["a.jpg", "b.jpg"],
+      images: [{ name: "a.jpg" }, { name: "b.jpg" }],
       conversations: [turn("human", "<image> <image>"), turn("gpt", "same")],
     },
     {
       id: "order",
+      images: [],
       conversations: [turn("human", "Hello"), turn("human", "Hello?")],
       origin: "rows.json, row 7",
     },
-    { id: "count", conversations: [question, turn("gpt", "a dog")] },
-    { id: "marked", conversations: [turn("human", "Hello"), turn("gpt", "Hello </s> <|im_end|> there")] },
+    { id: "count", images: [], conversations: [question, turn("gpt", "a dog")] },
+    {
+      id: "marked",
+      images: [],
+      conversations: [turn("human", "Hello"), turn("gpt", "Hello </s> <|im_end|> there")],
+    },
     {
       id: "cut",
+      images: [],
       conversations: [
         turn("human", "Hello"),
         turn("gpt", "Hello."),
@@ -123,7 +133,11 @@ describe("rows that a pool of threads encodes", () => {
         turn("gpt", "dog"),
       ],
     },
-    { id: "long", conversations: [turn("human", "the dog ".repeat(600)), turn("gpt", "the door")] },
+    {
+      id: "long",
+      images: [],
+      conversations: [turn("human", "the dog ".repeat(600)), turn("gpt", "the door")],
+    },
   ];
   const folder = fileURLToPath(new URL("../../../test/fixtures/tokenizer/llama2", import.meta.url));
   const chat =
@@ -164,7 +178,11 @@ describe("rows that a pool of threads encodes", () => {
         for (const workers of [1, 2]) {
           using pool = new LoadingPool({ processor, encoding }, workers);
           const bytes = new Uint8Array(8);
-          const encoded = await Promise.all(rows.map((row) => pool.encode({ ...row, imageBytes: [bytes] })));
+          const encoded = await Promise.all(
+            rows.map((row) =>
+              pool.encode({ ...row, images: row.images.map(({ name }) => ({ name, bytes })) }),
+            ),
+          );
           assert.equal(bytes.length, 8, "what the images are made of stays here");
           for (const [i, each] of encoded.entries()) {
             const other = expected[i]!;

@@ -1,6 +1,6 @@
 import { type OpenText, openText, type TextSource } from "../../processing/conversation/index.ts";
+import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { type EncodedRow, encodeWithin, type RowEncoding, type RowLimits } from "../encode-row.ts";
-import { type LlavaRow, RowError } from "../rows.ts";
 
 /** Makes ids of rows, here or in other threads. */
 export interface RowEncoder {

@@ -1,10 +1,10 @@
 import { LlavaError } from "../../errors.ts";
+import type { LlavaRow } from "../../protocol/index.ts";
 import { datasetRows } from "../dataset-rows.ts";
 import { messagesOfRow } from "../encode-row.ts";
 import type { Dataset } from "../mixture.ts";
 import { mixSeed, permutation, randomNumbers } from "../random.ts";
 import { partOf, type Rank, type RowDealer, type RowGroup } from "../row-dealer.ts";
-import type { LlavaRow } from "../rows.ts";
 
 export interface ShardDealerOptions extends Partial<Rank> {
   readonly datasets: readonly Dataset[];

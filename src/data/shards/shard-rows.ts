@@ -8,9 +8,10 @@ import {
   readTar,
   type TarMember,
 } from "../../files/index.ts";
+import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { parseRow } from "../parse-row.ts";
 import { isAbsent } from "../row-fields.ts";
-import { type LlavaRow, RowError, rowHint } from "../rows.ts";
+import { rowHint } from "../rows.ts";
 
 /** A row with the bytes of its images, or why it is none. */
 export type ShardRow = { readonly row: LlavaRow } | { readonly error: RowError };
@@ -69,14 +70,16 @@ function rowOf({ origin, fields: read, images }: Sample): LlavaRow {
         hint: "Either all images of a row lie in the shard, or all in the folder of images.",
       },
     );
-  const names = bytes.length > 0 ? images.map((_, index) => `${origin}#${index}`) : images;
+  const names = images.map((image, index) => (typeof image === "string" ? image : `${origin}#${index}`));
   const value = {
     ...withTurns(fields, origin),
     id: isAbsent(id) ? fields["key"] : id,
     ...(names.length > 0 && { image: names.length === 1 ? names[0] : names, images: undefined }),
   };
   const row = parseRow(value, origin);
-  return bytes.length === 0 ? row : { ...row, imageBytes: bytes };
+  return bytes.length === 0
+    ? row
+    : { ...row, images: row.images.map(({ name }, index) => ({ name, bytes: bytes[index]! })) };
 }
 
 function withTurns(fields: Readonly<Record<string, unknown>>, origin: string): Record<string, unknown> {

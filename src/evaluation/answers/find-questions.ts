@@ -1,7 +1,7 @@
 import { LlavaError } from "../../errors.ts";
 import type { Benchmark, BenchmarkItem, LoadOptions } from "../benchmark.ts";
-import { pythonStrings } from "../parsing/index.ts";
-import { flattenPrompt } from "../prompt-hash.ts";
+import { flattenPrompt } from "../prompting/index.ts";
+import { pythonStrings } from "../python/index.ts";
 import type { Evidence } from "./peers.ts";
 
 /** A question of the benchmark as rows of other evaluations are compared with it. */

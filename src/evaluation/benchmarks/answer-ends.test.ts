@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { benchmarksOf, exampleNames, withExample } from "../../../test/support/benchmark-examples.ts";
 import type { Benchmark, BenchmarkItem, Outcome } from "../benchmark.ts";
-import { countedOutcome } from "../score.ts";
+import { countedOutcome } from "../scoring/index.ts";
 
 /** What people and servers leave at the end of an answer, and what says nothing at all. */
 const ends = ["\n", " ", ".", ".\n", " \r\n"];

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { benchmarkFolder, exampleNames, withExample } from "../../../test/support/benchmark-examples.ts";
 import type { Message } from "../../protocol/index.ts";
 import type { Benchmark } from "../benchmark.ts";
-import { flattenPrompt } from "../prompt-hash.ts";
+import { flattenPrompt } from "../prompting/index.ts";
 
 /**
  * Prompts are part of a score. The example.ts of each folder writes a few made-up questions in the original format;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { pythonStrings } from "../parsing/index.ts";
+import { pythonStrings } from "../python/index.ts";
 import { imageDataUrl } from "./data-url.ts";
 import { embeddedImage } from "./embedded-image.ts";
 import type { QuestionRow } from "./question-table.ts";

@@ -1,7 +1,5 @@
 import { LlavaError } from "../../errors.ts";
 import type { SamplingOptions } from "../../protocol/index.ts";
-import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Verdict } from "../benchmark.ts";
-import type { Judging } from "../results/result.ts";
 import {
   type Answerer,
   type Question,
@@ -9,7 +7,9 @@ import {
   type RunProgress,
   runQuestions,
   type Store,
-} from "../runner/index.ts";
+} from "../../runner/index.ts";
+import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Verdict } from "../benchmark.ts";
+import type { Judging } from "../results/result.ts";
 import { JudgePrompts } from "./judge-prompts.ts";
 
 export interface JudgeOptions {

@@ -1,5 +1,5 @@
 import type { BenchmarkItem, JudgeProtocol } from "../benchmark.ts";
-import { flattenPrompt, PromptHash } from "../prompt-hash.ts";
+import { flattenPrompt, PromptHash } from "../prompting/index.ts";
 
 /** Stands where an answer does. */
 const placeholder = "<answer>";

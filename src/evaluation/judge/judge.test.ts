@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import * as fake from "../../../test/support/endpoint.ts";
 import { EndpointModel } from "../../client/index.ts";
+import { AnswerStore, chatAnswerer } from "../../runner/index.ts";
 import { type Benchmark, type BenchmarkItem, benchmark } from "../benchmark.ts";
 import { compareResults, type Result } from "../results/index.ts";
-import { AnswerStore, chatAnswerer } from "../runner/index.ts";
-import { score } from "../score.ts";
+import { score } from "../scoring/index.ts";
 import { type JudgeOptions, judgeAnswers, openReplay } from "./index.ts";
 
 interface Item extends BenchmarkItem {

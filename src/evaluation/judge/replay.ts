@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import { type Answerer, readStored, type Store, type StoredAnswer } from "../runner/index.ts";
+import { type Answerer, readStored, type Store, type StoredAnswer } from "../../runner/index.ts";
 
 /** A judge that is not asked: its replies are those of an earlier run. */
 export interface Replay {

@@ -1,5 +1,5 @@
 import type { BenchmarkItem, LoadOptions, Metric, Outcome } from "../benchmark.ts";
-import { known } from "../parsing/index.ts";
+import { known } from "../scoring/index.ts";
 import { type BleuCounts, bleuCounts, bleuOf } from "./bleu.ts";
 import { captionTokens } from "./caption-tokens.ts";
 import { ciderOf, DocumentFrequencies } from "./cider.ts";

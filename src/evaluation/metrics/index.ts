@@ -1,3 +1,5 @@
+export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
+export { anls, editDistance } from "./anls.ts";
 export { type BleuCounts, bleu, bleuCounts, bleuOf } from "./bleu.ts";
 export {
   CaptionCorpus,
@@ -8,8 +10,10 @@ export {
 } from "./caption-scores.ts";
 export { captionTokens } from "./caption-tokens.ts";
 export { type CiderOptions, cider, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
+export { percentage } from "./percentage.ts";
 export { rougeL, rougeLOf } from "./rouge-l.ts";
 export type { CorpusScore, ScoredCaption } from "./scored-caption.ts";
+export { textVqaCredit, vqaCredit } from "./vqa-accuracy.ts";
 export { installedWordNet, WordNet } from "./wordnet.ts";
 export { WuPalmer } from "./wu-palmer.ts";
 export { type WordSimilarity, wups } from "./wups.ts";

@@ -1,5 +1,5 @@
+import { letters } from "../prompting/index.ts";
 import { leadingLetter } from "./letter.ts";
-import { letters } from "./response-format.ts";
 
 /**
  * The letter of the option that an answer gives: as " B. …" at its start, as the letter alone in any case and with any

@@ -1,4 +1,4 @@
-import { letters } from "./response-format.ts";
+import { letters } from "../prompting/index.ts";
 
 /**
  * The letter that an answer gives as "B", as "B. …" or once as "The answer is B."; undefined otherwise.

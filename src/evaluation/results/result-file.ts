@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { AtomicFile, describeIssues, readJsonLines, writeAtomically } from "../../files/index.ts";
-import { type Scored, type ScoreOptions, score } from "../score.ts";
+import { type Scored, type ScoreOptions, score } from "../scoring/index.ts";
 import { type OutcomeRow, type Result, resultSchema } from "./result.ts";
 
 /** "runs/pope.json" → "runs/pope.outcomes.jsonl" */

@@ -1,4 +1,4 @@
-import type { PretrainedLlava, PromptFiles } from "../../models/index.ts";
+import type { PretrainedLlava, PromptFiles } from "../../pretrained/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { readJsonObject } from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
 import {
   type LlavaConfig,
   PUBLISHED_TOWERS,
   parseLlavaConfig,
   parseVisionConfig,
-  readJsonObject,
   readLlavaConfig,
-} from "../../checkpoint/index.ts";
-import { LlavaError } from "../../errors.ts";
-import { assembledJson } from "../../models/index.ts";
+} from "../../models/index.ts";
+import { assembledJson } from "../../pretrained/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { eyesOf } from "../stage/load.ts";

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { configFromGguf, readGgufHeader } from "../../checkpoint/index.ts";
+import { readGgufHeader } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
+import { configFromGguf } from "../../models/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { modelShape } from "./published-shapes.ts";

@@ -1,5 +1,12 @@
-import type { LlamaConfig, LlavaConfig } from "../../checkpoint/index.ts";
-import { createLlava, EfficientNetLite, Llama, type Llava, type Projector } from "../../models/index.ts";
+import {
+  EfficientNetLite,
+  Llama,
+  type LlamaConfig,
+  type Llava,
+  type LlavaConfig,
+  type Projector,
+} from "../../models/index.ts";
+import { createLlava } from "../../pretrained/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
 /** What a model's parts weigh and compute, without its weights. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { assertClose } from "../../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
 import { openSafetensors } from "../../checkpoint/index.ts";
-import { adaptedLinears, loadAdapter, loadPretrained } from "../../models/index.ts";
+import { adaptedLinears, loadAdapter, loadPretrained } from "../../pretrained/index.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { longTensor, noGrad, scope, type Tensor } from "../../torch/index.ts";
 import type { RecipeFields } from "../recipe/recipe.ts";

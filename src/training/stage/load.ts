@@ -1,18 +1,20 @@
 import { existsSync } from "node:fs";
-import { isAdapter, loadStrict, openProjector } from "../../checkpoint/index.ts";
+import { loadStrict } from "../../checkpoint/index.ts";
 import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
+import { PooledTower } from "../../models/index.ts";
 import {
   assembledOrigin,
   checkpointOrigin,
   type Eyes,
+  isAdapter,
   loadAssembled,
   loadBuiltin,
   loadPretrained,
   type ModelOrigin,
-  PooledTower,
+  openProjector,
   type PretrainedLlava,
-} from "../../models/index.ts";
+} from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
 import type { Generator } from "../../torch/index.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";

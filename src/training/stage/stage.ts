@@ -1,5 +1,5 @@
-import { type ModelOrigin, type PretrainedLlava, transparencyField } from "../../models/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
+import { type ModelOrigin, type PretrainedLlava, transparencyField } from "../../pretrained/index.ts";
 import { Generator, useDevice } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 import { type Batch, type PreparedObjective, prepareObjective } from "../objectives/index.ts";

@@ -1,12 +1,12 @@
 import { LlavaError } from "../../errors.ts";
+import { decayGroups, type ParameterGroup } from "../../optim/index.ts";
 import {
   adapterParameters,
   applyLora,
   loadAdapter,
   mergeLora,
   type PretrainedLlava,
-} from "../../models/index.ts";
-import { decayGroups, type ParameterGroup } from "../../optim/index.ts";
+} from "../../pretrained/index.ts";
 import { type Generator, releasePages, type Tensor } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";

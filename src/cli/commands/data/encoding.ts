@@ -36,7 +36,7 @@ export async function openEncoding(
   if (model !== undefined) {
     const { ensureNative, resolveModel } = await import("../../../setup/index.ts");
     await ensureNative({ progress, report });
-    const { loadPretrained } = await import("../../../models/index.ts");
+    const { loadPretrained } = await import("../../../pretrained/index.ts");
     const resolved = await resolveModel(model, { progress, report, signal: signal() });
     const pretrained = await loadPretrained(resolved);
     const { tokenizer, textSource, stopIds } = pretrained;

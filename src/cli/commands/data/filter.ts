@@ -28,29 +28,29 @@ export function configure(data: Command, { progress, report }: CommandContext): 
       "\nExample:\n  llava data filter --captions Train_GCC-training.tsv --out cc3m-595k.json --plot coverage.svg",
     )
     .action(async ({ captions, out, meta, plot, minFrequency, maxPerPhrase, seed }: Options) => {
-      const curation = await import("../../../curation/index.ts");
+      const datagen = await import("../../../datagen/index.ts");
       const reading = progress({ label: "captions", unit: "captions" });
       const options = { minFrequency, maxPerPhrase, seed };
-      const selection = await curation
-        .selectCaptions(captions, curation.englishReader(), options, () => reading.increment())
+      const selection = await datagen
+        .selectCaptions(captions, datagen.englishReader(), options, () => reading.increment())
         .finally(() => reading.stop());
       const writing = progress({ label: "rows", total: selection.count, unit: "rows" });
-      await curation
-        .writeRows(out, rows(curation.chosenRecords(captions, selection)))
+      await datagen
+        .writeRows(out, rows(datagen.chosenRecords(captions, selection)))
         .finally(() => writing.stop());
       report(`${out}: ${selection.count} of ${selection.chosen.length} captions`);
       if (meta !== undefined)
-        await curation.writeRows(meta, entries(curation.chosenRecords(captions, selection)));
+        await datagen.writeRows(meta, entries(datagen.chosenRecords(captions, selection)));
       if (plot !== undefined) await drawCoverage(plot, selection);
 
-      async function* rows(records: ReturnType<typeof curation.chosenRecords>) {
+      async function* rows(records: ReturnType<typeof datagen.chosenRecords>) {
         for await (const record of records) {
-          yield curation.captionRow(record, seed);
+          yield datagen.captionRow(record, seed);
           writing.increment();
         }
       }
-      async function* entries(records: ReturnType<typeof curation.chosenRecords>) {
-        for await (const record of records) yield curation.metaEntry(record);
+      async function* entries(records: ReturnType<typeof datagen.chosenRecords>) {
+        for await (const record of records) yield datagen.metaEntry(record);
       }
     });
 }
@@ -60,7 +60,7 @@ async function drawCoverage(
   { frequencyBefore, frequencyAfter }: { frequencyBefore: Uint32Array; frequencyAfter: Uint32Array },
 ): Promise<void> {
   const { lineChart, saveChart } = await import("../../../charts/index.ts");
-  const { coverage } = await import("../../../curation/index.ts");
+  const { coverage } = await import("../../../datagen/index.ts");
   const series = (name: string, frequency: Uint32Array) => ({
     name,
     points: coverage(frequency).map((step): [number, number] => [step.frequency, step.phrases]),

@@ -66,41 +66,41 @@ Example:
       }: Options) => {
         if (out === undefined && evaluation === undefined)
           throw new LlavaError("usage", "nothing to write", { hint: "Give --out, --evaluation or both." });
-        const curation = await import("../../../curation/index.ts");
+        const datagen = await import("../../../datagen/index.ts");
         const wanted = types?.split(",").map((type) => type.trim());
-        const known: readonly string[] = curation.questionTypes;
+        const known: readonly string[] = datagen.questionTypes;
         const unknown = wanted?.find((type) => !known.includes(type));
         if (unknown !== undefined)
           throw new LlavaError("usage", `--types: there is no "${unknown}"`, {
             hint: `Choose from ${known.join(", ")}.`,
           });
-        const photos = await curation.readCaptions(
+        const photos = await datagen.readCaptions(
           captions,
           only === undefined ? undefined : await readNames(only),
         );
         if (images !== undefined) checkImages(photos, images);
-        const read = curation.englishReader();
+        const read = datagen.englishReader();
         const reading = progress({ label: "captions", total: photos.length, unit: "photos" });
-        const curated = curation.curate(photos, read, {
+        const curated = datagen.curate(photos, read, {
           seed,
           yesNoShare,
-          types: curation.questionTypes.filter((type) => wanted?.includes(type) ?? true),
+          types: datagen.questionTypes.filter((type) => wanted?.includes(type) ?? true),
           onPhoto: () => reading.increment(),
         });
         reading.stop();
         for (const [category, count] of countBy(curated.questions.map(({ category: name }) => name)))
           report(`${category}: ${count} questions`);
         if (out !== undefined) {
-          const rows = curation.trainingRows(curated, read, {
+          const rows = datagen.trainingRows(curated, read, {
             seed,
             questionsPerPhoto: perPhoto,
             captionsPerPhoto,
           });
-          const written = await curation.writeRows(out, rows);
+          const written = await datagen.writeRows(out, rows);
           report(`${out}: ${written} rows of ${photos.length} photos`);
         }
         if (evaluation !== undefined) {
-          const written = await curation.writeRows(evaluation, curation.evaluationQuestions(curated));
+          const written = await datagen.writeRows(evaluation, datagen.evaluationQuestions(curated));
           report(`${evaluation}: ${written} questions`);
         }
       },

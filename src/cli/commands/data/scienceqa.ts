@@ -30,7 +30,7 @@ Images are looked for under --data.images in folders of the problems' numbers: S
     .action(async ({ data: folder, split, form, out }: Options) => {
       const [{ scienceQaRows }, { writeRows }] = await Promise.all([
         import("../../../evaluation/index.ts"),
-        import("../../../curation/index.ts"),
+        import("../../../datagen/index.ts"),
       ]);
       const rows = await scienceQaRows(folder, { split, form });
       const written = await writeRows(out, rows);

@@ -1,14 +1,7 @@
-import type {
-  Answerer,
-  Benchmark,
-  Judged,
-  RetryOptions,
-  RunFiles,
-  Store,
-  Verdict,
-} from "../../../evaluation/index.ts";
+import type { Benchmark, Judged, RunFiles, Verdict } from "../../../evaluation/index.ts";
 import { writeAtomically } from "../../../files/index.ts";
 import type { SamplingOptions } from "../../../protocol/index.ts";
+import type { Answerer, RetryOptions, Store } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { type Price, showCost } from "./endpoint-options.ts";
 
@@ -37,7 +30,10 @@ export async function askJudge(
   task: JudgeTask,
   { progress, report, signal }: CommandContext,
 ): Promise<Judged> {
-  const { AnswerStore, judgeAnswers } = await import("../../../evaluation/index.ts");
+  const [{ AnswerStore }, { judgeAnswers }] = await Promise.all([
+    import("../../../runner/index.ts"),
+    import("../../../evaluation/index.ts"),
+  ]);
   const { benchmark, load, files, price } = task;
   await using own = task.store === undefined ? await AnswerStore.open(files.replies) : undefined;
   let bar: ReturnType<typeof progress> | undefined;

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Answerer, JudgePromptChoice, RetryOptions } from "../../../evaluation/index.ts";
+import type { JudgePromptChoice } from "../../../evaluation/index.ts";
 import type { Usage } from "../../../protocol/index.ts";
+import type { Answerer, RetryOptions } from "../../../runner/index.ts";
 import { count, positive } from "../../frame/model-options.ts";
 
 /** What `addEndpointOptions` reads. */
@@ -56,7 +57,7 @@ export async function openEndpoint(
   model: string,
   { concurrency, timeout, keyVariable, tokenLimitField, extraBody }: EndpointFlags,
 ): Promise<Answerer> {
-  const { endpointAnswerer } = await import("../../../evaluation/index.ts");
+  const { endpointAnswerer } = await import("../../../runner/index.ts");
   return endpointAnswerer({
     url,
     model,

@@ -1,5 +1,6 @@
 import { LlavaError } from "../../../errors.ts";
-import type { Judged, StoredFailure } from "../../../evaluation/index.ts";
+import type { Judged } from "../../../evaluation/index.ts";
+import type { StoredFailure } from "../../../runner/index.ts";
 
 /** What a command could not do although it went on: it shows its results first, and then fails. */
 export class Incomplete {

@@ -1,6 +1,6 @@
-import type { Answerer } from "../../../evaluation/index.ts";
 import type { LocalModel } from "../../../index.ts";
 import type { GenerationRequest, Reply } from "../../../protocol/index.ts";
+import type { Answerer } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { type ModelFlags, openModel } from "../../frame/model-options.ts";
 import { modelIdentity } from "./model-identity.ts";

@@ -2,15 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
-import type {
-  Answered,
-  Answerer,
-  Benchmark,
-  Judged,
-  Result,
-  RunFiles,
-  Shard,
-} from "../../../evaluation/index.ts";
+import type { Answered, Benchmark, Judged, Result, RunFiles } from "../../../evaluation/index.ts";
+import type { Answerer, Shard } from "../../../runner/index.ts";
 import type { Progress } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { addModelOptions, count, type ModelFlags } from "../../frame/model-options.ts";
@@ -86,9 +79,8 @@ Examples:
 }
 
 async function run(names: readonly string[], flags: RunFlags, context: CommandContext): Promise<void> {
-  const { findBenchmark, parseShard, requireSplit, withJudgePrompt } = await import(
-    "../../../evaluation/index.ts"
-  );
+  const { parseShard } = await import("../../../runner/index.ts");
+  const { findBenchmark, requireSplit, withJudgePrompt } = await import("../../../evaluation/index.ts");
   const benchmarks = (await Promise.all(names.map(findBenchmark))).map((benchmark) =>
     withJudgePrompt(benchmark, flags.judgePrompt),
   );

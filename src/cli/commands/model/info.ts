@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { openCheckpoint, openWeights } from "../../../checkpoint/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import { parseJsonObject } from "../../../files/index.ts";
+import { ggufDialect } from "../../../models/index.ts";
 import type { ResolvedModel } from "../../../setup/index.ts";
 import { fileSize } from "../../frame/sizes.ts";
 
@@ -51,7 +52,7 @@ function countParameters(model: ResolvedModel, files: readonly FileInfo[]): numb
   const all = (): number => count(files.flatMap(({ tensors = [] }) => tensors.map(({ shape }) => shape)));
   if (model.kind !== "folder") return all();
   try {
-    using source = openCheckpoint(model.path);
+    using source = openCheckpoint(model.path, ggufDialect);
     return count(Array.from(source.names(), (name) => source.info(name).shape));
   } catch (error) {
     if (error instanceof LlavaError) return all(); // parts of a model, such as an adapter
@@ -69,7 +70,7 @@ function inspectFile(path: string): FileInfo {
   const name = basename(path);
   const { size: bytes } = statSync(path);
   if (!weightsFile.test(name)) return { name, bytes };
-  using source = openWeights(path);
+  using source = openWeights(path, ggufDialect);
   const tensors = Array.from(source.names(), (tensor) => {
     const { dtype, shape } = source.info(tensor);
     return { name: tensor, dtype, shape };

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { BenchmarkItem } from "../../benchmark.ts";
-import { flattenPrompt } from "../../prompt-hash.ts";
+import { flattenPrompt } from "../../prompting/index.ts";
 import ai2d from "./index.ts";
 
 test("questions with options and suffix written out are asked as they stand, and scored by letter or text", async () => {

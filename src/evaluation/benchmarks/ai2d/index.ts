@@ -20,15 +20,9 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  chosenOption,
-  letteredOptions,
-  letterSuffix,
-  letters,
-  question,
-  splitOptions,
-} from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { chosenOption, splitOptions } from "../../parsing/index.ts";
+import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
 
 interface Ai2dItem extends BenchmarkItem {
   readonly question: string;

@@ -1,5 +1,6 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
-import { englishNouns, percentage } from "../../parsing/index.ts";
+import { percentage } from "../../metrics/index.ts";
+import { englishNouns } from "../../parsing/index.ts";
 import type { DescriptionItem } from "./load.ts";
 
 /** Objects that a description names, against those that are there. */

@@ -1,5 +1,5 @@
 import { benchmark } from "../../benchmark.ts";
-import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
 import { aggregateDescriptions, describe } from "./description.ts";
 import { aggregateJudgements, judge } from "./judgement.ts";
 import { type DescriptionItem, type JudgementItem, loadDescriptions, loadJudgements } from "./load.ts";

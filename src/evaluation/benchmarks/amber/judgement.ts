@@ -1,5 +1,6 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
-import { percentage, roundHalfEven } from "../../parsing/index.ts";
+import { percentage } from "../../metrics/index.ts";
+import { roundHalfEven } from "../../python/index.ts";
 import type { JudgementItem } from "./load.ts";
 
 /** The original takes nothing but "Yes" and "No"; without `compat` the first word counts, in any case. */

@@ -22,17 +22,16 @@ import {
   type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { chosenOption } from "../../parsing/index.ts";
 import {
-  accuracyByLabel,
-  chosenOption,
-  known,
   letteredOptions,
   letterSuffix,
   letters,
-  listAnswers,
   question,
   shortAnswerSuffix,
-} from "../../parsing/index.ts";
+} from "../../prompting/index.ts";
+import { known, listAnswers } from "../../scoring/index.ts";
 
 interface AokVqaItem extends BenchmarkItem {
   readonly question: string;

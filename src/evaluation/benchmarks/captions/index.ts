@@ -1,7 +1,7 @@
 import { type Benchmark, benchmark } from "../../benchmark.ts";
 import { jsonBytes, readCocoResults } from "../../dataset-files/index.ts";
 import { captionDifferences, captionMetrics, captionOutcome } from "../../metrics/index.ts";
-import { question } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
 import {
   type CaptionItem,
   type CaptionReader,

@@ -16,7 +16,8 @@ import {
   readCocoResults,
   within,
 } from "../../dataset-files/index.ts";
-import { percentage, question } from "../../parsing/index.ts";
+import { percentage } from "../../metrics/index.ts";
+import { question } from "../../prompting/index.ts";
 import { objectsNamed } from "./objects.ts";
 
 interface ChairItem extends BenchmarkItem {

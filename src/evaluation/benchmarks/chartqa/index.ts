@@ -17,7 +17,9 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import { accuracyByLabel, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { plainAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 
 interface ChartItem extends BenchmarkItem {

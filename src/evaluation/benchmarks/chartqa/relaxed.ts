@@ -1,4 +1,4 @@
-import { pythonFloat } from "../../parsing/index.ts";
+import { pythonFloat } from "../../python/index.ts";
 
 /**
  * Whether an answer is right when numbers may be off by 5 %: "12%" is 0.12; a text, and what is to be 0, must be equal but

@@ -1,13 +1,9 @@
 import { type Benchmark, benchmark } from "../../benchmark.ts";
 import { jsonBytes } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  anls,
-  known,
-  plainAnswer,
-  question,
-  shortAnswerSuffix,
-} from "../../parsing/index.ts";
+import { accuracyByLabel, anls } from "../../metrics/index.ts";
+import { plainAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { known } from "../../scoring/index.ts";
 import { type DocumentFiles, type DocumentItem, loadDocuments } from "./load.ts";
 
 const documents = (

@@ -15,7 +15,7 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import { shortAnswerSuffix } from "../../parsing/index.ts";
+import { shortAnswerSuffix } from "../../prompting/index.ts";
 
 export interface DocumentItem extends BenchmarkItem {
   readonly question: string;

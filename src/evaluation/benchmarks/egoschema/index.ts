@@ -16,15 +16,10 @@ import {
   videoFiles,
   within,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  chosenOption,
-  known,
-  letteredOptions,
-  letterSuffix,
-  letters,
-  question,
-} from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { chosenOption } from "../../parsing/index.ts";
+import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { known } from "../../scoring/index.ts";
 
 interface EgoSchemaItem extends BenchmarkItem {
   /** Empty where the folder holds only the answers. */

@@ -16,7 +16,10 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import { accuracyByLabel, known, plainAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { plainAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { known } from "../../scoring/index.ts";
 
 interface GqaItem extends BenchmarkItem {
   readonly question: string;

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import { findFile, locateFile, locateQuestions } from "../../dataset-files/index.ts";
-import { pythonFloatText } from "../../parsing/index.ts";
+import { pythonFloatText } from "../../python/index.ts";
 import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
 import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { captionsAndBoxes } from "./rules.ts";

@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { LlavaError } from "../../../errors.ts";
 import { readAnswers, readVerdicts } from "../../answers/index.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
-import { score } from "../../score.ts";
+import { score } from "../../scoring/index.ts";
 import writeExample from "./example.ts";
 import benchmarks from "./index.ts";
 import type { ReviewedItem } from "./review.ts";

@@ -1,6 +1,7 @@
 import type { Message } from "../../../protocol/index.ts";
 import type { BenchmarkItem, JudgeProtocol, Metric, Outcome, Verdict } from "../../benchmark.ts";
-import { question, roundHalfEven } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
+import { roundHalfEven } from "../../python/index.ts";
 import { readReviews } from "./review-files.ts";
 import { officialShownImage } from "./rules.ts";
 

@@ -1,11 +1,6 @@
-import {
-  editDistance,
-  letters,
-  pythonFloat,
-  pythonFloatText,
-  pythonInteger,
-  roundHalfEven,
-} from "../../parsing/index.ts";
+import { editDistance } from "../../metrics/index.ts";
+import { letters } from "../../prompting/index.ts";
+import { pythonFloat, pythonFloatText, pythonInteger, roundHalfEven } from "../../python/index.ts";
 import type { MathVistaItem } from "./problem.ts";
 
 type Form = Pick<MathVistaItem, "choices" | "answerType" | "precision">;

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
 import { check, jsonBytes, locateFile, readJsonDocument } from "../../dataset-files/index.ts";
-import { question } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
 import { judge } from "./judge.ts";
 import { readMathVistaPredictions } from "./predictions.ts";
 import { type MathVistaItem, problemSchema } from "./problem.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { LlavaError } from "../../../errors.ts";
 import { readAnswers } from "../../answers/index.ts";
-import { score } from "../../score.ts";
+import { score } from "../../scoring/index.ts";
 import writeExample, { problems } from "./example.ts";
 import { extractByRule, normalizeExtraction } from "./extraction.ts";
 import mathVista from "./index.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer, Verdict } from "../../benchmark.ts";
 import { check, readJsonDocument } from "../../dataset-files/index.ts";
-import { pythonText } from "../../parsing/index.ts";
+import { pythonText } from "../../python/index.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
 const fields = {

@@ -1,4 +1,4 @@
-import { letters } from "../../parsing/index.ts";
+import { letters } from "../../prompting/index.ts";
 
 interface Problem {
   readonly question: string;

@@ -1,5 +1,6 @@
 import type { Metric, Outcome, Verdict } from "../../benchmark.ts";
-import { known, percentage } from "../../parsing/index.ts";
+import { percentage } from "../../metrics/index.ts";
+import { known } from "../../scoring/index.ts";
 import { extractByRule, normalizeExtraction } from "./extraction.ts";
 import type { MathVistaItem } from "./problem.ts";
 

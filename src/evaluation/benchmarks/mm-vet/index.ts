@@ -14,7 +14,7 @@ import {
   type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
-import { question } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
 import { answerId, readAnswers, readGrades } from "./files.ts";
 import type { MmVetItem } from "./item.ts";
 import { judge } from "./judge.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readAnswers, readVerdicts } from "../../answers/index.ts";
-import { score } from "../../score.ts";
+import { score } from "../../scoring/index.ts";
 import writeExample from "./example.ts";
 import mmVet from "./index.ts";
 import { readGrade } from "./judge.ts";

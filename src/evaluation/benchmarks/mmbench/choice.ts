@@ -1,4 +1,4 @@
-import { letters } from "../../parsing/index.ts";
+import { letters } from "../../prompting/index.ts";
 
 /** Options by their letter, of those from A to D that the question has. */
 export type Options = ReadonlyMap<string, string>;

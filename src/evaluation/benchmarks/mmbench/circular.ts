@@ -1,5 +1,5 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
-import { percentage } from "../../parsing/index.ts";
+import { percentage } from "../../metrics/index.ts";
 
 interface Question {
   /** The first rotation that was seen: how often it comes is how often the question was drawn. */

@@ -1,6 +1,7 @@
 import { type Benchmark, benchmark, type Published } from "../../benchmark.ts";
 import { writeWorkbook } from "../../dataset-files/index.ts";
-import { chineseLetterSuffix, known, letterSuffix, question } from "../../parsing/index.ts";
+import { chineseLetterSuffix, letterSuffix, question } from "../../prompting/index.ts";
+import { known } from "../../scoring/index.ts";
 import { readChoice } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";
 import { mmBenchJudge } from "./judge.ts";

@@ -1,5 +1,5 @@
 import type { JudgeProtocol, Verdict } from "../../benchmark.ts";
-import { letters } from "../../parsing/index.ts";
+import { letters } from "../../prompting/index.ts";
 import { readChoice } from "./choice.ts";
 import type { MmBenchItem } from "./load.ts";
 import { officialPrompt } from "./official-prompt.ts";

@@ -10,7 +10,7 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import { findFile, locateFile, within } from "../../dataset-files/index.ts";
-import { question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
 import { categories, cognition, idOf, perception, plainQuestion, type Row, tableRows } from "./files.ts";
 import { readMmePredictions } from "./predictions.ts";
 

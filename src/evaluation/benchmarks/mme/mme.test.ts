@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readAnswers } from "../../answers/index.ts";
 import type { Outcome } from "../../benchmark.ts";
-import { score } from "../../score.ts";
+import { score } from "../../scoring/index.ts";
 import { jsonLines, writeExampleFile } from "../example-files.ts";
 import writeExample from "./example.ts";
 import { categories } from "./files.ts";

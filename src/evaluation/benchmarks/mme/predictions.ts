@@ -5,7 +5,7 @@ import { LlavaError } from "../../../errors.ts";
 import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
 import { check } from "../../dataset-files/index.ts";
-import { shortAnswerSuffix } from "../../parsing/index.ts";
+import { shortAnswerSuffix } from "../../prompting/index.ts";
 import { categories, idOf, tableRows } from "./files.ts";
 
 const answerSchema = z.looseObject({ question_id: z.string(), prompt: z.string(), text: z.string() });

@@ -1,6 +1,6 @@
 import type { Message } from "../../../protocol/index.ts";
 import { benchmark, type Outcome, type Verdict } from "../../benchmark.ts";
-import { question as ask, letteredOptions } from "../../parsing/index.ts";
+import { question as ask, letteredOptions } from "../../prompting/index.ts";
 import { accuracyWithGuesses } from "../mmmu/accuracy.ts";
 import { guessedLetter } from "../mmmu/choice.ts";
 import { interleave } from "../mmmu/interleave.ts";

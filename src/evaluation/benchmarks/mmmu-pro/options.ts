@@ -1,4 +1,4 @@
-import { pythonStrings } from "../../parsing/index.ts";
+import { pythonStrings } from "../../python/index.ts";
 
 /** The options in a row: a list, or one as Python prints it. One question has a list in its list, which is then its only option. */
 export function optionsIn(value: string | readonly string[]): readonly string[] | undefined {

@@ -1,5 +1,5 @@
 import type { Metric, Outcome } from "../../benchmark.ts";
-import { accuracyByLabel } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
 
 /** Accuracy in percent of all questions, disciplines and subjects, and how many answers were guessed because no rule reads them. */
 export function accuracyWithGuesses(outcomes: readonly Outcome[]): Metric[] {

@@ -1,6 +1,6 @@
 import type { Message } from "../../../protocol/index.ts";
 import { benchmark, type Outcome, type Verdict } from "../../benchmark.ts";
-import { letteredOptions, letterSuffix, letters, shortAnswerSuffix } from "../../parsing/index.ts";
+import { letteredOptions, letterSuffix, letters, shortAnswerSuffix } from "../../prompting/index.ts";
 import { accuracyWithGuesses } from "./accuracy.ts";
 import { chosenLetter, guessedLetter, type Options } from "./choice.ts";
 import { interleave } from "./interleave.ts";

@@ -10,7 +10,8 @@ import {
   readJsonDocument,
   within,
 } from "../../dataset-files/index.ts";
-import { letters, pythonStrings } from "../../parsing/index.ts";
+import { letters } from "../../prompting/index.ts";
+import { pythonStrings } from "../../python/index.ts";
 import type { Options } from "./choice.ts";
 import { disciplineOf, subjects } from "./subjects.ts";
 

@@ -1,4 +1,4 @@
-import { pythonFloat, roundHalfEven } from "../../parsing/index.ts";
+import { pythonFloat, roundHalfEven } from "../../python/index.ts";
 
 /**
  * Whether a free answer holds one of the accepted ones, by MMMU's own `parse_open_response` and `eval_open`: of every

@@ -5,7 +5,7 @@ import { LlavaError } from "../../../errors.ts";
 import { firstLineFits, readJsonLines } from "../../../files/index.ts";
 import type { Answer, Verdict } from "../../benchmark.ts";
 import { check, findFile, readJsonDocument } from "../../dataset-files/index.ts";
-import { PythonRandom } from "../../parsing/index.ts";
+import { PythonRandom } from "../../python/index.ts";
 import { chosenLetter } from "./choice.ts";
 
 const id = z.string().startsWith("validation_");

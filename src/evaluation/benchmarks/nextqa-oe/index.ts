@@ -17,7 +17,7 @@ import {
   within,
 } from "../../dataset-files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
-import { question } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";
 import { contentWords } from "./content-words.ts";
 

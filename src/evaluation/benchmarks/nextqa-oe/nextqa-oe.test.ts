@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readAnswers } from "../../answers/index.ts";
-import { score } from "../../score.ts";
+import { score } from "../../scoring/index.ts";
 import { contentWords } from "./content-words.ts";
 import writeExample from "./example.ts";
 import nextQaOpenEnded from "./index.ts";

@@ -14,7 +14,8 @@ import {
   type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
-import { accuracyByLabel, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
 
 interface OcrVqaItem extends BenchmarkItem {
   readonly question: string;

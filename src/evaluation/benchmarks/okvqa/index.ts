@@ -11,15 +11,10 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  known,
-  listAnswers,
-  normalizeEvalAiAnswer,
-  question,
-  shortAnswerSuffix,
-  vqaCredit,
-} from "../../parsing/index.ts";
+import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
+import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { known, listAnswers } from "../../scoring/index.ts";
 
 interface OkVqaItem extends BenchmarkItem {
   readonly question: string;

@@ -13,15 +13,10 @@ import {
   videoFiles,
   within,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  chosenOption,
-  known,
-  letteredOptions,
-  letterSuffix,
-  letters,
-  question,
-} from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { chosenOption } from "../../parsing/index.ts";
+import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { known } from "../../scoring/index.ts";
 
 interface PerceptionItem extends BenchmarkItem {
   readonly videoId: string;

@@ -19,7 +19,8 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import { percentage, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { percentage } from "../../metrics/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
 
 interface PopeItem extends BenchmarkItem {
   readonly question: string;

@@ -3,7 +3,9 @@ import { z } from "zod";
 import { readJsonLines } from "../../../files/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import { check, imageFolder, locateFile } from "../../dataset-files/index.ts";
-import { accuracyByLabel, normalizeEvalAiAnswer, question, shortAnswerSuffix } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
 
 interface Question extends BenchmarkItem {
   readonly question: string;

@@ -13,7 +13,8 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import { accuracyByLabel, letteredOptions, letterSuffix, question } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { letteredOptions, letterSuffix, question } from "../../prompting/index.ts";
 import { readAnswer } from "./read-answer.ts";
 
 interface RealWorldItem extends BenchmarkItem {

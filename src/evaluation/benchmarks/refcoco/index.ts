@@ -1,6 +1,7 @@
 import { type Benchmark, benchmark, type LoadOptions, type Metric, type Outcome } from "../../benchmark.ts";
 import { captionDifferences, captionMetrics, captionOutcome } from "../../metrics/index.ts";
-import { pythonFloatText, question, roundHalfEven } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
+import { pythonFloatText, roundHalfEven } from "../../python/index.ts";
 import { holdsCentre, overlap, readBox } from "./box.ts";
 import {
   loadExpressions,

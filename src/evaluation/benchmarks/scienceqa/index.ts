@@ -24,14 +24,9 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  letterSuffix,
-  letters,
-  plainAnswer,
-  question,
-  statedLetter,
-} from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { plainAnswer, statedLetter } from "../../parsing/index.ts";
+import { letterSuffix, letters, question } from "../../prompting/index.ts";
 import { readPredictions } from "./predictions.ts";
 import { problemLabels, readProblems } from "./problems.ts";
 import { plainQuestion } from "./prompt-forms.ts";

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { firstLineFits } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
 import { check, readJsonDocument } from "../../dataset-files/index.ts";
-import { letters, statedLetter } from "../../parsing/index.ts";
+import { statedLetter } from "../../parsing/index.ts";
+import { letters } from "../../prompting/index.ts";
 
 const rowSchema = z.object({ question_id: z.string(), pred: z.string() });
 /** What LLaVA's scorer writes: every answer, under whether it was right. */

@@ -1,5 +1,5 @@
 import { LlavaError } from "../../../errors.ts";
-import { letteredOptions, letters } from "../../parsing/index.ts";
+import { letteredOptions, letters } from "../../prompting/index.ts";
 import type { Problem } from "./problems.ts";
 
 type Told = Pick<Problem, "question" | "choices" | "answer" | "hint" | "lecture" | "solution">;

@@ -1,6 +1,8 @@
 import type { ContentPart, Message } from "../../../protocol/index.ts";
 import { benchmark } from "../../benchmark.ts";
-import { accuracyByLabel, chosenOption, letterSuffix, letters } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { chosenOption } from "../../parsing/index.ts";
+import { letterSuffix, letters } from "../../prompting/index.ts";
 import { lastDimension, loadSeed2, type Seed2Item } from "./load.ts";
 
 /** Images stand where the question says `<img>`, all others before it; options that are images stand behind their letters. */

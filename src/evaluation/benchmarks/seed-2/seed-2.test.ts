@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readAnswers } from "../../answers/index.ts";
-import { score } from "../../score.ts";
+import { score } from "../../scoring/index.ts";
 import { jsonLines } from "../example-files.ts";
 import writeExample from "./example.ts";
 import seed2 from "./index.ts";

@@ -16,13 +16,9 @@ import {
   type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  chosenOption,
-  letteredOptions,
-  letterSuffix,
-  question,
-} from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { chosenOption } from "../../parsing/index.ts";
+import { letteredOptions, letterSuffix, question } from "../../prompting/index.ts";
 import { choiceFields, leaderboardRows } from "../seed-2/leaderboard.ts";
 
 interface SeedItem extends BenchmarkItem {

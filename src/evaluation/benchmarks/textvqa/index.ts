@@ -17,15 +17,10 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  known,
-  listAnswers,
-  normalizeEvalAiAnswer,
-  question,
-  shortAnswerSuffix,
-  textVqaCredit,
-} from "../../parsing/index.ts";
+import { accuracyByLabel, textVqaCredit } from "../../metrics/index.ts";
+import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { known, listAnswers } from "../../scoring/index.ts";
 
 interface TextVqaItem extends BenchmarkItem {
   readonly question: string;

@@ -1,5 +1,5 @@
 import { benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
-import { question } from "../../parsing/index.ts";
+import { question } from "../../prompting/index.ts";
 import { readJudgements } from "../video-qa/files.ts";
 import { dimensions, type VideoChatGptItem } from "./item.ts";
 import { judge } from "./judge.ts";

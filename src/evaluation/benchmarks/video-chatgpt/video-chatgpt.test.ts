@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readAnswers, readVerdicts } from "../../answers/index.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
-import { flattenPrompt } from "../../prompt-hash.ts";
-import { score } from "../../score.ts";
+import { flattenPrompt } from "../../prompting/index.ts";
+import { score } from "../../scoring/index.ts";
 import writeExample from "./example.ts";
 import videoChatGpt from "./index.ts";
 

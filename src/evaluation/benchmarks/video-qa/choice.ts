@@ -8,7 +8,8 @@ import {
   type LoadOptions,
 } from "../../benchmark.ts";
 import { check, locateQuestions, readJsonDocument, tableRows } from "../../dataset-files/index.ts";
-import { accuracyByLabel, letteredOptions, letterSuffix, letters, question } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
 import { nextQaVideos } from "./nextqa-videos.ts";

@@ -1,5 +1,6 @@
 import { type Benchmark, benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
-import { accuracyByLabel, question } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { question } from "../../prompting/index.ts";
 import { readJudgements } from "./files.ts";
 import { judge } from "./judge.ts";
 import { loadOpen } from "./load-open.ts";

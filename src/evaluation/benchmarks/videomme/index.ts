@@ -1,6 +1,7 @@
 import type { Message } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark, type Outcome } from "../../benchmark.ts";
-import { accuracyByLabel, letterSuffix, question } from "../../parsing/index.ts";
+import { accuracyByLabel } from "../../metrics/index.ts";
+import { letterSuffix, question } from "../../prompting/index.ts";
 import { loadVideoMme, readVideoMmePredictions, type VideoMmeItem } from "./load.ts";
 import { readLetter, readLetterAsOriginal } from "./read-letter.ts";
 

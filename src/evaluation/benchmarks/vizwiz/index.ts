@@ -15,16 +15,10 @@ import {
   type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  known,
-  listAnswers,
-  normalizeEvalAiAnswer,
-  question,
-  shortAnswerSuffix,
-  unanswerableSuffix,
-  vqaCredit,
-} from "../../parsing/index.ts";
+import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
+import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix, unanswerableSuffix } from "../../prompting/index.ts";
+import { known, listAnswers } from "../../scoring/index.ts";
 
 interface VizWizItem extends BenchmarkItem {
   readonly question: string;

@@ -14,16 +14,10 @@ import {
   readVqaQuestions,
   tableRows,
 } from "../../dataset-files/index.ts";
-import {
-  accuracyByLabel,
-  known,
-  listAnswers,
-  normalizeEvalAiAnswer,
-  question,
-  remember,
-  shortAnswerSuffix,
-  vqaCredit,
-} from "../../parsing/index.ts";
+import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
+import { normalizeEvalAiAnswer, remember } from "../../parsing/index.ts";
+import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { known, listAnswers } from "../../scoring/index.ts";
 
 interface VqaItem extends BenchmarkItem {
   readonly question: string;

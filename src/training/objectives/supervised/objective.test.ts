@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../../../test/support/close.ts";
-import { loadCheckpoint, type PretrainedLlava } from "../../../models/index.ts";
+import { loadCheckpoint, type PretrainedLlava } from "../../../pretrained/index.ts";
 import {
   cat,
   crossEntropy,

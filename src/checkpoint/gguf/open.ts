@@ -1,0 +1,63 @@
+import { type DType, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import { mappedTensor } from "../safetensors.ts";
+import { type TensorSource, tableSource } from "../source.ts";
+import { dequantize } from "./dequantize.ts";
+import { type GgufHeader, type GgufTensorInfo, readGgufHeader } from "./header.ts";
+import type { GgufType } from "./types.ts";
+
+export interface GgufSource extends TensorSource {
+  readonly header: GgufHeader;
+}
+
+const PLAIN_TYPES: Partial<Record<GgufType, DType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+
+/** What an architecture's GGUF files have of their own. */
+export interface GgufDialect {
+  /** Hugging Face's name (`model.layers.0.self_attn.q_proj.weight`) of a stored one. */
+  nameOf(stored: string): string;
+  /** Heads of a tensor whose rows lie in rotary pairs (0, d/2, 1, d/2 + 1, …), not in Hugging Face's halves. */
+  pairedRotaryHeads(stored: string, header: GgufHeader, where: string): number | undefined;
+}
+
+/** The dialect of what a file says of `general.architecture`; undefined for one that is not known. */
+export type GgufDialects = (architecture: unknown) => GgufDialect | undefined;
+
+/**
+ * Opens a GGUF file under Hugging Face's names and in its order of rotary dimensions; as it is stored where its
+ * architecture's dialect is not known. Quantised tensors are dequantised as they are read.
+ */
+export function openGguf(path: string, dialectOf: GgufDialects = () => undefined): GgufSource {
+  const header = readGgufHeader(path);
+  const dialect = dialectOf(header.metadata.get("general.architecture"));
+  const file = MappedFile.open(path);
+  const entries = new Map(
+    [...header.tensors].map(([name, tensor]) => [
+      dialect?.nameOf(name) ?? name,
+      { tensor, heads: dialect?.pairedRotaryHeads(name, header, path) },
+    ]),
+  );
+  const source = tableSource(path, entries, {
+    info: ({ tensor }) => ({ dtype: tensor.layout.type, shape: tensor.shape }),
+    read: ({ tensor, heads }, _, dtype) =>
+      scope(() => {
+        const values = readTensor(file, tensor, dtype);
+        return heads === undefined ? values : splitRotaryPairs(values, heads);
+      }),
+  });
+  return { ...source, header };
+}
+
+function readTensor(file: MappedFile, { layout, shape, offset }: GgufTensorInfo, dtype?: DType): Tensor {
+  const plain = PLAIN_TYPES[layout.type];
+  if (plain) return mappedTensor(file, offset, shape, plain).to(dtype ?? plain);
+  return dequantize(file, offset, shape, layout, dtype ?? "float32");
+}
+
+/** Rows of each head from rotary pairs to halves: [heads, d/2, 2, …] → [heads, 2, d/2, …]. */
+function splitRotaryPairs(values: Tensor, heads: number): Tensor {
+  const { shape } = values;
+  return values
+    .reshape([heads, -1, 2, ...shape.slice(1)])
+    .transpose(1, 2)
+    .reshape(shape);
+}

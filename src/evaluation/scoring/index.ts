@@ -1,0 +1,2 @@
+export { countedOutcome, type Scored, type ScoreOptions, score } from "./score.ts";
+export { known, listAnswers } from "./truth.ts";

@@ -1,0 +1,192 @@
+import {
+  type AttentionMask,
+  activations,
+  attend,
+  CacheStep,
+  Embedding,
+  KeyValueCache,
+  Linear,
+  Module,
+  RmsNorm,
+  type RotaryAngles,
+  RotaryEmbedding,
+  rotate,
+  type SegmentRunner,
+} from "../../nn/index.ts";
+import { arange, type DType, linear, type Tensor } from "../../torch/index.ts";
+import type { LlamaConfig } from "./config.ts";
+
+/** What all layers of one forward pass share. */
+interface LayerContext {
+  readonly angles: RotaryAngles;
+  readonly attention: AttentionMask;
+  readonly step: CacheStep | undefined;
+}
+
+/** Grouped-query attention with rotary positions. */
+class LlamaAttention extends Module {
+  readonly qProj: Linear;
+  readonly kProj: Linear;
+  readonly vProj: Linear;
+  readonly oProj: Linear;
+  readonly #headDim: number;
+
+  constructor(config: LlamaConfig) {
+    super();
+    const { hiddenSize, numHeads, numKeyValueHeads, headDim } = config;
+    this.qProj = new Linear(hiddenSize, numHeads * headDim, { bias: config.attentionBias });
+    this.kProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias: config.attentionBias });
+    this.vProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias: config.attentionBias });
+    this.oProj = new Linear(numHeads * headDim, hiddenSize, { bias: config.outputBias });
+    this.#headDim = headDim;
+  }
+
+  forward(hidden: Tensor, layer: number, { angles, attention, step }: LayerContext): Tensor {
+    const [batch, length] = hidden.shape as [number, number, number];
+    const heads = (x: Tensor) => x.view([batch, length, -1, this.#headDim]).transpose(1, 2);
+    const query = rotate(heads(this.qProj.forward(hidden)), angles); // [B, H, T, d]
+    const key = rotate(heads(this.kProj.forward(hidden)), angles); // [B, Hkv, T, d]
+    const value = heads(this.vProj.forward(hidden));
+    const attended = step?.attend(layer, query, key, value) ?? attend(query, key, value, attention);
+    return this.oProj.forward(attended);
+  }
+}
+
+/** down(act(gate(x)) · up(x)) */
+class LlamaMlp extends Module {
+  readonly gateProj: Linear;
+  readonly upProj: Linear;
+  readonly downProj: Linear;
+  readonly #act: (x: Tensor) => Tensor;
+
+  constructor(config: LlamaConfig) {
+    super();
+    const { hiddenSize, intermediateSize, mlpBias } = config;
+    this.gateProj = new Linear(hiddenSize, intermediateSize, { bias: mlpBias });
+    this.upProj = new Linear(hiddenSize, intermediateSize, { bias: mlpBias });
+    this.downProj = new Linear(intermediateSize, hiddenSize, { bias: mlpBias });
+    this.#act = activations[config.hiddenAct];
+  }
+
+  forward(hidden: Tensor): Tensor {
+    return this.downProj.forward(this.#act(this.gateProj.forward(hidden)).mul(this.upProj.forward(hidden)));
+  }
+}
+
+class LlamaLayer extends Module {
+  readonly inputLayernorm: RmsNorm;
+  readonly selfAttn: LlamaAttention;
+  readonly postAttentionLayernorm: RmsNorm;
+  readonly mlp: LlamaMlp;
+
+  constructor(config: LlamaConfig) {
+    super();
+    this.inputLayernorm = new RmsNorm(config.hiddenSize, config.rmsNormEps);
+    this.selfAttn = new LlamaAttention(config);
+    this.postAttentionLayernorm = new RmsNorm(config.hiddenSize, config.rmsNormEps);
+    this.mlp = new LlamaMlp(config);
+  }
+
+  forward(hidden: Tensor, layer: number, context: LayerContext): Tensor {
+    const attended = hidden.add(this.selfAttn.forward(this.inputLayernorm.forward(hidden), layer, context));
+    return attended.add(this.mlp.forward(this.postAttentionLayernorm.forward(attended)));
+  }
+}
+
+export type LlamaOptions = {
+  /** int64 [T] or [B, T]; by default those after the cache's, or 0, 1, … */
+  readonly positions?: Tensor;
+  /** Calls the layers, each a segment (see `ActivationCheckpoints`). */
+  readonly runLayer?: SegmentRunner | undefined;
+} & (
+  | {
+      /** By default causal. */
+      readonly attention?: AttentionMask;
+      readonly cache?: undefined;
+    }
+  | {
+      readonly attention?: undefined;
+      /** All rows of a cache go on by T positions, or the pieces of a step by theirs; each sees its own row. */
+      readonly cache: KeyValueCache | CacheStep | undefined;
+    }
+);
+
+/** A decoder of the Llama family (arXiv 2302.13971), which by its configuration is also Vicuna, Mistral, Yi or Qwen2. */
+export class Llama extends Module {
+  readonly embedTokens: Embedding;
+  readonly layers: readonly LlamaLayer[];
+  readonly norm: RmsNorm;
+  /** Absent where the output weights are the embedding's. */
+  readonly lmHead?: Linear;
+  readonly #config: LlamaConfig;
+  readonly #rotary: RotaryEmbedding;
+  #computeDtype: DType | undefined;
+
+  constructor(config: LlamaConfig) {
+    super();
+    this.embedTokens = new Embedding(config.vocabSize, config.hiddenSize);
+    this.layers = Array.from({ length: config.numLayers }, () => new LlamaLayer(config));
+    this.norm = new RmsNorm(config.hiddenSize, config.rmsNormEps);
+    if (!config.tieWordEmbeddings)
+      this.lmHead = new Linear(config.hiddenSize, config.vocabSize, { bias: false });
+    this.#config = config;
+    this.#rotary = new RotaryEmbedding(config.headDim, config.ropeTheta, config.ropeScaling);
+  }
+
+  get config(): LlamaConfig {
+    return this.#config;
+  }
+
+  /** Where it computes. */
+  get device(): string {
+    return this.embedTokens.weight.device;
+  }
+
+  /** Element type of activations: that of the embedding's weights, unless another was chosen. */
+  get computeDtype(): DType {
+    return this.#computeDtype ?? this.embedTokens.weight.dtype;
+  }
+  set computeDtype(dtype: DType) {
+    this.#computeDtype = dtype;
+  }
+
+  /** ids int64 [B, T] → [B, T, D] */
+  embed(inputIds: Tensor): Tensor {
+    return this.embedTokens.forward(inputIds).to(this.computeDtype);
+  }
+
+  /** [B, T, D] → hidden states after the final norm [B, T, D]; `logits` turns (some of) them into scores. */
+  forward(embeddings: Tensor, options: LlamaOptions = {}): Tensor {
+    const { cache, attention = { causal: true } } = options;
+    const [, length] = embeddings.shape as [number, number, number];
+    const step = cache instanceof KeyValueCache ? CacheStep.of(cache, length) : cache;
+    const { device } = embeddings;
+    const positions = options.positions ?? step?.positions ?? arange(0, length, { device });
+    const angles = this.#rotary.angles(positions, embeddings.dtype);
+    const context: LayerContext = { angles, attention, step };
+    const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
+    let hidden = embeddings;
+    for (const [i, layer] of this.layers.entries())
+      hidden = run((input) => layer.forward(input, i, context), hidden);
+    step?.advance();
+    return this.norm.forward(hidden);
+  }
+
+  /** hidden [..., D] → [..., vocab] */
+  logits(hidden: Tensor): Tensor {
+    if (this.lmHead !== undefined) return this.lmHead.forward(hidden);
+    return linear(hidden, this.embedTokens.weight.to(hidden.dtype));
+  }
+
+  newCache(options: { batch: number; capacity: number }): KeyValueCache {
+    const { numLayers, numKeyValueHeads, headDim } = this.#config;
+    return new KeyValueCache({
+      layers: numLayers,
+      heads: numKeyValueHeads,
+      headDim,
+      dtype: this.computeDtype,
+      device: this.device,
+      ...options,
+    });
+  }
+}

@@ -1,0 +1,438 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { parseVisionConfig } from "../clip/config.ts";
+import { contextLengthOf, parseTextConfig } from "../llama/config.ts";
+import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./config.ts";
+
+const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
+
+/** What transformers 4.36 wrote for LLaVA 1.5 7B: only the fields that differ from its defaults. */
+const SPARSE = {
+  model_type: "llava",
+  image_token_index: 32000,
+  text_config: { model_type: "llama", max_position_embeddings: 4096, rms_norm_eps: 1e-5, vocab_size: 32064 },
+  vision_config: {
+    hidden_size: 1024,
+    image_size: 336,
+    intermediate_size: 4096,
+    model_type: "clip_vision_model",
+    num_attention_heads: 16,
+    num_hidden_layers: 24,
+    patch_size: 14,
+  },
+  vision_feature_layer: -2,
+  vision_feature_select_strategy: "default",
+};
+
+const ORIGINAL = {
+  model_type: "llava_llama",
+  hidden_size: 4096,
+  intermediate_size: 11008,
+  num_attention_heads: 32,
+  num_hidden_layers: 32,
+  num_key_value_heads: 32,
+  vocab_size: 32000,
+  rms_norm_eps: 1e-5,
+  rope_scaling: null,
+  max_position_embeddings: 4096,
+  mm_vision_tower: "openai/clip-vit-large-patch14-336",
+  mm_hidden_size: 1024,
+  mm_vision_select_layer: -2,
+  mm_vision_select_feature: "patch",
+  mm_projector_type: "mlp2x_gelu",
+  image_aspect_ratio: "pad",
+};
+
+const LLAMA_7B = {
+  vocabSize: 32064,
+  hiddenSize: 4096,
+  intermediateSize: 11008,
+  numLayers: 32,
+  numHeads: 32,
+  numKeyValueHeads: 32,
+  headDim: 128,
+  hiddenAct: "silu",
+  rmsNormEps: 1e-5,
+  ropeTheta: 10000,
+  maxPositionEmbeddings: 4096,
+  tieWordEmbeddings: false,
+  attentionBias: false,
+  outputBias: false,
+  mlpBias: false,
+};
+
+const CLIP_LARGE_336 = {
+  hiddenSize: 1024,
+  intermediateSize: 4096,
+  numLayers: 24,
+  numHeads: 16,
+  imageSize: 336,
+  patchSize: 14,
+  numChannels: 3,
+  layerNormEps: 1e-5,
+  hiddenAct: "quick_gelu",
+};
+
+describe("Hugging Face layout", () => {
+  test("absent fields take transformers' defaults", () => {
+    assert.deepEqual(parseLlavaConfig(SPARSE, "config.json"), {
+      text: LLAMA_7B,
+      vision: CLIP_LARGE_336,
+      projector: { type: "mlp", depth: 2, act: "gelu", bias: true },
+      imageTokenId: 32000,
+      featureLayers: [-2],
+      selectStrategy: "patch",
+      imageAspectRatio: "crop",
+      imageSequenceLength: 576,
+      useImageStartEnd: false,
+    });
+    assert.deepEqual(parseLlavaConfig({ model_type: "llava" }, "").vision, CLIP_LARGE_336);
+  });
+
+  test("several feature layers, the class token, the newer id's name", () => {
+    const parsed = parseLlavaConfig(
+      {
+        ...SPARSE,
+        image_token_id: 7,
+        vision_feature_layer: [-2, 6],
+        vision_feature_select_strategy: "full",
+        multimodal_projector_bias: false,
+      },
+      "",
+    );
+    assert.deepEqual([parsed.featureLayers, parsed.selectStrategy], [[-2, 6], "full"]);
+    assert.deepEqual(
+      [parsed.imageTokenId, parsed.imageSequenceLength, parsed.projector.bias],
+      [7, 577, false],
+    );
+  });
+
+  test("tied embeddings are found at either level", () => {
+    const tied = { ...SPARSE, text_config: { ...SPARSE.text_config, tie_word_embeddings: true } };
+    assert.equal(parseLlavaConfig(tied, "").text.tieWordEmbeddings, true);
+    assert.equal(parseLlavaConfig({ ...SPARSE, tie_word_embeddings: true }, "").text.tieWordEmbeddings, true);
+  });
+
+  test("a tower has only so many hidden states", () => {
+    for (const layer of [25, -26]) {
+      const wrong = { ...SPARSE, vision_feature_layer: [-2, layer] };
+      assert.throws(
+        () => parseLlavaConfig(wrong, "c.json"),
+        config(/c\.json: vision_feature_layer is -?2\d; a tower of 24/),
+      );
+    }
+  });
+
+  test("what is unknown is refused with what is known", () => {
+    assert.throws(
+      () => parseLlavaConfig({ model_type: "paligemma" }, "c.json"),
+      config(/c\.json: model_type "paligemma"; known are llava, llava_llama, llava_mistral, llava_qwen/),
+    );
+    assert.throws(
+      () => parseLlavaConfig({ model_type: "constructor" }, "c.json"),
+      config(/model_type "constructor"/),
+    );
+    const gemma = { ...SPARSE, text_config: { model_type: "gemma" } };
+    assert.throws(
+      () => parseLlavaConfig(gemma, "c.json"),
+      config(/c\.json, text_config: language model type "gemma"; known are llama, mistral, qwen2/),
+    );
+    const siglip = { ...SPARSE, vision_config: { model_type: "siglip_vision_model" } };
+    assert.throws(
+      () => parseLlavaConfig(siglip, "c.json"),
+      config(/vision_config: vision model type "siglip_vision_model"/),
+    );
+    assert.throws(
+      () => parseLlavaConfig({ ...SPARSE, projector_hidden_act: "mish" }, "c.json"),
+      config(/activation "mish"/),
+    );
+  });
+
+  test("a field of another kind is named", () => {
+    const wrong = {
+      ...SPARSE,
+      text_config: { ...SPARSE.text_config, hidden_size: "4096", rms_norm_eps: -1 },
+    };
+    assert.throws(() => parseLlavaConfig(wrong, "c.json"), config(/hidden_size: .*rms_norm_eps: /));
+  });
+});
+
+describe("decoders", () => {
+  const text = (json: object) => parseTextConfig({ model_type: "llama", ...json }, "c.json");
+
+  test("rotary fields of every generation", () => {
+    assert.equal(text({ rope_theta: 5e5 }).ropeTheta, 5e5);
+    assert.equal(text({ rope_parameters: { rope_type: "default", rope_theta: 1e6 } }).ropeTheta, 1e6);
+    assert.equal(text({ rope_parameters: { rope_type: "default", rope_theta: 1e6 } }).ropeScaling, undefined);
+    assert.deepEqual(text({ rope_scaling: { type: "linear", factor: 2.5 } }).ropeScaling, {
+      type: "linear",
+      factor: 2.5,
+    });
+    const llama3 = {
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    };
+    const expected = {
+      type: "llama3",
+      factor: 8,
+      lowFreqFactor: 1,
+      highFreqFactor: 4,
+      originalMaxPositionEmbeddings: 8192,
+    };
+    assert.deepEqual(text({ rope_scaling: { rope_type: "llama3", ...llama3 } }).ropeScaling, expected);
+    const plain = { rope_type: "default", rope_theta: 10_000 };
+    const both = text({ rope_parameters: plain, rope_scaling: { rope_type: "llama3", ...llama3 } });
+    assert.deepEqual(both.ropeScaling, expected);
+    const parameters = { rope_type: "llama3", rope_theta: 5e5, ...llama3 };
+    assert.deepEqual(text({ rope_parameters: parameters }).ropeScaling, expected);
+    assert.throws(
+      () => text({ rope_scaling: { type: "linear" } }),
+      config(/rope scaling linear without factor/),
+    );
+    assert.throws(
+      () => text({ rope_scaling: { type: "yarn", factor: 2 } }),
+      config(/rope scaling "yarn"; known are/),
+    );
+  });
+
+  test("biases", () => {
+    const biases = (json: object) => {
+      const { attentionBias, outputBias, mlpBias } = text(json);
+      return [attentionBias, outputBias, mlpBias];
+    };
+    assert.deepEqual(biases({ attention_bias: true, mlp_bias: true }), [true, true, true]);
+    assert.deepEqual(biases({ model_type: "qwen2" }), [true, false, false]);
+    assert.deepEqual(biases({ model_type: "mistral" }), [false, false, false]);
+  });
+
+  test("key and value heads, head size", () => {
+    assert.equal(text({ num_attention_heads: 16, hidden_size: 256 }).numKeyValueHeads, 16);
+    assert.equal(text({ model_type: "mistral" }).numKeyValueHeads, 8);
+    assert.equal(text({ hidden_size: 256, num_attention_heads: 4, head_dim: 128 }).headDim, 128);
+    assert.throws(
+      () => text({ hidden_size: 100, num_attention_heads: 3 }),
+      config(/hidden_size 100 over 3 heads/),
+    );
+    assert.throws(
+      () => text({ hidden_size: 64, num_attention_heads: 4, num_key_value_heads: 3 }),
+      config(/num_attention_heads 4 is not a multiple of num_key_value_heads 3/),
+    );
+  });
+
+  test("a sliding window counts only where it is active", () => {
+    assert.equal(text({ sliding_window: 128 }).slidingWindow, undefined);
+    assert.equal(text({ model_type: "mistral", sliding_window: null }).slidingWindow, undefined);
+    assert.equal(text({ model_type: "mistral", sliding_window: 128 }).slidingWindow, 128);
+    assert.equal(text({ model_type: "mistral" }).slidingWindow, 4096);
+    assert.equal(text({ model_type: "qwen2", sliding_window: 128 }).slidingWindow, undefined);
+    assert.equal(
+      text({ model_type: "qwen2", sliding_window: 128, use_sliding_window: true }).slidingWindow,
+      128,
+    );
+  });
+});
+
+test("a vision tower is read from its own file or a whole CLIP model's", () => {
+  const whole = { model_type: "clip", vision_config: { patch_size: 16, hidden_act: "gelu" } };
+  const { patchSize, imageSize, hiddenAct } = parseVisionConfig(whole, "");
+  assert.deepEqual([patchSize, imageSize, hiddenAct], [16, 224, "gelu"]);
+  assert.throws(
+    () => parseVisionConfig({ hidden_size: 10, num_attention_heads: 3 }, "c"),
+    config(/hidden_size 10/),
+  );
+});
+
+describe("original layout", () => {
+  test("LLaVA 1.5", () => {
+    assert.deepEqual(parseLlavaConfig(ORIGINAL, "config.json"), {
+      text: { ...LLAMA_7B, vocabSize: 32000 },
+      vision: CLIP_LARGE_336,
+      projector: { type: "mlp", depth: 2, act: "gelu", bias: true },
+      imageTokenId: ORIGINAL_IMAGE_TOKEN_ID,
+      featureLayers: [-2],
+      selectStrategy: "patch",
+      imageAspectRatio: "pad",
+      imageSequenceLength: 576,
+      useImageStartEnd: false,
+      visionTower: "openai/clip-vit-large-patch14-336",
+    });
+  });
+
+  test("the decoder follows the model type, a tuned tower lies in the checkpoint", () => {
+    const parse = (more: object) => parseLlavaConfig({ ...ORIGINAL, ...more }, "c.json");
+    assert.equal(parse({ model_type: "llava_qwen" }).text.attentionBias, true);
+    assert.equal(parse({ model_type: "llava_mistral", sliding_window: 9 }).text.slidingWindow, 9);
+    assert.equal(parse({ model_type: "llava" }).text.hiddenSize, 4096);
+    assert.equal(parse({ unfreeze_mm_vision_tower: true }).visionTower, undefined);
+    assert.equal(parse({ mm_tunable_parts: "mm_mlp_adapter,mm_vision_tower" }).visionTower, undefined);
+    assert.equal(parse({ image_aspect_ratio: undefined }).imageAspectRatio, "crop");
+    assert.equal(parse({ mm_vision_select_feature: "cls_patch" }).imageSequenceLength, 577);
+  });
+
+  test("what was trained on tiles is refused", () => {
+    const tiles = (what: string) =>
+      config(new RegExp(`^c.json: ${what} is not supported yet: AnyRes tiling`));
+    for (const [field, value] of [
+      ["image_aspect_ratio", "anyres"],
+      ["image_aspect_ratio", "anyres_max_9"],
+      ["mm_patch_merge_type", "spatial_unpad"],
+    ] as const)
+      assert.throws(
+        () => parseLlavaConfig({ ...ORIGINAL, [field]: value }, "c.json"),
+        tiles(`${field} "${value}"`),
+      );
+    for (const type of ["llava_next", "llava_onevision"])
+      assert.throws(() => parseLlavaConfig({ model_type: type }, "c.json"), tiles(`model_type "${type}"`));
+    assert.equal(
+      parseLlavaConfig({ ...ORIGINAL, mm_patch_merge_type: "flat" }, "c.json").imageSequenceLength,
+      576,
+    );
+  });
+
+  test("projectors", () => {
+    const projector = (type?: string) =>
+      parseLlavaConfig({ ...ORIGINAL, mm_projector_type: type }, "c.json").projector;
+    assert.deepEqual([projector().type, projector().depth], ["linear", 1]);
+    assert.deepEqual([projector("mlp4x_gelu").type, projector("mlp4x_gelu").depth], ["mlp", 4]);
+    assert.equal(projector("identity").depth, 0);
+    assert.throws(
+      () => projector("mlp2x_res2x_gelu"),
+      config(/mm_projector_type "mlp2x_res2x_gelu"; known are linear/),
+    );
+  });
+
+  test("a tower in a folder describes itself; an unknown one is refused", () => {
+    const folder = mkdtempSync(join(tmpdir(), "llava-config-"));
+    after(() => rmSync(folder, { recursive: true }));
+    const json = { ...ORIGINAL, mm_vision_tower: "tower", mm_hidden_size: 32 };
+    const write = (path: string, value: object) => writeFileSync(join(folder, path), JSON.stringify(value));
+    write("config.json", json);
+    assert.throws(
+      () => readLlavaConfig(folder),
+      config(/mm_vision_tower tower is no folder here; known are openai/),
+    );
+    mkdirSync(join(folder, "tower"));
+    write("tower/config.json", {
+      model_type: "clip_vision_model",
+      hidden_size: 32,
+      num_attention_heads: 2,
+      image_size: 64,
+    });
+    const read = readLlavaConfig(folder);
+    assert.deepEqual([read.vision.hiddenSize, read.imageSequenceLength], [32, 4]);
+    assert.equal(read.visionTower, join(folder, "tower"));
+    write("config.json", { ...json, mm_hidden_size: 64 });
+    assert.throws(() => readLlavaConfig(folder), config(/mm_hidden_size 64; tower gives 32/));
+  });
+
+  test("a folder without config.json", () => {
+    assert.throws(() => readLlavaConfig(join(tmpdir(), "no-such-folder")), {
+      code: "checkpoint",
+      message: /no-such-folder does not exist/,
+    });
+  });
+});
+
+describe("fields that are not followed", () => {
+  const refusedValues: [
+    part: "text" | "vision" | "original" | "huggingFace",
+    field: string,
+    value: unknown,
+  ][] = [
+    ["original", "s2", true],
+    ["original", "mm_resampler_type", "perceiver"],
+    ["original", "mm_patch_merge_type", "unknown"],
+    ["original", "use_mm_proj", false],
+    ["original", "quantization_config", { quant_method: "awq" }],
+    ["original", "partial_rotary_factor", 0.5],
+    ["text", "quantization_config", { load_in_4bit: true }],
+    ["text", "logits_scaling", 8],
+    ["text", "logit_scale", 0.0625],
+    ["text", "final_logit_softcapping", 30],
+    ["text", "partial_rotary_factor", 0.5],
+    ["text", "rope_parameters", { rope_type: "default", rope_theta: 1e4, partial_rotary_factor: 0.5 }],
+    ["text", "rope_scaling", { type: "linear", factor: 2, mrope_section: [1, 2] }],
+    ["text", "qk_norm", true],
+    ["text", "num_local_experts", 8],
+    ["text", "pruned_heads", { "1": [0] }],
+    ["vision", "quantization_config", { bits: 8 }],
+    ["huggingFace", "use_image_newline_parameter", true],
+    ["huggingFace", "quantization_config", { quant_method: "bitsandbytes" }],
+  ];
+  const parseWith = (part: string, field: string, value: unknown) => {
+    const json = {
+      text: { ...SPARSE, text_config: { ...SPARSE.text_config, [field]: value } },
+      vision: { ...SPARSE, vision_config: { ...SPARSE.vision_config, [field]: value } },
+      original: { ...ORIGINAL, [field]: value },
+      huggingFace: { ...SPARSE, [field]: value },
+    }[part]!;
+    return parseLlavaConfig(json, "c.json");
+  };
+  for (const [part, field, value] of refusedValues)
+    test(`${part}: ${field} is refused, but not null`, () => {
+      const named = /rope_/.test(field) ? "rope scaling: (?:partial|mrope)" : field;
+      assert.throws(
+        () => parseWith(part, field, value),
+        config(new RegExp(`${named}.*changes results|mm_patch_merge_type`)),
+      );
+      assert.ok(parseWith(part, field, null));
+    });
+
+  test("values that change nothing are let pass", () => {
+    for (const [part, field, value] of [
+      ["original", "s2", false],
+      ["original", "s2_scales", "336,672"],
+      ["original", "mm_patch_merge_type", "flat"],
+      ["original", "image_grid_pinpoints", [[336, 672]]],
+      ["original", "mm_use_im_patch_token", true],
+      ["text", "logits_scaling", 1],
+      ["text", "num_local_experts", 0],
+      ["text", "pruned_heads", {}],
+    ] as const)
+      assert.ok(parseWith(part, field, value));
+  });
+
+  test("image tokens between marks are in the configuration", () => {
+    assert.equal(parseLlavaConfig(ORIGINAL, "").useImageStartEnd, false);
+    const marked = { ...ORIGINAL, mm_use_im_start_end: true, mm_use_im_patch_token: true };
+    assert.equal(parseLlavaConfig(marked, "").useImageStartEnd, true);
+  });
+
+  test("what nothing is known of is listed, by its part", () => {
+    assert.deepEqual(unknownConfigFields(SPARSE, "c.json"), []);
+    assert.deepEqual(unknownConfigFields(ORIGINAL, "c.json"), []);
+    const odd = {
+      ...SPARSE,
+      mm_new: 1,
+      gone: null,
+      text_config: { ...SPARSE.text_config, twist: 2 },
+      vision_config: { ...SPARSE.vision_config, registers: 4 },
+    };
+    const expected = ["mm_new", "text_config.twist", "vision_config.registers"];
+    assert.deepEqual(unknownConfigFields(odd, "c.json"), expected);
+    assert.deepEqual(unknownConfigFields({ ...ORIGINAL, mm_new: 1 }, "c.json"), ["mm_new"]);
+  });
+});
+
+test("the context of scaled rotary positions", () => {
+  const contextOf = (json: object) => contextLengthOf(parseTextConfig({ model_type: "llama", ...json }, ""));
+  const linear = (factor: number, more: object = {}) => ({
+    rope_scaling: { type: "linear", factor, ...more },
+  });
+  assert.equal(contextOf({ max_position_embeddings: 4096 }), 4096);
+  assert.equal(contextOf({ max_position_embeddings: 4096, ...linear(4) }), 16_384);
+  assert.equal(contextOf({ max_position_embeddings: 4096, ...linear(2.5) }), 10_240);
+  const original = { original_max_position_embeddings: 4096 };
+  assert.equal(contextOf({ max_position_embeddings: 16_384, ...linear(4, original) }), 16_384);
+  assert.equal(contextOf({ max_position_embeddings: 4096, ...linear(4, original) }), 16_384);
+  const parameters = { rope_parameters: { rope_type: "linear", factor: 8, rope_theta: 1e4 } };
+  assert.equal(contextOf({ max_position_embeddings: 2048, ...parameters }), 16_384);
+  const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  const scaled = { rope_scaling: { ...llama3, original_max_position_embeddings: 8192 } };
+  assert.equal(contextOf({ max_position_embeddings: 131_072, ...scaled }), 131_072);
+});

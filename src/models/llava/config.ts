@@ -1,0 +1,282 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { readJsonObject } from "../../checkpoint/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { JsonObject } from "../../files/index.ts";
+import {
+  CLIP_LARGE_336,
+  type ClipVisionConfig,
+  PUBLISHED_TOWERS,
+  parseVisionConfig,
+  VISION_FIELDS,
+} from "../clip/config.ts";
+import {
+  coverFields,
+  HUGGING_FACE_NEUTRAL,
+  ORIGINAL_NEUTRAL,
+  TEXT_NEUTRAL,
+  VISION_NEUTRAL,
+} from "../config-coverage.ts";
+import { activation, checked, count, flag } from "../config-fields.ts";
+import { type LlamaConfig, parseTextConfig, TEXT_FIELDS, type TextModelType } from "../llama/config.ts";
+import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
+
+/** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
+export interface ProjectorConfig {
+  readonly type: "linear" | "mlp" | "identity";
+  /** Number of linear layers: 0 for identity, 1 for linear. */
+  readonly depth: number;
+  readonly act: "gelu" | "gelu_tanh" | "silu" | "relu";
+  readonly bias: boolean;
+}
+
+export interface LlavaConfig {
+  readonly text: LlamaConfig;
+  readonly vision: ClipVisionConfig;
+  readonly projector: ProjectorConfig;
+  /** Id that stands in `inputIds` for one image feature row. */
+  readonly imageTokenId: number;
+  /** Indices into the list of hidden states (element 0 = embeddings); several are concatenated. Negative from the end. */
+  readonly featureLayers: readonly number[];
+  /** "patch" drops the class token, "full" keeps it. */
+  readonly selectStrategy: "patch" | "full";
+  /** "pad" = mean-coloured square first; "crop" = resize and centre crop. */
+  readonly imageAspectRatio: "pad" | "crop";
+  /** Feature rows of one image. */
+  readonly imageSequenceLength: number;
+  /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
+  readonly useImageStartEnd: boolean;
+  /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */
+  readonly visionTower?: string;
+}
+
+/** Id that original checkpoints put where image features go; they have no such token. */
+export const ORIGINAL_IMAGE_TOKEN_ID = -200;
+
+const layers = z.union([z.int(), z.array(z.int()).min(1)]).nullish();
+const DEFAULT_FEATURE_LAYER = -2;
+
+/** The decoder behind each model type of the original code ("llava" is its oldest). */
+const ORIGINAL_TEXT_TYPES: Readonly<Record<string, TextModelType>> = {
+  llava: "llama",
+  llava_llama: "llama",
+  llava_mistral: "mistral",
+  llava_qwen: "qwen2",
+};
+
+/** The original code's model type for a LLaVA around a language model of type llama, mistral or qwen2. */
+export function originalModelType(textType: unknown, where: string): string {
+  const found = Object.entries(ORIGINAL_TEXT_TYPES).find(
+    ([type, text]) => text === textType && type !== "llava",
+  );
+  if (found) return found[0];
+  const known = [...new Set(Object.values(ORIGINAL_TEXT_TYPES))].join(", ");
+  throw new LlavaError("config", `${where}: model_type ${JSON.stringify(textType)}; known are ${known}`, {
+    hint: "A language model is the folder of a Llama, Mistral or Qwen2; a LLaVA has its own vision tower.",
+  });
+}
+
+/** Types of Hugging Face whose images are cut into tiles, always. */
+const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
+
+/** Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own. */
+export function readLlavaConfig(folder: string, places: TowerPlaces = {}): LlavaConfig {
+  const path = join(folder, "config.json");
+  const json = readConfigJson(folder);
+  const found = towerFolder(folder, places);
+  if (found === undefined) return parseLlavaConfig(json, path);
+  const towerPath = join(found, "config.json");
+  const config = parseLlavaConfig(json, path, parseVisionConfig(readJsonObject(towerPath), towerPath));
+  return config.visionTower === undefined ? config : { ...config, visionTower: found };
+}
+
+/**
+ * A LLaVA configuration in Hugging Face's or the original layout. Fields that a file leaves out take transformers'
+ * defaults. `tower` describes an original checkpoint's vision tower where its name does not.
+ */
+export function parseLlavaConfig(
+  json: Readonly<Record<string, unknown>>,
+  where: string,
+  tower?: ClipVisionConfig,
+): LlavaConfig {
+  const { model_type: type } = json;
+  const isOriginal = typeof type === "string" && Object.hasOwn(ORIGINAL_TEXT_TYPES, type);
+  if (isOriginal && (type !== "llava" || "mm_vision_tower" in json)) return parseOriginal(json, where, tower);
+  if (type === "llava") return parseHuggingFace(json, where);
+  if (TILED_TYPES.has(type)) throw needsTiles(`${where}: model_type "${type}"`);
+  const known = Object.keys(ORIGINAL_TEXT_TYPES).join(", ");
+  throw new LlavaError("config", `${where}: model_type ${JSON.stringify(type)}; known are ${known}`, {
+    hint: "The model is not a LLaVA that this version reads.",
+  });
+}
+
+const huggingFaceFields = z.object({
+  image_transparency: z.string().nullish(),
+  image_token_index: z.int().nullish(),
+  image_token_id: z.int().nullish(),
+  vision_feature_layer: layers,
+  vision_feature_select_strategy: z.enum(["default", "full"]).nullish(),
+  projector_hidden_act: z.string().nullish(),
+  multimodal_projector_bias: flag,
+  tie_word_embeddings: flag,
+  text_config: z.record(z.string(), z.unknown()).nullish(),
+  vision_config: z.record(z.string(), z.unknown()).nullish(),
+});
+
+function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
+  coverFields(json, { read: HUGGING_FACE_FIELDS, neutral: HUGGING_FACE_NEUTRAL, where });
+  const config = checked(huggingFaceFields, json, where);
+  const text = parseTextConfig(config.text_config ?? {}, `${where}, text_config`);
+  const vision = config.vision_config
+    ? parseVisionConfig(config.vision_config, `${where}, vision_config`)
+    : CLIP_LARGE_336;
+  const selectStrategy = config.vision_feature_select_strategy === "full" ? "full" : "patch";
+  return {
+    text: { ...text, tieWordEmbeddings: text.tieWordEmbeddings || (config.tie_word_embeddings ?? false) },
+    vision,
+    projector: {
+      type: "mlp",
+      depth: 2,
+      act: activation(config.projector_hidden_act ?? "gelu", ["gelu", "gelu_tanh", "silu", "relu"], where),
+      bias: config.multimodal_projector_bias ?? true,
+    },
+    imageTokenId: config.image_token_id ?? config.image_token_index ?? 32_000,
+    featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
+    selectStrategy,
+    imageAspectRatio: "crop",
+    imageSequenceLength: featureRows(vision, selectStrategy),
+    useImageStartEnd: false,
+  };
+}
+
+const originalFields = z.object({
+  mm_vision_tower: z.string(),
+  mm_hidden_size: count,
+  mm_projector_type: z.string().nullish(),
+  mm_vision_select_layer: layers,
+  mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
+  image_aspect_ratio: z.string().nullish(),
+  image_transparency: z.string().nullish(),
+  mm_patch_merge_type: z.string().nullish(),
+  mm_use_im_start_end: flag,
+  mm_use_im_patch_token: flag,
+  unfreeze_mm_vision_tower: flag,
+  mm_tunable_parts: z.string().nullish(),
+});
+
+const HUGGING_FACE_FIELDS = Object.keys(huggingFaceFields.shape);
+const ORIGINAL_FIELDS = Object.keys(originalFields.shape);
+
+/** Fields of a LLaVA's config.json, and of the parts' inside it, that nothing is known of. */
+export function unknownConfigFields(json: JsonObject, where: string): string[] {
+  if ("mm_vision_tower" in json) {
+    const neutral = { ...TEXT_NEUTRAL, ...ORIGINAL_NEUTRAL };
+    return coverFields(json, { read: [...TEXT_FIELDS, ...ORIGINAL_FIELDS], neutral, where });
+  }
+  const part = (name: string, read: readonly string[], neutral: typeof TEXT_NEUTRAL) =>
+    coverFields((json[name] ?? {}) as JsonObject, { read, neutral, where }).map(
+      (field) => `${name}.${field}`,
+    );
+  return [
+    ...coverFields(json, { read: HUGGING_FACE_FIELDS, neutral: HUGGING_FACE_NEUTRAL, where }),
+    ...part("text_config", TEXT_FIELDS, TEXT_NEUTRAL),
+    ...part("vision_config", VISION_FIELDS, VISION_NEUTRAL),
+  ];
+}
+
+function parseOriginal(
+  json: Readonly<Record<string, unknown>>,
+  where: string,
+  tower?: ClipVisionConfig,
+): LlavaConfig {
+  const { model_type: type } = json;
+  const config = checked(originalFields, json, where);
+  refuseTiles(config, where);
+  coverFields(json, { read: [], neutral: ORIGINAL_NEUTRAL, where });
+  const vision = tower ?? PUBLISHED_TOWERS[config.mm_vision_tower];
+  if (!vision) {
+    const known = Object.keys(PUBLISHED_TOWERS).join(", ");
+    throw new LlavaError(
+      "config",
+      `${where}: mm_vision_tower ${config.mm_vision_tower} is no folder here; known are ${known}`,
+      {
+        hint: `Put the tower's folder, with its config.json, beside the checkpoint's files as ${lastPart(config.mm_vision_tower)}, or name it (--vision-tower).`,
+      },
+    );
+  }
+  const featureLayers = checkedLayers(
+    config.mm_vision_select_layer,
+    vision,
+    `${where}: mm_vision_select_layer`,
+  );
+  if (config.mm_hidden_size && config.mm_hidden_size !== vision.hiddenSize * featureLayers.length) {
+    throw new LlavaError(
+      "config",
+      `${where}: mm_hidden_size ${config.mm_hidden_size}; ${config.mm_vision_tower} gives ${vision.hiddenSize * featureLayers.length}`,
+    );
+  }
+  const selectStrategy = config.mm_vision_select_feature === "cls_patch" ? "full" : "patch";
+  const tuned =
+    config.unfreeze_mm_vision_tower || config.mm_tunable_parts?.split(",").includes("mm_vision_tower");
+  return {
+    text: parseTextConfig(json, where, ORIGINAL_TEXT_TYPES[String(type)]),
+    vision,
+    projector: originalProjector(config.mm_projector_type ?? "linear", where),
+    imageTokenId: ORIGINAL_IMAGE_TOKEN_ID,
+    featureLayers,
+    selectStrategy,
+    imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
+    imageSequenceLength: featureRows(vision, selectStrategy),
+    useImageStartEnd: config.mm_use_im_start_end ?? false,
+    ...(!tuned && { visionTower: config.mm_vision_tower }),
+  };
+}
+
+function originalProjector(type: string, where: string): ProjectorConfig {
+  if (type === "identity") return { type, depth: 0, act: "gelu", bias: true };
+  if (type === "linear") return { type, depth: 1, act: "gelu", bias: true };
+  const depth = /^mlp(\d+)x_gelu$/.exec(type)?.[1];
+  if (depth !== undefined && Number(depth) > 0)
+    return { type: "mlp", depth: Number(depth), act: "gelu", bias: true };
+  throw new LlavaError(
+    "config",
+    `${where}: mm_projector_type "${type}"; known are linear, mlpNx_gelu, identity`,
+  );
+}
+
+/** Without its tiles, a model trained with them would answer, but badly. */
+function refuseTiles(config: z.infer<typeof originalFields>, where: string): void {
+  for (const field of ["image_aspect_ratio", "mm_patch_merge_type"] as const) {
+    const value = config[field] ?? "";
+    if (/^(anyres|highres|crop_split|spatial)/.test(value)) throw needsTiles(`${where}: ${field} "${value}"`);
+  }
+}
+
+const needsTiles = (found: string): LlavaError =>
+  new LlavaError("config", `${found} is not supported yet: AnyRes tiling`, {
+    hint: "Use a checkpoint of LLaVA or LLaVA-1.5, which look at an image as a whole.",
+  });
+
+/** Patches of one image, with the class token where it is kept. */
+function featureRows({ imageSize, patchSize }: ClipVisionConfig, strategy: "patch" | "full"): number {
+  return Math.floor(imageSize / patchSize) ** 2 + (strategy === "full" ? 1 : 0);
+}
+
+/** A tower of n layers has hidden states −(n + 1) … n. */
+function checkedLayers(
+  stored: z.infer<typeof layers>,
+  { numLayers }: ClipVisionConfig,
+  where: string,
+): number[] {
+  const list = [stored ?? DEFAULT_FEATURE_LAYER].flat();
+  for (const layer of list) {
+    if (layer > numLayers || layer < -(numLayers + 1)) {
+      throw new LlavaError(
+        "config",
+        `${where} is ${layer}; a tower of ${numLayers} layers has −${numLayers + 1} to ${numLayers}`,
+        { hint: "Compare config.json with the one that the checkpoint was published with." },
+      );
+    }
+  }
+  return list;
+}

@@ -1,0 +1,98 @@
+import { LlavaError } from "../../errors.ts";
+import { Module } from "../../nn/index.ts";
+import { aten, type DType, type Tensor } from "../../torch/index.ts";
+import type { Llama } from "../llama/model.ts";
+import type { VisionTower } from "../vision-tower.ts";
+import type { Projector } from "./projector.ts";
+
+export interface LlavaParts {
+  readonly visionTower: VisionTower;
+  readonly projector: Projector;
+  readonly languageModel: Llama;
+  /** Id that stands in `inputIds` for one row of image features. It need not be in the vocabulary. */
+  readonly imageTokenId: number;
+}
+
+/** What is to be seen of N images, in order of appearance. */
+export type Visual =
+  /** Pixel values [N, 3, H, W]. */
+  | { readonly pixels: Tensor }
+  /** Features of the tower [N, tokens, C]. */
+  | { readonly features: Tensor };
+
+/** Vision tower → projector → splice into the token embeddings → language model (arXiv 2304.08485, figure 1). */
+export class Llava extends Module {
+  protected override readonly keys = { projector: "multi_modal_projector" };
+  readonly visionTower: VisionTower;
+  readonly projector: Projector;
+  readonly languageModel: Llama;
+  readonly #imageTokenId: number;
+  #computeDtype: DType | undefined;
+
+  constructor(parts: LlavaParts) {
+    super();
+    this.visionTower = parts.visionTower;
+    this.projector = parts.projector;
+    this.languageModel = parts.languageModel;
+    this.#imageTokenId = parts.imageTokenId;
+  }
+
+  get imageTokenId(): number {
+    return this.#imageTokenId;
+  }
+
+  /**
+   * Element type of activations in the language model, the projector and a tower that learns, whatever that of their
+   * weights; by default, and in a frozen tower, each part computes in the type of its weights.
+   */
+  set computeDtype(dtype: DType) {
+    this.#computeDtype = dtype;
+    this.languageModel.computeDtype = dtype;
+  }
+  get computeDtype(): DType {
+    return this.languageModel.computeDtype;
+  }
+
+  /** input ids int64 [B, T], pixel values [N, 3, H, W] for N images in order of appearance → logits [B, T, vocab]. */
+  forward(inputIds: Tensor, pixelValues?: Tensor): Tensor {
+    const inputs = this.embed(inputIds, pixelValues && { pixels: pixelValues }); // [B, T, D]
+    return this.languageModel.logits(this.languageModel.forward(inputs));
+  }
+
+  /** input ids int64 [B, T] → [B, T, D], what is seen of the images in the places of their tokens */
+  embed(inputIds: Tensor, visual?: Visual): Tensor {
+    if (visual === undefined) return this.languageModel.embed(inputIds);
+    const features = "pixels" in visual ? this.encodeImages(visual.pixels) : visual.features;
+    return this.spliceImages(inputIds, this.project(features));
+  }
+
+  /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
+  encodeImages(pixelValues: Tensor): Tensor {
+    const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
+    const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
+    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype));
+  }
+
+  /** [N, tokens, C] → [N, tokens, D] in the language model's dtype. */
+  project(features: Tensor): Tensor {
+    const dtype = this.#computeDtype ?? this.projector.parameters()[0]?.dtype ?? features.dtype;
+    return this.projector.forward(features.to(dtype)).to(this.languageModel.computeDtype);
+  }
+
+  /** Token embeddings [B, T, D] with the rows of image placeholders replaced by projected features [N, tokens, D]. */
+  spliceImages(inputIds: Tensor, projected: Tensor): Tensor {
+    const isImage = inputIds.eq(this.#imageTokenId); // [B, T]
+    const text = this.languageModel.embed(inputIds.maskedFill(isImage, 0)); // [B, T, D]
+    const rows = aten.nonzero(isImage.flatten()).squeeze(1);
+    const features = projected.flatten(0, 1); // [N·tokens, D]
+    if (rows.size(0) !== features.size(0))
+      throw new LlavaError(
+        "prompt",
+        `Image tokens (${rows.size(0)}) do not match image features (${features.size(0)} from ${projected.size(0)} images)`,
+        {
+          hint: "Each <image> of a prompt needs one image, and the processor must count as many tokens as the tower gives.",
+        },
+      );
+    return aten.indexCopy(text.flatten(0, 1), 0, rows, features).view(text.shape);
+  }
+}

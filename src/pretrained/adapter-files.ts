@@ -1,0 +1,200 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  canonicalName,
+  merged,
+  openWeights,
+  readJsonObject,
+  renamed,
+  type TensorSource,
+  writeAtomically,
+} from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import { checked } from "../models/index.ts";
+import { adapterFiles, containerSuffixes } from "../setup/index.ts";
+
+const CONFIG = "adapter_config.json";
+
+/** What PEFT's `adapter_config.json` says of a low-rank adapter. */
+export interface AdapterConfig {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  readonly rankStabilized: boolean;
+  /** Ends of paths of linear layers, or a regular expression over whole paths; the tensors tell which they were. */
+  readonly targets: readonly string[] | string;
+  /** Modules that were trained as a whole, and are in the adapter's file. */
+  readonly wholeModules: readonly string[];
+  /** Path or hub name. */
+  readonly baseModel: string | undefined;
+}
+
+/** Whether a folder holds an adapter, which is nothing without its base model. */
+export const isAdapter = (folder: string): boolean => existsSync(join(folder, CONFIG));
+
+/** The folder of an adapter, or the one that a training run has left in its own. */
+export const adapterFolder = (folder: string): string =>
+  !isAdapter(folder) && isAdapter(join(folder, "adapter")) ? join(folder, "adapter") : folder;
+
+const fields = z.object({
+  peft_type: z.string(),
+  r: z.int().positive(),
+  lora_alpha: z.number().positive(),
+  lora_dropout: z.number().min(0).lt(1).nullish(),
+  use_rslora: z.boolean().nullish(),
+  target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+  base_model_name_or_path: z.string().nullish(),
+});
+
+/** Fields of other methods, with the values under which they change nothing; absent or null is such a value, too. */
+const UNUSED: Readonly<Record<string, readonly unknown[]>> = {
+  bias: ["none"],
+  use_dora: [false],
+  use_qalora: [false],
+  use_bdlora: [],
+  lora_bias: [false],
+  fan_in_fan_out: [false],
+  arrow_config: [],
+  kasa_config: [],
+  monteclora_config: [],
+  rank_pattern: ["{}"],
+  alpha_pattern: ["{}"],
+  layer_replication: [],
+  target_parameters: [],
+  trainable_token_indices: [],
+  alora_invocation_tokens: [],
+  init_lora_weights: [true, false, "gaussian", "orthogonal", "eva"], // the others change the base's weights
+};
+
+/** @throws LlavaError "checkpoint" or "config" for a file that is no LoRA's, or one with options this version lacks */
+export function readAdapterConfig(folder: string): AdapterConfig {
+  const where = join(folder, CONFIG);
+  if (!isAdapter(folder))
+    throw new LlavaError("checkpoint", `${folder} holds no adapter (${CONFIG})`, {
+      hint: "Give the folder that PEFT or a training run with adapters wrote.",
+    });
+  const json = readJsonObject(where);
+  if (json["peft_type"] !== "LORA")
+    throw new LlavaError(
+      "config",
+      `${where}: peft_type ${JSON.stringify(json["peft_type"])}; known is "LORA"`,
+      { hint: "Merge the adapter into its base model with the library that made it." },
+    );
+  for (const [field, allowed] of Object.entries(UNUSED)) {
+    const value = json[field] ?? undefined;
+    if (value === undefined || allowed.includes(typeof value === "object" ? JSON.stringify(value) : value))
+      continue;
+    throw new LlavaError("config", `${where}: ${field} is ${JSON.stringify(value)}, which is not supported`, {
+      hint: "Merge the adapter into its base model with the library that made it.",
+    });
+  }
+  const config = checked(fields, json, where);
+  return {
+    rank: config.r,
+    alpha: config.lora_alpha,
+    dropout: config.lora_dropout ?? 0,
+    rankStabilized: config.use_rslora ?? false,
+    targets: config.target_modules ?? [],
+    wholeModules: config.modules_to_save ?? [],
+    baseModel: config.base_model_name_or_path || undefined,
+  };
+}
+
+/** Writes `adapter_config.json` with PEFT's fields. */
+export function writeAdapterConfig(folder: string, config: AdapterConfig): void {
+  const json = {
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    base_model_name_or_path: config.baseModel ?? null,
+    inference_mode: true,
+    r: config.rank,
+    lora_alpha: config.alpha,
+    lora_dropout: config.dropout,
+    use_rslora: config.rankStabilized,
+    target_modules: config.targets,
+    modules_to_save: config.wholeModules.length > 0 ? config.wholeModules : null,
+    bias: "none",
+    fan_in_fan_out: false,
+    init_lora_weights: true,
+    use_dora: false,
+    rank_pattern: {},
+    alpha_pattern: {},
+  };
+  writeAtomically(join(folder, CONFIG), [`${JSON.stringify(json, null, 2)}\n`]);
+}
+
+/** An adapter's tensors, under the canonical names of the model's own (see `canonicalName`). */
+export interface AdapterFiles extends Disposable {
+  /** `<path>.lora_A.weight` [rank, in] and `<path>.lora_B.weight` [out, rank]. */
+  readonly lowRank: TensorSource;
+  /** Tensors that take the place of the base's: modules trained as a whole. */
+  readonly whole: TensorSource;
+}
+
+/**
+ * Opens PEFT's `adapter_model` and, beside it, the `non_lora_trainables` of the original LLaVA code, in either container.
+ * @throws LlavaError "checkpoint" where there is no adapter_model, or one of the original code without its projector
+ */
+export function openAdapter(folder: string): AdapterFiles {
+  const adapter = openEither(folder, adapterFiles.own);
+  if (adapter === undefined)
+    throw new LlavaError("checkpoint", `${folder}: no adapter_model.safetensors or adapter_model.bin`, {
+      hint: "Download the adapter's weights into this folder.",
+    });
+  let others: TensorSource | undefined;
+  try {
+    others = openEither(folder, adapterFiles.besides);
+  } catch (error) {
+    adapter[Symbol.dispose]();
+    throw error;
+  }
+  const all = renamed(others === undefined ? adapter : merged(others, adapter), modelName);
+  const isLowRank = (name: string) => /\.lora_[AB]\.weight$/.test(name);
+  const files = {
+    lowRank: renamed(all, (name) => (isLowRank(name) ? name : undefined)),
+    whole: renamed(all, (name) => (isLowRank(name) ? undefined : name)),
+    [Symbol.dispose]: () => all[Symbol.dispose](),
+  };
+  try {
+    if (others === undefined) requireProjector(folder, files.whole);
+  } catch (error) {
+    all[Symbol.dispose]();
+    throw error;
+  }
+  return files;
+}
+
+/** The original code trains a projector beside its adapters; its config.json says so, and a base would have another one. */
+function requireProjector(folder: string, whole: TensorSource): void {
+  const path = join(folder, "config.json");
+  if (!existsSync(path)) return;
+  const { mm_vision_tower: tower, mm_projector_type: type } = readJsonObject(path);
+  const hasProjector = [...whole.names()].some((name) => name.startsWith("model.multi_modal_projector."));
+  if (tower === undefined || type === "identity" || hasProjector) return;
+  throw new LlavaError(
+    "checkpoint",
+    `${folder}: no ${adapterFiles.besides}.bin or ${adapterFiles.besides}.safetensors, which holds the projector that was trained with the adapter`,
+    {
+      hint: "Download it into this folder; where no projector was trained, take config.json out, and the base's is used.",
+    },
+  );
+}
+
+function openEither(folder: string, name: string): TensorSource | undefined {
+  for (const suffix of containerSuffixes) {
+    const path = join(folder, name + suffix);
+    if (existsSync(path)) return openWeights(path);
+  }
+  return undefined;
+}
+
+/** The canonical name: PEFT's wrappers stand before it, and inside it those of layers that are trained whole. */
+export const modelName = (name: string): string =>
+  canonicalName(
+    name
+      .replace(/^base_model\.model\./, "")
+      .replace(/^model\.(?=model\.)/, "")
+      .replace(/\.(?:base_layer|modules_to_save(?:\.default)?)(?=\.)/g, ""),
+  );

@@ -1,0 +1,194 @@
+import { join } from "node:path";
+import {
+  loadStrict,
+  makeFolder,
+  type ParameterTree,
+  renamed,
+  type TensorSource,
+  writeSafetensors,
+} from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import { Llama } from "../models/index.ts";
+import type { Module } from "../nn/index.ts";
+import { Generator, noGrad, type Tensor } from "../torch/index.ts";
+import {
+  type AdapterConfig,
+  adapterFolder,
+  openAdapter,
+  readAdapterConfig,
+  writeAdapterConfig,
+} from "./adapter-files.ts";
+import {
+  adaptedLinears,
+  adapterParameters,
+  applyLora,
+  linears,
+  removeLora,
+  transformersName,
+} from "./lora.ts";
+import { moduleName } from "./pretrained.ts";
+import { unusedTensors } from "./unused-tensors.ts";
+
+export interface LoadAdapterOptions {
+  /** Draws dropout where the adapter is trained further. */
+  readonly generator?: Generator;
+  /**
+   * Modules trained as a whole that are loaded: "none" where the base has been loaded with them; "others" leaves the
+   * projector, with the statistics of the features that it was trained on, as it is.
+   */
+  readonly wholeModules?: "all" | "others" | "none";
+}
+
+/**
+ * Puts an adapter of PEFT's or the original LLaVA's files beside a model's layers; modules trained as a whole take the
+ * base's place. The values are copied, and those of the low-rank parts can be trained further. `place` is the adapter's
+ * folder, or that of the run which trained it.
+ * @throws LlavaError "checkpoint" or "config" for an adapter of another model, which is left as it was
+ */
+export function loadAdapter(
+  model: Module,
+  place: string,
+  { generator = new Generator(0), wholeModules = "all" }: LoadAdapterOptions = {},
+): AdapterConfig {
+  const folder = adapterFolder(place);
+  const config = readAdapterConfig(folder);
+  using files = openAdapter(folder);
+  const nameHere = model instanceof Llama ? llamaName : moduleName;
+  const unused = unusedTensors(model);
+  const lowRank = renamed(files.lowRank, (stored) => {
+    const name = nameHere(stored);
+    return unused.some((pattern) => pattern.test(name)) ? undefined : name;
+  });
+  const { rank, alpha, dropout, rankStabilized } = config;
+  applyLora(
+    model,
+    { rank, alpha, dropout, rankStabilized, targets: adaptedPaths(model, lowRank, config) },
+    generator,
+  );
+  try {
+    const parameters = new Map<string, Tensor>();
+    for (const [name, { adapter }] of adaptedLinears(model))
+      for (const [part, parameter] of adapter.namedParameters()) parameters.set(`${name}.${part}`, parameter);
+    loadStrict(copying(parameters), lowRank);
+    if (wholeModules !== "none") {
+      const whole = renamed(files.whole, (stored) => {
+        const name = nameHere(stored);
+        return wholeModules === "others" && PROJECTOR.test(name) ? undefined : name;
+      });
+      loadStrict(replacing(model, whole), whole, { ignore: unused });
+    }
+  } catch (error) {
+    removeLora(model);
+    throw error;
+  }
+  return config;
+}
+
+const PROJECTOR = /^(?:multi_modal_projector\.|vision_tower\.feature_(?:mean|std)$)/;
+
+const llamaName = (canonical: string): string => canonical.replace(/^model\.language_model\./, "");
+
+/** The layers that a file's tensors belong to; one without a layer, or of another rank, is an error. */
+function adaptedPaths(model: Module, lowRank: TensorSource, { rank }: AdapterConfig): string[] {
+  const known = new Set([...linears(model)].map(([name]) => name));
+  const paths = new Set<string>();
+  for (const name of lowRank.names()) {
+    const [, path = "", part] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    if (!known.has(path))
+      throw new LlavaError("checkpoint", `${lowRank.where}: adapts ${path}, which the model lacks`, {
+        hint: "The adapter is of another model; give its own base model.",
+      });
+    const stored = lowRank.info(name).shape[part === "A" ? 0 : 1];
+    if (stored !== rank)
+      throw new LlavaError(
+        "checkpoint",
+        `${lowRank.where}: ${name} has rank ${stored}; adapter_config.json says ${rank}`,
+        { hint: "Weights and adapter_config.json are of different adapters; get both again." },
+      );
+    paths.add(path);
+  }
+  if (paths.size > 0) return [...paths];
+  throw new LlavaError("checkpoint", `${lowRank.where}: holds no tensors of LoRA (…lora_A.weight)`, {
+    hint: "The file is of another kind of adapter, or not complete.",
+  });
+}
+
+/** Parameters whose values are overwritten. */
+const copying = (parameters: ReadonlyMap<string, Tensor>): ParameterTree => ({
+  namedParameters: () => parameters,
+  setParameter(name, tensor) {
+    noGrad(() => parameters.get(name)!.copy_(tensor));
+    tensor.dispose();
+  },
+});
+
+/** Those parameters of a model that a source has, in their place and element type. */
+function replacing(model: Module, source: TensorSource): ParameterTree {
+  const parameters = new Map([...model.namedParameters()].filter(([name]) => source.has(name)));
+  return {
+    namedParameters: () => parameters,
+    setParameter(name, tensor) {
+      const { dtype, device } = parameters.get(name)!;
+      model.setParameter(name, tensor.to(dtype).toDevice(device));
+    },
+  };
+}
+
+export interface SaveAdapterOptions {
+  /** Path or hub name of the model that the adapter belongs to. */
+  readonly baseModel: string;
+  /** Modules that were trained as a whole, as PEFT names them, by the end of their path: "multi_modal_projector". */
+  readonly wholeModules?: readonly string[];
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Writes a model's adapters as PEFT does: `adapter_model.safetensors` and `adapter_config.json`, which it can load. */
+export function saveAdapter(model: Module, folder: string, options: SaveAdapterOptions): void {
+  const { baseModel, wholeModules = [], metadata } = options;
+  const tensors = adapterParameters(model);
+  for (const [name, parameter] of model.namedParameters())
+    if (wholeModules.some((end) => isWithin(name, end)))
+      tensors.set(`base_model.model.${transformersName(model, name)}`, parameter);
+  const { rank, alpha, dropout = 0, rankStabilized = false } = commonOptions(model);
+  makeFolder(folder);
+  writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt", ...metadata });
+  const targets = targetsOf(model);
+  writeAdapterConfig(folder, { rank, alpha, dropout, rankStabilized, targets, wholeModules, baseModel });
+}
+
+/** Whether a parameter is in a module whose path ends so, or is what is so called. */
+function isWithin(name: string, end: string): boolean {
+  const steps = name.split(".");
+  return steps.some((_, depth) =>
+    steps
+      .slice(0, depth + 1)
+      .join(".")
+      .endsWith(end),
+  );
+}
+
+function commonOptions(model: Module) {
+  const all = [...adaptedLinears(model)].map(([name, { adapter }]) => ({ name, options: adapter.options }));
+  const [first] = all;
+  if (first === undefined) throw new LlavaError("usage", "the model has no adapters to save");
+  const other = all.find(({ options }) => JSON.stringify(options) !== JSON.stringify(first.options));
+  if (other !== undefined)
+    throw new LlavaError("usage", `the adapters of ${first.name} and ${other.name} have different options`);
+  return first.options;
+}
+
+/**
+ * The adapted layers as PEFT's `target_modules`: ends of paths where no other layer ends so; a pattern where those of the
+ * language model are meant, since the vision tower's have the same names; whole paths otherwise.
+ */
+function targetsOf(model: Module): readonly string[] | string {
+  const adapted = [...adaptedLinears(model)].map(([name]) => name);
+  const ends = [...new Set(adapted.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
+  const withEnds = [...linears(model)]
+    .map(([name]) => name)
+    .filter((name) => ends.includes(name.split(".").at(-1)!));
+  if (withEnds.length === adapted.length) return ends;
+  if (withEnds.filter((name) => name.startsWith("language_model.")).join() === adapted.join())
+    return `.*language_model.*\\.(?:${ends.join("|")})`;
+  return adapted.map((name) => transformersName(model, name));
+}

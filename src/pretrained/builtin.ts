@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { loadStrict, openGguf, openSafetensors, openTorchFile, subtree } from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import {
+  configFromGguf,
+  contextLengthOf,
+  EfficientNetLite,
+  type EfficientNetLiteVariant,
+  ggufDialect,
+  Llama,
+  Llava,
+  PooledTower,
+  Projector,
+  type ProjectorConfig,
+} from "../models/index.ts";
+import { choosePromptFormat, stopIdsFor } from "../processing/conversation/index.ts";
+import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
+import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
+import type { ResolvedModel } from "../setup/index.ts";
+import { Generator, keep, ones, zeros } from "../torch/index.ts";
+import { loadAdapter } from "./adapter.ts";
+import { isAdapter } from "./adapter-files.ts";
+import { adaptedLinears, mergeLora } from "./lora.ts";
+import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
+import { quantizing } from "./quantizing.ts";
+
+/** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */
+const IMAGE_TOKEN_ID = -200;
+
+/** `config.json` beside a built-in model's projector. */
+interface BuiltinConfig {
+  readonly visionTower: EfficientNetLiteVariant;
+  /** The tower's grid is averaged to this many rows and columns of features. */
+  readonly tokensPerSide: number;
+  readonly projector: ProjectorConfig & { readonly hiddenSize: number };
+  /** Jinja template of conversations; the language model's own when left out. */
+  readonly chatTemplate?: string;
+}
+
+type Builtin = Extract<ResolvedModel, { kind: "builtin" }>;
+
+export interface BuiltinOptions extends LoadOptions {
+  /** Overrides the number of feature rows and columns, for training another projector. */
+  readonly tokensPerSide?: number;
+  /** The parts as they come, without adapter, and projector and feature statistics without values: they are about to be trained. */
+  readonly untrained?: boolean;
+}
+
+/** Puts a built-in model together from its parts. */
+export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): PretrainedLlava {
+  const folder = dirname(parts.projector);
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
+  using gguf = openGguf(parts.languageModel, ggufDialect);
+  using towerFile = openTorchFile(parts.visionTower);
+
+  const metadata = new Map([...gguf.header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
+  const tokenizer = tokenizerFromGguf(metadata);
+  const template = options.chatTemplate ?? config.chatTemplate ?? metadata.get("tokenizer.chat_template");
+  const format = { name: options.template, chatTemplate: String(template) };
+  const promptFormat = choosePromptFormat({ ...format, tokenizer });
+  const text = configFromGguf(gguf.header, parts.languageModel);
+  const tower = new EfficientNetLite(config.visionTower);
+  const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
+  const projector = new Projector(config.projector, {
+    in: tower.hiddenSize,
+    hidden: config.projector.hiddenSize,
+    out: text.hiddenSize,
+  });
+  const languageModel = new Llama(text);
+
+  const placement = {
+    ...(options.dtype && { dtype: options.dtype }),
+    ...(options.device && { device: options.device }),
+  };
+  // The tower runs in float32: it is small, and training cached its features so.
+  const device = options.device && { device: options.device };
+  loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
+  const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
+  loadStrict(target, subtree(gguf, "model."), placement);
+  if (options.untrained) {
+    visionTower.setParameter("feature_mean", keep(zeros([tower.hiddenSize])));
+    visionTower.setParameter("feature_std", keep(ones([tower.hiddenSize])));
+  } else {
+    loadProjector(parts, visionTower, projector, placement);
+  }
+
+  const model = new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID });
+  if (!options.untrained && isAdapter(folder)) mergeAdapter(model, folder);
+  if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
+  return {
+    model,
+    tokenizer,
+    imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
+    promptFormat,
+    textSource: { tokenizer: { metadata }, format },
+    stopIds: stopIdsFor([], promptFormat, tokenizer),
+    contextLength: contextLengthOf(text),
+    [Symbol.dispose]() {
+      for (const part of [visionTower, projector, languageModel]) part[Symbol.dispose]();
+    },
+  };
+}
+
+/** Where weights are in 8 bits the adapter stays beside them. */
+function mergeAdapter(model: Llava, folder: string): void {
+  using generator = new Generator(0);
+  loadAdapter(model, folder, { generator, wholeModules: "none" });
+  const isWhole = [...adaptedLinears(model)].every(([, { weightScale }]) => weightScale === undefined);
+  if (isWhole) mergeLora(model);
+}
+
+function loadProjector(
+  parts: Builtin,
+  visionTower: PooledTower,
+  projector: Projector,
+  placement: LoadOptions,
+): void {
+  if (!existsSync(parts.projector))
+    throw new LlavaError("checkpoint", `${parts.name} has no projector: ${parts.projector} does not exist`, {
+      hint: "Train it: llava train recipes/llava-smol-135m/pretrain.ts",
+    });
+  using trained = openSafetensors(parts.projector);
+  loadStrict(projector, subtree(trained, "model.multi_modal_projector."), placement);
+  for (const name of ["feature_mean", "feature_std"])
+    visionTower.setParameter(name, trained.read(`model.vision_tower.${name}`, "float32"));
+}

@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { LlavaError } from "../errors.ts";
+import { readJsonFile } from "../files/index.ts";
+import type { LlavaConfig } from "../models/index.ts";
+import {
+  type AspectMode,
+  clipImageConfig,
+  type ImageProcessorConfig,
+  parseImageProcessorConfig,
+  transparencies,
+} from "../processing/image/index.ts";
+
+/** Field of config.json that says what transparent pixels of images show, where a model was trained to see that. */
+export const transparencyField = "image_transparency";
+
+/** From the checkpoint's own files, else from the tower's, as the original code has it. */
+export async function loadImageProcessor(
+  configFolder: string,
+  folders: readonly string[],
+  config: LlavaConfig,
+): Promise<ImageProcessorConfig> {
+  const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
+  const stated = (await readJsonFile(join(configFolder, "config.json")))?.[transparencyField];
+  const transparency = transparencies.find((each) => each === stated);
+  if (transparency === undefined && stated !== undefined && stated !== null)
+    throw new LlavaError(
+      "config",
+      `${join(configFolder, "config.json")}: ${transparencyField} is ${JSON.stringify(stated)}`,
+      { hint: `It is one of ${transparencies.join(", ")}.` },
+    );
+  const own =
+    (await storedImageProcessor(folders, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
+  return transparency === undefined ? own : { ...own, transparency };
+}
+
+async function storedImageProcessor(
+  folders: readonly string[],
+  aspect: AspectMode,
+): Promise<ImageProcessorConfig | undefined> {
+  for (const folder of folders)
+    for (const name of ["preprocessor_config.json", "processor_config.json"]) {
+      const path = join(folder, name);
+      const json = await readJsonFile(path);
+      if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
+        const stored = parseImageProcessorConfig(json, path);
+        return aspect === "pad" ? { ...stored, aspect } : stored;
+      }
+    }
+  return undefined;
+}

@@ -1,0 +1,32 @@
+export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdapter } from "./adapter.ts";
+export {
+  type AdapterConfig,
+  type AdapterFiles,
+  adapterFolder,
+  isAdapter,
+  openAdapter,
+  readAdapterConfig,
+  writeAdapterConfig,
+} from "./adapter-files.ts";
+export { assembledJson, assembledOrigin, type Eyes, loadAssembled } from "./assemble.ts";
+export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
+export { transparencyField } from "./image-processor.ts";
+export { loadPretrained, type PretrainedOptions } from "./load.ts";
+export {
+  adaptedLinears,
+  adapterParameters,
+  applyLora,
+  type LoraOptions,
+  mergeLora,
+  removeLora,
+} from "./lora.ts";
+export {
+  checkpointOrigin,
+  createLlava,
+  type LoadOptions,
+  loadCheckpoint,
+  type PretrainedLlava,
+} from "./pretrained.ts";
+export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
+export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
+export { type ModelOrigin, saveModel } from "./save.ts";

@@ -1,0 +1,219 @@
+import { existsSync, statSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import {
+  canonicalName,
+  loadStrict,
+  merged,
+  openWeights,
+  renamed,
+  type TensorSource,
+} from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { Llava } from "../models/index.ts";
+import { readChatTemplate } from "../processing/conversation/index.ts";
+import {
+  baseOfRun,
+  fromRun,
+  type ResolvedModel,
+  type RunFolder,
+  type RunRecipe,
+  readRunFolder,
+  resolveModel,
+} from "../setup/index.ts";
+import { type DType, Generator } from "../torch/index.ts";
+import { loadAdapter } from "./adapter.ts";
+import { isAdapter, openAdapter, readAdapterConfig } from "./adapter-files.ts";
+import { loadAssembled } from "./assemble.ts";
+import { loadBuiltin } from "./builtin.ts";
+import { weightsOf } from "./checkpoint-folders.ts";
+import { mergeLora } from "./lora.ts";
+import {
+  type LoadOptions,
+  loadCheckpoint,
+  loadFolders,
+  moduleName,
+  type PretrainedLlava,
+} from "./pretrained.ts";
+import { openProjector } from "./projector-file.ts";
+
+export interface PretrainedOptions extends LoadOptions {
+  /** Finds the files of a base model or vision tower; `resolveModel` by default. */
+  readonly resolve?: (name: string) => Promise<ResolvedModel>;
+}
+
+/**
+ * Loads whatever `resolveModel` found: a model; an adapter, merged into its base model, which is loaded for it; a
+ * projector with its base; or the output folder of a run, whose result it is.
+ * @throws LlavaError "usage" for a base or a vision tower where none is needed
+ */
+export async function loadPretrained(
+  resolved: ResolvedModel,
+  given: PretrainedOptions = {},
+): Promise<PretrainedLlava> {
+  const options = { resolve: resolveModel, ...given };
+  if (resolved.kind === "builtin") {
+    refuseParts(resolved.name, options);
+    return loadBuiltin(resolved, options);
+  }
+  const run = await readRunFolder(resolved.path);
+  if (run?.kind === "whole") return loadPretrained({ kind: "folder", path: run.path }, options);
+  if (run !== undefined) return loadTrainedPart(resolved.path, run, options);
+  if (isAdapter(resolved.path)) return loadAdapted(resolved.path, options);
+  return loadCheckpoint(resolved.path, options);
+}
+
+/** Built-in models have all their parts. */
+function refuseParts(name: string, options: Pick<PretrainedOptions, "base" | "visionTower">): void {
+  const needless = (["base", "visionTower"] as const).find((part) => options[part] !== undefined);
+  if (needless === undefined) return;
+  throw new LlavaError("usage", `${name} is a whole model: it takes no ${needless}`, {
+    hint: `Leave out ${needless === "base" ? "--base" : "--vision-tower"}.`,
+  });
+}
+
+/** The model that a run started from, with what was trained in the places of its own. */
+async function loadTrainedPart(
+  folder: string,
+  { weights, recipe }: Extract<RunFolder, { kind: "part" }>,
+  { base: given, ...options }: PretrainedOptions & { resolve: NonNullable<PretrainedOptions["resolve"]> },
+): Promise<PretrainedLlava> {
+  const name = given ?? fromRun(folder, recipe.model);
+  const base = await resolveBase(name, options.resolve, {
+    what: `${folder} holds what was trained of ${name}`,
+    hint: "Give that model's folder or name (--base).",
+  });
+  const chatTemplate = options.chatTemplate ?? (await readChatTemplate(folder));
+  const pretrained = await loadStart(base, folder, recipe, { ...options, chatTemplate });
+  try {
+    const { projector } = recipe;
+    const file = openWeights(weights);
+    const isFile = projector !== "fresh" && projector !== "loaded";
+    using trained = renamed(
+      isFile ? merged(file, openProjector(fromRun(folder, projector))) : file,
+      (stored) => moduleName(canonicalName(stored)),
+    );
+    putTrained(pretrained.model, trained, options);
+  } catch (error) {
+    pretrained[Symbol.dispose]();
+    throw error;
+  }
+  return pretrained;
+}
+
+/** Puts trained weights in their places; a projector that had no values must be among them. */
+function putTrained(model: Llava, trained: TensorSource, { dtype, device }: PretrainedOptions): void {
+  const parameters = [...model.namedParameters()];
+  const place = (isPlaced: (name: string) => boolean, type: DType | undefined): void => {
+    const placed = new Map(
+      parameters.filter(
+        ([name, { device: where }]) => isPlaced(name) && (trained.has(name) || where === "meta"),
+      ),
+    );
+    loadStrict(
+      { namedParameters: () => placed, setParameter: (name, tensor) => model.setParameter(name, tensor) },
+      renamed(trained, (name) => (isPlaced(name) ? name : undefined)),
+      { ...(type && { dtype: type }), ...(device && { device }) },
+    );
+  };
+  const isStatistic = (name: string) => name.startsWith("vision_tower.feature_");
+  place(isStatistic, "float32");
+  place((name) => !isStatistic(name), dtype);
+}
+
+/** As `llava train` has it before its first step, but for a projector that the trained weights bring. */
+async function loadStart(
+  base: ResolvedModel,
+  folder: string,
+  recipe: RunRecipe,
+  options: PretrainedOptions & { resolve: NonNullable<PretrainedOptions["resolve"]> },
+): Promise<PretrainedLlava> {
+  const { vision, tokensPerSide, projector } = recipe;
+  if (base.kind === "builtin") {
+    refuseParts(base.name, options);
+    const untrained = projector !== "loaded";
+    return loadBuiltin(base, { ...options, untrained, ...(tokensPerSide && { tokensPerSide }) });
+  }
+  if (vision === undefined) {
+    const { base: inner, visionTower = recipe.visionTower } = { ...options, base: recipe.base };
+    return loadPretrained(base, {
+      ...options,
+      ...(inner !== undefined && { base: inner }),
+      ...(visionTower !== undefined && { visionTower }),
+    });
+  }
+  const tower = await options.resolve(options.visionTower ?? fromRun(folder, vision.tower));
+  if (tower.kind !== "folder")
+    throw new LlavaError("config", `the vision tower of ${folder} is ${tower.name}, a whole model`, {
+      hint: "Give the folder or hub name of a CLIP model (--vision-tower).",
+    });
+  const { projector: projectorType, featureLayer, imageAspectRatio } = vision;
+  const eyes = { visionTower: tower.path, projectorType, featureLayer, imageAspectRatio };
+  return loadAssembled(base.path, eyes, options);
+}
+
+/**
+ * Base, then modules trained as a whole, then the low-rank parts. Where the folder has a configuration of its own, as the
+ * original LLaVA's have, the base may be a language model alone.
+ */
+async function loadAdapted(folder: string, options: PretrainedOptions): Promise<PretrainedLlava> {
+  const { base: _, ...others } = options;
+  const base = await findBase(folder, options);
+  const isWhole = existsSync(join(folder, "config.json"));
+  if (isWhole && base.kind === "builtin")
+    throw new LlavaError(
+      "checkpoint",
+      `${folder}: its base is a folder's weights, not the built-in ${base.name}`,
+      {
+        hint: "Give the folder of the language model that it was trained from (--base).",
+      },
+    );
+  const pretrained =
+    isWhole && base.kind === "folder"
+      ? await loadFolders(
+          {
+            config: folder,
+            files: base.path,
+            open: (config) => merged(openAdapter(folder).whole, weightsOf(base.path, config)),
+          },
+          others,
+        )
+      : await loadPretrained(base, { chatTemplate: await readChatTemplate(folder), ...others });
+  using generator = new Generator(0);
+  try {
+    loadAdapter(pretrained.model, folder, { generator, wholeModules: isWhole ? "none" : "all" });
+    mergeLora(pretrained.model);
+  } catch (error) {
+    pretrained[Symbol.dispose]();
+    throw error;
+  }
+  return pretrained;
+}
+
+async function findBase(folder: string, options: PretrainedOptions): Promise<ResolvedModel> {
+  const name = options.base ?? (await baseOfRun(folder)) ?? readAdapterConfig(folder).baseModel;
+  if (name === undefined)
+    throw new LlavaError("checkpoint", `${folder} holds an adapter that names no base model`, {
+      hint: "Give its folder or name (--base).",
+    });
+  const beside = options.base === undefined && !isAbsolute(name) ? join(folder, name) : name;
+  if (statSync(beside, { throwIfNoEntry: false })?.isDirectory())
+    return { kind: "folder", path: resolve(beside) };
+  return await resolveBase(name, options.resolve ?? resolveModel, {
+    what: `${folder} holds an adapter of ${name}`,
+    hint: "Give the base model's folder or name (--base).",
+  });
+}
+
+/** Finds a model that another belongs to; an error says `what` needs it. */
+async function resolveBase(
+  name: string,
+  find: (name: string) => Promise<ResolvedModel>,
+  { what, hint }: { what: string; hint: string },
+): Promise<ResolvedModel> {
+  try {
+    return await find(name);
+  } catch (cause) {
+    if (!(cause instanceof LlavaError) || cause.code === "aborted") throw cause;
+    throw new LlavaError(cause.code, `${what}: ${cause.message}`, { hint, cause });
+  }
+}

@@ -1,0 +1,128 @@
+import { LlavaError } from "../errors.ts";
+import { Llama } from "../models/index.ts";
+import { Linear, LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
+import { type Generator, scope, type Tensor } from "../torch/index.ts";
+
+export interface LoraOptions extends LowRankOptions {
+  /**
+   * Linear layers to adapt: ends of paths in the language model ("q_proj"), whole paths, or a pattern over whole paths.
+   * By default all of the language model but its output layer.
+   */
+  readonly targets?: readonly string[] | RegExp;
+}
+
+const OUTSIDE = /^(?:vision_tower|multi_modal_projector)\./;
+/** All but the vision tower, the projector and the vocabulary's scores. */
+const DEFAULT_TARGETS = /^(?!vision_tower\.|multi_modal_projector\.)(?!(?:.*\.)?lm_head$)/;
+
+/**
+ * Puts low-rank adapters beside the linear layers of a language model or LLaVA and returns their parameters, which
+ * require gradients, by PEFT's names (see `adapterParameters`). Nothing else is frozen or freed here. `generator` draws
+ * the adapters' first values, and their dropout as long as they live.
+ * @throws LlavaError "config" for sizes that cannot be and targets that the model lacks
+ */
+export function applyLora(model: Module, options: LoraOptions, generator: Generator): Map<string, Tensor> {
+  const { targets = DEFAULT_TARGETS, ...lowRank } = options;
+  const { rank, alpha, dropout = 0 } = lowRank;
+  if (!Number.isInteger(rank) || rank < 1)
+    throw new LlavaError("config", `the rank of LoRA is ${rank}; expected a whole number from 1`);
+  if (!(alpha > 0 && Number.isFinite(alpha)))
+    throw new LlavaError("config", `alpha of LoRA is ${alpha}; expected a number above 0`);
+  if (!(dropout >= 0 && dropout < 1))
+    throw new LlavaError("config", `the dropout of LoRA is ${dropout}; expected a number from 0, below 1`);
+  const chosen = chosenLinears(model, targets);
+  const adapted = chosen.find(([, linear]) => linear.adapter !== undefined);
+  if (adapted !== undefined)
+    throw new LlavaError("usage", `${adapted[0]} has an adapter already`, {
+      hint: "Merge it (mergeLora) or take it off (removeLora) first.",
+    });
+  scope(() => {
+    for (const [, linear] of chosen) {
+      const { shape, device } = linear.weight;
+      const adapter = new LowRankAdapter([shape[0]!, shape[1]!], lowRank, generator);
+      linear.adapter = adapter.to({ device }).requiresGrad_();
+    }
+  });
+  return adapterParameters(model);
+}
+
+function chosenLinears(model: Module, targets: readonly string[] | RegExp): [string, Linear][] {
+  const all = [...linears(model)];
+  if (targets instanceof RegExp) {
+    const chosen = all.filter(([name]) => targets.test(name));
+    if (chosen.length === 0) throw unknownTarget(String(targets), all);
+    return chosen;
+  }
+  const isTarget = (name: string, target: string) =>
+    name === target || (name.endsWith(`.${target}`) && !OUTSIDE.test(name));
+  const missing = targets.find((target) => !all.some(([name]) => isTarget(name, target)));
+  if (missing !== undefined || targets.length === 0) throw unknownTarget(`"${missing ?? ""}"`, all);
+  return all.filter(([name]) => targets.some((target) => isTarget(name, target)));
+}
+
+function unknownTarget(target: string, all: readonly [string, Linear][]): LlavaError {
+  const known = new Set(all.map(([name]) => name.slice(name.lastIndexOf(".") + 1)));
+  return new LlavaError("config", `no linear layer of the model is ${target}, which LoRA is to adapt`, {
+    hint: `Its linear layers are called ${[...known].join(", ")}.`,
+  });
+}
+
+/** The linear layers of a model by their paths. */
+export function* linears(model: Module): Iterable<[name: string, linear: Linear]> {
+  for (const [name, module] of model.namedModules()) if (module instanceof Linear) yield [name, module];
+}
+
+/** The layers that have an adapter. */
+export function* adaptedLinears(model: Module): Iterable<[string, Linear & { adapter: LowRankAdapter }]> {
+  for (const [name, linear] of linears(model))
+    if (linear.adapter !== undefined) yield [name, linear as Linear & { adapter: LowRankAdapter }];
+}
+
+/**
+ * The adapters' parameters as PEFT's files name them: `base_model.model.<path>.lora_A.weight` and `…lora_B.weight`, the
+ * path being transformers' (`model.language_model.layers.0.self_attn.q_proj`; `model.layers.0.…` of a bare Llama).
+ */
+export function adapterParameters(model: Module): Map<string, Tensor> {
+  const named = new Map<string, Tensor>();
+  for (const [name, { adapter }] of adaptedLinears(model))
+    for (const [part, parameter] of adapter.namedParameters())
+      named.set(`base_model.model.${transformersName(model, name)}.${part}`, parameter);
+  return named;
+}
+
+/** The path of a part in transformers' module of the same architecture. */
+export function transformersName(model: Module, name: string): string {
+  if (model instanceof Llama) return name.startsWith("lm_head") ? name : `model.${name}`;
+  const head = /^language_model\.(lm_head.*)/.exec(name);
+  return head?.[1] ?? `model.${name}`;
+}
+
+/**
+ * Adds the adapters to the weights they stand beside, in float32 rounded once, and disposes of them.
+ * @throws LlavaError "usage" where weights are in 8 bits
+ */
+export function mergeLora(model: Module): void {
+  for (const [name, { weightScale }] of adaptedLinears(model))
+    if (weightScale !== undefined)
+      throw new LlavaError(
+        "usage",
+        `${name} has its weight in 8 bits, which an adapter cannot be merged into`,
+        {
+          hint: "Save the adapter, and merge it into the model loaded with whole weights.",
+        },
+      );
+  scope(() => {
+    for (const [, linear] of adaptedLinears(model))
+      linear.setParameter("weight", linear.adapter.mergedInto(linear.weight));
+  });
+  removeLora(model);
+}
+
+/** Takes the adapters off and disposes of them: the model is the base again. */
+export function removeLora(model: Module): void {
+  for (const [, linear] of adaptedLinears(model)) {
+    const { adapter } = linear;
+    (linear as Linear).adapter = undefined;
+    adapter[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,128 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import {
+  CLIP_TEXT_TENSORS,
+  huggingFaceName,
+  makeFolder,
+  originalName,
+  RECOMPUTED_TENSORS,
+  readJsonObject,
+  type TensorSource,
+  writeAtomically,
+  writeSafetensors,
+  writing,
+} from "../checkpoint/index.ts";
+import type { JsonObject } from "../files/index.ts";
+import { type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
+import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
+import { transformersName } from "./lora.ts";
+import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
+
+/** Where a model came from, for what a checkpoint holds besides the weights that were loaded. */
+export interface ModelOrigin {
+  /** Folder of the tokenizer and other small files. */
+  readonly files: string;
+  /** config.json, in Hugging Face's or the original layout, read verbatim. */
+  readonly config: JsonObject;
+  /** Folder of the vision tower, where it is described by one of its own. */
+  readonly visionTower?: string;
+  /** All weights under canonical names, those too that the model does not use. */
+  open(): TensorSource;
+}
+
+/**
+ * Writes a model as the kind of checkpoint it came from, whole: weights as `dtype` with the vision tower's inside,
+ * configuration, tokenizer, and how its prompts are written. The folder appears under its name when it is complete.
+ */
+export function saveModel(
+  model: Llava,
+  folder: string,
+  {
+    origin,
+    dtype,
+    metadata,
+    prompts,
+  }: {
+    origin: ModelOrigin;
+    dtype: DType;
+    metadata: Readonly<Record<string, string>>;
+    prompts: PromptFiles;
+  },
+): void {
+  const isOriginal = "mm_vision_tower" in origin.config;
+  const partial = `${folder}.partial`;
+  makeFolder(partial);
+  copySmallFiles(origin, partial);
+  const config = isOriginal ? withTowerInside(origin, partial) : origin.config;
+  const { dtype: _, ...fields } = withTying(config, model);
+  writeAtomically(join(partial, "config.json"), [
+    `${JSON.stringify({ ...fields, torch_dtype: dtype }, null, 2)}\n`,
+  ]);
+  writePromptFiles(partial, prompts);
+  using source = origin.open();
+  const isLinear = (config["mm_projector_type"] ?? "linear") === "linear";
+  const nameOf = (name: string) => (isOriginal ? originalName(name, { isLinear }) : huggingFaceName(name));
+  const tensors = new Map(
+    [...wholeState(model, source)].map(([name, tensor]) => [nameOf(name), plain(tensor, dtype)]),
+  );
+  writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt", ...metadata });
+  for (const tensor of tensors.values()) tensor.dispose();
+  writing(folder, () => {
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
+  });
+}
+
+/** Says whether output weights are tied, where the configuration says otherwise than the weights did. */
+function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
+  const tie_word_embeddings = languageModel.config.tieWordEmbeddings;
+  const text = config["text_config"] as JsonObject | undefined;
+  const isTied = config["tie_word_embeddings"] === true || text?.["tie_word_embeddings"] === true;
+  if (isTied === tie_word_embeddings) return config;
+  return {
+    ...config,
+    tie_word_embeddings,
+    ...(text && { text_config: { ...text, tie_word_embeddings } }),
+  };
+}
+
+/** The model's weights and, as they were loaded, those of the checkpoint that it has no place for. */
+function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
+  const state = new Map<string, Tensor>();
+  for (const [name, tensor] of model.namedParameters()) state.set(transformersName(model, name), tensor);
+  const ignored = [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS];
+  // Output weights that the model has tied to its embedding would be read instead of it.
+  if (model.languageModel.lmHead === undefined) ignored.push(/^lm_head\./);
+  for (const name of source.names())
+    if (!state.has(name) && !ignored.some((pattern) => pattern.test(name)))
+      state.set(name, source.read(name));
+  return state;
+}
+
+const plain = (tensor: Tensor, dtype: DType): Tensor =>
+  noGrad(() => (isFloating(tensor.dtype) ? tensor.detach().to(dtype) : tensor.detach()).toDevice("cpu"));
+
+/** An original checkpoint that says that its tower is in its own files; its shape and its images' stay known. */
+function withTowerInside({ config, visionTower }: ModelOrigin, folder: string): JsonObject {
+  const inside = { ...config, unfreeze_mm_vision_tower: true };
+  if (visionTower === undefined) return inside;
+  const path = join(visionTower, "config.json");
+  const published = PUBLISHED_TOWERS[String(config["mm_vision_tower"])];
+  if (published && isDeepStrictEqual(parseVisionConfig(readJsonObject(path), path), published)) return inside;
+  const described = join(folder, "vision_tower");
+  mkdirSync(described, { recursive: true });
+  for (const name of ["config.json", "preprocessor_config.json"])
+    if (existsSync(join(visionTower, name))) cpSync(join(visionTower, name), join(described, name));
+  return { ...inside, mm_vision_tower: "vision_tower" };
+}
+
+const smallFile =
+  /^(?:tokenizer|special_tokens|added_tokens|vocab|merges|generation_config|preprocessor|processor|chat_template)/;
+
+/** Everything but weights, their index and the configuration. */
+function copySmallFiles({ files }: ModelOrigin, folder: string): void {
+  for (const name of readdirSync(files))
+    if (smallFile.test(name))
+      writing(join(folder, name), () => cpSync(join(files, name), join(folder, name)));
+}

@@ -1,0 +1,62 @@
+import { LlavaError } from "../errors.ts";
+
+/** One sample to learn from, in LLaVA's own form: turns alternate, `<image>` in the text marks where an image stands. */
+export interface LlavaRow {
+  readonly id: string;
+  /** In the order of their marks. */
+  readonly images: readonly RowImage[];
+  /** What the system message says, in place of the template's own. */
+  readonly system?: string;
+  readonly conversations: readonly RowTurn[];
+  /** Where it was read: "mix.jsonl:17" or "mix.json: row 17". */
+  readonly origin?: string;
+  /** Names of fields that hold something and are not read, but for those known to describe the row only. */
+  readonly unusedFields?: readonly string[];
+}
+
+export interface RowImage {
+  /** Path relative to the folder of images, or absolute; a name alone where the image came with its row. */
+  readonly name: string;
+  /** The encoded image where it came with its row. */
+  readonly bytes?: Uint8Array;
+}
+
+export interface RowTurn {
+  readonly from: "human" | "gpt";
+  readonly value: string;
+}
+
+/** What may be wrong with a row, by name. */
+export const rowProblems = {
+  form: "not a row",
+  turns: "turns out of order",
+  placeholders: "placeholders and images do not match",
+  missing: "image missing",
+  broken: "image cannot be decoded",
+  marks: "answer holds a turn mark",
+  untrained: "nothing trained",
+  long: "too long",
+} as const;
+
+export type RowProblem = keyof typeof rowProblems;
+
+/** Why a row cannot be used. */
+export class RowError extends LlavaError {
+  readonly problem: RowProblem;
+
+  constructor(problem: RowProblem, message: string, options: { hint: string; cause?: unknown }) {
+    super("data", message, options);
+    this.problem = problem;
+  }
+}
+
+/** An error about a row, which is named by its place and its id. */
+export function rowError(
+  { id, origin }: Pick<LlavaRow, "id" | "origin">,
+  problem: RowProblem,
+  message: string,
+  hint: string,
+): RowError {
+  const place = origin === undefined || origin === id ? `row ${id}` : `${origin} (id ${id})`;
+  return new RowError(problem, `${place}: ${message}`, { hint });
+}

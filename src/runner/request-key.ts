@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { LlavaError } from "../errors.ts";
+import { heldBytes, type ImageSource, type Message, type SamplingOptions } from "../protocol/index.ts";
+import type { Answerer } from "./answerer.ts";
+
+/** What a model is asked. The id is that of the benchmark's item. */
+export interface Question {
+  readonly id: string;
+  readonly messages: readonly Message[];
+  readonly sampling: SamplingOptions;
+  /** Counted from 0; a question that is asked again although it was answered is another request. */
+  readonly round?: number;
+}
+
+/**
+ * Names requests by all they consist of: SHA-256 over question id, model and its identity, messages, sampling, and the
+ * content of each image, so that moving a dataset changes nothing and changing one image asks its questions again.
+ */
+export class RequestKeys {
+  readonly #model: readonly string[];
+  readonly #digests = new Map<string, Promise<string>>();
+
+  constructor({ id, identity }: Pick<Answerer, "id" | "identity">) {
+    this.#model = [id, identity];
+  }
+
+  /** @throws LlavaError "image" for a file that cannot be read */
+  async of({ id, messages, sampling, round = 0 }: Question): Promise<string> {
+    const rendered = await Promise.all(
+      messages.map(async ({ role, content }) => [
+        role,
+        typeof content === "string"
+          ? content
+          : await Promise.all(
+              content.map(async (part) =>
+                part.type === "text" ? part.text : { image: await this.#digest(part.image) },
+              ),
+            ),
+      ]),
+    );
+    return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
+  }
+
+  async #digest(image: ImageSource): Promise<string> {
+    const bytes = await heldBytes(image);
+    if (bytes !== undefined) return sha256(bytes);
+    const text = String(image);
+    if (/^(https?|data):/i.test(text)) return sha256(text);
+    const known = this.#digests.get(text);
+    if (known !== undefined) return known;
+    const digest = fileDigest(/^file:/i.test(text) ? fileURLToPath(text) : text);
+    this.#digests.set(text, digest);
+    return digest;
+  }
+}
+
+async function fileDigest(path: string): Promise<string> {
+  try {
+    return sha256(await readFile(path));
+  } catch (cause) {
+    throw new LlavaError("image", `${path}: cannot be read: ${(cause as Error).message}`, {
+      hint: "Check that the images lie where the benchmark expects them.",
+      cause,
+    });
+  }
+}
+
+const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");

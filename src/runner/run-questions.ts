@@ -1,0 +1,239 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { EndpointError } from "../client/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { Reply, Usage } from "../protocol/index.ts";
+import type { Store } from "./answer-store.ts";
+import type { Answerer } from "./answerer.ts";
+import { type Question, RequestKeys } from "./request-key.ts";
+import { type RetryOptions, retryDelay } from "./retry.ts";
+import type { StoredAnswer, StoredFailure, StoredRecord } from "./stored.ts";
+
+export interface RunOptions {
+  readonly questions: Iterable<Question> | AsyncIterable<Question>;
+  readonly answerer: Answerer;
+  /** Answers in it are not asked for again. */
+  readonly store: Store;
+  readonly retry?: RetryOptions | undefined;
+  /** Stops the run; what is finished is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each batch. */
+  readonly onProgress?: ((progress: RunProgress) => void) | undefined;
+}
+
+export interface RunProgress {
+  /** Questions answered now. */
+  asked: number;
+  /** Questions whose answers were in the store. */
+  found: number;
+  failed: number;
+  /** Tokens of all answers, those found included. */
+  usage: Usage;
+}
+
+export interface RunReport extends RunProgress {
+  /** By question. */
+  readonly answers: ReadonlyMap<string, StoredAnswer>;
+  readonly failures: readonly StoredFailure[];
+}
+
+/**
+ * Asks what the store lacks. Questions are taken in fixed groups of the answerer's batch size, counted over all of them,
+ * and a group's answers are stored together: a run that was killed goes on with the same groups, which makes its answers
+ * the same to the last bit as those of a run that was not.
+ * @throws LlavaError "aborted" after an abort; at once what no other question could survive either: a wrong key, or that
+ * an endpoint gave up on many questions one after the other
+ */
+export async function runQuestions(options: RunOptions): Promise<RunReport> {
+  const { questions, answerer, signal: callers } = options;
+  const run = new Run(options);
+  const groups = inGroups(questions, answerer.batchSize);
+  let stop: { error: unknown } | undefined;
+  const work = async (_: unknown, index: number): Promise<void> => {
+    try {
+      // Not all at once: an endpoint that answers in equal times would get and give everything in bursts.
+      if (index > 0) await sleep(index);
+      while (!run.signal.aborted) {
+        const { value, done } = await groups.next();
+        if (done) return;
+        await run.answer(value);
+      }
+    } catch (error) {
+      stop ??= { error };
+      run.abort();
+    }
+  };
+  await Promise.all(Array.from({ length: answerer.concurrency }, work));
+  await groups.return(undefined);
+  if (callers?.aborted) throw stopped(run);
+  if (stop) throw stop.error;
+  return run;
+}
+
+const stopped = ({ asked }: RunProgress): LlavaError =>
+  new LlavaError("aborted", `stopped; ${asked} new answers are kept`, {
+    hint: "The same command goes on from there.",
+  });
+
+/** Questions that may fail one after the other, for each that is under way at once, before the endpoint counts as gone. */
+const patience = 4;
+
+class Run implements RunReport {
+  asked = 0;
+  found = 0;
+  failed = 0;
+  usage: Usage = { promptTokens: 0, imageTokens: 0, completionTokens: 0 };
+  readonly answers = new Map<string, StoredAnswer>();
+  readonly failures: StoredFailure[] = [];
+  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #options: RunOptions;
+  readonly #keys: RequestKeys;
+  readonly #ids = new Set<string>();
+  #failedInARow = 0;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#keys = new RequestKeys(options.answerer);
+    const own = this.#controller.signal;
+    this.signal = options.signal ? AbortSignal.any([own, options.signal]) : own;
+  }
+
+  abort(): void {
+    this.#controller.abort();
+  }
+
+  /** Answers the questions of a group that the store lacks, and stores what came of them. */
+  async answer(group: readonly Question[]): Promise<void> {
+    const { store, onProgress } = this.#options;
+    for (const { id } of group) {
+      if (this.#ids.has(id)) throw new LlavaError("data", `question ${id} comes twice`);
+      this.#ids.add(id);
+    }
+    const pending = await Promise.all(
+      group.map(async (question) => new Pending(question, await this.#key(question))),
+    );
+    const open: Pending[] = [];
+    for (const request of pending) {
+      const stored = store.get(request.key);
+      if (stored) this.#count(stored, "found");
+      else open.push(request);
+    }
+    if (open.length > 0) await this.#ask(open.filter(({ reply }) => reply === undefined));
+    // After an abort some have no reply: they are asked by the next run, the whole batch of a local model with them.
+    const records = open.flatMap((request) => request.record(this.#options.answerer.id) ?? []);
+    if (records.length < open.length && this.#options.answerer.batchSize > 1) return;
+    store.append(records);
+    for (const record of records) this.#count(record, "asked");
+    if (records.length > 0 || open.length === 0) onProgress?.(this);
+    this.#watch(open);
+  }
+
+  /** @throws LlavaError "network" when nothing but failures that should have passed has come for long */
+  #watch(requests: readonly Pending[]): void {
+    for (const { reply } of requests) {
+      const gone = reply instanceof EndpointError && reply.retryable;
+      this.#failedInARow = gone ? this.#failedInARow + 1 : 0;
+      if (gone && this.#failedInARow >= Math.max(16, patience * this.#options.answerer.concurrency))
+        throw new LlavaError(
+          "network",
+          `gave up after ${this.#failedInARow} failures in a row: ${reply.message}`,
+          {
+            hint: "Answers so far are kept; the same command goes on once the endpoint is back.",
+            cause: reply,
+          },
+        );
+    }
+  }
+
+  /** The key, or why there is none. */
+  async #key(question: Question): Promise<string | LlavaError> {
+    try {
+      return await this.#keys.of(question);
+    } catch (error) {
+      if (error instanceof LlavaError) return error;
+      throw error;
+    }
+  }
+
+  async #ask(requests: readonly Pending[]): Promise<void> {
+    const { answerer, retry } = this.#options;
+    let waiting = requests;
+    while (waiting.length > 0 && !this.signal.aborted) {
+      const replies = await answerer.answer(
+        waiting.map(({ question: { messages, sampling } }) => ({ messages, sampling })),
+        this.signal,
+      );
+      let pause = 0;
+      waiting = waiting.filter((request, index) => {
+        const reply = replies[index]!;
+        request.attempts++;
+        if (!(reply instanceof LlavaError)) {
+          if (reply.reason !== "aborted") request.reply = reply;
+          return false;
+        }
+        if (reply.code === "aborted") return false;
+        if (reply instanceof EndpointError && reply.fatal) throw reply;
+        const delay = retryDelay(reply, request.attempts, request.key, retry);
+        if (delay === undefined) request.reply = reply;
+        else pause = Math.max(pause, delay);
+        return delay !== undefined;
+      });
+      if (waiting.length > 0) await sleep(pause, undefined, { signal: this.signal }).catch(() => {});
+    }
+  }
+
+  #count(record: StoredRecord, how: "asked" | "found"): void {
+    if ("error" in record) {
+      this.failed++;
+      this.failures.push(record);
+      return;
+    }
+    this[how]++;
+    this.answers.set(record.id, record);
+    const { usage } = record;
+    this.usage = {
+      promptTokens: this.usage.promptTokens + usage.promptTokens,
+      imageTokens: this.usage.imageTokens + usage.imageTokens,
+      completionTokens: this.usage.completionTokens + usage.completionTokens,
+    };
+  }
+}
+
+/** A question on its way. */
+class Pending {
+  readonly question: Question;
+  readonly key: string;
+  attempts = 0;
+  reply: Reply | undefined;
+
+  constructor(question: Question, key: string | LlavaError) {
+    this.question = question;
+    this.key = typeof key === "string" ? key : `unreadable:${question.id}`;
+    if (typeof key !== "string") this.reply = key;
+  }
+
+  record(model: string): StoredRecord | undefined {
+    const { key, question, attempts, reply } = this;
+    if (reply === undefined) return undefined;
+    const { id, sampling } = question;
+    if (!(reply instanceof LlavaError)) {
+      const { text, reason, usage, model: served } = reply;
+      return { key, id, model, ...(served !== undefined && { served }), text, reason, usage, sampling };
+    }
+    const status = reply instanceof EndpointError ? reply.status : undefined;
+    return { key, id, error: reply.message, ...(status !== undefined && { status }), attempts };
+  }
+}
+
+async function* inGroups<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  size: number,
+): AsyncGenerator<T[], undefined> {
+  let group: T[] = [];
+  for await (const item of items) {
+    if (group.push(item) < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
