@@ -1,5 +1,5 @@
 export { ActivationCheckpoints, type Segment, type SegmentRunner } from "./activation-checkpoints.ts";
-export { type Activation, activations } from "./activations.ts";
+export { activations } from "./activations.ts";
 export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow } from "./attention.ts";
 export { type CacheSpan, KeyValueCache, type KeyValueCacheOptions } from "./cache/cache.ts";
 export { type CacheRow, KeyValuePool, type RowsWanted } from "./cache/pool.ts";
