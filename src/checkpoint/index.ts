@@ -2,15 +2,17 @@ export { makeFolder, readJsonObject, readJsonVerbatim, writeAtomically, writing 
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf/header.ts";
 export { type GgufDialect, type GgufDialects, type GgufSource, openGguf } from "./gguf/open.ts";
 export type { GgufType } from "./gguf/types.ts";
+export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
 export {
   CLIP_TEXT_TENSORS,
   canonicalName,
-  huggingFaceName,
-  originalName,
+  layouts,
+  type Naming,
+  type NamingRule,
+  naming,
   RECOMPUTED_TENSORS,
   unusedVisionTensors,
-} from "./keys.ts";
-export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
+} from "./naming.ts";
 export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { openShards } from "./shards.ts";

@@ -1,7 +1,11 @@
 export { type ClipVisionConfig, PUBLISHED_TOWERS, parseVisionConfig } from "./clip/config.ts";
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip/model.ts";
 export { checked } from "./config-fields.ts";
-export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite/model.ts";
+export {
+  EfficientNetLite,
+  type EfficientNetLiteVariant,
+  efficientNetLiteVariants,
+} from "./efficientnet-lite/model.ts";
 export {
   contextLengthOf,
   type LlamaConfig,
@@ -9,7 +13,7 @@ export {
   TEXT_MODEL_TYPES,
   type TextModelType,
 } from "./llama/config.ts";
-export { configFromGguf, ggufDialect, nameFromGguf } from "./llama/gguf.ts";
+export { configFromGguf, ggufDialect, ggufNames } from "./llama/gguf.ts";
 export { Llama, type LlamaOptions } from "./llama/model.ts";
 export {
   type LlavaConfig,
@@ -24,4 +28,4 @@ export { Llava, type LlavaParts, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
 export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionTower } from "./vision-tower.ts";

@@ -1,6 +1,6 @@
 import { Module, placeholder } from "../nn/index.ts";
 import { aten, type Tensor } from "../torch/index.ts";
-import type { VisionTower } from "./vision-tower.ts";
+import type { TowerOptions, VisionTower } from "./vision-tower.ts";
 
 /**
  * A tower with fewer, standardised features: its square grid is averaged to `side`×`side` rows, and each channel is
@@ -27,8 +27,8 @@ export class PooledTower extends Module implements VisionTower {
     return this.#side ** 2;
   }
 
-  forward(pixelValues: Tensor): Tensor {
-    return this.standardize(this.pool(this.tower.forward(pixelValues)));
+  forward(pixelValues: Tensor, options?: TowerOptions): Tensor {
+    return this.standardize(this.pool(this.tower.forward(pixelValues, options)));
   }
 
   /** [N, grid², C] → [N, side², C] */

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import {
   CLIP_TEXT_TENSORS,
-  huggingFaceName,
+  layouts,
   makeFolder,
-  originalName,
   RECOMPUTED_TENSORS,
   readJsonObject,
   type TensorSource,
@@ -61,10 +60,9 @@ export function saveModel(
   ]);
   writePromptFiles(partial, prompts);
   using source = origin.open();
-  const isLinear = (config["mm_projector_type"] ?? "linear") === "linear";
-  const nameOf = (name: string) => (isOriginal ? originalName(name, { isLinear }) : huggingFaceName(name));
+  const { write } = layouts[isOriginal ? originalLayout(config) : "huggingFace"];
   const tensors = new Map(
-    [...wholeState(model, source)].map(([name, tensor]) => [nameOf(name), plain(tensor, dtype)]),
+    [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, plain(tensor, dtype)]),
   );
   writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt", ...metadata });
   for (const tensor of tensors.values()) tensor.dispose();
@@ -73,6 +71,9 @@ export function saveModel(
     renameSync(partial, folder);
   });
 }
+
+const originalLayout = ({ mm_projector_type: type }: JsonObject) =>
+  (type ?? "linear") === "linear" ? "originalLinear" : "original";
 
 /** Says whether output weights are tied, where the configuration says otherwise than the weights did. */
 function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {

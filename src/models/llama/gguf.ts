@@ -1,35 +1,30 @@
-import type { GgufDialect, GgufHeader } from "../../checkpoint/index.ts";
+import { type GgufDialect, type GgufHeader, type NamingRule, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { RopeScaling } from "../../nn/index.ts";
 import type { LlamaConfig } from "./config.ts";
 
-const TOP_LEVEL: Readonly<Record<string, string>> = {
-  token_embd: "model.embed_tokens",
-  output_norm: "model.norm",
-  output: "lm_head",
-};
+const KINDS = { rest: "(?:weight|bias)$" };
+const inBlock = (stored: string, name: string): NamingRule => [
+  `blk.#.${stored}.`,
+  `model.layers.#.${name}.`,
+  KINDS,
+];
 
-const IN_BLOCK: Readonly<Record<string, string>> = {
-  attn_norm: "input_layernorm",
-  attn_q: "self_attn.q_proj",
-  attn_k: "self_attn.k_proj",
-  attn_v: "self_attn.v_proj",
-  attn_output: "self_attn.o_proj",
-  ffn_norm: "post_attention_layernorm",
-  ffn_gate: "mlp.gate_proj",
-  ffn_up: "mlp.up_proj",
-  ffn_down: "mlp.down_proj",
-};
-
-/** `blk.3.attn_q.weight` → `model.layers.3.self_attn.q_proj.weight`; names outside the scheme come back unchanged. */
-export function nameFromGguf(name: string): string {
-  const match = /^(?:blk\.(\d+)\.)?(\w+)\.(weight|bias)$/.exec(name);
-  if (!match) return name;
-  const [, layer, part, kind] = match as unknown as [string, string | undefined, string, string];
-  const module = layer === undefined ? TOP_LEVEL[part] : IN_BLOCK[part];
-  if (module === undefined) return name;
-  return layer === undefined ? `${module}.${kind}` : `model.layers.${layer}.${module}.${kind}`;
-}
+/** `blk.3.attn_q.weight` ↔ `model.layers.3.self_attn.q_proj.weight` */
+export const ggufNames = naming(
+  ["token_embd.", "model.embed_tokens.", KINDS],
+  inBlock("attn_norm", "input_layernorm"),
+  inBlock("attn_q", "self_attn.q_proj"),
+  inBlock("attn_k", "self_attn.k_proj"),
+  inBlock("attn_v", "self_attn.v_proj"),
+  inBlock("attn_output", "self_attn.o_proj"),
+  inBlock("ffn_norm", "post_attention_layernorm"),
+  inBlock("ffn_gate", "mlp.gate_proj"),
+  inBlock("ffn_up", "mlp.up_proj"),
+  inBlock("ffn_down", "mlp.down_proj"),
+  ["output_norm.", "model.norm.", KINDS],
+  ["output.", "lm_head.", KINDS],
+);
 
 /**
  * Heads in a query or key projection whose rows the "llama" architecture stores in rotary pairs (0, d/2, 1, d/2 + 1, …)
@@ -46,7 +41,7 @@ export function pairedRotaryHeads(name: string, header: GgufHeader, where: strin
   throw new LlavaError("checkpoint", `${where}: ${name} has ${rows} rows for ${String(count)} heads`);
 }
 
-const dialect: GgufDialect = { nameOf: nameFromGguf, pairedRotaryHeads };
+const dialect: GgufDialect = { names: ggufNames, pairedRotaryHeads };
 
 /** What files of these architectures call tensors and how they lay them out. */
 export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>

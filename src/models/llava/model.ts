@@ -2,7 +2,7 @@ import { LlavaError } from "../../errors.ts";
 import { Module } from "../../nn/index.ts";
 import { aten, type DType, type Tensor } from "../../torch/index.ts";
 import type { Llama } from "../llama/model.ts";
-import type { VisionTower } from "../vision-tower.ts";
+import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 import type { Projector } from "./projector.ts";
 
 export interface LlavaParts {
@@ -67,10 +67,10 @@ export class Llava extends Module {
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
-  encodeImages(pixelValues: Tensor): Tensor {
+  encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
-    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype));
+    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype), options);
   }
 
   /** [N, tokens, C] → [N, tokens, D] in the language model's dtype. */
