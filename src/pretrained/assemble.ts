@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { merged, openCheckpoint, readJsonObject } from "../checkpoint/index.ts";
-import type { JsonObject } from "../files/index.ts";
+import { merged, openCheckpoint } from "../checkpoint/index.ts";
+import { type JsonObject, readJsonObject } from "../files/index.ts";
 import { ggufDialect, originalModelType, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
 import { describeFolders } from "./load-folders.ts";
 import { type DescribedModel, type LoadOptions, loaded, type PretrainedLlava } from "./pretrained.ts";

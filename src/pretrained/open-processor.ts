@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { readJsonObject, readJsonVerbatim } from "../checkpoint/index.ts";
+
 import { LlavaError } from "../errors.ts";
-import { type JsonObject, readJsonFile } from "../files/index.ts";
+import { type JsonObject, readJsonFile, readJsonObject, readJsonVerbatim } from "../files/index.ts";
 import {
   contextLengthOf,
   type LlavaConfig,
