@@ -1,4 +1,4 @@
-import { ClipVisionTower, type Llama } from "../src/models/index.ts";
+import { ClipVisionTower, type LanguageModel } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
 import { loadBuiltin } from "../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
@@ -43,7 +43,7 @@ function randomTower(dtype: DType, generator: Generator): ClipVisionTower {
 }
 
 /** Of the decoder layers' linear layers, which all tokens go through. */
-const weightsOf = ({ layers }: Llama): number =>
+const weightsOf = ({ layers }: LanguageModel): number =>
   layers
     .flatMap((layer) => [...layer.namedParameters()])
     .reduce((sum, [, { shape, elements }]) => sum + (shape.length === 2 ? elements : 0), 0);

@@ -6,12 +6,12 @@ export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } fro
 export {
   CLIP_TEXT_TENSORS,
   canonicalName,
+  canonicalNames,
   layouts,
   type Naming,
   type NamingRule,
   naming,
   RECOMPUTED_TENSORS,
-  unusedVisionTensors,
 } from "./naming.ts";
 export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";

@@ -10,7 +10,6 @@ import {
   type Naming,
   naming,
   RECOMPUTED_TENSORS,
-  unusedVisionTensors,
 } from "./naming.ts";
 import { openWeights } from "./weights-file.ts";
 
@@ -156,15 +155,6 @@ describe("a layout's names", () => {
     assert.deepEqual([table.read("a.2.x"), table.write("b.1.x")], ["b.1.x", "a.2.x"]);
     for (const name of ["a.1.x", "a.02.x", "a.x", "c.2.x"]) assert.equal(table.read(name), undefined, name);
   });
-});
-
-test("vision layers above the ones in use are unused, and only those", () => {
-  const unused = (name: string) => unusedVisionTensors(2).some((pattern) => pattern.test(name));
-  assert.ok(!unused("model.vision_tower.encoder.layers.1.mlp.fc1.bias"));
-  assert.ok(unused("model.vision_tower.encoder.layers.2.mlp.fc1.bias"));
-  assert.ok(unused("model.vision_tower.encoder.layers.10.mlp.fc1.bias"));
-  assert.ok(unused("model.vision_tower.post_layernorm.bias"));
-  assert.ok(!unused("model.language_model.layers.10.mlp.up_proj.weight"));
 });
 
 test("recomputed buffers are recognised", () => {

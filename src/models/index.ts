@@ -2,6 +2,7 @@ export { type ClipVisionConfig, PUBLISHED_TOWERS, parseVisionConfig } from "./cl
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip/model.ts";
 export { checked } from "./config-fields.ts";
 export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite/model.ts";
+export type { LanguageModel, LanguageModelConfig, LanguageModelOptions, Named } from "./language-model.ts";
 export {
   contextLengthOf,
   type LlamaConfig,
@@ -10,7 +11,7 @@ export {
   type TextModelType,
 } from "./llama/config.ts";
 export { configFromGguf, ggufDialect, ggufNames } from "./llama/gguf.ts";
-export { Llama, type LlamaOptions } from "./llama/model.ts";
+export { Llama } from "./llama/model.ts";
 export {
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
@@ -20,7 +21,7 @@ export {
   readLlavaConfig,
   unknownConfigFields,
 } from "./llava/config.ts";
-export { Llava, type LlavaParts, type Visual } from "./llava/model.ts";
+export { Llava, type LlavaParts, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
 export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";

@@ -75,7 +75,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   };
   // The tower runs in float32: it is small, and training cached its features so.
   const device = options.device && { device: options.device };
-  loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
+  loadStrict(tower, towerFile, { ...device, ignore: tower.unused });
   const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
   loadStrict(target, subtree(gguf, "model."), placement);
   if (options.untrained) {

@@ -15,6 +15,7 @@ import {
   Llama,
   Llava,
   type LlavaConfig,
+  llavaPaths,
   ORIGINAL_IMAGE_TOKEN_ID,
   Projector,
   unknownConfigFields,
@@ -91,8 +92,7 @@ export function createLlava(config: LlavaConfig): Llava {
 }
 
 /** The name of a tensor of a checkpoint (see `canonicalName`) in LLaVA's module. */
-export const moduleName = (canonical: string): string =>
-  canonical.startsWith("lm_head.") ? `language_model.${canonical}` : canonical.replace(/^model\./, "");
+export const moduleName = (canonical: string): string => llavaPaths.write(canonical) ?? canonical;
 
 /** Loads a checkpoint in Hugging Face's or the original LLaVA layout. Its small files are read before its weights. */
 export async function loadCheckpoint(folder: string, options: LoadOptions = {}): Promise<PretrainedLlava> {

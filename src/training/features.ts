@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import { type Llava, PooledTower, type VisionTower } from "../models/index.ts";
+import type { Llava, VisionTower } from "../models/index.ts";
 import { type PixelValues, releaseMemory } from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
@@ -97,15 +97,15 @@ export interface FrozenTower {
 
 export function frozenTower(tower: VisionTower): FrozenTower {
   const { tokens, hiddenSize } = tower;
-  const pooled = tower instanceof PooledTower ? tower : undefined;
+  const { standardized } = tower;
   const { dtype, device } = tower.parameters()[0]!;
   const placed = (pixelValues: Tensor) => pixelValues.toDevice(device).to(dtype);
   return {
     tokens,
     hiddenSize,
     extract: (pixelValues) =>
-      pooled ? pooled.pool(pooled.tower.forward(placed(pixelValues))) : tower.forward(placed(pixelValues)),
-    finish: (features) => (pooled ? pooled.standardize(features) : features),
+      standardized?.extract(placed(pixelValues)) ?? tower.forward(placed(pixelValues)),
+    finish: (features) => standardized?.standardize(features) ?? features,
   };
 }
 

@@ -151,6 +151,12 @@ export class ClipVisionTower extends Module implements VisionTower {
     return this.#sizes.tokens;
   }
 
+  /** Others train and store all layers. */
+  get unused(): readonly RegExp[] {
+    const kept = this.encoder.layers.map((_, layer) => layer).join("|");
+    return [/^post_layernorm\./, new RegExp(`^encoder\\.layers\\.(?!(?:${kept})\\.)`)];
+  }
+
   forward(pixelValues: Tensor): Tensor {
     const states = [this.preLayrnorm.forward(this.embeddings.forward(pixelValues))]; // [N, 1 + h·w, D]
     for (const layer of this.encoder.layers) states.push(scope(() => layer.forward(states.at(-1)!)));

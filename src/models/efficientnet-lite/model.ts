@@ -200,6 +200,11 @@ export class EfficientNetLite extends Module implements VisionTower {
     return Math.ceil(this.#imageSize / 32) ** 2;
   }
 
+  /** The classifier, and counts that only training needs. */
+  get unused(): readonly RegExp[] {
+    return [/^_fc\./, /^.*num_batches_tracked$/];
+  }
+
   forward(pixelValues: Tensor): Tensor {
     const channelsLast = aten.contiguous(pixelValues, CHANNELS_LAST); // depthwise kernels are several times faster
     let grid = relu6(this.convStem.forward(channelsLast));

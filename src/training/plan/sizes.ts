@@ -1,5 +1,6 @@
 import {
   EfficientNetLite,
+  type LanguageModel,
   Llama,
   type LlamaConfig,
   type Llava,
@@ -95,7 +96,7 @@ export interface BuiltinShape {
   readonly projector: { readonly hiddenSize: number };
 }
 
-function languageSizes(text: LlamaConfig, model: Llama) {
+function languageSizes(text: LlamaConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();
   for (const [name, { shape }] of model.layers[0]!.namedParameters())
     if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);

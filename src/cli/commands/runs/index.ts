@@ -2,8 +2,8 @@ import { type Command, Option } from "commander";
 import { lineChart, saveChart } from "../../../charts/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { table } from "../../frame/table.ts";
 import { shareBelowOne } from "../../frame/model-options.ts";
+import { table } from "../../frame/table.ts";
 import { findRuns, type RunSummary, shortNames } from "./list.ts";
 
 interface RunsFlags {
