@@ -116,7 +116,7 @@ export async function loadWork(dtype: DType): Promise<Work> {
   const packed = packSamples(
     captions.map((ids) => {
       const image = Array<number>(visionTower.tokens).fill(imageTokenId);
-      return { inputIds: [...image, ...ids], labels: [...image.map(() => -100), ...ids], branches: [] };
+      return { inputIds: [...image, ...ids], labels: [...image.map(() => -100), ...ids], continuations: [] };
     }),
     BATCH / 2,
   );

@@ -15,7 +15,7 @@ const processing = ["processing/image", "processing/tokenizer", "processing/conv
 const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...processing];
 
 /** What every folder above it may import. */
-const groundFloor = ["files"];
+const groundFloor = ["files", "random"];
 
 /** Lowest first; a folder imports only from above its own line. */
 export const folders: Readonly<Record<string, Folder>> = {
@@ -23,6 +23,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "kinds of files by their bytes; JSON of any size, parquet, tar; whole files written or none",
     imports: [],
   },
+  random: { holds: "random numbers and orders that a seed decides, the same on every machine", imports: [] },
   protocol: { holds: "messages, requests and answers, as types", imports: [] },
   setup: { holds: "libtorch, the addon and model files: found, fetched, built", imports: [] },
   torch: { holds: "tensors, operators, autograd, scopes, generators", imports: ["setup"] },
@@ -74,7 +75,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   datagen: {
     holds: "training rows made from captions and data sets: questions by rule, concept filter",
-    imports: [],
+    imports: ["protocol"],
   },
   cli: {
     holds: "one file a command",

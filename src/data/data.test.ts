@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { permutation } from "../random/index.ts";
 import { flickrRows } from "./flickr8k.ts";
 import { ImageGroups } from "./image-groups.ts";
-import { permutation } from "./random.ts";
 import { EpochSampler } from "./sampler.ts";
 
 describe("Flickr8k's text files", () => {

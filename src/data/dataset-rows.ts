@@ -1,14 +1,13 @@
 import { resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import type { LlavaRow, RowError } from "../protocol/index.ts";
+import { type LlavaRow, letterPrompt, type RowError, shortAnswerPrompt } from "../protocol/index.ts";
 import { type Dataset, isShard, type ResponseFormat } from "./mixture.ts";
 import { foundRows, noRows } from "./row-file.ts";
 import { type OnIgnored, type ShardRow, shardRows } from "./shards/shard-rows.ts";
 
-/** What LLaVA-1.5's mixture asks for where answers are short (arXiv 2310.03744, section 3.2). */
 const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
-  short: "\nAnswer the question using a single word or phrase.",
-  letter: "\nAnswer with the option's letter from the given choices directly.",
+  short: shortAnswerPrompt,
+  letter: letterPrompt,
 };
 
 /** A row of a dataset in a mixture: its images in the dataset's folder, its first question asking for the form of answer. */

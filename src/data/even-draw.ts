@@ -1,4 +1,4 @@
-import { mixSeed, permutation } from "./random.ts";
+import { mixSeed, permutation } from "../random/index.ts";
 
 /**
  * As many items as there are in all sets together, the same number from each, in the order of the sets: of a small one every

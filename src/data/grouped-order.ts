@@ -1,4 +1,4 @@
-import { mixSeed, permutation } from "./random.ts";
+import { mixSeed, permutation } from "../random/index.ts";
 
 export interface GroupedOrderOptions {
   readonly seed: number;

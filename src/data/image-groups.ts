@@ -1,4 +1,4 @@
-import { mixSeed, permutation } from "./random.ts";
+import { mixSeed, permutation } from "../random/index.ts";
 
 /**
  * Rows about the same image in groups of at most `size`, so that a step computes its image's tokens once for all of

@@ -24,7 +24,6 @@ export { type PixelLoader, type PixelSource, pixelsHere } from "./loading/pixel-
 export { type EncodingSource, type RowEncoder, rowsHere } from "./loading/row-encoder.ts";
 export { type Dataset, isShard, type ResponseFormat, readDatasets } from "./mixture.ts";
 export { type OpenRowsOptions, openRows } from "./open-rows.ts";
-export { mixSeed, permutation, randomNumbers } from "./random.ts";
 export type { Rank, RowDealer, RowGroup } from "./row-dealer.ts";
 export { type FoundRow, foundRows, RowFile, readRows } from "./row-file.ts";
 export { filterTable, imagesOfTable, type RowTable, rowTable } from "./row-table.ts";

@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { mixSeed, permutation } from "./random.ts";
+import { mixSeed, permutation } from "../random/index.ts";
 
 /** Where in which pass over the data a run is. */
 export interface SamplerState {

@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { permutation } from "./random.ts";
+import { permutation } from "../random/index.ts";
 
 /** Which rows of a dataset a mixture takes. */
 export interface SamplingStrategy {

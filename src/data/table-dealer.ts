@@ -1,7 +1,7 @@
+import { mixSeed, permutation } from "../random/index.ts";
 import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import { ImageGroups } from "./image-groups.ts";
-import { mixSeed, permutation } from "./random.ts";
 import { partOf, type Rank, type RowDealer, type RowGroup } from "./row-dealer.ts";
 import type { RowTable } from "./row-table.ts";
 import { EpochSampler, type SamplerState } from "./sampler.ts";

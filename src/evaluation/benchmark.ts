@@ -129,6 +129,8 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   /** The exact prompt; images are absolute paths. */
   prompt(item: Item): readonly Message[];
   readonly sampling: SamplingOptions;
+  /** True where questions are about videos, which no model here reads: answers made elsewhere are scored. */
+  readonly asksAboutVideos?: boolean;
   /** Scores one answer; `verdict` is there if a judge was asked, or the file of predictions brings a reading. */
   outcome(item: Item, answer: string, verdict?: Verdict): Outcome;
   /** Metrics over outcomes, the headline first. Called on resampled outcomes too, so it must not assume unique ids. */

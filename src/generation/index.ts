@@ -20,7 +20,6 @@ export {
   usageOf,
 } from "./output.ts";
 export { type Prompt, type PromptImages, type PromptInputs, preparePrompt } from "./prompt.ts";
-export { RandomSource, type RandomState } from "./random.ts";
 export { Sampler, type TokenDistribution } from "./sampler.ts";
 export { type Continuation, type Decoding, type NextLogits, Sequence } from "./sequence.ts";
 export { type ShownText, StopStrings } from "./stopping.ts";

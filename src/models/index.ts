@@ -1,7 +1,11 @@
 export { type ClipVisionConfig, PUBLISHED_TOWERS, parseVisionConfig } from "./clip/config.ts";
 export { type ClipFeatureSelection, ClipVisionTower } from "./clip/model.ts";
 export { checked } from "./config-fields.ts";
-export { EfficientNetLite, type EfficientNetLiteVariant } from "./efficientnet-lite/model.ts";
+export {
+  EfficientNetLite,
+  type EfficientNetLiteVariant,
+  efficientNetLiteVariants,
+} from "./efficientnet-lite/model.ts";
 export type { LanguageModel, LanguageModelConfig, LanguageModelOptions, Named } from "./language-model.ts";
 export {
   contextLengthOf,
@@ -25,4 +29,4 @@ export { Llava, type LlavaParts, llavaPaths, type Visual } from "./llava/model.t
 export { Projector } from "./llava/projector.ts";
 export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionTower } from "./vision-tower.ts";

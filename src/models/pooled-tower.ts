@@ -1,7 +1,7 @@
 import { Module, placeholder } from "../nn/index.ts";
 import { aten, type Tensor } from "../torch/index.ts";
 import { under } from "./under.ts";
-import type { StandardizedTower, VisionTower } from "./vision-tower.ts";
+import type { StandardizedTower, TowerOptions, VisionTower } from "./vision-tower.ts";
 
 /**
  * A tower with fewer, standardised features: its square grid is averaged to `side`×`side` rows, and each channel is
@@ -38,12 +38,12 @@ export class PooledTower extends Module implements VisionTower, StandardizedTowe
     return { feature_mean: this.featureMean, feature_std: this.featureStd };
   }
 
-  forward(pixelValues: Tensor): Tensor {
-    return this.standardize(this.extract(pixelValues));
+  forward(pixelValues: Tensor, options?: TowerOptions): Tensor {
+    return this.standardize(this.extract(pixelValues, options));
   }
 
-  extract(pixelValues: Tensor): Tensor {
-    return this.#pool(this.tower.forward(pixelValues));
+  extract(pixelValues: Tensor, options?: TowerOptions): Tensor {
+    return this.#pool(this.tower.forward(pixelValues, options));
   }
 
   /** [N, grid², C] → [N, side², C] */

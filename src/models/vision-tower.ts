@@ -1,5 +1,10 @@
-import type { Module } from "../nn/index.ts";
+import type { Module, SegmentRunner } from "../nn/index.ts";
 import type { Tensor } from "../torch/index.ts";
+
+export interface TowerOptions {
+  /** Calls the layers, each a segment (see `ActivationCheckpoints`); by default each frees what it does not give. */
+  readonly runLayer?: SegmentRunner | undefined;
+}
 
 /** Turns images into rows of features for the projector. */
 export interface VisionTower extends Module {
@@ -12,7 +17,7 @@ export interface VisionTower extends Module {
   /** The tower in two steps, where it brings its features to statistics of training images. */
   readonly standardized?: StandardizedTower;
   /** pixel values [N, 3, H, W] → [N, tokens, hiddenSize] */
-  forward(pixelValues: Tensor): Tensor;
+  forward(pixelValues: Tensor, options?: TowerOptions): Tensor;
 }
 
 /** A tower whose features are worth keeping before they are standardised: the statistics may change with the data. */

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { PixelLoader } from "../data/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { Llava, VisionTower } from "../models/index.ts";
+import type { Llava, TowerOptions, VisionTower } from "../models/index.ts";
 import { type PixelValues, releaseMemory } from "../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
@@ -25,7 +25,7 @@ export interface ImageInputs {
   /** A tensor for each view, the caller's to dispose of; an error for an image that cannot be decoded. */
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]>;
   /** N loaded tensors, stacked → features of the tower [N, tokens, C] */
-  encode(images: Tensor): Tensor;
+  encode(images: Tensor, options?: TowerOptions): Tensor;
 }
 
 /** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
@@ -52,7 +52,7 @@ export const pixelInputs = (model: Llava, pixels: ViewPixels): ImageInputs => ({
         return loaded instanceof LlavaError ? loaded : pixelTensor(loaded, view.mirrored);
       }),
     ),
-  encode: (images) => model.encodeImages(images),
+  encode: (images, options) => model.encodeImages(images, options),
 });
 
 /** Pixel values of views, those that were asked for ahead kept until they are needed. */

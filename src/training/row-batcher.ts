@@ -9,7 +9,7 @@ import {
 import { LlavaError } from "../errors.ts";
 import { scope, stack, type Tensor } from "../torch/index.ts";
 import { Ahead } from "./ahead.ts";
-import { masksOf, type PackingSample, packSamples, placeAttention, shareTrunk } from "./batches/packing.ts";
+import { masksOf, type PackingSample, packSamples, placeAttention, sharePrefix } from "./batches/packing.ts";
 import type { RowBatch } from "./batches/row-batch.ts";
 import type { ImageInputs, ImageView } from "./features.ts";
 
@@ -85,7 +85,7 @@ export class RowBatcher {
         tokens,
         units,
         samples: samples.flatMap(({ ids }) => ids),
-        owners: Int32Array.from(owners, ({ sample, branch }) => first[sample]! + branch),
+        owners: Int32Array.from(owners, ({ sample, continuation }) => first[sample]! + continuation),
         [Symbol.dispose]: () => {
           for (const tensor of [...Object.values(tensors), ...masksOf(attention)]) tensor?.dispose();
         },
@@ -115,12 +115,12 @@ export class RowBatcher {
     });
     if (encoded.length === 0) return [];
     const { images } = encoded[0]!;
-    const shared = { ...shareTrunk(encoded), ids: encoded.map(({ id }) => id), images, mirrored };
+    const shared = { ...sharePrefix(encoded), ids: encoded.map(({ id }) => id), images, mirrored };
     const covered = encoded.every(({ imagePositions }) =>
       imagePositions.every(({ start, length }) => start + length <= shared.inputIds.length),
     );
     if (covered) return [shared];
-    return encoded.map((row) => ({ ...shareTrunk([row]), ids: [row.id], images: row.images, mirrored }));
+    return encoded.map((row) => ({ ...sharePrefix([row]), ids: [row.id], images: row.images, mirrored }));
   }
 }
 

@@ -1,9 +1,9 @@
 import { LlavaError } from "../../errors.ts";
 import type { LlavaRow } from "../../protocol/index.ts";
+import { mixSeed, mulberry32, permutation } from "../../random/index.ts";
 import { datasetRows } from "../dataset-rows.ts";
 import { messagesOfRow } from "../encode-row.ts";
 import type { Dataset } from "../mixture.ts";
-import { mixSeed, permutation, randomNumbers } from "../random.ts";
 import { partOf, type Rank, type RowDealer, type RowGroup } from "../row-dealer.ts";
 
 export interface ShardDealerOptions extends Partial<Rank> {
@@ -103,7 +103,7 @@ export class ShardDealer implements RowDealer<ShardState> {
 
   async *#shuffled(epoch: number): AsyncGenerator<LlavaRow> {
     const { seed, shuffleBuffer } = this.#options;
-    const random = randomNumbers(mixSeed(seed, epoch, 2));
+    const random = mulberry32(mixSeed(seed, epoch, 2));
     const waiting: LlavaRow[] = [];
     const take = (): LlavaRow => {
       const at = Math.floor(random() * waiting.length);

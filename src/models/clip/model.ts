@@ -1,6 +1,15 @@
-import { activations, attend, Embedding, LayerNorm, Linear, Module, placeholder } from "../../nn/index.ts";
-import { aten, cat, scope, type Tensor } from "../../torch/index.ts";
-import type { VisionTower } from "../vision-tower.ts";
+import {
+  activations,
+  attend,
+  Embedding,
+  freeing,
+  LayerNorm,
+  Linear,
+  Module,
+  placeholder,
+} from "../../nn/index.ts";
+import { aten, cat, type Tensor } from "../../torch/index.ts";
+import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 import type { ClipVisionConfig } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
@@ -157,9 +166,11 @@ export class ClipVisionTower extends Module implements VisionTower {
     return [/^post_layernorm\./, new RegExp(`^encoder\\.layers\\.(?!(?:${kept})\\.)`)];
   }
 
-  forward(pixelValues: Tensor): Tensor {
-    const states = [this.preLayrnorm.forward(this.embeddings.forward(pixelValues))]; // [N, 1 + h·w, D]
-    for (const layer of this.encoder.layers) states.push(scope(() => layer.forward(states.at(-1)!)));
+  forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {
+    const embed = (pixels: Tensor) => this.preLayrnorm.forward(this.embeddings.forward(pixels));
+    const states = [runLayer(embed, pixelValues)]; // [N, 1 + h·w, D]
+    for (const layer of this.encoder.layers)
+      states.push(runLayer((hidden) => layer.forward(hidden), states.at(-1)!));
     const selected = this.#features.map((index) => states[index]!);
     const features = selected.length === 1 ? selected[0]! : cat(selected, -1);
     return this.#selectStrategy === "patch" ? features.slice(1, 1) : features;

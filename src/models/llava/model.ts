@@ -4,7 +4,7 @@ import { Module } from "../../nn/index.ts";
 import { aten, type DType, type Tensor } from "../../torch/index.ts";
 import type { LanguageModel, Named } from "../language-model.ts";
 import { under } from "../under.ts";
-import type { VisionTower } from "../vision-tower.ts";
+import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 import type { Projector } from "./projector.ts";
 
 export interface LlavaParts {
@@ -85,10 +85,10 @@ export class Llava extends Module implements Named {
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
-  encodeImages(pixelValues: Tensor): Tensor {
+  encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
-    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype));
+    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype), options);
   }
 
   /** [N, tokens, C] → [N, tokens, D] in the language model's dtype. */

@@ -1,5 +1,11 @@
 import { LlavaError } from "../../errors.ts";
-import type { ContentPart, ImageSource, Message } from "../../protocol/index.ts";
+import {
+  type ContentPart,
+  type ImageSource,
+  type Message,
+  type VideoPart,
+  videoRefusal,
+} from "../../protocol/index.ts";
 
 /** A turn ready to render: image parts are numbered through the conversation. */
 export interface Turn {
@@ -17,8 +23,13 @@ export interface Conversation {
   readonly turns: readonly Turn[];
 }
 
-const partsOf = (message: Message): readonly ContentPart[] =>
-  typeof message.content === "string" ? [{ type: "text", text: message.content }] : message.content;
+function partsOf({ content }: Message): readonly Exclude<ContentPart, VideoPart>[] {
+  const parts = typeof content === "string" ? [{ type: "text", text: content } as const] : content;
+  return parts.map((part) => {
+    if (part.type === "video") throw videoRefusal(part.video.path);
+    return part;
+  });
+}
 
 /** All images of a conversation in the order in which prompts number them. */
 export function imagesOf(messages: readonly Message[]): ImageSource[] {

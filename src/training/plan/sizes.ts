@@ -1,5 +1,7 @@
+import { z } from "zod";
 import {
   EfficientNetLite,
+  efficientNetLiteVariants,
   type LanguageModel,
   Llama,
   type LlamaConfig,
@@ -35,6 +37,10 @@ export interface TowerSizes {
   readonly between: number;
   /** Numbers that backward needs of an image where the tower learns. */
   readonly saved: number;
+  /** Those of them that are there at once where layers are computed again: their inputs, and what the largest saves. */
+  readonly recomputed: number;
+  /** The part of the tower's weights that its largest layer has. */
+  readonly layerShare: number;
   /** Whether it computes in float32 whatever the recipe says. */
   readonly isPrecise: boolean;
 }
@@ -46,6 +52,9 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
   const tokens = Math.floor(imageSize / patchSize) ** 2 + 1;
   const layers = model.visionTower.namedParameters().size === 0 ? 0 : towerLayers(config);
   const hidden = config.projector.depth > 1 ? [config.text.hiddenSize] : [];
+  // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
+  const layerSaved = tokens * (9 * hiddenSize + 3 * intermediateSize);
+  const between = tokens * hiddenSize * (layers + 1);
   return {
     ...languageSizes(config.text, model.languageModel),
     parameters: partParameters(model),
@@ -53,9 +62,10 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
     imageTokens: config.imageSequenceLength,
     tower: {
       perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
-      between: tokens * hiddenSize * (layers + 1),
-      // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
-      saved: tokens * (9 * hiddenSize + 3 * intermediateSize) * layers,
+      between,
+      saved: layerSaved * layers,
+      recomputed: layers === 0 ? 0 : layerSaved + between,
+      layerShare: 1 / Math.max(1, layers),
       isPrecise: false,
     },
   };
@@ -86,15 +96,25 @@ export function builtinSizes(
     projectorWidths: widths,
     imageTokens: (recipe.tokensPerSide ?? tokensPerSide) ** 2,
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
-    tower: { perLayer: 7 * widest, between: 0, saved: 30 * widest, isPrecise: true },
+    // Computed again, what the largest block and the stem save stays, and the inputs of blocks: an estimate.
+    tower: {
+      perLayer: 7 * widest,
+      between: 0,
+      saved: 30 * widest,
+      recomputed: 9 * widest,
+      layerShare: 0.5,
+      isPrecise: true,
+    },
   };
 }
 
-export interface BuiltinShape {
-  readonly visionTower: ConstructorParameters<typeof EfficientNetLite>[0];
-  readonly tokensPerSide: number;
-  readonly projector: { readonly hiddenSize: number };
-}
+/** Of the config.json beside a built-in model's projector. */
+export const builtinShapeSchema = z.object({
+  visionTower: z.enum(efficientNetLiteVariants),
+  tokensPerSide: z.int().min(1),
+  projector: z.object({ hiddenSize: z.int().min(1) }),
+});
+export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
 function languageSizes(text: LlamaConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();

@@ -80,11 +80,16 @@ Examples:
 
 async function run(names: readonly string[], flags: RunFlags, context: CommandContext): Promise<void> {
   const { parseShard } = await import("../../../runner/index.ts");
-  const { findBenchmark, requireSplit, withJudgePrompt } = await import("../../../evaluation/index.ts");
+  const { findBenchmark, requireAnswerable, requireSplit, withJudgePrompt } = await import(
+    "../../../evaluation/index.ts"
+  );
   const benchmarks = (await Promise.all(names.map(findBenchmark))).map((benchmark) =>
     withJudgePrompt(benchmark, flags.judgePrompt),
   );
-  for (const benchmark of benchmarks) requireSplit(benchmark, flags.split);
+  for (const benchmark of benchmarks) {
+    requireAnswerable(benchmark);
+    requireSplit(benchmark, flags.split);
+  }
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   using closing = new DisposableStack();
   const answerer = await openAnswerer(flags, context, closing);

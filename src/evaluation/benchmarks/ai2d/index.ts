@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -22,7 +23,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption, splitOptions } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, question } from "../../prompting/index.ts";
 
 interface Ai2dItem extends BenchmarkItem {
   readonly question: string;
@@ -100,7 +101,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
 /** Questions as LLaVA models are asked, with options and suffix in the text. */
 async function* asked(path: string, data: string): AsyncGenerator<Ai2dItem> {
   for await (const { id, image, question: text, answers } of readAskedQuestions(path)) {
-    const bare = text.endsWith(letterSuffix) ? text.slice(0, -letterSuffix.length) : text;
+    const bare = text.endsWith(letterPrompt) ? text.slice(0, -letterPrompt.length) : text;
     yield { id, ...splitOptions(bare), image: join(data, image), answer: answers?.[0] ?? "" };
   }
 }
@@ -119,7 +120,7 @@ export default benchmark<Ai2dItem>({
   published: [],
   load,
   prompt: ({ question: text, options, image }) =>
-    question(`${text}\n${letteredOptions(options)}${letterSuffix}`, image),
+    question(`${text}\n${letteredOptions(options)}${letterPrompt}`, image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, options, answer: truth }, answer) {
     const parsed = chosenOption(answer, options);

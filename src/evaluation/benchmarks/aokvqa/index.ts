@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { letterPrompt, shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -24,13 +25,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import {
-  letteredOptions,
-  letterSuffix,
-  letters,
-  question,
-  shortAnswerSuffix,
-} from "../../prompting/index.ts";
+import { letteredOptions, letters, question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface AokVqaItem extends BenchmarkItem {
@@ -145,7 +140,7 @@ export default [
     title: "A-OKVQA (multiple choice)",
     load: (options) => load(options, false),
     prompt: ({ question: asked, choices, image }) =>
-      question(`${asked}\n${letteredOptions(choices)}${letterSuffix}`, image),
+      question(`${asked}\n${letteredOptions(choices)}${letterPrompt}`, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome(item, answer) {
       const correct = known(item.correct, item.id);
@@ -165,7 +160,7 @@ export default [
     name: "aokvqa-da",
     title: "A-OKVQA (direct answer)",
     load: (options) => load(options, true),
-    prompt: ({ question: asked, image }) => question(asked + shortAnswerSuffix, image),
+    prompt: ({ question: asked, image }) => question(asked + shortAnswerPrompt, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, answers }, answer) {
       const people = known(answers, id);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -19,7 +20,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 
 interface ChartItem extends BenchmarkItem {
@@ -91,7 +92,7 @@ async function* askedQuestions(path: string, data: string, compat: boolean): Asy
   for await (const { image, question: text, answers } of readAskedQuestions(path))
     yield {
       id: String(index++),
-      question: text.endsWith(shortAnswerSuffix) ? text.slice(0, -shortAnswerSuffix.length) : text,
+      question: text.endsWith(shortAnswerPrompt) ? text.slice(0, -shortAnswerPrompt.length) : text,
       image: join(data, image),
       answer: answers?.[0] ?? "",
       compat,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -15,7 +16,6 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
-import { shortAnswerSuffix } from "../../prompting/index.ts";
 
 export interface DocumentItem extends BenchmarkItem {
   readonly question: string;
@@ -98,4 +98,4 @@ async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<D
 }
 
 const withoutSuffix = (text: string): string =>
-  text.endsWith(shortAnswerSuffix) ? text.slice(0, -shortAnswerSuffix.length) : text;
+  text.endsWith(shortAnswerPrompt) ? text.slice(0, -shortAnswerPrompt.length) : text;

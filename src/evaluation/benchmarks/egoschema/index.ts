@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { VideoSource } from "../../../protocol/index.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellList,
@@ -18,14 +20,14 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, videoQuestion } from "../../prompting/index.ts";
 import { known } from "../../scoring/index.ts";
 
 interface EgoSchemaItem extends BenchmarkItem {
   /** Empty where the folder holds only the answers. */
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: string;
+  readonly video: VideoSource;
   /** Letter of the right option, which is public for 500 of the 5,031 questions. */
   readonly answer?: string | undefined;
 }
@@ -124,10 +126,11 @@ export default benchmark<EgoSchemaItem>({
   headline: "accuracy",
   published: [],
   load,
+  asksAboutVideos: true,
   prompt: (item) =>
     item.question === ""
       ? []
-      : question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+      : videoQuestion(`${item.question}\n${letteredOptions(item.options)}${letterPrompt}`, item.video),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, options, answer: right }, answer) {
     const truth = known(right, id);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -18,7 +19,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known } from "../../scoring/index.ts";
 
 interface GqaItem extends BenchmarkItem {
@@ -47,7 +48,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
   const { path } = source;
   const folder = imageFolder(data, ["images", "data/images", "gqa/images"]);
   if (path.endsWith(".jsonl")) {
-    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix))
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerPrompt))
       yield { id, question: text, image: join(folder, image) };
     return;
   }
@@ -114,7 +115,7 @@ export default benchmark<GqaItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 67.1, source },
   ],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answer: truth, labels = {} }, answer) {
     const parsed = parse(answer);

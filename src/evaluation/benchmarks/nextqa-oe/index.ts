@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { VideoSource } from "../../../protocol/index.ts";
 import {
   type Answer,
   type BenchmarkItem,
@@ -17,13 +18,13 @@ import {
   within,
 } from "../../dataset-files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
-import { question } from "../../prompting/index.ts";
+import { videoQuestion } from "../../prompting/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";
 import { contentWords } from "./content-words.ts";
 
 interface OpenEndedItem extends BenchmarkItem {
   readonly question: string;
-  readonly video: string;
+  readonly video: VideoSource;
   /** One, or two where a second one was collected. */
   readonly answers: readonly string[];
   /** Counts and yes or no, which are right or wrong. */
@@ -107,7 +108,7 @@ function outcome(item: OpenEndedItem, answer: string): Outcome {
     credit,
     parsed: words.length === 0 ? undefined : words.join(" "),
     truth: item.answers.join(" | "),
-    group: item.video,
+    group: item.video.path,
     ...(item.labels && { labels: item.labels }),
     values: { strict: best(0.9) },
   };
@@ -155,8 +156,9 @@ export default benchmark<OpenEndedItem>({
   ],
   published: [],
   load,
+  asksAboutVideos: true,
   prompt: (item) =>
-    question(`${item.question}\nAnswer a question using a short phrase or sentence.`, item.video),
+    videoQuestion(`${item.question}\nAnswer a question using a short phrase or sentence.`, item.video),
   sampling: { maxTokens: 1024, temperature: 0 },
   outcome,
   aggregate,

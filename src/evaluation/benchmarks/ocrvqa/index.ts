@@ -1,6 +1,7 @@
 import { extname, join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -15,7 +16,7 @@ import {
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 
 interface OcrVqaItem extends BenchmarkItem {
   readonly question: string;
@@ -89,7 +90,7 @@ export default benchmark<OcrVqaItem>({
   headline: "accuracy",
   published: [],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answer: truth }, answer) {
     const parsed = normalize(answer);

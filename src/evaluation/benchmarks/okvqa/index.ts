@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -13,7 +14,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface OkVqaItem extends BenchmarkItem {
@@ -59,7 +60,7 @@ export default benchmark<OkVqaItem>({
   headline: "accuracy",
   published: [],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, answers }, answer) {
     const people = known(answers, id);

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { VideoSource } from "../../../protocol/index.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellList,
@@ -15,7 +17,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, videoQuestion } from "../../prompting/index.ts";
 import { known } from "../../scoring/index.ts";
 
 interface PerceptionItem extends BenchmarkItem {
@@ -24,7 +26,7 @@ interface PerceptionItem extends BenchmarkItem {
   readonly number: number;
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: string;
+  readonly video: VideoSource;
   readonly answer?: number | undefined;
   readonly compat: boolean;
 }
@@ -135,7 +137,9 @@ export default benchmark<PerceptionItem>({
   published: [],
   compat: "nothing but the letter alone is read, as by lmms-eval 0.2.0",
   load,
-  prompt: (item) => question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+  asksAboutVideos: true,
+  prompt: (item) =>
+    videoQuestion(`${item.question}\n${letteredOptions(item.options)}${letterPrompt}`, item.video),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome(item, answer) {
     const { id, labels = {}, options, videoId } = item;

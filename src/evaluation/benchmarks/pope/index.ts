@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readJsonLines } from "../../../files/index.ts";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
@@ -20,7 +21,7 @@ import {
   within,
 } from "../../dataset-files/index.ts";
 import { percentage } from "../../metrics/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 
 interface PopeItem extends BenchmarkItem {
   readonly question: string;
@@ -178,7 +179,7 @@ export default benchmark<PopeItem>({
   ],
   load,
   answerId,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   compat:
     'words are parted by single spaces alone, so that "No\\n" is a yes as an empty answer is; as LLaVA 1.2\'s eval_pope.py has it',

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readJsonLines } from "../../../files/index.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -14,7 +15,7 @@ import {
   within,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { letteredOptions, letterSuffix, question } from "../../prompting/index.ts";
+import { letteredOptions, question } from "../../prompting/index.ts";
 import { readAnswer } from "./read-answer.ts";
 
 interface RealWorldItem extends BenchmarkItem {
@@ -49,7 +50,7 @@ async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<R
   for await (const row of tableRows(table)) {
     const options = letteredCells(row);
     const asked = cellText(row, "question");
-    const listed = options.length === 0 ? asked : `${asked}\n${letteredOptions(options)}${letterSuffix}`;
+    const listed = options.length === 0 ? asked : `${asked}\n${letteredOptions(options)}${letterPrompt}`;
     yield {
       id: cellText.optional(row, "index") ?? String(row.place),
       question: listed,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { letterPrompt } from "../../../protocol/index.ts";
 import {
   type Benchmark,
   type BenchmarkItem,
@@ -26,7 +27,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer, statedLetter } from "../../parsing/index.ts";
-import { letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letters, question } from "../../prompting/index.ts";
 import { readPredictions } from "./predictions.ts";
 import { problemLabels, readProblems } from "./problems.ts";
 import { plainQuestion } from "./prompt-forms.ts";
@@ -161,7 +162,7 @@ function variant(
       for await (const item of load(options)) if (includes(item)) yield item;
     },
     prompt: (item) =>
-      question(item.question + letterSuffix, ...(item.image === undefined ? [] : [item.image])),
+      question(item.question + letterPrompt, ...(item.image === undefined ? [] : [item.image])),
     sampling: { maxTokens: 1024, temperature: 0 },
     outcome(item, answer) {
       const { id, labels = {}, answer: truth } = item;

@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { firstLineFits } from "../../../files/index.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -18,7 +19,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, question } from "../../prompting/index.ts";
+import { letteredOptions, question } from "../../prompting/index.ts";
 import { choiceFields, leaderboardRows } from "../seed-2/leaderboard.ts";
 
 interface SeedItem extends BenchmarkItem {
@@ -179,7 +180,7 @@ export default benchmark<SeedItem>({
   prompt: (item) =>
     item.question === undefined || item.image === undefined
       ? []
-      : question(`${item.question}\n${letteredOptions(item.options ?? [])}${letterSuffix}`, item.image),
+      : question(`${item.question}\n${letteredOptions(item.options ?? [])}${letterPrompt}`, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   compat: "nothing but the letter alone is read, as by LLaVA 1.2's convert_seed_for_submission.py",
   outcome({ id: itemId, labels = {}, answer: truth, options = unknownOptions, compat }, answer) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -19,7 +20,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, textVqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface TextVqaItem extends BenchmarkItem {
@@ -60,7 +61,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
     );
     if ("table" in source) return yield* tableItems(source.table);
     const { path } = source;
-    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix)) {
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerPrompt)) {
       const [asked = "", tokens] = text.split(tokenLine);
       const known = tokens === undefined ? {} : { tokens: [tokens] };
       yield { id: idOf(id, asked), question: asked, image: join(folder, image), ...known };
@@ -110,7 +111,7 @@ async function readTokens(path: string): Promise<Map<string, string[]>> {
 }
 
 const textOf = ({ question: asked, tokens }: TextVqaItem): string =>
-  asked + (tokens === undefined ? "" : tokenLine + tokens.join(", ")) + shortAnswerSuffix;
+  asked + (tokens === undefined ? "" : tokenLine + tokens.join(", ")) + shortAnswerPrompt;
 
 /** LLaVA's rows name the image and have the prompt, which tells the questions about an image apart. */
 function answerId({ question_id: id, prompt }: Readonly<Record<string, unknown>>): string | undefined {

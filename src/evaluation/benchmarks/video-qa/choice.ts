@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import type { VideoSource } from "../../../protocol/index.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -9,7 +11,7 @@ import {
 } from "../../benchmark.ts";
 import { check, locateQuestions, readJsonDocument, tableRows } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, videoQuestion } from "../../prompting/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
 import { nextQaVideos } from "./nextqa-videos.ts";
@@ -17,7 +19,7 @@ import { nextQaVideos } from "./nextqa-videos.ts";
 interface ChoiceItem extends BenchmarkItem {
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: string;
+  readonly video: VideoSource;
   /** Letter of the right option. */
   readonly answer: string;
 }
@@ -110,13 +112,14 @@ const variant = (set: ChoiceSet): Benchmark =>
     headline: "accuracy",
     published: [],
     load: (options) => load(set, options),
+    asksAboutVideos: true,
     prompt: (item) =>
-      question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+      videoQuestion(`${item.question}\n${letteredOptions(item.options)}${letterPrompt}`, item.video),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, labels = {}, options, answer: truth, video }, answer) {
       const offered = Object.fromEntries(options.map((option, index) => [letters[index]!, option]));
       const parsed = chosenLetter(answer.trim(), offered, true);
-      return { id, labels, parsed, truth, group: video, credit: parsed === truth ? 1 : 0 };
+      return { id, labels, parsed, truth, group: video.path, credit: parsed === truth ? 1 : 0 };
     },
     aggregate: (outcomes) => accuracyByLabel(outcomes),
     readPredictions,

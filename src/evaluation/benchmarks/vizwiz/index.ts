@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   cellImage,
@@ -17,7 +18,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix, unanswerableSuffix } from "../../prompting/index.ts";
+import { question, unanswerablePrompt } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface VizWizItem extends BenchmarkItem {
@@ -28,7 +29,7 @@ interface VizWizItem extends BenchmarkItem {
   readonly answers?: readonly string[] | undefined;
 }
 
-const suffix = unanswerableSuffix + shortAnswerSuffix;
+const suffix = unanswerablePrompt + shortAnswerPrompt;
 const schema = z.array(
   z.object({
     image: z.string(),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LlavaError } from "../errors.ts";
-import { RandomSource } from "./random.ts";
+import { RandomSource } from "./xoshiro.ts";
 
 test("words are those of the authors' xoshiro128** from state 1, 2, 3, 4", () => {
   const random = new RandomSource([1, 2, 3, 4]);

@@ -1,5 +1,5 @@
-/** Uniform numbers in [0, 1) from a seed: Mulberry32, whose 2³² steps outlast any resampling here. */
-export function seededRandom(seed: number): () => number {
+/** Uniform numbers in [0, 1): mulberry32 by T. Ettinger, the same on every machine. After 2³² of them they repeat. */
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
