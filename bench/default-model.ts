@@ -24,6 +24,7 @@ export const STEPS = 3;
 /** Layers of LLaVA 1.5's tower, ViT-L/14 at 336 pixels: as many as are measured. */
 const TOWER_LAYERS = 4;
 const clip = {
+  family: "clip",
   hiddenSize: 1024,
   intermediateSize: 4096,
   numLayers: TOWER_LAYERS,

@@ -40,6 +40,7 @@ function randomLlama(
   size: Pick<LlamaConfig, "hiddenSize" | "intermediateSize" | "numLayers" | "vocabSize">,
 ): Llama {
   const model = new Llama({
+    family: "llama",
     ...size,
     numHeads: size.hiddenSize / 32,
     numKeyValueHeads: size.hiddenSize / 64,

@@ -45,7 +45,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   models: {
     holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
-    imports: ["torch", "checkpoint", "nn"],
+    imports: ["torch", "checkpoint", "nn", "processing/conversation"],
   },
   pretrained: {
     holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",

@@ -4,7 +4,6 @@ export { type GgufDialect, type GgufDialects, type GgufSource, openGguf } from "
 export type { GgufType } from "./gguf/types.ts";
 export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
 export {
-  CLIP_TEXT_TENSORS,
   canonicalName,
   canonicalNames,
   layouts,

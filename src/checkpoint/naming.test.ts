@@ -3,14 +3,8 @@ import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import {
-  CLIP_TEXT_TENSORS,
-  canonicalName,
-  layouts,
-  type Naming,
-  naming,
-  RECOMPUTED_TENSORS,
-} from "./naming.ts";
+import { BESIDE_TOWERS } from "../models/index.ts";
+import { canonicalName, layouts, type Naming, naming, RECOMPUTED_TENSORS } from "./naming.ts";
 import { openWeights } from "./weights-file.ts";
 
 const CONVENTIONS: Record<string, readonly string[]> = {
@@ -80,7 +74,7 @@ function storedNames(name: string): string[] {
   );
   return files.flatMap((file) => {
     using source = openWeights(folder + file);
-    return [...source.names()].filter((name) => !CLIP_TEXT_TENSORS.some((pattern) => pattern.test(name)));
+    return [...source.names()].filter((name) => !BESIDE_TOWERS.some((pattern) => pattern.test(name)));
   });
 }
 

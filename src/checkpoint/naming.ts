@@ -165,10 +165,3 @@ export function canonicalName(name: string): string {
 
 /** Stored by some writers, recomputed by every reader: rotary frequencies and position numbers. */
 export const RECOMPUTED_TENSORS: readonly RegExp[] = [/\.rotary_emb\.inv_freq$/, /\.position_ids$/];
-
-/** What a whole CLIP model holds beside its vision transformer. */
-export const CLIP_TEXT_TENSORS: readonly RegExp[] = [
-  /^text_model\./,
-  /^(?:text|visual)_projection\./,
-  /^logit_scale$/,
-];

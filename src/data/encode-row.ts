@@ -9,8 +9,7 @@ import {
   tokenizePrompt,
 } from "../processing/conversation/index.ts";
 import type { Tokenizer } from "../processing/tokenizer/index.ts";
-import type { Message } from "../protocol/index.ts";
-import { type LlavaRow, rowError } from "../protocol/index.ts";
+import { type LlavaRow, type Message, rowError } from "../protocol/index.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
 /** How a row's turns become ids. */

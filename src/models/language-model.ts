@@ -4,6 +4,7 @@ import type { DType, Tensor } from "../torch/index.ts";
 
 /** What the configurations of all families say. */
 export interface LanguageModelConfig {
+  readonly family: string;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly numLayers: number;

@@ -1,6 +1,26 @@
 import type { Module, SegmentRunner } from "../nn/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
+/** What the configurations of all families say. */
+export interface VisionConfig {
+  readonly family: string;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  /** Side of the square input image, pixels. */
+  readonly imageSize: number;
+  /** Side of a patch, pixels. */
+  readonly patchSize: number;
+}
+
+/** Which of a tower's features the projector takes. */
+export interface FeatureSelection {
+  /** Indices into the hidden states, whose first is the embeddings; negative from the end; several are concatenated. */
+  readonly featureLayers: readonly number[];
+  /** "patch" drops the class token. */
+  readonly selectStrategy: "patch" | "full";
+}
+
 export interface TowerOptions {
   /** Calls the layers, each a segment (see `ActivationCheckpoints`); by default each frees what it does not give. */
   readonly runLayer?: SegmentRunner | undefined;

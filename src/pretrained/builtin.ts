@@ -5,10 +5,10 @@ import { LlavaError } from "../errors.ts";
 import {
   configFromGguf,
   contextLengthOf,
+  createLanguageModel,
   EfficientNetLite,
   type EfficientNetLiteVariant,
   ggufDialect,
-  Llama,
   Llava,
   PooledTower,
   Projector,
@@ -67,7 +67,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
     hidden: config.projector.hiddenSize,
     out: text.hiddenSize,
   });
-  const languageModel = new Llama(text);
+  const languageModel = createLanguageModel(text);
 
   const placement = {
     ...(options.dtype && { dtype: options.dtype }),

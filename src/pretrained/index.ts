@@ -22,7 +22,6 @@ export {
 } from "./lora.ts";
 export {
   checkpointOrigin,
-  createLlava,
   type LoadOptions,
   loadCheckpoint,
   type PretrainedLlava,

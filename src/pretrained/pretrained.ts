@@ -10,14 +10,13 @@ import {
 import { LlavaError } from "../errors.ts";
 import { readJsonFile } from "../files/index.ts";
 import {
-  ClipVisionTower,
   contextLengthOf,
-  Llama,
-  Llava,
+  createLlava,
+  type Llava,
   type LlavaConfig,
   llavaPaths,
   ORIGINAL_IMAGE_TOKEN_ID,
-  Projector,
+  templateOf,
   unknownConfigFields,
 } from "../models/index.ts";
 import {
@@ -26,6 +25,7 @@ import {
   type PromptFormat,
   readChatTemplate,
   stopIdsFor,
+  type TemplateName,
   type TextSource,
 } from "../processing/conversation/index.ts";
 import type { ImageProcessorConfig } from "../processing/image/index.ts";
@@ -76,21 +76,6 @@ export interface PretrainedLlava extends Disposable {
   readonly contextLength: number;
 }
 
-/** Builds the parts that a configuration describes, without weights. */
-export function createLlava(config: LlavaConfig): Llava {
-  const visionTower = new ClipVisionTower(config.vision, config);
-  const projector = new Projector(config.projector, {
-    in: visionTower.hiddenSize,
-    out: config.text.hiddenSize,
-  });
-  return new Llava({
-    visionTower,
-    projector,
-    languageModel: new Llama(config.text),
-    imageTokenId: config.imageTokenId,
-  });
-}
-
 /** The name of a tensor of a checkpoint (see `canonicalName`) in LLaVA's module. */
 export const moduleName = (canonical: string): string => llavaPaths.write(canonical) ?? canonical;
 
@@ -113,14 +98,14 @@ export async function loadFolders(
     ? { config: assembled, tower: assembled.visionTower }
     : await describeCheckpoint(configFolder, folder, options);
   reportUnknownFields(join(configFolder, "config.json"), report);
-  const [imageProcessor, chatTemplate, stop, modelTypes] = await Promise.all([
+  const [imageProcessor, chatTemplate, stop, familyTemplate] = await Promise.all([
     loadImageProcessor(configFolder, tower === undefined ? [folder] : [folder, tower], described),
     options.chatTemplate ?? firstChatTemplate([configFolder, folder]),
     stopIdsOf(folder),
-    modelTypesOf(configFolder),
+    familyTemplateOf(configFolder),
   ]);
   const { useImageStartEnd } = described;
-  const format = { name: options.template, chatTemplate, imageStartEnd: useImageStartEnd, ...modelTypes };
+  const format = { name: options.template, chatTemplate, imageStartEnd: useImageStartEnd, ...familyTemplate };
   const added = useImageStartEnd ? { added: imageStartEnd } : {};
   const textSource: TextSource = { tokenizer: { folder, ...added }, format };
   const { tokenizer, promptFormat } = await openText(textSource);
@@ -272,11 +257,7 @@ async function stopIdsOf(folder: string): Promise<number[]> {
   return [];
 }
 
-async function modelTypesOf(folder: string): Promise<{ modelType?: string; textModelType?: string }> {
-  const json = await readJsonFile(join(folder, "config.json"));
-  const text = json?.["text_config"] as Record<string, unknown> | undefined;
-  return {
-    ...(typeof json?.["model_type"] === "string" && { modelType: json["model_type"] }),
-    ...(typeof text?.["model_type"] === "string" && { textModelType: text["model_type"] }),
-  };
+/** What its prompts were written in if it does not say: that of its family. */
+async function familyTemplateOf(folder: string): Promise<{ familyTemplate?: TemplateName | undefined }> {
+  return { familyTemplate: templateOf((await readJsonFile(join(folder, "config.json"))) ?? {}) };
 }

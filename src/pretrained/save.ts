@@ -2,7 +2,6 @@ import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import {
-  CLIP_TEXT_TENSORS,
   layouts,
   makeFolder,
   RECOMPUTED_TENSORS,
@@ -13,7 +12,7 @@ import {
   writing,
 } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
-import { type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
+import { BESIDE_TOWERS, type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
 
@@ -91,7 +90,7 @@ function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
 function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of model.namedParameters()) state.set(model.paths.read(name)!, tensor);
-  const ignored = [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS];
+  const ignored = [...RECOMPUTED_TENSORS, ...BESIDE_TOWERS];
   // Output weights that the model has tied to its embedding would be read instead of it.
   if (model.languageModel.config.tieWordEmbeddings) ignored.push(/^lm_head\./);
   for (const name of source.names())

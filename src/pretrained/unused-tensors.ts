@@ -1,5 +1,5 @@
-import { CLIP_TEXT_TENSORS, RECOMPUTED_TENSORS } from "../checkpoint/index.ts";
-import type { Named } from "../models/index.ts";
+import { RECOMPUTED_TENSORS } from "../checkpoint/index.ts";
+import { BESIDE_TOWERS, type Named } from "../models/index.ts";
 
 /**
  * What files about a model may hold and the model has no place for, by paths in its module: the one list for base weights,
@@ -7,6 +7,6 @@ import type { Named } from "../models/index.ts";
  */
 export const unusedTensors = ({ unused }: Named): readonly RegExp[] => [
   ...RECOMPUTED_TENSORS,
-  ...CLIP_TEXT_TENSORS,
+  ...BESIDE_TOWERS,
   ...unused,
 ];

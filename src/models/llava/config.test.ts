@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { parseVisionConfig } from "../clip/config.ts";
-import { contextLengthOf, parseTextConfig } from "../llama/config.ts";
+import { contextLengthOf, parseTextConfig, parseVisionConfig } from "../families.ts";
 import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./config.ts";
 
 const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
@@ -47,6 +46,7 @@ const ORIGINAL = {
 };
 
 const LLAMA_7B = {
+  family: "llama",
   vocabSize: 32064,
   hiddenSize: 4096,
   intermediateSize: 11008,
@@ -65,6 +65,7 @@ const LLAMA_7B = {
 };
 
 const CLIP_LARGE_336 = {
+  family: "clip",
   hiddenSize: 1024,
   intermediateSize: 4096,
   numLayers: 24,

@@ -1,20 +1,20 @@
 import { z } from "zod";
 import {
+  createLanguageModel,
+  createLlava,
   EfficientNetLite,
   efficientNetLiteVariants,
   type LanguageModel,
-  Llama,
-  type LlamaConfig,
   type Llava,
   type LlavaConfig,
   type Projector,
+  type TextConfig,
 } from "../../models/index.ts";
-import { createLlava } from "../../pretrained/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
-  readonly text: LlamaConfig;
+  readonly text: TextConfig;
   readonly parameters: {
     readonly visionTower: number;
     readonly projector: number;
@@ -77,12 +77,12 @@ const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
 
 /** A built-in model: its language model's configuration, and what its own config.json says. */
 export function builtinSizes(
-  text: LlamaConfig,
+  text: TextConfig,
   { visionTower, tokensPerSide, projector }: BuiltinShape,
   recipe: Pick<Recipe, "tokensPerSide">,
 ): ModelSizes {
   const tower = new EfficientNetLite(visionTower);
-  using languageModel = new Llama(text);
+  using languageModel = createLanguageModel(text);
   const widths = [tower.hiddenSize, projector.hiddenSize, text.hiddenSize];
   const parameters = {
     visionTower: elements(tower) + 2 * tower.hiddenSize,
@@ -116,7 +116,7 @@ export const builtinShapeSchema = z.object({
 });
 export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
-function languageSizes(text: LlamaConfig, model: LanguageModel) {
+function languageSizes(text: TextConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();
   for (const [name, { shape }] of model.layers[0]!.namedParameters())
     if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);
