@@ -1,17 +1,8 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import {
-  layouts,
-  makeFolder,
-  RECOMPUTED_TENSORS,
-  readJsonObject,
-  type TensorSource,
-  writeAtomically,
-  writeSafetensors,
-  writing,
-} from "../checkpoint/index.ts";
-import type { JsonObject } from "../files/index.ts";
+import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeSafetensors } from "../checkpoint/index.ts";
+import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
 import { BESIDE_TOWERS, type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonObject } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { JsonObject } from "../../files/index.ts";
+import { type JsonObject, readJsonObject } from "../../files/index.ts";
 import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
