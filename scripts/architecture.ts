@@ -1,10 +1,11 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
 /**
  * Which folder of src may import which: the one list behind the linter's rules (biome.imports.json), the table in
  * docs/architecture.md and the choice of tests that run without libtorch. `npm run architecture` rewrites the two files.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 
 interface Folder {
   readonly holds: string;
@@ -54,7 +55,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   models: {
     holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
-    imports: ["torch", "checkpoint", "nn", "processing/image"],
+    imports: ["torch", "checkpoint", "nn", "processing/image", "processing/conversation"],
   },
   pretrained: {
     holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { PixelLoader } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { type Llava, PooledTower, type TowerOptions, type VisionTower } from "../../models/index.ts";
+import type { Llava, TowerOptions, VisionTower } from "../../models/index.ts";
 import { type PixelValues, releaseMemory, rowsOf } from "../../processing/image/index.ts";
 import { aten, fromTyped, noGrad, scope, stack, type Tensor } from "../../torch/index.ts";
 import { Ahead } from "../batches/ahead.ts";
@@ -96,17 +96,16 @@ export interface FrozenTower {
 }
 
 export function frozenTower(tower: VisionTower): FrozenTower {
-  const { hiddenSize } = tower;
+  const { hiddenSize, standardized } = tower;
   const tokens = rowsOf(tower.grid);
-  const pooled = tower instanceof PooledTower ? tower : undefined;
   const { dtype, device } = tower.parameters()[0]!;
   const placed = (pixelValues: Tensor) => pixelValues.toDevice(device).to(dtype);
   return {
     tokens,
     hiddenSize,
     extract: (pixelValues) =>
-      pooled ? pooled.pool(pooled.tower.forward(placed(pixelValues))) : tower.forward(placed(pixelValues)),
-    finish: (features) => (pooled ? pooled.standardize(features) : features),
+      standardized?.extract(placed(pixelValues)) ?? tower.forward(placed(pixelValues)),
+    finish: (features) => standardized?.standardize(features) ?? features,
   };
 }
 
