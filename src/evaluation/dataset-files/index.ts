@@ -1,5 +1,4 @@
 export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
-export { cellImage, cellList, cellText, letteredCells } from "./cells.ts";
 export { check } from "./check.ts";
 export { type CocoImage, readCocoCaptions, readCocoObjects, readCocoResults } from "./coco.ts";
 export { imageDataUrl } from "./data-url.ts";
@@ -16,9 +15,7 @@ export { locateQuestions, type QuestionSource } from "./locate-questions.ts";
 export { readPickle } from "./pickle.ts";
 export {
   findTable,
-  type QuestionRow,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "./question-table.ts";
 export { readTable, type TableRow } from "./table.ts";

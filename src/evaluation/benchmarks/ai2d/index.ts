@@ -4,20 +4,15 @@ import { z } from "zod";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   check,
   findFile,
   findTable,
   imageFolder,
-  letteredCells,
   locateFile,
   locateQuestions,
   readAskedQuestions,
   readJsonDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -75,7 +70,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question", "options", "answer", "image"] },
   { columns: ["index", "question", "A", "B", "answer"] },
 ];
@@ -87,12 +82,12 @@ const isTable = async (path: string): Promise<boolean> =>
 /** lmms-lab's table, whose answers are places from 0, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
   for await (const row of tableRows(table)) {
-    const answer = cellText(row, "answer");
+    const answer = row.text("answer");
     yield {
-      id: cellText.optional(row, "index") ?? String(row.place),
-      question: cellText(row, "question"),
-      options: cellList(row, "options") ?? letteredCells(row),
-      image: cellImage(row) ?? "",
+      id: row.optionalText("index") ?? String(row.place),
+      question: row.text("question"),
+      options: row.list("options") ?? row.letteredOptions(),
+      image: row.image() ?? "",
       answer: /^\d$/.test(answer) ? letters[Number(answer)]! : answer,
     };
   }

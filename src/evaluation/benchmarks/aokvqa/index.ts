@@ -10,17 +10,12 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   check,
   imageFolder,
   jsonBytes,
-  letteredCells,
   locateQuestions,
   readJsonDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
@@ -68,7 +63,7 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "choices", "correct_choice_idx"] },
   { columns: ["index", "question", "A", "D", "answer"] },
 ];
@@ -77,16 +72,16 @@ const layouts: readonly TableLayout[] = [
 async function* tableItems(table: TableFiles, direct: boolean): AsyncGenerator<AokVqaItem> {
   for await (const row of tableRows(table)) {
     if (direct && row.values["difficult_direct_answer"] === true) continue;
-    const place = cellText.optional(row, "correct_choice_idx");
-    const letter = cellText.optional(row, "answer");
+    const place = row.optionalText("correct_choice_idx");
+    const letter = row.optionalText("answer");
     yield {
-      id: cellText(row, "index", "question_id"),
-      question: cellText(row, "question"),
-      image: cellImage(row) ?? "",
-      choices: cellList(row, "choices") ?? letteredCells(row),
+      id: row.text("index", "question_id"),
+      question: row.text("question"),
+      image: row.image() ?? "",
+      choices: row.list("choices") ?? row.letteredOptions(),
       correct:
         place !== undefined ? Number(place) : letter === undefined ? undefined : letters.indexOf(letter),
-      answers: cellList(row, "direct_answers"),
+      answers: row.list("direct_answers"),
     };
   }
 }

@@ -4,9 +4,6 @@ import { z } from "zod";
 import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   check,
   imageFolder,
   locateFile,
@@ -66,10 +63,10 @@ async function tableImages(
 ): Promise<CaptionedImage[]> {
   const images = new Map<string, { id: string; image: string; captions: string[] | undefined }>();
   for await (const row of tableRows(table)) {
-    const id = cellText(row, ...ids);
-    const own = cellList(row, captions);
+    const id = row.text(...ids);
+    const own = row.list(captions);
     const known = images.get(id);
-    if (known === undefined) images.set(id, { id, image: cellImage(row) ?? "", captions: own });
+    if (known === undefined) images.set(id, { id, image: row.image() ?? "", captions: own });
     else if (own !== undefined) known.captions = [...new Set([...(known.captions ?? []), ...own])];
   }
   return [...images.values()];

@@ -3,8 +3,6 @@ import type { VideoSource } from "../../../protocol/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellList,
-  cellText,
   check,
   findFile,
   findNested,
@@ -13,7 +11,6 @@ import {
   locateFile,
   readJsonDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   videoFiles,
   within,
@@ -81,21 +78,19 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
   }
 }
 
-const layouts: readonly TableLayout[] = [
-  { columns: ["question_idx", "question", "option"], folder: /subset/i },
-];
+const layouts = [{ columns: ["question_idx", "question", "option"], folder: /subset/i }];
 
 /** lmms-lab's tables, whose options carry their letters; answers are places from 0, where they are public. */
 async function* tableItems(data: string, table: TableFiles, split: string): AsyncGenerator<EgoSchemaItem> {
   const videoOf = videoFiles(data, [...inside("videos"), ...inside("good_clips_git")]);
   for await (const row of tableRows(table)) {
-    const answer = letters[Number(cellText.optional(row, "answer") ?? -1)];
+    const answer = letters[Number(row.optionalText("answer") ?? -1)];
     if (split === "subset" && answer === undefined) continue;
-    const id = cellText(row, "video_idx", "question_idx");
+    const id = row.text("video_idx", "question_idx");
     yield {
       id,
-      question: cellText(row, "question"),
-      options: (cellList(row, "option") ?? []).map((option) => option.replace(/^[A-E]\. /, "")),
+      question: row.text("question"),
+      options: (row.list("option") ?? []).map((option) => option.replace(/^[A-E]\. /, "")),
       video: videoOf(id),
       answer,
     };

@@ -3,8 +3,6 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
   check,
   findTable,
   imageFolder,
@@ -13,7 +11,6 @@ import {
   readJsonDocument,
   readLlavaQuestions,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -65,7 +62,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["id", "question", "answer", "imageId"], folder: /testdev_balanced/ },
   { columns: ["index", "question", "answer"] },
 ];
@@ -76,16 +73,16 @@ async function* tableItems(data: string, table: TableFiles): AsyncGenerator<GqaI
     { columns: ["id", "image"], without: ["question"], folder: /testdev_balanced/ },
   ]);
   const images = new Map<string, string>();
-  if (shown) for await (const row of tableRows(shown)) images.set(cellText(row, "id"), cellImage(row) ?? "");
+  if (shown) for await (const row of tableRows(shown)) images.set(row.text("id"), row.image() ?? "");
   for await (const row of tableRows(table)) {
-    const image = images.get(cellText.optional(row, "imageId") ?? "") ?? cellImage(row) ?? "";
+    const image = images.get(row.optionalText("imageId") ?? "") ?? row.image() ?? "";
     const { structural, semantic } = (row.values["types"] ?? {}) as Readonly<Record<string, string>>;
     const form = structural === "query" ? "open" : "binary";
     yield {
-      id: cellText(row, "index", "id"),
-      question: cellText(row, "question"),
+      id: row.text("index", "id"),
+      question: row.text("question"),
       image,
-      answer: cellText(row, "answer"),
+      answer: row.text("answer"),
       ...(structural && semantic && { labels: { structural, semantic, form } }),
     };
   }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { readJsonLines } from "../../../files/index.ts";
-import { cellImage, cellText, check, type TableFiles, tableRows } from "../../dataset-files/index.ts";
+import { check, type TableFiles, tableRows } from "../../dataset-files/index.ts";
 import type { ReviewedItem } from "./review.ts";
 
 const id = z.union([z.int(), z.string()]).transform(String);
@@ -59,12 +59,12 @@ export async function* tableItems(
 ): AsyncGenerator<ReviewedItem> {
   for await (const row of tableRows(table))
     yield {
-      id: cellText(row, "question_id", "index"),
-      labels: { category: cellText(row, "category") },
-      image: cellImage(row),
-      question: cellText(row, "question"),
-      reference: cellText(row, "gpt_answer", "gpt4_ans"),
-      context: cellText(row, "caption"),
+      id: row.text("question_id", "index"),
+      labels: { category: row.text("category") },
+      image: row.image(),
+      question: row.text("question"),
+      reference: row.text("gpt_answer", "gpt4_ans"),
+      context: row.text("caption"),
       rule,
       compat,
     };

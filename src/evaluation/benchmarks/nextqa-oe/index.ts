@@ -9,7 +9,6 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellText,
   check,
   findFile,
   locateQuestions,
@@ -53,7 +52,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
   for await (const row of tableRows({ paths })) {
     const { video, question, answer, qid, type } = check(rowSchema, row.values, row.where);
     // lmms-lab's table has the second answer in a column.
-    const other = second[video]?.[qid] ?? cellText.optional(row, "additional_ref_answer");
+    const other = second[video]?.[qid] ?? row.optionalText("additional_ref_answer");
     // What is before and what is after is one type.
     yield {
       id: `${video}_${qid}`,

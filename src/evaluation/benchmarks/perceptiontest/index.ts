@@ -3,14 +3,11 @@ import type { VideoSource } from "../../../protocol/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellList,
-  cellText,
   check,
   jsonBytes,
   locateQuestions,
   readJsonDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   videoFiles,
   within,
@@ -79,7 +76,7 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
     }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["video_name", "question_id", "question", "options"], folder: /^mc_question(_val)?\// },
 ];
 
@@ -87,17 +84,17 @@ const layouts: readonly TableLayout[] = [
 async function* tableItems(data: string, table: TableFiles, compat: boolean): AsyncGenerator<PerceptionItem> {
   const videoOf = videoFiles(data, inside("videos"));
   for await (const row of tableRows(table)) {
-    const videoId = cellText(row, "video_name");
-    const number = Number(cellText(row, "question_id"));
-    const answer = cellText.optional(row, "answer_id");
-    const [area, reasoning] = [cellText.optional(row, "area"), cellText.optional(row, "reasoning")];
+    const videoId = row.text("video_name");
+    const number = Number(row.text("question_id"));
+    const answer = row.optionalText("answer_id");
+    const [area, reasoning] = [row.optionalText("area"), row.optionalText("reasoning")];
     yield {
       id: `${videoId}/${number}`,
       labels: area === undefined || reasoning === undefined ? {} : { area, reasoning },
       videoId,
       number,
-      question: cellText(row, "question"),
-      options: cellList(row, "options") ?? [],
+      question: row.text("question"),
+      options: row.list("options") ?? [],
       video: videoOf(videoId),
       answer: answer === undefined ? undefined : Number(answer),
       compat,

@@ -10,8 +10,6 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
   check,
   imageFolder,
   imageGroup,
@@ -58,16 +56,12 @@ const tableLayout = { columns: ["question", "answer", "category"], without: ["A"
 /** Questions as lmms-lab and VLMEvalKit have them: a table with a column of the category; an index is the id there. */
 async function* tableItems(table: TableFiles, split: string, compat: boolean): AsyncGenerator<PopeItem> {
   for await (const row of tableRows(table)) {
-    const category = cellText(row, "category").toLowerCase();
+    const category = row.text("category").toLowerCase();
     if (split !== "all" && split !== category) continue;
-    const { answer } = check(
-      answerSchema,
-      { answer: cellText(row, "answer").trim().toLowerCase() },
-      row.where,
-    );
-    const id = cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place);
-    const image = cellImage(row) ?? "";
-    yield { id, labels: { category }, question: cellText(row, "question"), image, label: answer, compat };
+    const { answer } = check(answerSchema, { answer: row.text("answer").trim().toLowerCase() }, row.where);
+    const id = row.optionalText("index") ?? answerId(row.values) ?? String(row.place);
+    const image = row.image() ?? "";
+    yield { id, labels: { category }, question: row.text("question"), image, label: answer, compat };
   }
 }
 

@@ -3,8 +3,6 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
   check,
   findFile,
   findNested,
@@ -99,9 +97,9 @@ async function* tableReferences(table: TableFiles, compat: boolean): AsyncGenera
     const corners: Box = [left, top, left + width, top + height];
     yield {
       id: String(row.place),
-      image: cellImage(row) ?? "",
+      image: row.image() ?? "",
       box: (compat ? inImage : inPaddedSquare)(corners, size.width, size.height),
-      sentences: (cellList(row, "answer") ?? []).map((text) => ({ id: String(sentences++), text })),
+      sentences: (row.list("answer") ?? []).map((text) => ({ id: String(sentences++), text })),
     };
   }
 }

@@ -3,9 +3,6 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   check,
   findFile,
   imageFolder,
@@ -14,7 +11,6 @@ import {
   readJsonDocument,
   readLlavaQuestions,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -83,7 +79,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "image_id", "answers", "ocr_tokens"] },
   { columns: ["index", "question", "answer"] },
 ];
@@ -91,14 +87,14 @@ const layouts: readonly TableLayout[] = [
 /** The tables of facebook and lmms-lab, whose tokens are those of the paper, and VLMEvalKit's, which have none. */
 async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
   for await (const row of tableRows(table)) {
-    const asked = cellText(row, "question");
+    const asked = row.text("question");
     const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
-    const tokens = cellList(row, "ocr_tokens");
-    const answers = cellList(row, "answers") ?? cellList(row, "answer");
+    const tokens = row.list("ocr_tokens");
+    const answers = row.list("answers") ?? row.list("answer");
     yield {
-      id: cellText.optional(row, "index") ?? idOf(cellText(row, "image_id"), text),
+      id: row.optionalText("index") ?? idOf(row.text("image_id"), text),
       question: text,
-      image: cellImage(row) ?? "",
+      image: row.image() ?? "",
       ...(tokens && { tokens }),
       ...(answers && { answers }),
     };

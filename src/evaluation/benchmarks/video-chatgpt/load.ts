@@ -2,7 +2,6 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
 import {
-  cellText,
   check,
   locateFile,
   locateQuestions,
@@ -61,13 +60,13 @@ function rowsOf(data: string, source: QuestionSource, split: Dimension): AsyncGe
 async function* hubRows(table: TableFiles, isPair: boolean): AsyncGenerator<Row> {
   const counter = new VideoCounter();
   for await (const row of tableRows(table)) {
-    const video = cellText(row, "video_name");
+    const video = row.text("video_name");
     yield {
       id: counter.id(video),
       video,
-      question: isPair ? cellText(row, "question_1") : cellText(row, "question"),
-      answer: cellText(row, "answer"),
-      other: isPair ? cellText(row, "question_2") : undefined,
+      question: isPair ? row.text("question_1") : row.text("question"),
+      answer: row.text("answer"),
+      other: isPair ? row.text("question_2") : undefined,
     };
   }
 }

@@ -3,14 +3,11 @@ import { z } from "zod";
 import type { VideoSource } from "../../../protocol/index.ts";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellList,
-  cellText,
   check,
   findFile,
   locateQuestions,
   readJsonDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   videoFiles,
   within,
@@ -66,7 +63,7 @@ const videosSchema = z.array(
 );
 
 const inside = within(["", "videomme/", "Video-MME/videomme/", "evaluation/"]);
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "videoID", "question", "options", "answer"] },
   { columns: ["index", "video", "question", "candidates", "answer"] },
 ];
@@ -95,8 +92,8 @@ async function* rowsOf(table: TableFiles): AsyncGenerator<Row> {
     const { values } = cells;
     const renamed = {
       ...values,
-      options: cellList(cells, "options") ?? cellList(cells, "candidates"),
-      question_id: cellText(cells, "index", "question_id"),
+      options: cells.list("options") ?? cells.list("candidates"),
+      question_id: cells.text("index", "question_id"),
       videoID: values["videoID"] ?? values["video"],
       video_id: values["video_id"] ?? values["video"],
     };
