@@ -4,14 +4,13 @@ import { z } from "zod";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   findFile,
   findTable,
   imageFolder,
   locateFile,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -57,7 +56,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   files.sort((first, second) => Number.parseInt(first, 10) - Number.parseInt(second, 10));
   for (const file of files) {
     const path = join(questions, file);
-    const { imageName, questions: rows } = check(schema, await readJsonDocument(path), path);
+    const { imageName, questions: rows } = await readDocument(path, schema);
     for (const [text, { abcLabel, answerTexts, correctAnswer, questionId }] of Object.entries(rows))
       yield {
         id: questionId,

@@ -10,11 +10,11 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  check,
+  documentReader,
   imageFolder,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
 } from "../../dataset-files/index.ts";
@@ -49,7 +49,7 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
   if ("table" in source) return yield* tableItems(source.table, direct);
   const { path } = source;
   const folder = imageFolder(data, [`${split}2017`, `coco/${split}2017`]);
-  for (const row of check(schema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, schema)) {
     // The direct-answer task leaves out questions that people answered too differently.
     if (direct && row.difficult_direct_answer) continue;
     yield {
@@ -103,22 +103,10 @@ const common = {
 } satisfies Partial<Benchmark>;
 
 /** The server's form, in which a question may have an answer of each kind: { id: { multiple_choice, direct_answer } }. */
-const readPredictions =
-  (field: string) =>
-  async (path: string): Promise<AsyncIterable<Answer> | undefined> => {
-    if (!path.endsWith(".json")) return undefined;
-    const fit = z
-      .record(z.string(), z.looseObject({ [field]: z.string() }))
-      .safeParse(await readJsonDocument(path));
-    return fit.success ? answersOf(fit.data, field) : undefined;
-  };
-
-async function* answersOf(
-  rows: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
-  field: string,
-): AsyncGenerator<Answer> {
-  for (const [id, row] of Object.entries(rows)) yield { id, text: String(row[field]) };
-}
+const readPredictions = (field: string) =>
+  documentReader(z.record(z.string(), z.looseObject({ [field]: z.string() })), (rows): Answer[] =>
+    Object.entries(rows).map(([id, row]) => ({ id, text: String(row[field]) })),
+  );
 
 const submission = (field: string, write: (item: AokVqaItem, answer: string) => string) => ({
   file: "predictions.json",

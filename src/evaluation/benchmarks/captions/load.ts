@@ -4,12 +4,11 @@ import { z } from "zod";
 import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   imageFolder,
   locateFile,
   locateQuestions,
   readCocoCaptions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -97,7 +96,7 @@ export const readKarpathy =
     );
     if ("table" in source) return tableImages(source.table, ["filename"], "caption");
     const { path } = source;
-    const { images } = check(karpathySchema, await readJsonDocument(path), path);
+    const { images } = await readDocument(path, karpathySchema);
     const wanted = split.replace("karpathy-", "");
     return images
       .filter((image) => image.split === wanted)
@@ -129,7 +128,7 @@ export const readTextCaps: CaptionReader = async ({ data, split }) => {
   ]);
   if ("table" in source) return tableImages(source.table, ["image_id"], "reference_strs");
   const { path } = source;
-  const { data: rows } = check(textCapsSchema, await readJsonDocument(path), path);
+  const { data: rows } = await readDocument(path, textCapsSchema);
   const folder = imageFolder(
     data,
     within(["", "textcaps/"])(`${split === "test" ? "test" : "train"}_images`),

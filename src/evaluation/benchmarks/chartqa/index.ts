@@ -3,13 +3,12 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   findFile,
   imageFolder,
   locateFile,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -45,7 +44,7 @@ async function* load({ data, split = "test", compat = false }: LoadOptions): Asy
   const folder = imageFolder(data, inside(`${split}/png`));
   for (const kind of kinds) {
     const path = locateFile(data, fileOf(split, kind));
-    const rows = check(schema, await readJsonDocument(path), path);
+    const rows = await readDocument(path, schema);
     for (const [index, { imgname, query, label }] of rows.entries())
       yield {
         id: `${kind}/${index}`,

@@ -3,12 +3,11 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   findFile,
   imageFolder,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -70,7 +69,7 @@ export async function* loadDocuments(
       yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image), compat };
     return;
   }
-  for (const row of check(schema, await readJsonDocument(path), path).data) {
+  for (const row of (await readDocument(path, schema)).data) {
     const types = row.question_types ?? row.answer_type ?? [];
     // A question of several types has them joined: tables count each question once.
     const labels = types.length === 0 ? {} : { type: [...types].sort().join(" + ") };

@@ -3,13 +3,13 @@ import type { VideoSource } from "../../../protocol/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
+  documentReader,
   findFile,
   findNested,
   findTable,
   jsonBytes,
   locateFile,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   videoFiles,
@@ -55,8 +55,7 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
     if (table !== undefined) return yield* tableItems(data, table, split);
   }
   const answerPath = split === "subset" ? locateFile(data, answers) : findFile(data, answers);
-  const right =
-    answerPath === undefined ? {} : check(choices, await readJsonDocument(answerPath), answerPath);
+  const right = answerPath === undefined ? {} : await readDocument(answerPath, choices);
   const videoOf = videoFiles(data, [...inside("videos"), ...inside("good_clips_git")]);
   const letterOf = (id: string): string | undefined => letters[right[id] ?? -1];
   const path = split === "subset" ? findFile(data, questions) : locateFile(data, questions);
@@ -65,7 +64,7 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
       yield { id, question: "", options: unknownOptions, video: videoOf(id), answer: letterOf(id) };
     return;
   }
-  for (const row of check(questionSchema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, questionSchema)) {
     const answer = letterOf(row.q_uid);
     if (split === "subset" && answer === undefined) continue;
     yield {
@@ -101,15 +100,9 @@ const read = (answer: string, options: readonly string[]): string | undefined =>
   chosenOption(answer, options === unknownOptions ? [...letters.slice(0, 5)] : options);
 
 /** The server's own form: number of the option by question. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = choices.safeParse(await readJsonDocument(path));
-  return fit.success ? asLetters(fit.data) : undefined;
-}
-
-async function* asLetters(chosen: Readonly<Record<string, number>>): AsyncGenerator<Answer> {
-  for (const [id, index] of Object.entries(chosen)) yield { id, text: letters[index]! };
-}
+const readPredictions = documentReader(choices, (chosen): Answer[] =>
+  Object.entries(chosen).map(([id, index]) => ({ id, text: letters[index]! })),
+);
 
 export default benchmark<EgoSchemaItem>({
   name: "egoschema",

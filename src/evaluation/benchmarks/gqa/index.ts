@@ -3,12 +3,11 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   findTable,
   imageFolder,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
   tableRows,
@@ -49,7 +48,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
       yield { id, question: text, image: join(folder, image) };
     return;
   }
-  for (const [id, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
+  for (const [id, row] of Object.entries(await readDocument(path, schema))) {
     const { structural, semantic } = row.types;
     const labels = { structural, semantic, form: structural === "query" ? "open" : "binary" };
     yield {

@@ -2,11 +2,10 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import {
-  check,
   findFile,
   imageGroup,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
 } from "../../dataset-files/index.ts";
@@ -53,7 +52,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<MmVetItem> {
   if ("table" in source) return yield* tableItems(source.table);
   const { path } = source;
   const images = findFile(data, ["images", "mm-vet/images"]) ?? resolve(data, "images");
-  const questions = check(questionsSchema, await readJsonDocument(path), path);
+  const questions = await readDocument(path, questionsSchema);
   for (const [id, { imagename, question, answer, capability }] of Object.entries(questions))
     yield {
       id,

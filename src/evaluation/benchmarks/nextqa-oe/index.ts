@@ -10,9 +10,10 @@ import {
 } from "../../benchmark.ts";
 import {
   check,
+  documentReader,
   findFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -66,7 +67,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
 }
 
 const readByVideo = async (path: string | undefined): Promise<z.infer<typeof byVideoSchema>> =>
-  path === undefined ? {} : check(byVideoSchema, await readJsonDocument(path), path);
+  path === undefined ? {} : await readDocument(path, byVideoSchema);
 
 let similarity: WordSimilarity | undefined;
 
@@ -130,16 +131,11 @@ function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
 }
 
 /** NExT-OE's results: {"<video>": {"<qid>": answer}}. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const { success, data } = byVideoSchema.safeParse(await readJsonDocument(path));
-  return success ? each(data) : undefined;
-}
-
-async function* each(videos: z.infer<typeof byVideoSchema>): AsyncGenerator<Answer> {
-  for (const [video, answers] of Object.entries(videos))
-    for (const [qid, text] of Object.entries(answers)) yield { id: `${video}_${qid}`, text };
-}
+const readPredictions = documentReader(byVideoSchema, (videos): Answer[] =>
+  Object.entries(videos).flatMap(([video, answers]) =>
+    Object.entries(answers).map(([qid, text]) => ({ id: `${video}_${qid}`, text })),
+  ),
+);
 
 export default benchmark<OpenEndedItem>({
   name: "nextqa-oe",

@@ -4,10 +4,9 @@ import { LlavaError } from "../../../errors.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   imageFolder,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
 } from "../../dataset-files/index.ts";
@@ -38,7 +37,7 @@ async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrV
   if ("table" in source) return yield* tableItems(source.table);
   const { path } = source;
   const folder = imageFolder(data, ["images", "ocr_vqa/images", "ocrvqa/images"]);
-  for (const [book, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
+  for (const [book, row] of Object.entries(await readDocument(path, schema))) {
     if (splits[row.split - 1] !== split) continue;
     if (row.questions.length !== row.answers.length)
       throw new LlavaError(

@@ -3,10 +3,10 @@ import type { VideoSource } from "../../../protocol/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
+  documentReader,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   videoFiles,
@@ -57,7 +57,7 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
   if ("table" in source) return yield* tableItems(data, source.table, compat);
   const { path } = source;
   const videoOf = videoFiles(data, [...inside(`${splits[split]}/videos`), ...inside("videos")]);
-  const videos = check(schema, await readJsonDocument(path), path);
+  const videos = await readDocument(path, schema);
   for (const [videoId, { mc_question }] of Object.entries(videos))
     for (const row of mc_question) {
       const { id: number, question: text, options, answer_id, area, reasoning } = row;
@@ -112,16 +112,11 @@ const submissionSchema = z.record(
 );
 
 /** The server's form: the number of the option for each question of a video. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = submissionSchema.safeParse(await readJsonDocument(path));
-  return fit.success ? answersOf(fit.data) : undefined;
-}
-
-async function* answersOf(videos: z.output<typeof submissionSchema>): AsyncGenerator<Answer> {
-  for (const [videoId, rows] of Object.entries(videos))
-    for (const { id, answer_id } of rows) yield { id: `${videoId}/${id}`, text: letters[answer_id]! };
-}
+const readPredictions = documentReader(submissionSchema, (videos): Answer[] =>
+  Object.entries(videos).flatMap(([videoId, rows]) =>
+    rows.map(({ id, answer_id }) => ({ id: `${videoId}/${id}`, text: letters[answer_id]! })),
+  ),
+);
 
 export default benchmark<PerceptionItem>({
   name: "perceptiontest",

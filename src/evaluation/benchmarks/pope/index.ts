@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
@@ -14,6 +13,7 @@ import {
   imageFolder,
   imageGroup,
   locateQuestions,
+  readCheckedLines,
   type TableFiles,
   tableRows,
   within,
@@ -43,8 +43,7 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
     if ("table" in source) return yield* tableItems(source.table, split, compat);
     const { path } = source;
     let place = offsets[category]!;
-    for await (const { value, line } of readJsonLines(path)) {
-      const { image, text, label } = check(rowSchema, value, `${path}:${line}`);
+    for await (const { image, text, label } of readCheckedLines(path, rowSchema)) {
       const id = String(++place);
       yield { id, labels: { category }, question: text, image: join(folder, image), label, compat };
     }

@@ -1,9 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, locateQuestions, type TableFiles, tableRows, within } from "../../dataset-files/index.ts";
+import {
+  locateQuestions,
+  readCheckedLines,
+  type TableFiles,
+  tableRows,
+  within,
+} from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { letteredOptions, question } from "../../prompting/index.ts";
 import { readAnswer } from "./read-answer.ts";
@@ -24,8 +29,7 @@ async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<Real
   const source = await locateQuestions(data, "test", inside("annotations.jsonl"), layouts);
   if ("table" in source) return yield* tableItems(source.table, compat);
   let index = 0;
-  for await (const { value, line } of readJsonLines(source.path)) {
-    const row = check(lineSchema, value, `${source.path}:${line}`);
+  for await (const row of readCheckedLines(source.path, lineSchema)) {
     yield { ...row, id: String(index++), image: join(source.path, "..", row.image), compat };
   }
 }

@@ -10,7 +10,7 @@ import {
   imageFolder,
   imageSize,
   locateFile,
-  readJsonDocument,
+  readDocument,
   readPickle,
   type TableFiles,
   tableRows,
@@ -140,7 +140,7 @@ async function readReferences(options: Options, files: ReferenceFiles): Promise<
   const referencePath = locateFile(data, inside(`refs(${by}).p`));
   const instancePath = locateFile(data, inside("instances.json"));
   const references = check(referenceSchema, await readPickle(referencePath), referencePath);
-  const instances = check(instanceSchema, await readJsonDocument(instancePath), instancePath);
+  const instances = await readDocument(instancePath, instanceSchema);
   const images = new Map(instances.images.map((image) => [image.id, image]));
   const annotations = new Map(instances.annotations.map((annotation) => [annotation.id, annotation]));
   const folder = imageFolder(data, ["train2014", "coco/train2014", "images/train2014"]);

@@ -9,13 +9,12 @@ import {
   type Published,
 } from "../../benchmark.ts";
 import {
-  check,
   findFile,
   imageFolder,
   jsonBytes,
   locateFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -79,11 +78,7 @@ async function* conversations(
   );
   if ("table" in source) return yield* tableItems(source.table, compat);
   const { path } = source;
-  for (const { id, image, conversations: turns } of check(
-    conversationSchema,
-    await readJsonDocument(path),
-    path,
-  )) {
+  for (const { id, image, conversations: turns } of await readDocument(path, conversationSchema)) {
     const text = turns[0].value.replace("<image>", "").trim();
     yield {
       id,

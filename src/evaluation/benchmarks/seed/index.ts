@@ -9,7 +9,7 @@ import {
   check,
   findFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
 } from "../../dataset-files/index.ts";
@@ -111,7 +111,7 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
 }
 
 async function* questions(path: string): AsyncGenerator<SeedItem> {
-  const { question_type, questions: rows } = check(datasetSchema, await readJsonDocument(path), path);
+  const { question_type, questions: rows } = await readDocument(path, datasetSchema);
   const types = new Map(Object.entries(question_type).map(([name, number]) => [number, name]));
   for (const row of rows) {
     // Of a video, the frame in its middle, as a file of its own.

@@ -3,12 +3,11 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   findFile,
   imageFolder,
   locateFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
   tableRows,
@@ -65,7 +64,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
     return;
   }
   const read = await readTokens(locateFile(data, inside(tokenFile)));
-  const { data: rows } = check(annotationSchema, await readJsonDocument(annotations), annotations);
+  const { data: rows } = await readDocument(annotations, annotationSchema);
   for (const { image_id: image, question: asked, answers } of rows) {
     // LLaVA's questions have a capital at the start and nowhere else.
     const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
@@ -102,7 +101,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
 }
 
 async function readTokens(path: string): Promise<Map<string, string[]>> {
-  const { data } = check(tokenSchema, await readJsonDocument(path), path);
+  const { data } = await readDocument(path, tokenSchema);
   return new Map(data.map(({ image_id: image, ocr_tokens: tokens }) => [image, tokens]));
 }
 

@@ -6,7 +6,7 @@ import {
   locateFile,
   locateQuestions,
   type QuestionSource,
-  readJsonDocument,
+  readDocument,
   readTable,
   type TableFiles,
   tableRows,
@@ -90,7 +90,7 @@ const listSchema = z.array(
 
 async function* listRows(path: string): AsyncGenerator<Row> {
   const counter = new VideoCounter();
-  for (const row of check(listSchema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, listSchema)) {
     const other = "Q2" in row ? row.Q2 : undefined;
     yield { id: counter.id(row.video_name), video: row.video_name, question: row.Q, answer: row.A, other };
   }

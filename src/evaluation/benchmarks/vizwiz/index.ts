@@ -3,11 +3,10 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  check,
   imageFolder,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
   tableRows,
@@ -48,7 +47,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWi
     return;
   }
   // The original has no ids; LLaVA numbers the rows.
-  for (const [id, row] of check(schema, await readJsonDocument(path), path).entries()) {
+  for (const [id, row] of (await readDocument(path, schema)).entries()) {
     const { answer_type: answerType, image: name } = row;
     yield {
       id: String(id),
