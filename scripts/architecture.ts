@@ -11,7 +11,12 @@ interface Folder {
   readonly imports: readonly string[];
 }
 
-const processing = ["processing/image", "processing/tokenizer", "processing/conversation"];
+const processing = [
+  "processing/image",
+  "processing/tokenizer",
+  "processing/conversation",
+  "processing/processor",
+];
 const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...processing];
 
 /** What every folder above it may import. */
@@ -43,9 +48,13 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "messages → prompts, by templates, with a label mask",
     imports: ["protocol", "processing/tokenizer"],
   },
+  "processing/processor": {
+    holds: "a model without its weights: rows, conversations and images → its inputs",
+    imports: ["protocol", "processing/image", "processing/tokenizer", "processing/conversation"],
+  },
   models: {
     holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
-    imports: ["torch", "checkpoint", "nn"],
+    imports: ["torch", "checkpoint", "nn", "processing/image"],
   },
   pretrained: {
     holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",

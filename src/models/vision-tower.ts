@@ -1,4 +1,5 @@
 import type { Module, SegmentRunner } from "../nn/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
 export interface TowerOptions {
@@ -10,8 +11,8 @@ export interface TowerOptions {
 export interface VisionTower extends Module {
   /** Width of a feature row. */
   readonly hiddenSize: number;
-  /** Feature rows of one image. */
-  readonly tokens: number;
-  /** pixel values [N, 3, H, W] → [N, tokens, hiddenSize] */
+  /** Feature rows of a tile. */
+  readonly grid: FeatureGrid;
+  /** pixel values [N, 3, H, W] of N tiles → [N, tokens, hiddenSize] */
   forward(pixelValues: Tensor, options?: TowerOptions): Tensor;
 }
