@@ -1,4 +1,5 @@
 import { LlavaError } from "../errors.ts";
+import { editDistance } from "../spelling.ts";
 import type { DType, Tensor } from "../torch/index.ts";
 import type { TensorSource } from "./source.ts";
 
@@ -88,18 +89,4 @@ function nearest(candidates: readonly string[]): (name: string) => string {
     }
     return best ? ` (nearest: ${best.name})` : "";
   };
-}
-
-/** Levenshtein distance, one row of the table at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
