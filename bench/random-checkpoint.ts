@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeSafetensors } from "../src/checkpoint/index.ts";
-import { parseLlavaConfig } from "../src/models/index.ts";
-import { createLlava } from "../src/pretrained/index.ts";
+import type { JsonObject } from "../src/files/index.ts";
+import { createLlava, parseLlavaConfig } from "../src/models/index.ts";
 import { Generator, randn, scope } from "../src/torch/index.ts";
 
 /** Sizes of a LLaVA-1.5 in small: hidden, intermediate, layers and heads of its two transformers. */
@@ -58,10 +58,14 @@ export function writeRandomCheckpoint(folder: string, sizes: CheckpointSizes, to
       ...transformer(sizes.vision),
     },
   };
-  writeFileSync(join(folder, "config.json"), JSON.stringify(config, null, 2));
   copyFileSync(join(tokenizer, "tokenizer_config.json"), join(folder, "tokenizer_config.json"));
   writeFileSync(join(folder, "tokenizer.json"), withImageToken(join(tokenizer, "tokenizer.json")));
+  writeRandomModel(folder, config);
+}
 
+/** Writes config.json in Hugging Face's layout, and random weights for it. */
+export function writeRandomModel(folder: string, config: JsonObject): void {
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config, null, 2));
   using model = createLlava(parseLlavaConfig(config, "config.json"));
   using generator = new Generator(0);
   scope(() => {

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { randomNumbers } from "../src/data/index.ts";
+import { mulberry32 } from "../src/random/index.ts";
 import { silentProgress } from "../src/setup/index.ts";
 import { type Recipe, runRecipe } from "../src/training/index.ts";
 import { killAgainAndAgain } from "../test/support/kill-run.ts";
@@ -31,7 +31,7 @@ const losses = ({ output }: Recipe): string[] =>
 try {
   const started = performance.now();
   const [killed, whole] = [recipe("killed"), recipe("whole")];
-  const done = await killAgainAndAgain(killed, Number(kills), randomNumbers(Number(seed)));
+  const done = await killAgainAndAgain(killed, Number(kills), mulberry32(Number(seed)));
   await runRecipe(whole, { progress: silentProgress, report: () => {} });
   const sameWeights = isDeepStrictEqual(finalBytes(killed), finalBytes(whole));
   const sameLosses = isDeepStrictEqual(losses(killed), losses(whole));

@@ -1,16 +1,16 @@
-export { makeFolder, readJsonObject, readJsonVerbatim, writeAtomically, writing } from "./file.ts";
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf/header.ts";
 export { type GgufDialect, type GgufDialects, type GgufSource, openGguf } from "./gguf/open.ts";
 export type { GgufType } from "./gguf/types.ts";
-export {
-  CLIP_TEXT_TENSORS,
-  canonicalName,
-  huggingFaceName,
-  originalName,
-  RECOMPUTED_TENSORS,
-  unusedVisionTensors,
-} from "./keys.ts";
 export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
+export {
+  canonicalName,
+  canonicalNames,
+  layouts,
+  type Naming,
+  type NamingRule,
+  naming,
+  RECOMPUTED_TENSORS,
+} from "./naming.ts";
 export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { openShards } from "./shards.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { weightFiles } from "../setup/index.ts";
 import type { GgufDialects } from "./gguf/open.ts";
-import { canonicalName } from "./keys.ts";
+import { canonicalName } from "./naming.ts";
 import { openShards } from "./shards.ts";
 import { renamed, type TensorSource } from "./source.ts";
 import { openWeights } from "./weights-file.ts";

@@ -99,6 +99,16 @@ describe("a request", () => {
     assert.equal(none.asked[0]!.headers.authorization, undefined);
   });
 
+  test("is refused before it is sent for a video", async () => {
+    const model = new EndpointModel({ url: "http://127.0.0.1:9", model: "test" });
+    const content = [{ type: "video" as const, video: { path: "cat.mp4" } }];
+    await assert.rejects(ask(model, { messages: [{ role: "user", content }] }), {
+      name: "LlavaError",
+      code: "prompt",
+      message: "cat.mp4: is a video, which no model here reads",
+    });
+  });
+
   test("is refused before it is sent for an image that is too large, missing or none", async () => {
     const text = join(folder, "notes.txt");
     writeFileSync(text, "not an image");

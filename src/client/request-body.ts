@@ -1,4 +1,4 @@
-import type { ContentPart, Message, SamplingOptions } from "../protocol/index.ts";
+import { type ContentPart, type Message, type SamplingOptions, videoRefusal } from "../protocol/index.ts";
 import { imageUrl } from "./data-url.ts";
 
 /** Messages in the shape of the OpenAI protocol. */
@@ -13,10 +13,12 @@ export const endpointMessages = (messages: readonly Message[], maxImageBytes?: n
     })),
   );
 
-const endpointPart = async (part: ContentPart, maxImageBytes?: number) =>
-  part.type === "text"
+async function endpointPart(part: ContentPart, maxImageBytes?: number) {
+  if (part.type === "video") throw videoRefusal(part.video.path);
+  return part.type === "text"
     ? { type: "text", text: part.text }
     : { type: "image_url", image_url: { url: await imageUrl(part.image, maxImageBytes) } };
+}
 
 /** Sampling under the names of the protocol; `top_k` and those after it are what SGLang and vLLM add to it. */
 export function endpointSampling(

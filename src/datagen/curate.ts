@@ -1,11 +1,12 @@
+import { shortAnswerPrompt } from "../protocol/index.ts";
+import { mulberry32, seedOfText } from "../random/index.ts";
 import { type CaptionedPhoto, type Inventory, inventoryOf, readScene } from "./captions/scene.ts";
 import type { Reader } from "./language/english-reader.ts";
 import { balanceAnswers } from "./questions/balance.ts";
 import { type QuestionType, questionTypes } from "./questions/question.ts";
 import { askShort } from "./questions/short.ts";
 import { type AskedQuestion, askAffirmation, askPresence, balanceYesNo } from "./questions/yes-no.ts";
-import { randomFor } from "./random.ts";
-import { type ConversationRow, type RowOptions, rowsOf, shortAnswerPrompt } from "./rows.ts";
+import { type ConversationRow, type RowOptions, rowsOf } from "./rows.ts";
 
 /** One line of a question file for `llava eval`. */
 export interface EvaluationQuestion {
@@ -49,7 +50,11 @@ export function curate(photos: Iterable<CaptionedPhoto>, read: Reader, options: 
     const photo = inventories.push(inventoryOf(scene)) - 1;
     for (const question of askShort(scene, agreement))
       short.push({ ...question, photo, category: question.type });
-    for (const question of askAffirmation(scene, agreement, randomFor(seed, `affirm ${scene.image}`)))
+    for (const question of askAffirmation(
+      scene,
+      agreement,
+      mulberry32(seedOfText(seed, `affirm ${scene.image}`)),
+    ))
       affirmations.push({ ...question, photo, category: question.type });
     onPhoto?.();
   }

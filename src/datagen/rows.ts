@@ -1,8 +1,9 @@
+import { shortAnswerPrompt } from "../protocol/index.ts";
+import { mulberry32, pick, seedOfText, shuffled } from "../random/index.ts";
 import { byAgreement } from "./captions/agreement.ts";
 import { type Scene, speciesOf } from "./captions/scene.ts";
 import { asSentence } from "./language/grammar.ts";
 import type { AskedQuestion } from "./questions/yes-no.ts";
-import { pick, randomFor, shuffled } from "./random.ts";
 
 /** A training sample in LLaVA's form. */
 export interface ConversationRow {
@@ -10,9 +11,6 @@ export interface ConversationRow {
   readonly image: string;
   readonly conversations: readonly { readonly from: "human" | "gpt"; readonly value: string }[];
 }
-
-/** What LLaVA-1.5 appends to questions that want a short answer. */
-export const shortAnswerPrompt = "\nAnswer the question using a single word or phrase.";
 
 /** The first is LLaVA-1.5's for captions. */
 export const briefInstructions = [
@@ -62,7 +60,7 @@ export function rowsOf(
   questions: readonly AskedQuestion[],
   { seed, questionsPerPhoto, captionsPerPhoto = 2 }: RowOptions,
 ): ConversationRow[] {
-  const random = randomFor(seed, `rows ${scene.image}`);
+  const random = mulberry32(seedOfText(seed, `rows ${scene.image}`));
   const captions = byAgreement(shuffled(goodCaptions(scene), random));
   const asked = shuffled(questions, random);
   const short = asked.slice(0, questionsPerPhoto).map(shortTurn);

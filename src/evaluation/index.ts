@@ -14,6 +14,7 @@ export {
   answerBenchmark,
   firstOf,
   type RunFiles,
+  requireAnswerable,
   requireSplit,
   runFiles,
 } from "./run-benchmark.ts";

@@ -68,10 +68,11 @@ export interface Answered {
 
 /**
  * Asks a benchmark's questions and writes LLaVA's answer file. Stores of shards that lie beside the run's own are merged
- * into it first. What is answered already is not asked again.
+ * into it first. What is answered already is not asked again. @throws LlavaError "usage" where questions are about videos
  */
 export async function answerBenchmark(options: AnswerOptions): Promise<Answered> {
   const { benchmark, answerer, files, limit, shard, load } = options;
+  requireAnswerable(benchmark);
   const path = shard === undefined ? files.store : shardStore(files.store, shard);
   if (shard === undefined) await mergeShards(files.store);
   const items = () => firstOf(benchmark, limit).load(load);
@@ -172,6 +173,14 @@ async function mergeShards(store: string): Promise<void> {
     .filter((name) => name.startsWith(prefix) && /^\d+-of-\d+\.jsonl$/.test(name.slice(prefix.length)))
     .map((name) => join(folder, name));
   if (shards.length > 0) await mergeStores(shards.sort(), store);
+}
+
+/** @throws LlavaError "usage" for a benchmark whose questions no model here can read */
+export function requireAnswerable({ name, asksAboutVideos }: Benchmark): void {
+  if (!asksAboutVideos) return;
+  throw new LlavaError("usage", `${name} asks about videos, which no model here reads`, {
+    hint: `Have another program answer its questions, then score the file: llava eval score ${name} --predictions FILE.`,
+  });
 }
 
 /** @throws LlavaError "usage" for a split that the benchmark does not have */

@@ -99,10 +99,10 @@ export class BeamSequence implements Decoding {
   }
 
   /** A search that stopped begins anew: what its beams hold cannot be told in one row. */
-  ids(): readonly number[] {
+  resume(): readonly number[] {
     this.#open = [{ tokenIds: [], logProbability: 0 }];
     this.#ended = [];
-    return this.promptIds;
+    return [];
   }
 
   next({ tensor: logits }: NextLogits): Continuation {

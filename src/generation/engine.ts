@@ -19,8 +19,7 @@ export interface EngineOptions {
 
 /** Where a sequence stands. */
 interface Place {
-  readonly ids: readonly number[];
-  /** Of the prompt [1, T, D], until all of it is in the cache. */
+  /** Of the prompt [1, T, D], until all of it is in the cache; with the answer so far, where that was released. */
   embeddings: Tensor | undefined;
   /** None before its first step. */
   rows: readonly CacheRow[];
@@ -84,7 +83,7 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
           hint: "Each answer is a sequence of its own.",
         },
       );
-    this.#places.set(sequence, { ids: sequence.ids(), embeddings: undefined, rows: [], next: [] });
+    this.#places.set(sequence, { embeddings: undefined, rows: [], next: [] });
   }
 
   /** Lets a sequence go, ended or not, and takes back its memory. One that is not here changes nothing. */
@@ -118,15 +117,20 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
   /** Sees the images of sequences that are new, embeds their prompts and gives them rows. */
   #begin(fresh: readonly (readonly [S, Place])[]): void {
     if (fresh.length === 0) return;
-    const ids = fresh.flatMap(([, place]) => place.ids);
+    const ids = fresh.flatMap(([{ promptIds }]) => promptIds);
     const visual = this.#together(fresh.flatMap(([{ visual }]) => visual ?? []));
-    const embeddings = this.#model.embed(this.#tensor(ids), visual); // [1, ΣT, D]
+    const prompts = this.#model.embed(this.#tensor(ids), visual); // [1, ΣT, D]
     const rows = this.#pool.take(fresh.map(([{ rows, capacity }]) => ({ rows, capacity })));
     let start = 0;
-    for (const [index, [, place]] of fresh.entries()) {
-      const end = start + place.ids.length;
+    for (const [index, [sequence, place]] of fresh.entries()) {
+      const end = start + sequence.promptIds.length;
+      const prompt = prompts.slice(1, start, end);
+      // Apart from the prompt: a model may say the id that stands for an image.
+      const said = sequence.resume();
+      place.embeddings = keep(
+        said.length > 0 ? cat([prompt, this.#model.embed(this.#tensor(said))], 1) : prompt,
+      );
       place.rows = rows[index]!;
-      place.embeddings = keep(embeddings.slice(1, start, end));
       start = end;
     }
   }
@@ -152,7 +156,7 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
       if (place.embeddings === undefined)
         going.push(...place.rows.map((row) => ({ ...row, tokens: 1, place, isLast: true })));
       else if (budget > 0) {
-        const left = place.ids.length - first.cache.lengths[first.row]!;
+        const left = place.embeddings.size(1) - first.cache.lengths[first.row]!;
         const tokens = Math.min(budget, left);
         reading.push({ ...first, tokens, place, isLast: tokens === left });
         budget -= tokens;

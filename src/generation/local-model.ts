@@ -85,6 +85,8 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
     pretrained: PretrainedLlava,
     { id, identity = id, batchSize = 8, images = {} }: LocalModelOptions,
   ) {
+    if (!(Number.isInteger(batchSize) && batchSize > 0))
+      throw new LlavaError("usage", `batchSize must be a whole number above 0, got ${batchSize}`);
     this.pretrained = pretrained;
     this.id = id;
     this.identity = identity;

@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
-import { RandomSource, type RandomState } from "./random.ts";
+import { RandomSource, type RandomState } from "../random/index.ts";
 import { selectTop } from "./selection.ts";
 
 /** Tokens that may be drawn, in the order of their ids, with probabilities that add up to 1. */

@@ -26,14 +26,15 @@ export interface Continuation {
 
 /** What an engine runs: a prompt, and how its tokens are chosen. */
 export interface Decoding {
+  readonly promptIds: readonly number[];
   readonly visual: Visual | undefined;
   /** Rows of the cache that it takes once its prompt is read. */
   readonly rows: number;
   /** Tokens that prompt and answer can come to. */
   readonly capacity: number;
   readonly isFinished: boolean;
-  /** Of the prompt and, where it goes on after a release, of its answer so far. */
-  ids(): readonly number[];
+  /** Tokens of its answer that it goes on after, where it was released before. */
+  resume(): readonly number[];
   /** Chooses; at first the logits are those of one row, whatever `rows` is. */
   next(logits: NextLogits): Continuation;
   /** Ends it with what it has; returns the text that was still held back. */
@@ -67,14 +68,14 @@ export class Sequence implements Decoding {
     return this.answer.finishReason !== undefined;
   }
 
-  ids(): number[] {
-    return [...this.promptIds, ...this.answer.tokenIds];
+  resume(): readonly number[] {
+    return this.answer.tokenIds;
   }
 
   next(logits: NextLogits): Continuation {
     const id = this.sampler.isArgmax
       ? logits.likeliest
-      : this.sampler.choose(logits.tensor.toFloat32Array(), this.ids());
+      : this.sampler.choose(logits.tensor.toFloat32Array(), [...this.promptIds, ...this.answer.tokenIds]);
     this.#watch.token();
     return { text: this.answer.add(id), ids: [id] };
   }
@@ -96,7 +97,7 @@ export class Sequence implements Decoding {
   }
 }
 
-export function visualOf({ pixelValues, imageFeatures }: GenerationInput): Visual | undefined {
-  if (pixelValues !== undefined) return { pixels: pixelValues };
-  return imageFeatures && { features: imageFeatures };
+export function visualOf({ pixelValues, imageFeatures, layouts }: GenerationInput): Visual | undefined {
+  if (pixelValues !== undefined) return { pixels: pixelValues, ...(layouts && { layouts }) };
+  return imageFeatures && { features: imageFeatures, ...(layouts && { layouts }) };
 }

@@ -1,10 +1,13 @@
 import { backward, type Generator, isRecording, scope, type Tensor } from "../torch/index.ts";
 
 /** A part of a forward pass. Run again on the same input it gives the same output. */
-export type Segment = (hidden: Tensor) => Tensor;
+type Segment = (hidden: Tensor) => Tensor;
 
 /** Runs the segments of a forward pass, each on the output of the one before. */
 export type SegmentRunner = (segment: Segment, hidden: Tensor) => Tensor;
+
+/** Of what a segment computes, only its output and what its backward pass needs stay in memory. */
+export const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden));
 
 interface Recorded {
   readonly segment: Segment;
@@ -29,7 +32,7 @@ export class ActivationCheckpoints {
   }
 
   readonly run: SegmentRunner = (segment, input) => {
-    if (!isRecording()) return segment(input);
+    if (!isRecording()) return freeing(segment, input);
     const states = this.#generators.map((generator) => generator.state());
     // Recorded and dropped: segments may behave otherwise without recording, as dropout does.
     const output = scope(() => {
@@ -44,6 +47,7 @@ export class ActivationCheckpoints {
   backward(loss: Tensor): void {
     const recorded = this.#recorded;
     this.#recorded = [];
+    const outputs = new Set(recorded.map(({ output }) => output));
     backward([loss]);
     const drawn = this.#generators.map((generator) => generator.state());
     for (const { segment, input, output, states } of recorded.reverse())
@@ -51,7 +55,14 @@ export class ActivationCheckpoints {
         const gradient = output.grad;
         if (gradient === undefined) return; // nothing that counts came after it
         this.#rewind(states);
-        backward([segment(input)], { gradients: [gradient] });
+        // What else of the loss the input had a part in comes first in the sum, as in a pass through the whole graph.
+        const others = outputs.has(input) ? input.grad : undefined;
+        if (others === undefined) backward([freeing(segment, input)], { gradients: [gradient] });
+        else {
+          input.grad = undefined;
+          const joined = input.view(input.shape);
+          backward([freeing(segment, joined), joined], { gradients: [gradient, others] });
+        }
         output.dispose();
       });
     this.#rewind(drawn);

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { merged, openCheckpoint, readJsonObject, renamed, type TensorSource } from "../checkpoint/index.ts";
+import { merged, openCheckpoint, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { JsonObject } from "../files/index.ts";
+import { type JsonObject, readJsonObject } from "../files/index.ts";
 import { ggufDialect, type LlavaConfig } from "../models/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import type { DescribedCheckpoint } from "./describe-checkpoint.ts";

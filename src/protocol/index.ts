@@ -2,6 +2,7 @@
 
 import type { LlavaError } from "../errors.ts";
 import type { ImageSource } from "./image-source.ts";
+import type { VideoPart } from "./video.ts";
 
 export { ContextFullError } from "./context-full.ts";
 export {
@@ -13,7 +14,7 @@ export {
   requireImageSource,
   shortened,
 } from "./image-source.ts";
-
+export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
 export {
   type LlavaRow,
   RowError,
@@ -23,6 +24,7 @@ export {
   rowError,
   rowProblems,
 } from "./row.ts";
+export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";
 
 export interface TextPart {
   readonly type: "text";
@@ -34,7 +36,7 @@ export interface ImagePart {
   readonly image: ImageSource;
 }
 
-export type ContentPart = TextPart | ImagePart;
+export type ContentPart = TextPart | ImagePart | VideoPart;
 
 /** An image as OpenAI's chat completions spell it. Every image is seen at the model's one resolution, whatever `detail` asks. */
 export interface ImageUrlPart {

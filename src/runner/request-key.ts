@@ -35,7 +35,11 @@ export class RequestKeys {
           ? content
           : await Promise.all(
               content.map(async (part) =>
-                part.type === "text" ? part.text : { image: await this.#digest(part.image) },
+                part.type === "text"
+                  ? part.text
+                  : part.type === "image"
+                    ? { image: await this.#digest(part.image) }
+                    : { video: await this.#digest(part.video.path) },
               ),
             ),
       ]),

@@ -19,7 +19,6 @@ import {
   type Tensor,
   TorchError,
   tensor,
-  where,
 } from "./index.ts";
 
 const generator = new Generator(3);
@@ -37,7 +36,6 @@ describe("gradients equal central differences", () => {
     exp: (x) => x.exp(),
     sin: (x) => x.sin(),
     cos: (x) => x.cos(),
-    tanh: (x) => aten.tanh(x),
     sigmoid: (x) => x.sigmoid(),
     silu: (x) => aten.silu(x),
     gelu: (x) => aten.gelu(x),
@@ -45,23 +43,20 @@ describe("gradients equal central differences", () => {
     "pow 3": (x) => x.pow(3),
     softmax: (x) => aten.softmax(x, -1),
     "log softmax": (x) => aten.logSoftmax(x, -1),
-    logsumexp: (x) => aten.logsumexp(x, [-1]),
     mean: (x) => x.mean([0], true),
     sum: (x) => x.sum([1]),
     amax: (x) => x.amax([1]),
-    cumsum: (x) => aten.cumsum(x, 1),
-    permute: (x) => x.permute([1, 0]).reshape([4, 3]),
+    transpose: (x) => x.transpose(1, 0).reshape([4, 3]),
     slice: (x) => x.slice(1, 1, 4, 2),
     "chunk and cat": (x) => aten.cat(x.chunk(2, 1).toReversed(), 1),
     pad: (x) => aten.constantPad(x, [1, 2]),
-    repeat: (x) => aten.repeatInterleave(x, 2, 1),
     "masked fill": (x) => x.maskedFill(x.gt(0), 0.5),
     "index select": (x) => x.indexSelect(0, longTensor([2, 0, 2])),
     "expand and stack": (x) => stack([x.unsqueeze(0).expand([2, 3, 4]), x.unsqueeze(0).expand([2, 3, 4])]),
   };
   for (const [name, operator] of Object.entries(unary))
     test(name, () => checkGradients([normal(3, 4)], ([x]) => operator(x!)));
-  for (const [name, operator] of Object.entries({ log: aten.log, sqrt: aten.sqrt, rsqrt: aten.rsqrt }))
+  for (const [name, operator] of Object.entries({ log: aten.log, sqrt: aten.sqrt }))
     test(name, () => checkGradients([positive(3, 4)], ([x]) => operator(x!)));
 
   test("add, sub, mul, div with broadcasting", () =>
@@ -74,10 +69,6 @@ describe("gradients equal central differences", () => {
   test("embedding", () => checkGradients([normal(5, 3)], ([w]) => aten.embedding(w!, longTensor([4, 1, 4]))));
   test("index copy", () =>
     checkGradients([normal(4, 3), normal(2, 3)], ([x, y]) => aten.indexCopy(x!, 0, longTensor([3, 1]), y!)));
-  test("gather", () =>
-    checkGradients([normal(2, 3)], ([x]) => aten.gather(x!, 1, longTensor([2, 0, 1, 1], [2, 2]))));
-  test("where", () =>
-    checkGradients([normal(3, 4), normal(3, 4)], ([x, y]) => where(x!.lt(y!), x!.mul(2), y!.mul(3))));
   test("rms norm", () =>
     checkGradients([normal(2, 3, 4), normal(4)], ([x, w]) => aten.rmsNorm(x!, [4], w, 1e-5)));
   test("layer norm", () =>

@@ -78,13 +78,6 @@ function slotOf(tensor: Handle): number {
   return tensor.slot;
 }
 
-/** As for one tensor; a disposed one must not pass for an absent one. */
-function optionalSlotOf(tensor: Handle | undefined): number {
-  if (tensor === undefined) return -1;
-  if (tensor.disposed) throw new TypeError("a tensor was used after it was disposed");
-  return slotOf(tensor);
-}
-
 /** How a value of a schema's type enters native code; undefined where it goes as it is. */
 function marshalOf(type: string): Marshal | undefined {
   switch (type.replace(/\?$/, "")) {
@@ -92,8 +85,6 @@ function marshalOf(type: string): Marshal | undefined {
       return slotOf;
     case "Tensor[]":
       return (tensors: readonly Handle[]) => tensors.map(slotOf);
-    case "Tensor?[]":
-      return (tensors: readonly (Handle | undefined)[]) => tensors.map(optionalSlotOf);
     case "DType":
       return codeOf;
     case "Generator":

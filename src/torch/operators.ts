@@ -1,7 +1,7 @@
 import { bind, type OperatorOf } from "./operator.ts";
 
 /**
- * Every libtorch operator that this project uses. The strings are libtorch's own declarations (without alias marks and
+ * The libtorch operators that this project uses. The strings are libtorch's own declarations (without alias marks and
  * keyword-only stars; integer and dtype types simplified); a test holds each against the dispatcher.
  */
 export const schemas = {
@@ -21,32 +21,22 @@ export const schemas = {
   exp: "exp(Tensor self) -> Tensor",
   log: "log(Tensor self) -> Tensor",
   sqrt: "sqrt(Tensor self) -> Tensor",
-  rsqrt: "rsqrt(Tensor self) -> Tensor",
   abs: "abs(Tensor self) -> Tensor",
   round: "round(Tensor self) -> Tensor",
   sin: "sin(Tensor self) -> Tensor",
   cos: "cos(Tensor self) -> Tensor",
-  tanh: "tanh(Tensor self) -> Tensor",
   sigmoid: "sigmoid(Tensor self) -> Tensor",
   powScalar: "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
   clamp: "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-  maximum: "maximum(Tensor self, Tensor other) -> Tensor",
-  where: "where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
   maskedFill: "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
   bitwiseAnd: "bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor",
-  bitwiseOr: "bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor",
   rightShift: "bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor",
   leftShift: "bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor",
-  logicalAnd: "logical_and(Tensor self, Tensor other) -> Tensor",
   logicalNot: "logical_not(Tensor self) -> Tensor",
   eq: "eq.Tensor(Tensor self, Tensor other) -> Tensor",
   eqScalar: "eq.Scalar(Tensor self, Scalar other) -> Tensor",
-  neScalar: "ne.Scalar(Tensor self, Scalar other) -> Tensor",
-  lt: "lt.Tensor(Tensor self, Tensor other) -> Tensor",
-  ltScalar: "lt.Scalar(Tensor self, Scalar other) -> Tensor",
   le: "le.Tensor(Tensor self, Tensor other) -> Tensor",
   gtScalar: "gt.Scalar(Tensor self, Scalar other) -> Tensor",
-  geScalar: "ge.Scalar(Tensor self, Scalar other) -> Tensor",
 
   // shape
   reshape: "reshape(Tensor self, int[] shape) -> Tensor",
@@ -65,21 +55,16 @@ export const schemas = {
   chunk: "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]",
   cat: "cat(Tensor[] tensors, int dim=0) -> Tensor",
   stack: "stack(Tensor[] tensors, int dim=0) -> Tensor",
-  repeatInterleave:
-    "repeat_interleave.self_int(Tensor self, int repeats, int? dim=None, int? output_size=None) -> Tensor",
   constantPad: "constant_pad_nd(Tensor self, int[] pad, Scalar value=0) -> Tensor",
   asStrided: "as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor",
   flip: "flip(Tensor self, int[] dims) -> Tensor",
   roll: "roll(Tensor self, int[] shifts, int[] dims=[]) -> Tensor",
-  tril: "tril(Tensor self, int diagonal=0) -> Tensor",
 
   // indexing
   equal: "equal(Tensor self, Tensor other) -> bool",
   indexSelect: "index_select(Tensor self, int dim, Tensor index) -> Tensor",
-  index: "index.Tensor(Tensor self, Tensor?[] indices) -> Tensor",
   indexCopy_: "index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor!",
   indexCopy: "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
-  gather: "gather(Tensor self, int dim, Tensor index, bool sparse_grad=False) -> Tensor",
   embedding:
     "embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
   nonzero: "nonzero(Tensor self) -> Tensor",
@@ -92,8 +77,6 @@ export const schemas = {
   mean: "mean(Tensor self, DType? dtype=None) -> Tensor",
   meanDims: "mean.dim(Tensor self, int[]? dim, bool keepdim=False, DType? dtype=None) -> Tensor",
   amax: "amax(Tensor self, int[] dim=[], bool keepdim=False) -> Tensor",
-  amin: "amin(Tensor self, int[] dim=[], bool keepdim=False) -> Tensor",
-  cumsum: "cumsum(Tensor self, int dim, DType? dtype=None) -> Tensor",
 
   // linear algebra and layers
   matmul: "matmul(Tensor self, Tensor other) -> Tensor",
@@ -108,7 +91,6 @@ export const schemas = {
   rmsNorm: "rms_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
   softmax: "softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",
   logSoftmax: "log_softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",
-  logsumexp: "logsumexp(Tensor self, int[] dim, bool keepdim=False) -> Tensor",
   relu: "relu(Tensor self) -> Tensor",
   silu: "silu(Tensor self) -> Tensor",
   gelu: "gelu(Tensor self, str approximate='none') -> Tensor",

@@ -58,9 +58,6 @@ export class Tensor extends Handle {
   sqrt(): Tensor {
     return aten.sqrt(this);
   }
-  rsqrt(): Tensor {
-    return aten.rsqrt(this);
-  }
   abs(): Tensor {
     return aten.abs(this);
   }
@@ -94,20 +91,11 @@ export class Tensor extends Handle {
   eq(other: Operand): Tensor {
     return typeof other === "number" ? aten.eqScalar(this, other) : aten.eq(this, other);
   }
-  ne(other: number): Tensor {
-    return aten.neScalar(this, other);
-  }
-  lt(other: Operand): Tensor {
-    return typeof other === "number" ? aten.ltScalar(this, other) : aten.lt(this, other);
-  }
   le(other: Tensor): Tensor {
     return aten.le(this, other);
   }
   gt(other: number): Tensor {
     return aten.gtScalar(this, other);
-  }
-  ge(other: number): Tensor {
-    return aten.geScalar(this, other);
   }
 
   reshape(shape: readonly number[]): Tensor {
@@ -168,9 +156,6 @@ export class Tensor extends Handle {
   }
   amax(dims: readonly number[] = [], keepDim = false): Tensor {
     return aten.amax(this, dims, keepDim);
-  }
-  amin(dims: readonly number[] = [], keepDim = false): Tensor {
-    return aten.amin(this, dims, keepDim);
   }
   argmax(dim?: number, keepDim = false): Tensor {
     return aten.argmax(this, dim, keepDim);

@@ -3,7 +3,7 @@ export {
   type PackedBatch,
   type PackingSample,
   packSamples,
-  shareTrunk,
+  sharePrefix,
 } from "./batches/packing.ts";
 export type { RowBatch } from "./batches/row-batch.ts";
 export { type Learner, type LearnerState, type StepLoss, WholeLearner } from "./learner.ts";

@@ -17,7 +17,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { killAgainAndAgain } from "../../test/support/kill-run.ts";
 import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
-import { randomNumbers } from "../data/index.ts";
+import { mulberry32 } from "../random/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { tensor } from "../torch/index.ts";
 import type { RecipeFields } from "./recipe/recipe.ts";
@@ -64,7 +64,7 @@ async function assertEndsAsWhole(run: string, fields: Partial<RecipeFields> = {}
 describe("the weights of a run that was not disturbed are those of one", () => {
   test("that was killed at random moments, saving every step", async () => {
     const fields = { maxSteps: 24, checkpoint: { every: 1, keep: 1 } };
-    const { kills } = await killAgainAndAgain(recipeFor("killed", fields), 4, randomNumbers(7));
+    const { kills } = await killAgainAndAgain(recipeFor("killed", fields), 4, mulberry32(7));
     assert.equal(kills, 4);
     await runRecipe(recipeFor("undisturbed", fields), quiet);
     assert.deepEqual(finalBytes(recipeFor("killed")), finalBytes(recipeFor("undisturbed")));

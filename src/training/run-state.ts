@@ -11,15 +11,12 @@ import {
   rmSync,
 } from "node:fs";
 import { join } from "node:path";
-import {
-  makeFolder,
-  openSafetensors,
-  writeAtomically,
-  writeSafetensors,
-  writing,
-} from "../checkpoint/index.ts";
+import { z } from "zod";
+import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { describeIssues, makeFolder, writeAtomically, writing } from "../files/index.ts";
 import type { Tensor } from "../torch/index.ts";
+import { type GuardState, guardStateSchema } from "./callbacks/guards.ts";
 
 /** Everything that a run needs to go on as if it had not stopped. */
 export interface RunState {
@@ -34,8 +31,7 @@ export interface RunState {
   readonly generator: Uint8Array;
   /** The resolved recipe; plain JSON. */
   readonly recipe: unknown;
-  /** What the guards remember; plain JSON. */
-  readonly guards?: unknown;
+  readonly guards?: GuardState | undefined;
   /** Where the step was evaluated. */
   readonly heldOutLoss?: number | undefined;
 }
@@ -95,7 +91,7 @@ function superfluous(folder: string, { keep, keepBest }: Retention): string[] {
 /** undefined for a checkpoint that was not evaluated, or is damaged. */
 function heldOutLossOf(path: string): number | undefined {
   try {
-    return (JSON.parse(readFileSync(join(path, stateFile), "utf8")) as StateJson).heldOutLoss;
+    return readState(path).heldOutLoss;
   } catch {
     return undefined;
   }
@@ -116,20 +112,13 @@ function writeParts(folder: string, state: RunState): void {
 
 /** Reads one checkpoint. Throws `checkpoint` for a file that is missing or not the one that was written. */
 export function readCheckpoint(path: string): RunState {
-  const statePath = join(path, stateFile);
   try {
-    const json = JSON.parse(readFileSync(statePath, "utf8")) as StateJson;
-    for (const [file, expected] of Object.entries(json.sha256))
+    const { sha256: hashes, ...state } = readState(path);
+    for (const [file, expected] of Object.entries(hashes))
       if (sha256(join(path, file)) !== expected)
         throw new LlavaError("checkpoint", `${join(path, file)} is not what was written: its hash differs`);
-    const { step, source, recipe, guards, heldOutLoss } = json;
     return {
-      step,
-      source,
-      recipe,
-      guards,
-      heldOutLoss,
-      generator: Buffer.from(json.generator, "base64"),
+      ...state,
       weights: readTensors(join(path, "weights.safetensors")),
       optimizer: readTensors(join(path, "optimizer.safetensors")),
     };
@@ -141,9 +130,24 @@ export function readCheckpoint(path: string): RunState {
   }
 }
 
-interface StateJson extends Omit<RunState, "generator" | "weights" | "optimizer"> {
-  readonly generator: string;
-  readonly sha256: Readonly<Record<string, string>>;
+/** state.json, in which a number that is none is null. */
+const stateSchema = z.object({
+  step: z.int().min(0),
+  heldOutLoss: z
+    .number()
+    .nullish()
+    .transform((loss) => loss ?? undefined),
+  source: z.unknown(),
+  guards: guardStateSchema.optional(),
+  recipe: z.unknown(),
+  generator: z.base64().transform((text) => Buffer.from(text, "base64")),
+  sha256: z.record(z.string(), z.string()),
+});
+
+function readState(path: string): z.output<typeof stateSchema> {
+  const read = stateSchema.safeParse(JSON.parse(readFileSync(join(path, stateFile), "utf8")));
+  if (read.success) return read.data;
+  throw new Error(`${stateFile} does not hold together: ${describeIssues(read.error)}`);
 }
 
 /**

@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder, writeAtomically } from "../checkpoint/index.ts";
 import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
+import { makeFolder, writeAtomically } from "../files/index.ts";
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
 import { fromTyped, scope, type Tensor } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";
 import { periodically } from "./callbacks/evaluation.ts";
-import { type GuardState, Guards } from "./callbacks/guards.ts";
+import { Guards } from "./callbacks/guards.ts";
 import { type LogEntry, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
 import { EventFile } from "./callbacks/tensorboard.ts";
 import { copyWeights, type Learner, WholeLearner } from "./learner.ts";
 import type { Batch } from "./objectives/index.ts";
-import type { Recipe } from "./recipe/recipe.ts";
+import { type Recipe, type RecipeFields, resolveRecipe } from "./recipe/recipe.ts";
 import { requireSameRecipe } from "./recipe/same-recipe.ts";
 import { latestCheckpoint, type RunState } from "./run-state.ts";
 import { computing, renderComputing, settled } from "./stage/placement.ts";
@@ -53,7 +53,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     throw new LlavaError("usage", `${output} already holds a run`, {
       hint: "Go on with --resume, or choose another --output.",
     });
-  const begun = saved?.recipe as Recipe | undefined;
+  const begun = saved && resolveRecipe(saved.recipe as RecipeFields); // a field that is newer has its default there
   const recipe = settled(given, begun);
   if (begun) requireSameRecipe(begun, recipe, output);
   report(renderComputing(computing(given, begun)));
@@ -135,7 +135,7 @@ function restore<B extends Batch>(
   learner.load(saved);
   copyWeights(saved, measured);
   source.state = saved.source;
-  if (saved.guards !== undefined) guards.state = saved.guards as GuardState;
+  if (saved.guards !== undefined) guards.state = saved.guards;
   scope(() => generator.setState(fromTyped(saved.generator, { dtype: "uint8" })));
 }
 

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -22,10 +22,12 @@ const checkout = fileURLToPath(new URL("../../", import.meta.url));
 const fixtures = join(checkout, "test/fixtures");
 export const tinyModel = join(fixtures, "llava/llama");
 
+const left = /^(?:node_modules|\.git|dist|runs|test|native\/build)$/;
+
 /** What `npm pack` leaves in a folder, of a copy of the checkout: packing changes package.json for a while. */
 export async function packCheckout(output: string): Promise<string> {
   const copy = mkdtempSync(join(tmpdir(), "llava-pack-"));
-  const isTaken = (path: string): boolean => !/\/(?:node_modules|\.git|dist|runs|test|build)$/.test(path);
+  const isTaken = (path: string): boolean => !left.test(relative(checkout, path));
   try {
     cpSync(checkout, copy, { recursive: true, filter: isTaken });
     symlinkSync(join(checkout, "node_modules"), join(copy, "node_modules"));

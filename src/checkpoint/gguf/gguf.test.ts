@@ -6,7 +6,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { LlavaError } from "../../errors.ts";
-import { configFromGguf, ggufDialect, nameFromGguf } from "../../models/index.ts";
+import { configFromGguf, ggufDialect, ggufNames } from "../../models/index.ts";
 import { openSafetensors } from "../safetensors.ts";
 import { parseGgufHeader } from "./header.ts";
 import { openGguf } from "./open.ts";
@@ -192,6 +192,7 @@ describe("GGUF decoder configuration", () => {
 
   test("comes from metadata and tensors", () => {
     assert.deepEqual(configFromGguf(header, "x.gguf"), {
+      family: "llama",
       vocabSize: 4,
       hiddenSize: 256,
       intermediateSize: 4,
@@ -232,6 +233,7 @@ describe("GGUF decoder configuration", () => {
   });
 
   test("names outside the scheme stay", () => {
+    const nameFromGguf = (name: string) => ggufNames.read(name) ?? name;
     assert.equal(nameFromGguf("blk.12.attn_k.bias"), "model.layers.12.self_attn.k_proj.bias");
     assert.equal(nameFromGguf("output_norm.weight"), "model.norm.weight");
     for (const name of [

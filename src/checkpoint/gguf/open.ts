@@ -1,4 +1,5 @@
 import { type DType, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import type { Naming } from "../naming.ts";
 import { mappedTensor } from "../safetensors.ts";
 import { type TensorSource, tableSource } from "../source.ts";
 import { dequantize } from "./dequantize.ts";
@@ -13,8 +14,8 @@ const PLAIN_TYPES: Partial<Record<GgufType, DType>> = { F32: "float32", F16: "fl
 
 /** What an architecture's GGUF files have of their own. */
 export interface GgufDialect {
-  /** Hugging Face's name (`model.layers.0.self_attn.q_proj.weight`) of a stored one. */
-  nameOf(stored: string): string;
+  /** Stored names and those of Hugging Face's language model alone (`model.layers.0.self_attn.q_proj.weight`). */
+  readonly names: Naming;
   /** Heads of a tensor whose rows lie in rotary pairs (0, d/2, 1, d/2 + 1, …), not in Hugging Face's halves. */
   pairedRotaryHeads(stored: string, header: GgufHeader, where: string): number | undefined;
 }
@@ -32,7 +33,7 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
   const file = MappedFile.open(path);
   const entries = new Map(
     [...header.tensors].map(([name, tensor]) => [
-      dialect?.nameOf(name) ?? name,
+      dialect?.names.read(name) ?? name,
       { tensor, heads: dialect?.pairedRotaryHeads(name, header, path) },
     ]),
   );

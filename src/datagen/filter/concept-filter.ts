@@ -1,4 +1,4 @@
-import { randomFor } from "../random.ts";
+import { mulberry32, seedOfText } from "../../random/index.ts";
 
 export interface ConceptFilterOptions {
   /** Phrases in fewer captions are not looked at. */
@@ -59,7 +59,7 @@ export class ConceptFilter {
       .filter((phrase) => frequency[phrase]! >= minFrequency)
       .sort((one, other) => frequency[one]! - frequency[other]! || one - other);
     const chosen = new Uint8Array(ends.length);
-    const random = randomFor(seed, "concepts");
+    const random = mulberry32(seedOfText(seed, "concepts"));
     for (const phrase of order) {
       const having = captions.subarray(starts[phrase]!, starts[phrase]! + frequency[phrase]!);
       if (having.length > maxPerPhrase) drawFirst(having, maxPerPhrase, random);

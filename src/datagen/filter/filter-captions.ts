@@ -1,5 +1,5 @@
+import { mulberry32, pick, seedOfText } from "../../random/index.ts";
 import type { Reader } from "../language/english-reader.ts";
-import { pick, randomFor } from "../random.ts";
 import { briefInstructions, type ConversationRow } from "../rows.ts";
 import { ConceptFilter, type ConceptFilterOptions, type Selection } from "./concept-filter.ts";
 import { phrasesOf } from "./phrases.ts";
@@ -31,7 +31,7 @@ export function captionRow(
   { id, image, caption, blipCaption }: CaptionRecord,
   seed: number,
 ): ConversationRow {
-  const random = randomFor(seed, id);
+  const random = mulberry32(seedOfText(seed, id));
   const instruction = pick(briefInstructions, random);
   const value = random() < 0.5 ? `<image>\n${instruction}` : `${instruction}\n<image>`;
   return {

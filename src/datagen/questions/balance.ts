@@ -1,4 +1,4 @@
-import { randomFor, shuffled } from "../random.ts";
+import { mulberry32, seedOfText, shuffled } from "../../random/index.ts";
 import type { QuestionType } from "./question.ts";
 import type { AskedQuestion } from "./yes-no.ts";
 
@@ -24,7 +24,9 @@ export function balanceAnswers(questions: readonly AskedQuestion[], seed: number
     const share = largestShare[group[0]!.type] ?? 1;
     const counts = [...answers.values()].map(({ length }) => length);
     const most = largestCount(counts, share);
-    return [...answers.values()].flatMap((same) => shuffled(same, randomFor(seed, name)).slice(0, most));
+    return [...answers.values()].flatMap((same) =>
+      shuffled(same, mulberry32(seedOfText(seed, name))).slice(0, most),
+    );
   });
 }
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { shortAnswerPrompt } from "../../protocol/index.ts";
 import { byAgreement } from "../captions/agreement.ts";
 import { readScene } from "../captions/scene.ts";
 import { curate, evaluationQuestions, trainingRows } from "../curate.ts";
 import { englishReader, type Reader } from "../language/english-reader.ts";
 import { compatible, present } from "../language/verbs.ts";
-import { shortAnswerPrompt } from "../rows.ts";
 import { balanceAnswers } from "./balance.ts";
 import type { QuestionType } from "./question.ts";
 import { askShort } from "./short.ts";

@@ -1,8 +1,8 @@
+import { mulberry32, pick, seedOfText, shuffled } from "../../random/index.ts";
 import type { Inventory, Scene } from "../captions/scene.ts";
 import { conceptNames, related } from "../language/concepts.ts";
 import { isPluralName, withArticle } from "../language/grammar.ts";
 import { compatible, present } from "../language/verbs.ts";
-import { pick, randomFor, shuffled } from "../random.ts";
 import { agentsOf } from "./agents.ts";
 import { coloredThings } from "./colors.ts";
 import { type Agreement, agreed, type Question, type QuestionType } from "./question.ts";
@@ -100,7 +100,7 @@ export function askPresence(
   );
   const questions: AskedQuestion[] = [];
   for (const [concept, photos] of positives) {
-    const random = randomFor(seed, `object ${concept}`);
+    const random = mulberry32(seedOfText(seed, `object ${concept}`));
     const companions = companionsOf(concept, photos, photosWith, scenes);
     const used = new Set<number>();
     for (const photo of shuffled(photos, random).slice(0, limit)) {
@@ -260,7 +260,7 @@ export function balanceYesNo(
     byText.set(question.text, both);
   }
   return [...byText].flatMap(([text, { yes, no }]) => {
-    const random = randomFor(seed, text);
+    const random = mulberry32(seedOfText(seed, text));
     const count = Math.min(yes.length, no.length, limit);
     return [...shuffled(yes, random).slice(0, count), ...shuffled(no, random).slice(0, count)];
   });

@@ -20,6 +20,9 @@ for (const name of exampleNames)
       assert.equal(rendered, await readFile(golden, "utf8"));
     }));
 
+const hasVideo = (messages: readonly Message[]): boolean =>
+  messages.some(({ content }) => typeof content !== "string" && content.some(({ type }) => type === "video"));
+
 async function render(benchmarks: readonly Benchmark[], data: string): Promise<string> {
   const lines: string[] = [];
   for (const benchmark of benchmarks)
@@ -35,7 +38,9 @@ async function render(benchmarks: readonly Benchmark[], data: string): Promise<s
           );
           lines.push(`## ${title}${shown.join("")}`, text, "");
         };
-        show(`${benchmark.name} ${split} ${item.id}`, benchmark.prompt(item));
+        const prompt = benchmark.prompt(item);
+        show(`${benchmark.name} ${split} ${item.id}`, prompt);
+        if (prompt.length > 0) assert.equal(hasVideo(prompt), benchmark.asksAboutVideos ?? false);
         const { judge } = benchmark;
         if (judge === undefined || ids.size > 1 || split !== benchmark.splits[0]) continue;
         show(`to the judge of ${item.id}`, judge.prompt(item, "An answer.", new Map()));

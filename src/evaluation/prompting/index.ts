@@ -1,10 +1,8 @@
 export { flattenPrompt, PromptHash } from "./prompt-hash.ts";
-export { question } from "./question.ts";
+export { question, videoQuestion } from "./question.ts";
 export {
-  chineseLetterSuffix,
+  chineseLetterPrompt,
   letteredOptions,
-  letterSuffix,
   letters,
-  shortAnswerSuffix,
-  unanswerableSuffix,
+  unanswerablePrompt,
 } from "./response-format.ts";

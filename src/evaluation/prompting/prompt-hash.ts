@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { Message } from "../../protocol/index.ts";
+import type { ImageSource, Message } from "../../protocol/index.ts";
 
-/** The text of a prompt, with `<image>` where an image stands, and the images. */
+/** The text of a prompt, with `<image>` where an image or a video stands, and the files of these. */
 export function flattenPrompt(messages: readonly Message[]): { text: string; images: string[] } {
   const images: string[] = [];
   const texts = messages.map(({ role, content }) => {
     const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
     const text = parts.map((part) => {
       if (part.type === "text") return part.text;
-      images.push(part.image instanceof Uint8Array ? "<bytes>" : String(part.image));
+      images.push(part.type === "video" ? part.video.path : nameOf(part.image));
       return "<image>";
     });
     const whole = text.join("");
@@ -17,6 +17,8 @@ export function flattenPrompt(messages: readonly Message[]): { text: string; ima
   });
   return { text: texts.join("\n"), images };
 }
+
+const nameOf = (image: ImageSource): string => (image instanceof Uint8Array ? "<bytes>" : String(image));
 
 /** SHA-256 over prompts in order. Images count by the name of their file: folders differ between machines. */
 export class PromptHash {

@@ -1,6 +1,6 @@
+import { mulberry32 } from "../../random/index.ts";
 import type { Metric, Outcome } from "../benchmark.ts";
 import { drawGroups, groupsOf } from "./groups.ts";
-import { seededRandom } from "./random.ts";
 
 export interface BootstrapOptions {
   readonly resamples?: number;
@@ -35,7 +35,7 @@ export function bootstrap(
   const drawn = drawnOf(groups.count);
   const deviations = new Map(metrics.map(({ name }) => [name, [] as number[]]));
   const centre = new Map(metrics.map(({ name, value }) => [name, value]));
-  const random = seededRandom(seed);
+  const random = mulberry32(seed);
   const sample: Outcome[] = [];
   for (let resample = 0; resample < resamples; resample++) {
     sample.length = 0;

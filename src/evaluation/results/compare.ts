@@ -1,8 +1,8 @@
 import { LlavaError } from "../../errors.ts";
+import { mulberry32 } from "../../random/index.ts";
 import type { Benchmark, Metric, Outcome } from "../benchmark.ts";
 import { defaultResamples, drawnOf, middle95 } from "./bootstrap.ts";
 import { drawGroups, groupsOf } from "./groups.ts";
-import { seededRandom } from "./random.ts";
 import type { Result } from "./result.ts";
 
 /** A question that the two answered differently well. */
@@ -161,7 +161,7 @@ class PairedTest {
   interval(resamples: number, seed: number): [number, number] {
     const { first, second } = this.#pairs;
     const drawn = drawnOf(this.#groups.count);
-    const random = seededRandom(seed);
+    const random = mulberry32(seed);
     const found = new Float64Array(resamples);
     for (let resample = 0; resample < resamples; resample++) {
       const [one, two]: [Outcome[], Outcome[]] = [[], []];
@@ -181,7 +181,7 @@ class PairedTest {
     const { first, second } = this.#pairs;
     const { count, start, members } = this.#groups;
     const rounds = Math.max(200, Math.min(resamples, Math.floor(permuted / first.length)));
-    const random = seededRandom(seed + 1);
+    const random = mulberry32(seed + 1);
     const [one, two] = [first.slice(), second.slice()];
     const extreme = Math.abs(this.#difference) * (1 - 1e-9) - 1e-12;
     let reached = 1;

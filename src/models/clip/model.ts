@@ -1,7 +1,16 @@
-import { activations, attend, Embedding, LayerNorm, Linear, Module, placeholder } from "../../nn/index.ts";
+import {
+  activations,
+  attend,
+  Embedding,
+  freeing,
+  LayerNorm,
+  Linear,
+  Module,
+  placeholder,
+} from "../../nn/index.ts";
 import type { FeatureGrid } from "../../processing/image/index.ts";
-import { aten, cat, scope, type Tensor } from "../../torch/index.ts";
-import type { VisionTower } from "../vision-tower.ts";
+import { aten, cat, type Tensor } from "../../torch/index.ts";
+import type { FeatureSelection, TowerOptions, VisionTower } from "../vision-tower.ts";
 import { type ClipVisionConfig, gridOf } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
@@ -114,24 +123,17 @@ class ClipEncoder extends Module {
   }
 }
 
-export interface ClipFeatureSelection {
-  /** Indices into the hidden states, whose first is the embeddings; negative from the end; several are concatenated. */
-  readonly featureLayers: readonly number[];
-  /** "patch" drops the class token. */
-  readonly selectStrategy: "patch" | "full";
-}
-
 /** CLIP's vision transformer (arXiv 2103.00020), run only up to the deepest layer whose features are wanted. */
 export class ClipVisionTower extends Module implements VisionTower {
   readonly embeddings: ClipEmbeddings;
   readonly preLayrnorm: LayerNorm; // the checkpoints' spelling
   readonly encoder: ClipEncoder;
   readonly #features: readonly number[]; // indices from 0, the embeddings
-  readonly #selectStrategy: ClipFeatureSelection["selectStrategy"];
+  readonly #selectStrategy: FeatureSelection["selectStrategy"];
   readonly hiddenSize: number;
   readonly grid: FeatureGrid;
 
-  constructor(config: ClipVisionConfig, selection: ClipFeatureSelection) {
+  constructor(config: ClipVisionConfig, selection: FeatureSelection) {
     super();
     const states = config.numLayers + 1;
     this.#features = selection.featureLayers.map((layer) => (layer < 0 ? states + layer : layer));
@@ -143,9 +145,17 @@ export class ClipVisionTower extends Module implements VisionTower {
     this.grid = gridOf(config, selection.selectStrategy);
   }
 
-  forward(pixelValues: Tensor): Tensor {
-    const states = [this.preLayrnorm.forward(this.embeddings.forward(pixelValues))]; // [N, 1 + h·w, D]
-    for (const layer of this.encoder.layers) states.push(scope(() => layer.forward(states.at(-1)!)));
+  /** Others train and store all layers. */
+  get unused(): readonly RegExp[] {
+    const kept = this.encoder.layers.map((_, layer) => layer).join("|");
+    return [/^post_layernorm\./, new RegExp(`^encoder\\.layers\\.(?!(?:${kept})\\.)`)];
+  }
+
+  forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {
+    const embed = (pixels: Tensor) => this.preLayrnorm.forward(this.embeddings.forward(pixels));
+    const states = [runLayer(embed, pixelValues)]; // [N, 1 + h·w, D]
+    for (const layer of this.encoder.layers)
+      states.push(runLayer((hidden) => layer.forward(hidden), states.at(-1)!));
     const selected = this.#features.map((index) => states[index]!);
     const features = selected.length === 1 ? selected[0]! : cat(selected, -1);
     return this.#selectStrategy === "patch" ? features.slice(1, 1) : features;

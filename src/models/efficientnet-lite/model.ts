@@ -1,7 +1,7 @@
-import { Module, placeholder } from "../../nn/index.ts";
+import { freeing, Module, placeholder } from "../../nn/index.ts";
 import type { FeatureGrid } from "../../processing/image/index.ts";
-import { aten, scope, type Tensor } from "../../torch/index.ts";
-import type { VisionTower } from "../vision-tower.ts";
+import { aten, type Tensor } from "../../torch/index.ts";
+import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 
 const BATCH_NORM_EPSILON = 1e-3;
 const STEM_WIDTH = 32;
@@ -20,6 +20,7 @@ const variants = {
 } as const;
 
 export type EfficientNetLiteVariant = keyof typeof variants;
+export const efficientNetLiteVariants = Object.keys(variants) as EfficientNetLiteVariant[];
 
 /** Kernel, stride of the first block, expansion, output width, blocks: EfficientNet-B0's table (arXiv 1905.11946). */
 const stages = [
@@ -202,11 +203,16 @@ export class EfficientNetLite extends Module implements VisionTower {
     return { rows: side, columns: side, extra: 0 };
   }
 
-  forward(pixelValues: Tensor): Tensor {
+  /** The classifier, and counts that only training needs. */
+  get unused(): readonly RegExp[] {
+    return [/^_fc\./, /^.*num_batches_tracked$/];
+  }
+
+  forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {
     const channelsLast = aten.contiguous(pixelValues, CHANNELS_LAST); // depthwise kernels are several times faster
     let grid = relu6(this.convStem.forward(channelsLast));
     // What a block computes on its way is freed behind it: of all blocks together it would be 100 MB an image.
-    for (const block of this.blocks) grid = scope(() => block.forward(grid));
+    for (const block of this.blocks) grid = runLayer((input) => block.forward(input), grid);
     return relu6(this.convHead.forward(grid)).flatten(2).transpose(1, 2); // [N, h·w, 1280]
   }
 }

@@ -1,41 +1,36 @@
-import type { GgufDialect, GgufHeader } from "../../checkpoint/index.ts";
+import { type GgufDialect, type GgufHeader, type NamingRule, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { RopeScaling } from "../../nn/index.ts";
 import type { LlamaConfig } from "./config.ts";
 
-const TOP_LEVEL: Readonly<Record<string, string>> = {
-  token_embd: "model.embed_tokens",
-  output_norm: "model.norm",
-  output: "lm_head",
-};
+const KINDS = { rest: "(?:weight|bias)$" };
+const inBlock = (stored: string, name: string): NamingRule => [
+  `blk.#.${stored}.`,
+  `model.layers.#.${name}.`,
+  KINDS,
+];
 
-const IN_BLOCK: Readonly<Record<string, string>> = {
-  attn_norm: "input_layernorm",
-  attn_q: "self_attn.q_proj",
-  attn_k: "self_attn.k_proj",
-  attn_v: "self_attn.v_proj",
-  attn_output: "self_attn.o_proj",
-  ffn_norm: "post_attention_layernorm",
-  ffn_gate: "mlp.gate_proj",
-  ffn_up: "mlp.up_proj",
-  ffn_down: "mlp.down_proj",
-};
-
-/** `blk.3.attn_q.weight` → `model.layers.3.self_attn.q_proj.weight`; names outside the scheme come back unchanged. */
-export function nameFromGguf(name: string): string {
-  const match = /^(?:blk\.(\d+)\.)?(\w+)\.(weight|bias)$/.exec(name);
-  if (!match) return name;
-  const [, layer, part, kind] = match as unknown as [string, string | undefined, string, string];
-  const module = layer === undefined ? TOP_LEVEL[part] : IN_BLOCK[part];
-  if (module === undefined) return name;
-  return layer === undefined ? `${module}.${kind}` : `model.layers.${layer}.${module}.${kind}`;
-}
+/** `blk.3.attn_q.weight` ↔ `model.layers.3.self_attn.q_proj.weight` */
+export const ggufNames = naming(
+  ["token_embd.", "model.embed_tokens.", KINDS],
+  inBlock("attn_norm", "input_layernorm"),
+  inBlock("attn_q", "self_attn.q_proj"),
+  inBlock("attn_k", "self_attn.k_proj"),
+  inBlock("attn_v", "self_attn.v_proj"),
+  inBlock("attn_output", "self_attn.o_proj"),
+  inBlock("ffn_norm", "post_attention_layernorm"),
+  inBlock("ffn_gate", "mlp.gate_proj"),
+  inBlock("ffn_up", "mlp.up_proj"),
+  inBlock("ffn_down", "mlp.down_proj"),
+  ["output_norm.", "model.norm.", KINDS],
+  ["output.", "lm_head.", KINDS],
+);
 
 /**
  * Heads in a query or key projection whose rows the "llama" architecture stores in rotary pairs (0, d/2, 1, d/2 + 1, …)
  * instead of halves; undefined for every other tensor and architecture.
  */
-export function pairedRotaryHeads(name: string, header: GgufHeader, where: string): number | undefined {
+function pairedRotaryHeads(name: string, header: GgufHeader, where: string): number | undefined {
   const part = /^blk\.\d+\.attn_([qk])\.(?:weight|bias)$/.exec(name)?.[1];
   if (part === undefined || header.metadata.get("general.architecture") !== "llama") return undefined;
   const heads = header.metadata.get("llama.attention.head_count");
@@ -46,22 +41,13 @@ export function pairedRotaryHeads(name: string, header: GgufHeader, where: strin
   throw new LlavaError("checkpoint", `${where}: ${name} has ${rows} rows for ${String(count)} heads`);
 }
 
-const dialect: GgufDialect = { nameOf: nameFromGguf, pairedRotaryHeads };
-
 /** What files of these architectures call tensors and how they lay them out. */
-export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>
-  architecture === "llama" || architecture === "qwen2" ? dialect : undefined;
+export const llamaDialect: GgufDialect = { names: ggufNames, pairedRotaryHeads };
 
 /** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …) or "qwen2" describes. */
-export function configFromGguf(header: GgufHeader, where: string): LlamaConfig {
+export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaConfig {
   const { metadata, tensors } = header;
-  const architecture = metadata.get("general.architecture");
-  if (architecture !== "llama" && architecture !== "qwen2") {
-    throw new LlavaError(
-      "config",
-      `${where}: GGUF architecture ${String(architecture)}; known are llama, qwen2`,
-    );
-  }
+  const architecture = String(metadata.get("general.architecture"));
   const optional = (key: string): number | undefined => {
     const value = metadata.get(`${architecture}.${key}`);
     return typeof value === "number" && value > 0 ? value : undefined;
@@ -81,6 +67,7 @@ export function configFromGguf(header: GgufHeader, where: string): LlamaConfig {
   const slidingWindow = optional("attention.sliding_window");
   const ropeScaling = ropeScalingFromGguf(header, architecture, where);
   return {
+    family: "llama",
     vocabSize: tensors.get("token_embd.weight")?.shape[0] ?? required("vocab_size"),
     hiddenSize,
     intermediateSize: required("feed_forward_length"),

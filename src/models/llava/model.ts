@@ -1,16 +1,18 @@
+import { canonicalNames, type Naming, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { Module } from "../../nn/index.ts";
 import { type ImageLayout, tilesOf } from "../../processing/image/index.ts";
 import { aten, cat, type DType, type Tensor } from "../../torch/index.ts";
-import type { Llama } from "../llama/model.ts";
-import type { VisionTower } from "../vision-tower.ts";
+import type { LanguageModel, Named } from "../language-model.ts";
+import { under } from "../under.ts";
+import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 import { packTiles } from "./pack-tiles.ts";
 import type { Projector } from "./projector.ts";
 
 export interface LlavaParts {
   readonly visionTower: VisionTower;
   readonly projector: Projector;
-  readonly languageModel: Llama;
+  readonly languageModel: LanguageModel;
   /** Id that stands in `inputIds` for one row of image features. It need not be in the vocabulary. */
   readonly imageTokenId: number;
   /** [D], after each row of an image's joined tiles (see `packTiles`), where the model was made for it. */
@@ -29,12 +31,15 @@ export type Visual = (
 /** Tiles through the tower at once; more go in turns, so that an image of many takes no more memory. */
 const TILES_AT_ONCE = 64;
 
+/** Paths in the module and canonical names. */
+export const llavaPaths = naming(["language_model.lm_head", "lm_head"], ["", "model."]);
+
 /** Vision tower → projector → splice into the token embeddings → language model (arXiv 2304.08485, figure 1). */
-export class Llava extends Module {
+export class Llava extends Module implements Named {
   protected override readonly keys = { projector: "multi_modal_projector" };
   readonly visionTower: VisionTower;
   readonly projector: Projector;
-  readonly languageModel: Llama;
+  readonly languageModel: LanguageModel;
   readonly imageNewline: Tensor | undefined;
   /** Tiles that go through the tower at once. */
   tilesAtOnce = TILES_AT_ONCE;
@@ -48,6 +53,19 @@ export class Llava extends Module {
     this.languageModel = parts.languageModel;
     this.imageNewline = parts.imageNewline;
     this.#imageTokenId = parts.imageTokenId;
+  }
+
+  get paths(): Naming {
+    return llavaPaths;
+  }
+  get layout(): Naming {
+    return canonicalNames;
+  }
+  get unused(): readonly RegExp[] {
+    return [
+      ...under("language_model", this.languageModel.unused),
+      ...under("vision_tower", this.visionTower.unused),
+    ];
   }
 
   get imageTokenId(): number {
@@ -80,10 +98,11 @@ export class Llava extends Module {
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
-  encodeImages(pixelValues: Tensor): Tensor {
+  encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
-    const encode = (tiles: Tensor) => this.visionTower.forward(tiles.toDevice(device).to(computeDtype));
+    const encode = (tiles: Tensor) =>
+      this.visionTower.forward(tiles.toDevice(device).to(computeDtype), options);
     const count = pixelValues.size(0);
     if (count <= this.tilesAtOnce) return encode(pixelValues);
     const starts = Array.from(

@@ -1,5 +1,13 @@
 import { LlavaError } from "../../errors.ts";
-import type { ContentPart, ImageSource, Message, Role, TextPart } from "../../protocol/index.ts";
+import {
+  type ImagePart,
+  type ImageSource,
+  type Message,
+  type Role,
+  type TextPart,
+  type VideoPart,
+  videoRefusal,
+} from "../../protocol/index.ts";
 
 /** The place of an image. Which image stands there is of no concern to a prompt. */
 export interface ImageSlot {
@@ -9,7 +17,7 @@ export interface ImageSlot {
 /** What prompts are rendered of: messages, whatever they know of their images. */
 export type Conversation = readonly {
   readonly role: Role;
-  readonly content: string | readonly (TextPart | ImageSlot)[];
+  readonly content: string | readonly (TextPart | ImageSlot | VideoPart)[];
 }[];
 
 /** A turn ready to render: image parts are numbered through the conversation. */
@@ -28,13 +36,20 @@ export interface NumberedTurns {
   readonly turns: readonly Turn[];
 }
 
-const partsOf = <Part>(content: string | readonly Part[]): readonly (Part | TextPart)[] =>
-  typeof content === "string" ? [{ type: "text", text: content }] : content;
+function partsOf<Part extends TextPart | ImageSlot>(
+  content: string | readonly (Part | VideoPart)[],
+): readonly (Part | TextPart)[] {
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  return content.map((part) => {
+    if (part.type === "video") throw videoRefusal(part.video.path);
+    return part;
+  });
+}
 
 /** All images of a conversation in the order in which prompts number them. */
 export function imagesOf(messages: readonly Message[]): ImageSource[] {
   return messages
-    .flatMap(({ content }): readonly ContentPart[] => partsOf(content))
+    .flatMap(({ content }) => partsOf<TextPart | ImagePart>(content))
     .flatMap((part) => (part.type === "image" ? [part.image] : []));
 }
 

@@ -55,6 +55,7 @@ describe("parts", () => {
       /its detail is "max"/,
     ],
     ["with an empty image", image(""), /got an empty text/],
+    ["that is a video", { type: "video", video: { path: "a.mp4" } }, /part 1: is a video, which no model/],
     ["that is none", 7, /expected an object, got 7/],
   ];
   for (const [what, part, message] of refused)

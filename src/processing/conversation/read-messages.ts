@@ -5,6 +5,7 @@ import {
   type ImageSource,
   type Message,
   requireImageSource,
+  videoRefusal,
 } from "../../protocol/index.ts";
 import { didYouMean, requireKnownKeys } from "../../spelling.ts";
 import { countImageMarks, imageMark, markedParts } from "./image-marks.ts";
@@ -79,6 +80,8 @@ function readPart(value: unknown, where: string): ContentPart {
       known("image_url", "detail");
       requireDetail(part["detail"], where);
       return { type: "image", image: imageOfUrl(part["image_url"], where) };
+    case "video":
+      throw videoRefusal(where);
     default: {
       const type = part["type"];
       const near = typeof type === "string" ? didYouMean(type, ["text", "image", "image_url"]) : "";

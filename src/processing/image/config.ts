@@ -86,7 +86,12 @@ const schema = z.object({
   transparency: z.enum(transparencies).nullish(),
 });
 
-const CLASSES = ["CLIPImageProcessor", "CLIPFeatureExtractor", "LlavaImageProcessor"];
+const CLASSES = [
+  "CLIPImageProcessor",
+  "CLIPFeatureExtractor",
+  "LlavaImageProcessor",
+  "LlavaNextImageProcessor",
+];
 
 /**
  * Reads the contents of a Hugging Face `preprocessor_config.json`, or the `image_processor` section of a
@@ -116,8 +121,8 @@ export function parseImageProcessorConfig(json: unknown, where: string): ImagePr
   const size = fields.size ?? 224;
   const crop = fields.crop_size ?? 224;
   return {
-    // CLIP's own do_pad only evens out a batch: nothing to do for one image.
-    aspect: fields.do_pad && className.startsWith("Llava") ? "pad" : "square",
+    // The do_pad of the others only evens out a batch: nothing to do for one image.
+    aspect: fields.do_pad && /^LlavaImageProcessor/.test(className) ? "pad" : "square",
     resize: fields.do_resize === false ? null : readSize(size),
     resample: RESAMPLE_CODES[fields.resample ?? 3]!,
     crop: fields.do_center_crop === false ? null : readRectangle(crop),

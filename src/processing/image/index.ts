@@ -9,7 +9,7 @@ export {
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
 export type { FeatureMap, FeatureMerge, MapSize } from "./feature-map.ts";
-export { CLIP_MEAN_COLOUR, centerCrop, cropAt, padToSquare, paste } from "./geometry.ts";
+export { CLIP_MEAN_COLOUR, cropAt, padToSquare, paste } from "./geometry.ts";
 export {
   type FeatureGrid,
   type ImageLayout,
@@ -24,7 +24,7 @@ export {
 } from "./layout.ts";
 export { type LoadOptions, loadImage, openImage } from "./load.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
-export { RESAMPLE_CODES, type Resample, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
+export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
 export {
   type Colour,
   createImage,

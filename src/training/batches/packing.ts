@@ -10,14 +10,14 @@ export interface LabelledIds {
 
 /** A sequence, and others that go on from its end as if they were alone: rows that share their image. */
 export interface PackingSample extends LabelledIds {
-  readonly branches: readonly LabelledIds[];
+  readonly continuations: readonly LabelledIds[];
 }
 
 /** Several samples side by side in rows, kept apart by positions and attention. */
 export interface PackedBatch {
   /** int64 [rows, T] */
   readonly inputIds: Tensor;
-  /** int64 [rows, T]; they start at 0 in every sample, and behind the trunk in every branch. */
+  /** int64 [rows, T]; they start at 0 in every sample, and behind the prefix in every continuation. */
   readonly positions: Tensor;
   /** In short rows a mask over each, bool [rows, 1, T, T]; otherwise there is one row, of a block for every sample. */
   readonly attention: { readonly mask: Tensor } | { readonly blocks: readonly AttentionBlock[] };
@@ -27,8 +27,8 @@ export interface PackedBatch {
   readonly targets: Tensor;
   /** Targets that are not padding. */
   readonly units: number;
-  /** The sample, and which of its branches if it has any, that each of these targets is from. */
-  readonly owners: readonly { readonly sample: number; readonly branch: number }[];
+  /** The sample, and which of its continuations if it has any, that each of these targets is from. */
+  readonly owners: readonly { readonly sample: number; readonly continuation: number }[];
   /** The samples in the order in which they stand in the rows. */
   readonly order: readonly number[];
   /** Tokens that are not padding. */
@@ -43,10 +43,10 @@ export const [widthStep, targetStep] = [16, 64];
 
 export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
-/** Ids that are fed: the last of a sequence is only predicted, unless branches go on from it. */
-const fedLength = ({ inputIds, branches }: PackingSample): number =>
-  branches.reduce((sum, branch) => sum + branch.inputIds.length - 1, inputIds.length) -
-  (branches.length === 0 ? 1 : 0);
+/** Ids that are fed: the last of a sequence is only predicted, unless continuations go on from it. */
+const fedLength = ({ inputIds, continuations }: PackingSample): number =>
+  continuations.reduce((sum, continuation) => sum + continuation.inputIds.length - 1, inputIds.length) -
+  (continuations.length === 0 ? 1 : 0);
 
 /** Lays samples into rows of about equal length, longest first, each into the shortest row; or end to end if those are long. */
 export function packSamples(samples: readonly PackingSample[], rows: number): PackedBatch {
@@ -71,24 +71,25 @@ export function packSamples(samples: readonly PackingSample[], rows: number): Pa
       positions[at] = BigInt(position);
       at++;
     };
-    const predict = (target: number, from: number, sample: number, branch = 0): void => {
+    const predict = (target: number, from: number, sample: number, continuation = 0): void => {
       if (target === ignoreLabel) return;
       supervised.push(BigInt(from));
       targets.push(BigInt(target));
-      owners.push({ sample, branch });
+      owners.push({ sample, continuation });
     };
     for (const sample of bin) {
-      const { inputIds: ids, labels, branches } = samples[sample]!;
+      const { inputIds: ids, labels, continuations } = samples[sample]!;
       const start = at;
-      const fed = branches.length === 0 ? ids.length - 1 : ids.length;
+      const fed = continuations.length === 0 ? ids.length - 1 : ids.length;
       for (let i = 0; i < fed; i++) put(ids[i]!, i);
       for (let i = 1; i < ids.length; i++) predict(labels[i]!, start + i - 1, sample);
-      const trunkEnd = at;
-      for (const [number, branch] of branches.entries()) {
+      const prefixEnd = at;
+      for (const [number, continuation] of continuations.entries()) {
         const first = at;
-        for (let i = 0; i < branch.inputIds.length - 1; i++) put(branch.inputIds[i]!, ids.length + i);
-        for (const [i, label] of branch.labels.entries())
-          predict(label, i === 0 ? trunkEnd - 1 : first + i - 1, sample, number);
+        for (let i = 0; i < continuation.inputIds.length - 1; i++)
+          put(continuation.inputIds[i]!, ids.length + i);
+        for (const [i, label] of continuation.labels.entries())
+          predict(label, i === 0 ? prefixEnd - 1 : first + i - 1, sample, number);
       }
     }
   });
@@ -128,15 +129,18 @@ export function placeAttention(
 }
 
 /** [from, to) of what each fed position of a sample sees, counted from the sample's first. */
-function* sightOf({ inputIds, branches }: PackingSample): Iterable<readonly (readonly [number, number])[]> {
-  const trunk = branches.length === 0 ? inputIds.length - 1 : inputIds.length;
-  for (let at = 0; at < trunk; at++) yield [[0, at + 1]];
-  let first = trunk;
-  for (const branch of branches) {
-    const end = first + branch.inputIds.length - 1;
+function* sightOf({
+  inputIds,
+  continuations,
+}: PackingSample): Iterable<readonly (readonly [number, number])[]> {
+  const prefix = continuations.length === 0 ? inputIds.length - 1 : inputIds.length;
+  for (let at = 0; at < prefix; at++) yield [[0, at + 1]];
+  let first = prefix;
+  for (const continuation of continuations) {
+    const end = first + continuation.inputIds.length - 1;
     for (let at = first; at < end; at++)
       yield [
-        [0, trunk],
+        [0, prefix],
         [first, at + 1],
       ];
     first = end;
@@ -167,19 +171,19 @@ function maskOf(rows: readonly (readonly PackingSample[])[], width: number): Ten
 function blocksOf(row: readonly PackingSample[], width: number): AttentionBlock[] {
   const blocks = row.map((sample): AttentionBlock => {
     const length = fedLength(sample);
-    return sample.branches.length === 0 ? { length } : { length, mask: maskOf([[sample]], length) };
+    return sample.continuations.length === 0 ? { length } : { length, mask: maskOf([[sample]], length) };
   });
   const padding = width - blocks.reduce((sum, { length }) => sum + length, 0);
   return [...blocks, { length: padding }].filter(({ length }) => length > 0);
 }
 
 /**
- * Sequences that begin alike and train nothing there, such as questions about one image, as a trunk with branches.
- * The trunk reaches to the first difference, or before the first trained id.
+ * Sequences that begin alike and train nothing there, such as questions about one image, as a shared prefix with continuations.
+ * The prefix reaches to the first difference, or before the first trained id.
  */
-export function shareTrunk(sequences: readonly LabelledIds[]): PackingSample {
+export function sharePrefix(sequences: readonly LabelledIds[]): PackingSample {
   const [first, ...others] = sequences as [LabelledIds, ...LabelledIds[]];
-  if (others.length === 0) return { ...first, branches: [] };
+  if (others.length === 0) return { ...first, continuations: [] };
   const differs = (i: number): boolean =>
     sequences.some(({ inputIds, labels }) => inputIds[i] !== first.inputIds[i] || labels[i] !== ignoreLabel);
   let length = 0;
@@ -188,7 +192,7 @@ export function shareTrunk(sequences: readonly LabelledIds[]): PackingSample {
     inputIds: inputIds.slice(from, to),
     labels: labels.slice(from, to),
   });
-  return { ...cut(first, 0, length), branches: sequences.map((sequence) => cut(sequence, length)) };
+  return { ...cut(first, 0, length), continuations: sequences.map((sequence) => cut(sequence, length)) };
 }
 
 function fillRows(lengths: readonly number[], rows: number): number[][] {

@@ -1,16 +1,18 @@
+import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Callback, Run, StepMetrics } from "../trainer.ts";
 
 /** What guards remember; plain JSON. */
-export interface GuardState {
+export const guardStateSchema = z.object({
   /** Losses and gradient norms of the last steps that were not left out, oldest first. */
-  readonly losses: readonly number[];
-  readonly gradientNorms: readonly number[];
+  losses: z.array(z.number()).readonly(),
+  gradientNorms: z.array(z.number()).readonly(),
   /** Steps left out: in all, and one after another up to now. */
-  readonly skipped: number;
-  readonly inARow: number;
-}
+  skipped: z.int().min(0),
+  inARow: z.int().min(0),
+});
+export type GuardState = Readonly<z.output<typeof guardStateSchema>>;
 
 const remembered = 32;
 /** Steps before which nothing counts as a spike: a loss falls fast at first. */

@@ -22,7 +22,7 @@ export interface PlanOptions {
   readonly devices?: number;
 }
 
-export interface PlannedPart {
+interface PlannedPart {
   readonly name: string;
   readonly bytes: number;
   /** What it consists of. */
@@ -186,7 +186,7 @@ function weightBytes(sizes: ModelSizes, recipe: Recipe): number {
 
 /** Of float32 masters in the type that is computed in, and of weights in 8 bits; a layer's where it is computed again. */
 function copyBytes(
-  { layerMatrices, text }: ModelSizes,
+  { layerMatrices, text, tower }: ModelSizes,
   recipe: Recipe,
   trained: ReturnType<typeof trainedParameters>,
 ): number {
@@ -196,7 +196,9 @@ function copyBytes(
   if (bytes === 4) return quantized;
   const layers = trained.languageModel > 0 ? layerMatrices : 0;
   const others = trained.languageModel > 0 ? text.vocabSize * text.hiddenSize : 0; // the output matrix
-  const masters = (layers + trained.adapters) * share + others + trained.projector + trained.visionTower;
+  const towerShare = recipe.activationCheckpointing ? tower.layerShare : 1;
+  const masters =
+    (layers + trained.adapters) * share + others + trained.projector + trained.visionTower * towerShare;
   return quantized + bytes * masters;
 }
 
@@ -219,7 +221,8 @@ function towerBytes({ tower, imageTokens, projectorWidths }: ModelSizes, recipe:
   // A cache is built before the first step, so many images at once.
   const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;
   const passing = atOnce * bytes * (tower.perLayer + tower.between);
-  const kept = batch.images * (learns ? bytes * tower.saved : 4 * imageTokens * (projectorWidths[0] ?? 0));
+  const saved = recipe.activationCheckpointing ? tower.recomputed : tower.saved;
+  const kept = batch.images * (learns ? bytes * saved : 4 * imageTokens * (projectorWidths[0] ?? 0));
   return { passing, kept, images: atOnce };
 }
 

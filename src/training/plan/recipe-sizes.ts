@@ -1,12 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readGgufHeader } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
+import { describeIssues, readJsonObject } from "../../files/index.ts";
 import { configFromGguf } from "../../models/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { modelShape } from "./published-shapes.ts";
-import { type BuiltinShape, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
+import { builtinShapeSchema, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
 
 /** Sizes of the model that a recipe names, without reading its weights. @throws LlavaError "config" where they are not known */
 export async function recipeSizes(recipe: Recipe): Promise<ModelSizes> {
@@ -16,7 +17,11 @@ export async function recipeSizes(recipe: Recipe): Promise<ModelSizes> {
   if (resolved?.kind === "builtin" && existsSync(resolved.languageModel)) {
     const path = join(dirname(resolved.projector), "config.json");
     const text = configFromGguf(readGgufHeader(resolved.languageModel), resolved.languageModel);
-    return builtinSizes(text, JSON.parse(readFileSync(path, "utf8")) as BuiltinShape, recipe);
+    const shape = builtinShapeSchema.safeParse(readJsonObject(path));
+    if (shape.success) return builtinSizes(text, shape.data, recipe);
+    throw new LlavaError("checkpoint", `${path}: ${describeIssues(shape.error)}`, {
+      hint: "The file is damaged; fetch the model again (llava model pull).",
+    });
   }
   throw new LlavaError("config", `what ${recipe.model} consists of is not known here`, {
     hint: "Give a folder with its config.json (--model), or fetch a built-in model (llava model pull).",

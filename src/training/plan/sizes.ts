@@ -1,12 +1,15 @@
+import { z } from "zod";
 import {
+  createLanguageModel,
+  createLlava,
   EfficientNetLite,
-  Llama,
-  type LlamaConfig,
+  efficientNetLiteVariants,
+  type LanguageModel,
   type Llava,
   type LlavaConfig,
   type Projector,
+  type TextConfig,
 } from "../../models/index.ts";
-import { createLlava } from "../../pretrained/index.ts";
 import { type ImageLayout, tokensOf } from "../../processing/image/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
@@ -15,7 +18,7 @@ const whole: ImageLayout = { tiles: "whole", size: undefined };
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
-  readonly text: LlamaConfig;
+  readonly text: TextConfig;
   readonly parameters: {
     readonly visionTower: number;
     readonly projector: number;
@@ -31,13 +34,17 @@ export interface ModelSizes {
   readonly tower: TowerSizes;
 }
 
-export interface TowerSizes {
+interface TowerSizes {
   /** Numbers that the pass of one image through a layer makes, all of its intermediate results together. */
   readonly perLayer: number;
   /** Numbers that stay from layer to layer, of all layers together. */
   readonly between: number;
   /** Numbers that backward needs of an image where the tower learns. */
   readonly saved: number;
+  /** Those of them that are there at once where layers are computed again: their inputs, and what the largest saves. */
+  readonly recomputed: number;
+  /** The part of the tower's weights that its largest layer has. */
+  readonly layerShare: number;
   /** Whether it computes in float32 whatever the recipe says. */
   readonly isPrecise: boolean;
 }
@@ -49,6 +56,9 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
   const tokens = Math.floor(imageSize / patchSize) ** 2 + 1;
   const layers = model.visionTower.namedParameters().size === 0 ? 0 : towerLayers(config);
   const hidden = config.projector.depth > 1 ? [config.text.hiddenSize] : [];
+  // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
+  const layerSaved = tokens * (9 * hiddenSize + 3 * intermediateSize);
+  const between = tokens * hiddenSize * (layers + 1);
   return {
     ...languageSizes(config.text, model.languageModel),
     parameters: partParameters(model),
@@ -56,9 +66,10 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
     imageTokens: tokensOf(whole, config.grid),
     tower: {
       perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
-      between: tokens * hiddenSize * (layers + 1),
-      // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
-      saved: tokens * (9 * hiddenSize + 3 * intermediateSize) * layers,
+      between,
+      saved: layerSaved * layers,
+      recomputed: layers === 0 ? 0 : layerSaved + between,
+      layerShare: 1 / Math.max(1, layers),
       isPrecise: false,
     },
   };
@@ -70,12 +81,12 @@ const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
 
 /** A built-in model: its language model's configuration, and what its own config.json says. */
 export function builtinSizes(
-  text: LlamaConfig,
+  text: TextConfig,
   { visionTower, tokensPerSide, projector }: BuiltinShape,
   recipe: Pick<Recipe, "tokensPerSide">,
 ): ModelSizes {
   const tower = new EfficientNetLite(visionTower);
-  using languageModel = new Llama(text);
+  using languageModel = createLanguageModel(text);
   const widths = [tower.hiddenSize, projector.hiddenSize, text.hiddenSize];
   const parameters = {
     visionTower: elements(tower) + 2 * tower.hiddenSize,
@@ -90,17 +101,27 @@ export function builtinSizes(
     projectorWidths: widths,
     imageTokens: tokensOf(whole, { rows: side, columns: side, extra: 0 }),
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
-    tower: { perLayer: 7 * widest, between: 0, saved: 30 * widest, isPrecise: true },
+    // Computed again, what the largest block and the stem save stays, and the inputs of blocks: an estimate.
+    tower: {
+      perLayer: 7 * widest,
+      between: 0,
+      saved: 30 * widest,
+      recomputed: 9 * widest,
+      layerShare: 0.5,
+      isPrecise: true,
+    },
   };
 }
 
-export interface BuiltinShape {
-  readonly visionTower: ConstructorParameters<typeof EfficientNetLite>[0];
-  readonly tokensPerSide: number;
-  readonly projector: { readonly hiddenSize: number };
-}
+/** Of the config.json beside a built-in model's projector. */
+export const builtinShapeSchema = z.object({
+  visionTower: z.enum(efficientNetLiteVariants),
+  tokensPerSide: z.int().min(1),
+  projector: z.object({ hiddenSize: z.int().min(1) }),
+});
+export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
-function languageSizes(text: LlamaConfig, model: Llama) {
+function languageSizes(text: TextConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();
   for (const [name, { shape }] of model.layers[0]!.namedParameters())
     if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);

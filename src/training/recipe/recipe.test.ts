@@ -5,7 +5,8 @@ import large from "../../../recipes/llava-1.5-7b/pretrain.ts";
 import small from "../../../recipes/llava-smol-135m/pretrain.ts";
 import { LlavaError } from "../../errors.ts";
 import { parseOverrides } from "./overrides.ts";
-import { type RecipeFields, resolveRecipe } from "./recipe.ts";
+import { objectiveOf, type RecipeFields, resolveRecipe } from "./recipe.ts";
+import { requireSameRecipe } from "./same-recipe.ts";
 
 const needed = ["--data.rows", "rows.json", "--data.images", "images", "--output", "out"];
 const resolve = (fields: RecipeFields, words: readonly string[]) =>
@@ -43,6 +44,19 @@ describe("a recipe", () => {
       [{ learningRate: 1 }, /no field "learningRate"; did you mean "optimizer.learningRate"/],
     ] as const)
       assert.throws(() => resolve({ ...small, ...fields } as RecipeFields, []), expected);
+  });
+
+  test("is supervised where it names no objective, and records nothing of that", () => {
+    const [unnamed, named] = [resolve(small, []), resolve(small, ["--objective.type", "supervised"])];
+    assert.equal("objective" in unnamed, false);
+    assert.deepEqual(
+      [objectiveOf(unnamed), named.objective],
+      [{ type: "supervised" }, { type: "supervised" }],
+    );
+    requireSameRecipe(unnamed, named, "out");
+    requireSameRecipe(named, unnamed, "out");
+    assert.throws(() => resolve(small, ["--objective.type", "preferred"]), /objective\.type/);
+    assert.throws(() => resolve(small, ["--objective.kind", "x"]), /no field "objective.kind"/);
   });
 
   test("that trains nothing, or the same weights in two ways, is refused", () => {

@@ -144,7 +144,7 @@ const recipeSchema = z.strictObject({
   /** Ends the run, and the schedule, earlier than `epochs` would. */
   maxSteps: count.optional(),
   maxGradientNorm: z.number().positive().default(1),
-  /** Whether activations of the language model's layers are computed again in the backward pass, to save memory. */
+  /** Whether activations of the language model's layers, and of a tower's that learns, are computed again in the backward pass, to save memory. */
   activationCheckpointing: z.boolean().default(false),
   /** What becomes of a step that would do harm. A step left out changes no weight, and is counted and logged. */
   guards: z

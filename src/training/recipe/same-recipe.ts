@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import { objectiveOf, type Recipe, type RecipeFields, resolveRecipe } from "./recipe.ts";
+import { objectiveOf, type Recipe } from "./recipe.ts";
 
 /** These, and what is inside, may change between the parts of a run without changing what it learns from a step. */
 const incidental = [
@@ -15,10 +15,9 @@ const incidental = [
  * Compares the recipe that a checkpoint was written by with the one that is to go on from it.
  * @throws LlavaError "config" naming the first field that differs, with both values
  */
-export function requireSameRecipe(saved: unknown, wanted: Recipe, output: string): void {
-  // Through the schema: a field that is newer than the checkpoint has its default there.
+export function requireSameRecipe(saved: Recipe, wanted: Recipe, output: string): void {
   const comparable = (recipe: Recipe) => leaves({ ...recipe, objective: objectiveOf(recipe) });
-  const before = comparable(resolveRecipe(saved as RecipeFields));
+  const before = comparable(saved);
   const now = comparable(wanted);
   for (const path of new Set([...before.keys(), ...now.keys()])) {
     const [was, is] = [before.get(path), now.get(path)];

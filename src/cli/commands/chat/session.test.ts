@@ -76,7 +76,11 @@ function start({
 const textOf = (message: Message) =>
   typeof message.content === "string"
     ? message.content
-    : message.content.map((part) => (part.type === "text" ? part.text : `<${part.image}>`)).join("");
+    : message.content
+        .map((part) =>
+          part.type === "text" ? part.text : part.type === "image" ? `<${part.image}>` : "<video>",
+        )
+        .join("");
 
 test("turns are remembered with their images, and /reset forgets them", async () => {
   const { input, model, session, shown } = start({ images: ["first.png"] });

@@ -209,6 +209,10 @@ describe("llava eval run", () => {
       [[...run, "poep", ...rest, "--model", "m"], /no benchmark "poep"\nDid you mean pope\? Known: .*vqav2/],
       [[...run, "pope", ...rest], /there is no --model/],
       [
+        [...run, "pope", "nextqa-oe", ...rest, "--model", "m"],
+        /nextqa-oe asks about videos, which no model here reads\nHave another program.*eval score nextqa-oe/,
+      ],
+      [
         [...run, "pope", ...rest, "--model", "m", "--split", "hard"],
         /pope has no split "hard"\nIts splits: all, adv/,
       ],

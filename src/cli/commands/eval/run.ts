@@ -80,11 +80,16 @@ Examples:
 
 async function run(names: readonly string[], flags: RunFlags, context: CommandContext): Promise<void> {
   const { parseShard } = await import("../../../runner/index.ts");
-  const { findBenchmark, requireSplit, withJudgePrompt } = await import("../../../evaluation/index.ts");
+  const { findBenchmark, requireAnswerable, requireSplit, withJudgePrompt } = await import(
+    "../../../evaluation/index.ts"
+  );
   const benchmarks = (await Promise.all(names.map(findBenchmark))).map((benchmark) =>
     withJudgePrompt(benchmark, flags.judgePrompt),
   );
-  for (const benchmark of benchmarks) requireSplit(benchmark, flags.split);
+  for (const benchmark of benchmarks) {
+    requireAnswerable(benchmark);
+    requireSplit(benchmark, flags.split);
+  }
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   using closing = new DisposableStack();
   const answerer = await openAnswerer(flags, context, closing);
@@ -137,7 +142,7 @@ interface Task {
 /** Answers a benchmark and scores it; nothing to score where only a shard was asked, or a judge is still to be. */
 async function runOne(task: Task, incomplete: Incomplete): Promise<Omit<Result, "outcomes"> | undefined> {
   const { runFiles } = await import("../../../evaluation/index.ts");
-  const { slowLockPatience, withLock } = await import("../../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../../files/index.ts");
   const { benchmark, shard, flags, context } = task;
   const files = runFiles(flags.output, benchmark, flags.split);
   const lock = `${files.store}${shard === undefined ? "" : `.${shard.index}-of-${shard.count}`}.lock`;

@@ -1,28 +1,23 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   findTable,
   imageFolder,
-  letteredCells,
   locateFile,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption, splitOptions } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, question } from "../../prompting/index.ts";
 
 interface Ai2dItem extends BenchmarkItem {
   readonly question: string;
@@ -61,7 +56,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   files.sort((first, second) => Number.parseInt(first, 10) - Number.parseInt(second, 10));
   for (const file of files) {
     const path = join(questions, file);
-    const { imageName, questions: rows } = check(schema, await readJsonDocument(path), path);
+    const { imageName, questions: rows } = await readDocument(path, schema);
     for (const [text, { abcLabel, answerTexts, correctAnswer, questionId }] of Object.entries(rows))
       yield {
         id: questionId,
@@ -74,7 +69,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question", "options", "answer", "image"] },
   { columns: ["index", "question", "A", "B", "answer"] },
 ];
@@ -86,12 +81,12 @@ const isTable = async (path: string): Promise<boolean> =>
 /** lmms-lab's table, whose answers are places from 0, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
   for await (const row of tableRows(table)) {
-    const answer = cellText(row, "answer");
+    const answer = row.text("answer");
     yield {
-      id: cellText.optional(row, "index") ?? String(row.place),
-      question: cellText(row, "question"),
-      options: cellList(row, "options") ?? letteredCells(row),
-      image: cellImage(row) ?? "",
+      id: row.optionalText("index") ?? String(row.place),
+      question: row.text("question"),
+      options: row.list("options") ?? row.letteredOptions(),
+      image: row.image() ?? "",
       answer: /^\d$/.test(answer) ? letters[Number(answer)]! : answer,
     };
   }
@@ -100,7 +95,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
 /** Questions as LLaVA models are asked, with options and suffix in the text. */
 async function* asked(path: string, data: string): AsyncGenerator<Ai2dItem> {
   for await (const { id, image, question: text, answers } of readAskedQuestions(path)) {
-    const bare = text.endsWith(letterSuffix) ? text.slice(0, -letterSuffix.length) : text;
+    const bare = text.endsWith(letterPrompt) ? text.slice(0, -letterPrompt.length) : text;
     yield { id, ...splitOptions(bare), image: join(data, image), answer: answers?.[0] ?? "" };
   }
 }
@@ -119,7 +114,7 @@ export default benchmark<Ai2dItem>({
   published: [],
   load,
   prompt: ({ question: text, options, image }) =>
-    question(`${text}\n${letteredOptions(options)}${letterSuffix}`, image),
+    question(`${text}\n${letteredOptions(options)}${letterPrompt}`, image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, options, answer: truth }, answer) {
     const parsed = chosenOption(answer, options);

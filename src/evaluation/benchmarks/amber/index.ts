@@ -1,5 +1,6 @@
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { benchmark } from "../../benchmark.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { aggregateDescriptions, describe } from "./description.ts";
 import { aggregateJudgements, judge } from "./judgement.ts";
 import { type DescriptionItem, type JudgementItem, loadDescriptions, loadJudgements } from "./load.ts";
@@ -43,7 +44,7 @@ export default [
       'only "Yes" and "No" are read; F1 is made of rounded percentages and lessened by the original\'s epsilons',
     headline: "accuracy",
     load: loadJudgements,
-    prompt: ({ query, image }) => question(query + shortAnswerSuffix, image),
+    prompt: ({ query, image }) => question(query + shortAnswerPrompt, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome: judge,
     aggregate: aggregateJudgements,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { letterPrompt, shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -9,28 +10,17 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
+  documentReader,
   imageFolder,
   jsonBytes,
-  letteredCells,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import {
-  letteredOptions,
-  letterSuffix,
-  letters,
-  question,
-  shortAnswerSuffix,
-} from "../../prompting/index.ts";
+import { letteredOptions, letters, question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface AokVqaItem extends BenchmarkItem {
@@ -59,7 +49,7 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
   if ("table" in source) return yield* tableItems(source.table, direct);
   const { path } = source;
   const folder = imageFolder(data, [`${split}2017`, `coco/${split}2017`]);
-  for (const row of check(schema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, schema)) {
     // The direct-answer task leaves out questions that people answered too differently.
     if (direct && row.difficult_direct_answer) continue;
     yield {
@@ -73,7 +63,7 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "choices", "correct_choice_idx"] },
   { columns: ["index", "question", "A", "D", "answer"] },
 ];
@@ -82,16 +72,16 @@ const layouts: readonly TableLayout[] = [
 async function* tableItems(table: TableFiles, direct: boolean): AsyncGenerator<AokVqaItem> {
   for await (const row of tableRows(table)) {
     if (direct && row.values["difficult_direct_answer"] === true) continue;
-    const place = cellText.optional(row, "correct_choice_idx");
-    const letter = cellText.optional(row, "answer");
+    const place = row.optionalText("correct_choice_idx");
+    const letter = row.optionalText("answer");
     yield {
-      id: cellText(row, "index", "question_id"),
-      question: cellText(row, "question"),
-      image: cellImage(row) ?? "",
-      choices: cellList(row, "choices") ?? letteredCells(row),
+      id: row.text("index", "question_id"),
+      question: row.text("question"),
+      image: row.image() ?? "",
+      choices: row.list("choices") ?? row.letteredOptions(),
       correct:
         place !== undefined ? Number(place) : letter === undefined ? undefined : letters.indexOf(letter),
-      answers: cellList(row, "direct_answers"),
+      answers: row.list("direct_answers"),
     };
   }
 }
@@ -113,22 +103,10 @@ const common = {
 } satisfies Partial<Benchmark>;
 
 /** The server's form, in which a question may have an answer of each kind: { id: { multiple_choice, direct_answer } }. */
-const readPredictions =
-  (field: string) =>
-  async (path: string): Promise<AsyncIterable<Answer> | undefined> => {
-    if (!path.endsWith(".json")) return undefined;
-    const fit = z
-      .record(z.string(), z.looseObject({ [field]: z.string() }))
-      .safeParse(await readJsonDocument(path));
-    return fit.success ? answersOf(fit.data, field) : undefined;
-  };
-
-async function* answersOf(
-  rows: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
-  field: string,
-): AsyncGenerator<Answer> {
-  for (const [id, row] of Object.entries(rows)) yield { id, text: String(row[field]) };
-}
+const readPredictions = (field: string) =>
+  documentReader(z.record(z.string(), z.looseObject({ [field]: z.string() })), (rows): Answer[] =>
+    Object.entries(rows).map(([id, row]) => ({ id, text: String(row[field]) })),
+  );
 
 const submission = (field: string, write: (item: AokVqaItem, answer: string) => string) => ({
   file: "predictions.json",
@@ -145,7 +123,7 @@ export default [
     title: "A-OKVQA (multiple choice)",
     load: (options) => load(options, false),
     prompt: ({ question: asked, choices, image }) =>
-      question(`${asked}\n${letteredOptions(choices)}${letterSuffix}`, image),
+      question(`${asked}\n${letteredOptions(choices)}${letterPrompt}`, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome(item, answer) {
       const correct = known(item.correct, item.id);
@@ -165,7 +143,7 @@ export default [
     name: "aokvqa-da",
     title: "A-OKVQA (direct answer)",
     load: (options) => load(options, true),
-    prompt: ({ question: asked, image }) => question(asked + shortAnswerSuffix, image),
+    prompt: ({ question: asked, image }) => question(asked + shortAnswerPrompt, image),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, answers }, answer) {
       const people = known(answers, id);

@@ -1,8 +1,9 @@
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark } from "../../benchmark.ts";
 import { jsonBytes } from "../../dataset-files/index.ts";
 import { accuracyByLabel, anls } from "../../metrics/index.ts";
 import { plainAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known } from "../../scoring/index.ts";
 import { type DocumentFiles, type DocumentItem, loadDocuments } from "./load.ts";
 
@@ -15,7 +16,7 @@ const documents = (
     splits: ["val", "test"],
     headline: "anls",
     load: (options) => loadDocuments(options, files),
-    prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+    prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
     sampling: { maxTokens: 32, temperature: 0 },
     compat:
       "lengths are those of answers with the space and the points at their ends, as by lmms-eval up to 0.7",

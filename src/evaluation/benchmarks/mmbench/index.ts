@@ -1,6 +1,7 @@
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark, type Published } from "../../benchmark.ts";
 import { writeWorkbook } from "../../dataset-files/index.ts";
-import { chineseLetterSuffix, letterSuffix, question } from "../../prompting/index.ts";
+import { chineseLetterPrompt, question } from "../../prompting/index.ts";
 import { known } from "../../scoring/index.ts";
 import { readChoice } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";
@@ -79,7 +80,7 @@ export default [
   variant(
     "mmbench",
     "MMBench",
-    letterSuffix,
+    letterPrompt,
     {
       dev: ["mmbench_dev_20230712.tsv", "MMBench_DEV_EN_legacy.tsv"],
       test: ["mmbench_test_20230712.tsv", "mmbench_test_en_20231003.tsv", "MMBench_TEST_EN_legacy.tsv"],
@@ -101,7 +102,7 @@ export default [
   variant(
     "mmbench-cn",
     "MMBench-CN",
-    chineseLetterSuffix,
+    chineseLetterPrompt,
     {
       dev: ["mmbench_dev_cn_20231003.tsv", "MMBench_DEV_CN_legacy.tsv"],
       test: ["mmbench_test_cn_20231003.tsv", "MMBench_TEST_CN_legacy.tsv"],

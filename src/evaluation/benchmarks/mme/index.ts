@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { LlavaError } from "../../../errors.ts";
 import { readLines } from "../../../files/index.ts";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
@@ -10,7 +11,7 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import { findFile, locateFile, within } from "../../dataset-files/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { categories, cognition, idOf, perception, plainQuestion, type Row, tableRows } from "./files.ts";
 import { readMmePredictions } from "./predictions.ts";
 
@@ -157,7 +158,7 @@ export default benchmark<MmeItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "cognition", value: 397, source },
   ],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, labels = {}, image, answer: truth }, answer) {
     const parsed = parse(answer);

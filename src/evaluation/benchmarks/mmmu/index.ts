@@ -1,6 +1,6 @@
-import type { Message } from "../../../protocol/index.ts";
+import { letterPrompt, type Message, shortAnswerPrompt } from "../../../protocol/index.ts";
 import { benchmark, type Outcome, type Verdict } from "../../benchmark.ts";
-import { letteredOptions, letterSuffix, letters, shortAnswerSuffix } from "../../prompting/index.ts";
+import { letteredOptions, letters } from "../../prompting/index.ts";
 import { accuracyWithGuesses } from "./accuracy.ts";
 import { chosenLetter, guessedLetter, type Options } from "./choice.ts";
 import { interleave } from "./interleave.ts";
@@ -11,8 +11,8 @@ import { readMmmuPredictions } from "./predictions.ts";
 function prompt({ question, options, images, multipleChoice }: MmmuItem): readonly Message[] {
   if (question === "") return [];
   const text = multipleChoice
-    ? `${question}\n${letteredOptions(Object.values(options ?? {}))}\n${letterSuffix}`
-    : `${question}\n${shortAnswerSuffix}`;
+    ? `${question}\n${letteredOptions(Object.values(options ?? {}))}\n${letterPrompt}`
+    : `${question}\n${shortAnswerPrompt}`;
   return interleave(text, images);
 }
 

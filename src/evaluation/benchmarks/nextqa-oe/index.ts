@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { VideoSource } from "../../../protocol/index.ts";
 import {
   type Answer,
   type BenchmarkItem,
@@ -8,22 +9,22 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellText,
   check,
+  documentReader,
   findFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
 import { installedWordNet, type WordSimilarity, WuPalmer, wups } from "../../metrics/index.ts";
-import { question } from "../../prompting/index.ts";
+import { videoQuestion } from "../../prompting/index.ts";
 import { nextQaVideos } from "../video-qa/nextqa-videos.ts";
 import { contentWords } from "./content-words.ts";
 
 interface OpenEndedItem extends BenchmarkItem {
   readonly question: string;
-  readonly video: string;
+  readonly video: VideoSource;
   /** One, or two where a second one was collected. */
   readonly answers: readonly string[];
   /** Counts and yes or no, which are right or wrong. */
@@ -52,7 +53,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
   for await (const row of tableRows({ paths })) {
     const { video, question, answer, qid, type } = check(rowSchema, row.values, row.where);
     // lmms-lab's table has the second answer in a column.
-    const other = second[video]?.[qid] ?? cellText.optional(row, "additional_ref_answer");
+    const other = second[video]?.[qid] ?? row.optionalText("additional_ref_answer");
     // What is before and what is after is one type.
     yield {
       id: `${video}_${qid}`,
@@ -66,7 +67,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
 }
 
 const readByVideo = async (path: string | undefined): Promise<z.infer<typeof byVideoSchema>> =>
-  path === undefined ? {} : check(byVideoSchema, await readJsonDocument(path), path);
+  path === undefined ? {} : await readDocument(path, byVideoSchema);
 
 let similarity: WordSimilarity | undefined;
 
@@ -107,7 +108,7 @@ function outcome(item: OpenEndedItem, answer: string): Outcome {
     credit,
     parsed: words.length === 0 ? undefined : words.join(" "),
     truth: item.answers.join(" | "),
-    group: item.video,
+    group: item.video.path,
     ...(item.labels && { labels: item.labels }),
     values: { strict: best(0.9) },
   };
@@ -130,16 +131,11 @@ function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
 }
 
 /** NExT-OE's results: {"<video>": {"<qid>": answer}}. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const { success, data } = byVideoSchema.safeParse(await readJsonDocument(path));
-  return success ? each(data) : undefined;
-}
-
-async function* each(videos: z.infer<typeof byVideoSchema>): AsyncGenerator<Answer> {
-  for (const [video, answers] of Object.entries(videos))
-    for (const [qid, text] of Object.entries(answers)) yield { id: `${video}_${qid}`, text };
-}
+const readPredictions = documentReader(byVideoSchema, (videos): Answer[] =>
+  Object.entries(videos).flatMap(([video, answers]) =>
+    Object.entries(answers).map(([qid, text]) => ({ id: `${video}_${qid}`, text })),
+  ),
+);
 
 export default benchmark<OpenEndedItem>({
   name: "nextqa-oe",
@@ -155,8 +151,9 @@ export default benchmark<OpenEndedItem>({
   ],
   published: [],
   load,
+  asksAboutVideos: true,
   prompt: (item) =>
-    question(`${item.question}\nAnswer a question using a short phrase or sentence.`, item.video),
+    videoQuestion(`${item.question}\nAnswer a question using a short phrase or sentence.`, item.video),
   sampling: { maxTokens: 1024, temperature: 0 },
   outcome,
   aggregate,

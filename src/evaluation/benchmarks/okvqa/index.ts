@@ -1,9 +1,7 @@
 import { join } from "node:path";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   findFile,
   imageFolder,
   locateQuestions,
@@ -13,7 +11,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface OkVqaItem extends BenchmarkItem {
@@ -36,10 +34,10 @@ async function* load({ data }: LoadOptions): AsyncGenerator<OkVqaItem> {
   if ("table" in source) {
     for await (const row of tableRows(source.table))
       yield {
-        id: cellText(row, "question_id"),
-        question: cellText(row, "question"),
-        image: cellImage(row) ?? "",
-        answers: cellList(row, "answers"),
+        id: row.text("question_id"),
+        question: row.text("question"),
+        image: row.image() ?? "",
+        answers: row.list("answers"),
       };
     return;
   }
@@ -59,7 +57,7 @@ export default benchmark<OkVqaItem>({
   headline: "accuracy",
   published: [],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, answers }, answer) {
     const people = known(answers, id);

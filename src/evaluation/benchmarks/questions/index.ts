@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile } from "../../dataset-files/index.ts";
+import { imageFolder, locateFile, readCheckedLines } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 
 interface Question extends BenchmarkItem {
   readonly question: string;
@@ -26,10 +26,9 @@ const rowSchema = z.object({
 async function* load({ data }: LoadOptions): AsyncGenerator<Question> {
   const path = locateFile(data, ["questions.jsonl"]);
   const folder = imageFolder(data.endsWith(".jsonl") ? join(data, "..") : data, ["images", "."]);
-  for await (const { value, line } of readJsonLines(path)) {
-    const row = check(rowSchema, value, `${path}:${line}`);
-    const bare = row.text.endsWith(shortAnswerSuffix)
-      ? row.text.slice(0, -shortAnswerSuffix.length)
+  for await (const row of readCheckedLines(path, rowSchema)) {
+    const bare = row.text.endsWith(shortAnswerPrompt)
+      ? row.text.slice(0, -shortAnswerPrompt.length)
       : row.text;
     yield {
       id: row.question_id,
@@ -53,7 +52,7 @@ export default benchmark<Question>({
   headline: "accuracy",
   published: [],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 16, temperature: 0 },
   outcome({ id, answers, labels = {}, image }, answer) {
     const parsed = normalizeEvalAiAnswer(answer);

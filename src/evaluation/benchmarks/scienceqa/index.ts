@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { letterPrompt } from "../../../protocol/index.ts";
 import {
   type Benchmark,
   type BenchmarkItem,
@@ -8,25 +9,19 @@ import {
   type Published,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageFolder,
   jsonBytes,
-  letteredCells,
   locateFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer, statedLetter } from "../../parsing/index.ts";
-import { letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letters, question } from "../../prompting/index.ts";
 import { readPredictions } from "./predictions.ts";
 import { problemLabels, readProblems } from "./problems.ts";
 import { plainQuestion } from "./prompt-forms.ts";
@@ -83,11 +78,7 @@ async function* conversations(
   );
   if ("table" in source) return yield* tableItems(source.table, compat);
   const { path } = source;
-  for (const { id, image, conversations: turns } of check(
-    conversationSchema,
-    await readJsonDocument(path),
-    path,
-  )) {
+  for (const { id, image, conversations: turns } of await readDocument(path, conversationSchema)) {
     const text = turns[0].value.replace("<image>", "").trim();
     yield {
       id,
@@ -100,7 +91,7 @@ async function* conversations(
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question", "choices", "answer", "hint"], folder: /full/i },
   { columns: ["index", "question", "A", "B", "answer"] },
 ];
@@ -108,11 +99,11 @@ const layouts: readonly TableLayout[] = [
 /** The tables of derek-thomas and lmms-lab, which have the dataset's fields but its ids, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<ScienceQaItem> {
   for await (const row of tableRows(table)) {
-    const optional = (name: string): string => cellText.optional(row, name) ?? "";
-    const choices = cellList(row, "choices") ?? letteredCells(row);
-    const answer = cellText(row, "answer");
-    const image = cellImage(row);
-    const problem = { question: cellText(row, "question"), hint: optional("hint"), choices };
+    const optional = (name: string): string => row.optionalText(name) ?? "";
+    const choices = row.list("choices") ?? row.letteredOptions();
+    const answer = row.text("answer");
+    const image = row.image();
+    const problem = { question: row.text("question"), hint: optional("hint"), choices };
     const described = {
       subject: optional("subject"),
       hint: problem.hint,
@@ -120,7 +111,7 @@ async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<S
       grade: optional("grade"),
     };
     yield {
-      id: cellText.optional(row, "index") ?? String(row.place),
+      id: row.optionalText("index") ?? String(row.place),
       labels:
         described.subject === "" ? (image === undefined ? {} : { image: "IMG" }) : problemLabels(described),
       question: plainQuestion(problem),
@@ -161,7 +152,7 @@ function variant(
       for await (const item of load(options)) if (includes(item)) yield item;
     },
     prompt: (item) =>
-      question(item.question + letterSuffix, ...(item.image === undefined ? [] : [item.image])),
+      question(item.question + letterPrompt, ...(item.image === undefined ? [] : [item.image])),
     sampling: { maxTokens: 1024, temperature: 0 },
     outcome(item, answer) {
       const { id, labels = {}, answer: truth } = item;

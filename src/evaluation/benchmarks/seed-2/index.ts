@@ -1,8 +1,8 @@
-import type { ContentPart, Message } from "../../../protocol/index.ts";
+import { type ContentPart, letterPrompt, type Message } from "../../../protocol/index.ts";
 import { benchmark } from "../../benchmark.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import { letterSuffix, letters } from "../../prompting/index.ts";
+import { letters } from "../../prompting/index.ts";
 import { lastDimension, loadSeed2, type Seed2Item } from "./load.ts";
 
 /** Images stand where the question says `<img>`, all others before it; options that are images stand behind their letters. */
@@ -28,7 +28,7 @@ function prompt({ question, options, images, shownOptions }: Seed2Item): readonl
     if (image !== undefined) content.push({ type: "image", image });
     if (image === undefined || !image.endsWith(option)) add(option);
   }
-  add(letterSuffix);
+  add(letterPrompt);
   return [{ role: "user", content }];
 }
 

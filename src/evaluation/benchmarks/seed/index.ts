@@ -3,22 +3,19 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { firstLineFits } from "../../../files/index.ts";
+import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
   check,
   findFile,
-  letteredCells,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
-import { letteredOptions, letterSuffix, question } from "../../prompting/index.ts";
+import { letteredOptions, question } from "../../prompting/index.ts";
 import { choiceFields, leaderboardRows } from "../seed-2/leaderboard.ts";
 
 interface SeedItem extends BenchmarkItem {
@@ -45,7 +42,7 @@ const datasetSchema = z.object({
 const answerSchema = z.object({ question_id: id, gt_answer: z.string() });
 
 const datasetFiles = ["SEED-Bench.json", "seed_bench/SEED-Bench.json"];
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "choice_a", "choice_d", "answer"] },
   { columns: ["index", "question", "A", "D", "answer"] },
 ];
@@ -86,19 +83,19 @@ function jsonFilesIn(data: string): string[] {
 /** lmms-lab's table, and VLMEvalKit's of the questions about images. */
 async function* tableItems(table: TableFiles): AsyncGenerator<SeedItem> {
   for await (const row of tableRows(table)) {
-    const image = cellImage(row);
+    const image = row.image();
     const columns = ["choice_a", "choice_b", "choice_c", "choice_d"];
     const isLettered = row.values["choice_a"] === undefined;
     yield {
-      id: cellText(row, "question_id", "index"),
+      id: row.text("question_id", "index"),
       labels: {
-        modality: cellText.optional(row, "data_type") ?? "image",
-        type: cellText.optional(row, "category", "question_type_id") ?? "",
+        modality: row.optionalText("data_type") ?? "image",
+        type: row.optionalText("category", "question_type_id") ?? "",
       },
-      question: cellText(row, "question"),
-      options: isLettered ? letteredCells(row) : columns.map((name) => cellText(row, name)),
+      question: row.text("question"),
+      options: isLettered ? row.letteredOptions() : columns.map((name) => row.text(name)),
       ...(image !== undefined && { image }),
-      answer: cellText(row, "answer"),
+      answer: row.text("answer"),
     };
   }
 }
@@ -114,7 +111,7 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
 }
 
 async function* questions(path: string): AsyncGenerator<SeedItem> {
-  const { question_type, questions: rows } = check(datasetSchema, await readJsonDocument(path), path);
+  const { question_type, questions: rows } = await readDocument(path, datasetSchema);
   const types = new Map(Object.entries(question_type).map(([name, number]) => [number, name]));
   for (const row of rows) {
     // Of a video, the frame in its middle, as a file of its own.
@@ -179,7 +176,7 @@ export default benchmark<SeedItem>({
   prompt: (item) =>
     item.question === undefined || item.image === undefined
       ? []
-      : question(`${item.question}\n${letteredOptions(item.options ?? [])}${letterSuffix}`, item.image),
+      : question(`${item.question}\n${letteredOptions(item.options ?? [])}${letterPrompt}`, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   compat: "nothing but the letter alone is read, as by LLaVA 1.2's convert_seed_for_submission.py",
   outcome({ id: itemId, labels = {}, answer: truth, options = unknownOptions, compat }, answer) {

@@ -1,25 +1,21 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageFolder,
   locateFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, textVqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface TextVqaItem extends BenchmarkItem {
@@ -60,7 +56,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
     );
     if ("table" in source) return yield* tableItems(source.table);
     const { path } = source;
-    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix)) {
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerPrompt)) {
       const [asked = "", tokens] = text.split(tokenLine);
       const known = tokens === undefined ? {} : { tokens: [tokens] };
       yield { id: idOf(id, asked), question: asked, image: join(folder, image), ...known };
@@ -68,7 +64,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
     return;
   }
   const read = await readTokens(locateFile(data, inside(tokenFile)));
-  const { data: rows } = check(annotationSchema, await readJsonDocument(annotations), annotations);
+  const { data: rows } = await readDocument(annotations, annotationSchema);
   for (const { image_id: image, question: asked, answers } of rows) {
     // LLaVA's questions have a capital at the start and nowhere else.
     const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
@@ -82,7 +78,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "image_id", "answers", "ocr_tokens"] },
   { columns: ["index", "question", "answer"] },
 ];
@@ -90,14 +86,14 @@ const layouts: readonly TableLayout[] = [
 /** The tables of facebook and lmms-lab, whose tokens are those of the paper, and VLMEvalKit's, which have none. */
 async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
   for await (const row of tableRows(table)) {
-    const asked = cellText(row, "question");
+    const asked = row.text("question");
     const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
-    const tokens = cellList(row, "ocr_tokens");
-    const answers = cellList(row, "answers") ?? cellList(row, "answer");
+    const tokens = row.list("ocr_tokens");
+    const answers = row.list("answers") ?? row.list("answer");
     yield {
-      id: cellText.optional(row, "index") ?? idOf(cellText(row, "image_id"), text),
+      id: row.optionalText("index") ?? idOf(row.text("image_id"), text),
       question: text,
-      image: cellImage(row) ?? "",
+      image: row.image() ?? "",
       ...(tokens && { tokens }),
       ...(answers && { answers }),
     };
@@ -105,12 +101,12 @@ async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
 }
 
 async function readTokens(path: string): Promise<Map<string, string[]>> {
-  const { data } = check(tokenSchema, await readJsonDocument(path), path);
+  const { data } = await readDocument(path, tokenSchema);
   return new Map(data.map(({ image_id: image, ocr_tokens: tokens }) => [image, tokens]));
 }
 
 const textOf = ({ question: asked, tokens }: TextVqaItem): string =>
-  asked + (tokens === undefined ? "" : tokenLine + tokens.join(", ")) + shortAnswerSuffix;
+  asked + (tokens === undefined ? "" : tokenLine + tokens.join(", ")) + shortAnswerPrompt;
 
 /** LLaVA's rows name the image and have the prompt, which tells the questions about an image apart. */
 function answerId({ question_id: id, prompt }: Readonly<Record<string, unknown>>): string | undefined {

@@ -1,5 +1,5 @@
 import { benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
-import { question } from "../../prompting/index.ts";
+import { videoQuestion } from "../../prompting/index.ts";
 import { readJudgements } from "../video-qa/files.ts";
 import { dimensions, type VideoChatGptItem } from "./item.ts";
 import { judge } from "./judge.ts";
@@ -8,7 +8,8 @@ import { readPredictions } from "./predictions.ts";
 
 /** Of a pair, the first outcome holds the score; the second never stands out. The original cuts scores off at the point. */
 function outcome(item: VideoChatGptItem, _answer: string, verdict?: Verdict): Outcome {
-  const { id, answer: truth, isParaphrase, video: group, compat } = item;
+  const { id, answer: truth, isParaphrase, compat } = item;
+  const group = item.video.path;
   if (isParaphrase) return { id, credit: 1, parsed: "judged with the first question", truth, group };
   if (verdict === undefined) return { id, credit: 0, truth, group };
   const given = Number(verdict["score"]);
@@ -36,7 +37,8 @@ export default benchmark<VideoChatGptItem>({
   compat: "scores are cut to whole numbers, and the judge is shown the first of two questions twice",
   published: [],
   load: loadVideoChatGpt,
-  prompt: (item) => question(item.question, item.video),
+  asksAboutVideos: true,
+  prompt: (item) => videoQuestion(item.question, item.video),
   sampling: { maxTokens: 1024, temperature: 0 },
   outcome,
   aggregate,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
+import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -7,9 +8,9 @@ import {
   benchmark,
   type LoadOptions,
 } from "../../benchmark.ts";
-import { check, locateQuestions, readJsonDocument, tableRows } from "../../dataset-files/index.ts";
+import { check, documentReader, locateQuestions, tableRows } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { letteredOptions, letterSuffix, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, videoQuestion } from "../../prompting/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
 import { type ChoiceSet, choiceSets } from "./choice-sets.ts";
 import { nextQaVideos } from "./nextqa-videos.ts";
@@ -17,7 +18,7 @@ import { nextQaVideos } from "./nextqa-videos.ts";
 interface ChoiceItem extends BenchmarkItem {
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: string;
+  readonly video: VideoSource;
   /** Letter of the right option. */
   readonly answer: string;
 }
@@ -90,15 +91,9 @@ function rightLetter(answer: string, offered: readonly string[], where: string):
 const predictionsSchema = z.record(z.string(), z.object({ prediction: z.int().nonnegative() }));
 
 /** NExT-QA's results: {"<video>_<qid>": {prediction, answer}} with options by number. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const { success, data } = predictionsSchema.safeParse(await readJsonDocument(path));
-  return success ? chosen(data) : undefined;
-}
-
-async function* chosen(rows: z.infer<typeof predictionsSchema>): AsyncGenerator<Answer> {
-  for (const [id, { prediction }] of Object.entries(rows)) yield { id, text: letters[prediction] ?? "" };
-}
+const readPredictions = documentReader(predictionsSchema, (rows): Answer[] =>
+  Object.entries(rows).map(([id, { prediction }]) => ({ id, text: letters[prediction] ?? "" })),
+);
 
 const variant = (set: ChoiceSet): Benchmark =>
   benchmark<ChoiceItem>({
@@ -110,13 +105,14 @@ const variant = (set: ChoiceSet): Benchmark =>
     headline: "accuracy",
     published: [],
     load: (options) => load(set, options),
+    asksAboutVideos: true,
     prompt: (item) =>
-      question(`${item.question}\n${letteredOptions(item.options)}${letterSuffix}`, item.video),
+      videoQuestion(`${item.question}\n${letteredOptions(item.options)}${letterPrompt}`, item.video),
     sampling: { maxTokens: 16, temperature: 0 },
     outcome({ id, labels = {}, options, answer: truth, video }, answer) {
       const offered = Object.fromEntries(options.map((option, index) => [letters[index]!, option]));
       const parsed = chosenLetter(answer.trim(), offered, true);
-      return { id, labels, parsed, truth, group: video, credit: parsed === truth ? 1 : 0 };
+      return { id, labels, parsed, truth, group: video.path, credit: parsed === truth ? 1 : 0 };
     },
     aggregate: (outcomes) => accuracyByLabel(outcomes),
     readPredictions,

@@ -1,16 +1,17 @@
 import { z } from "zod";
-import { check, findFile, readJsonDocument, videoFiles } from "../../dataset-files/index.ts";
+import type { VideoSource } from "../../../protocol/index.ts";
+import { findFile, readDocument, videoFiles } from "../../dataset-files/index.ts";
 
 const mapSchema = z.record(z.string(), z.string());
 
-/** Paths of videos by their id, in the folders that NExT-QA's map_vid_vidorID.json names, if it is there. */
+/** Videos by their id, in the folders that NExT-QA's map_vid_vidorID.json names, if it is there. */
 export async function nextQaVideos(
   data: string,
   folders: readonly string[] = ["NExTVideo", "videos"],
-): Promise<(video: string) => string> {
+): Promise<(video: string) => VideoSource> {
   const name = "map_vid_vidorID.json";
   const path = findFile(data, [name, `dataset/nextqa/${name}`]);
-  const places = path === undefined ? {} : check(mapSchema, await readJsonDocument(path), path);
+  const places = path === undefined ? {} : await readDocument(path, mapSchema);
   const videoOf = videoFiles(data, folders);
   return (video) => videoOf(places[video] ?? video);
 }

@@ -1,6 +1,7 @@
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { question } from "../../prompting/index.ts";
+import { videoQuestion } from "../../prompting/index.ts";
 import { readJudgements } from "./files.ts";
 import { judge } from "./judge.ts";
 import { loadOpen } from "./load-open.ts";
@@ -17,8 +18,9 @@ function shared(set: OpenSet) {
     splits: set.splits,
     published: [],
     load: (options: Parameters<Benchmark["load"]>[0]) => loadOpen(set, options),
+    asksAboutVideos: true,
     prompt: (item: OpenItem) =>
-      question(`${asked(set, item.question)} Answer the question using a single word or phrase.`, item.video),
+      videoQuestion(`${asked(set, item.question)} ${shortAnswerPrompt.trim()}`, item.video),
     sampling: { maxTokens: 64, temperature: 0 },
     // Video-ChatGPT's code and those after it keep the right answer as `answer`.
     answerField: "pred",
@@ -45,7 +47,7 @@ const exact = (set: OpenSet): Benchmark =>
         credit: parsed === item.answer ? 1 : 0,
         parsed: parsed === "" ? undefined : parsed,
         truth: item.answer,
-        group: item.video,
+        group: item.video.path,
         ...(item.labels && { labels: item.labels }),
         ...(item.compat && { values: { typesBefore: item.typesBefore } }),
       };
@@ -86,7 +88,7 @@ function judgedOutcome(item: OpenItem, _answer: string, verdict?: Verdict): Outc
     credit: pred.includes("yes") ? 1 : 0,
     parsed: known ? pred : undefined,
     truth: item.answer,
-    group: item.video,
+    group: item.video.path,
     ...(item.labels && { labels: item.labels }),
     ...(verdict && {
       values: { score: item.compat ? Math.trunc(given) : given, counted: known || !item.compat ? 1 : 0 },

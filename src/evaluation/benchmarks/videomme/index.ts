@@ -1,7 +1,7 @@
-import type { Message } from "../../../protocol/index.ts";
+import { letterPrompt, type Message } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark, type Outcome } from "../../benchmark.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
-import { letterSuffix, question } from "../../prompting/index.ts";
+import { videoQuestion } from "../../prompting/index.ts";
 import { loadVideoMme, readVideoMmePredictions, type VideoMmeItem } from "./load.ts";
 import { readLetter, readLetterAsOriginal } from "./read-letter.ts";
 
@@ -13,7 +13,7 @@ function prompt({ question: asked, options, video, subtitles }: VideoMmeItem): r
     subtitles === undefined
       ? ""
       : `This video's subtitles are listed below:\n${subtitles ?? "No subtitles available"}\n`;
-  return question(`${said}${instruction}\n${asked}\n${options.join("\n")}${letterSuffix}`, video);
+  return videoQuestion(`${said}${instruction}\n${asked}\n${options.join("\n")}${letterPrompt}`, video);
 }
 
 function outcome({ id, labels = {}, answer: truth, videoId, compat }: VideoMmeItem, answer: string): Outcome {
@@ -39,6 +39,7 @@ const variant = (name: string, title: string, withSubtitles: boolean): Benchmark
     compat:
       'the first capital from A to D is the answer, also in "Based on …"; answers without one are left out of the mean',
     load: (options) => loadVideoMme(options, withSubtitles),
+    asksAboutVideos: true,
     prompt,
     sampling: { maxTokens: 16, temperature: 0 },
     outcome,

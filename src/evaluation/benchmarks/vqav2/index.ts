@@ -1,10 +1,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   findFile,
   imageFolder,
   jsonBytes,
@@ -16,7 +14,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer, remember } from "../../parsing/index.ts";
-import { question, shortAnswerSuffix } from "../../prompting/index.ts";
+import { question } from "../../prompting/index.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface VqaItem extends BenchmarkItem {
@@ -72,12 +70,12 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
       : await locateQuestions(data, split, inside(questions), [tableLayout]);
   if ("table" in source) {
     for await (const row of tableRows(source.table)) {
-      const answerType = cellText.optional(row, "answer_type");
+      const answerType = row.optionalText("answer_type");
       yield {
-        id: cellText(row, "question_id"),
-        question: cellText(row, "question"),
-        image: cellImage(row) ?? "",
-        answers: cellList(row, "answers"),
+        id: row.text("question_id"),
+        question: row.text("question"),
+        image: row.image() ?? "",
+        answers: row.list("answers"),
         ...(answerType !== undefined && { labels: labelsOf(answerType) }),
       };
     }
@@ -86,7 +84,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
   const { path } = source;
   const folder = imageFolder(data, [images, `coco/${images}`, `vqav2/${images}`]);
   if (path.endsWith(".jsonl")) {
-    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerSuffix))
+    for await (const { id, image, text } of readLlavaQuestions(path, shortAnswerPrompt))
       yield { id, question: text, image: join(folder, image) };
     return;
   }
@@ -128,7 +126,7 @@ export default benchmark<VqaItem>({
     { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 83.7, source },
   ],
   load,
-  prompt: (item) => question(item.question + shortAnswerSuffix, item.image),
+  prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },
   outcome({ id, answers, labels = {} }, answer) {
     const people = known(answers, id);

@@ -51,14 +51,14 @@ const sampleOf = (
 ): PackingSample => ({
   inputIds: prefix,
   labels: prefix.map(() => -100),
-  branches: continuations.map((ids) => ({ inputIds: ids, labels: ids })),
+  continuations: continuations.map((ids) => ({ inputIds: ids, labels: ids })),
 });
 
 /** The same as one sequence. */
 const lineOf = (prefix: readonly number[], ids: readonly number[]): PackingSample => ({
   inputIds: [...prefix, ...ids],
   labels: [...prefix.map(() => -100), ...ids],
-  branches: [],
+  continuations: [],
 });
 
 type Measured = { loss: Tensor; gradients: Map<string, Tensor> };

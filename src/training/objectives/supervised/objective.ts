@@ -1,11 +1,11 @@
-import type { Llava } from "../../../models/index.ts";
-import { ActivationCheckpoints, type SegmentRunner } from "../../../nn/index.ts";
+import type { Llava, TowerOptions } from "../../../models/index.ts";
+import { ActivationCheckpoints, freeing } from "../../../nn/index.ts";
 import { backward, crossEntropy, type Generator, noGrad, scope, type Tensor } from "../../../torch/index.ts";
 import type { RowBatch } from "../../batches/row-batch.ts";
 import type { Objective } from "../objective.ts";
 
-/** Of what a layer computes, only what its backward pass needs stays in memory. */
-const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden));
+/** What a batch holds of N images → features of the tower [N, tokens, C]. */
+type EncodeImages = (images: Tensor, options: TowerOptions) => Tensor;
 
 /**
  * −log p(answer | images, everything before it), over the ids of all answers (arXiv 2304.08485, equation 2). With the
@@ -13,16 +13,17 @@ const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden))
  */
 export class SupervisedObjective implements Objective<RowBatch> {
   readonly #model: Llava;
-  readonly #encodeImages: (images: Tensor) => Tensor;
+  readonly #encodeImages: EncodeImages;
   readonly #checkpoints: ActivationCheckpoints | undefined;
 
   /**
    * `encodeImages`: what a batch holds of N images → features of the tower [N, tokens, C]. With `recompute`, activations
-   * inside the language model's layers are computed again in the backward pass; its generators are those of dropout.
+   * inside the layers of the language model, and of a tower that learns, are computed again in the backward pass; its
+   * generators are those of dropout.
    */
   constructor(
     model: Llava,
-    encodeImages: (images: Tensor) => Tensor,
+    encodeImages: EncodeImages,
     { recompute }: { recompute?: readonly Generator[] } = {},
   ) {
     this.#model = model;
@@ -49,11 +50,13 @@ export class SupervisedObjective implements Objective<RowBatch> {
   /** float32 [S, vocab] */
   #logits({ images, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
-    const inputs = this.#model.embed(inputIds, images && { features: this.#encodeImages(images) }); // [R, T, D]
+    const runLayer = this.#checkpoints?.run ?? freeing;
+    const features = images && this.#encodeImages(images, { runLayer });
+    const inputs = this.#model.embed(inputIds, features && { features }); // [R, T, D]
     const hidden = languageModel.forward(inputs, {
       positions,
       attention,
-      runLayer: this.#checkpoints?.run ?? freeing,
+      runLayer,
     }); // [R, T, D]
     // Only the positions that predict something go through the vocabulary, the largest matrix of a small model.
     return languageModel.logits(hidden.flatten(0, 1).indexSelect(0, supervised)).to("float32");
