@@ -12,10 +12,10 @@ import { LlavaError } from "../errors.ts";
 import {
   configFromGguf,
   contextLengthOf,
+  createLanguageModel,
   EfficientNetLite,
   type EfficientNetLiteVariant,
   ggufDialect,
-  Llama,
   type LlamaConfig,
   Llava,
   PooledTower,
@@ -119,7 +119,7 @@ function loadParts(
     hidden: config.projector.hiddenSize,
     out: text.hiddenSize,
   });
-  const languageModel = new Llama(text);
+  const languageModel = createLanguageModel(text);
 
   const placement = {
     ...(options.dtype && { dtype: options.dtype }),
@@ -127,7 +127,7 @@ function loadParts(
   };
   // The tower runs in float32: it is small, and training cached its features so.
   const device = options.device && { device: options.device };
-  loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
+  loadStrict(tower, towerFile, { ...device, ignore: tower.unused });
   const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
   loadStrict(target, subtree(gguf, "model."), placement);
   if (options.untrained) {

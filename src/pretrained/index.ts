@@ -21,7 +21,7 @@ export {
   mergeLora,
   removeLora,
 } from "./lora.ts";
-export { createLlava, type DescribeOptions, type LoadOptions, type PretrainedLlava } from "./pretrained.ts";
+export type { DescribeOptions, LoadOptions, PretrainedLlava } from "./pretrained.ts";
 export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";

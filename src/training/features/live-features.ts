@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import { PooledTower, type VisionTower } from "../../models/index.ts";
+import type { VisionTower } from "../../models/index.ts";
 import { rowsOf } from "../../processing/image/index.ts";
 import { noGrad, scope, stack, type Tensor } from "../../torch/index.ts";
 import { type ImageInputs, type ImageView, pixelTensor } from "./image-inputs.ts";
@@ -25,17 +25,16 @@ export interface FrozenTower {
 }
 
 export function frozenTower(tower: VisionTower): FrozenTower {
-  const { hiddenSize } = tower;
+  const { hiddenSize, standardized } = tower;
   const tokens = rowsOf(tower.grid);
-  const pooled = tower instanceof PooledTower ? tower : undefined;
   const { dtype, device } = tower.parameters()[0]!;
   const placed = (pixelValues: Tensor) => pixelValues.toDevice(device).to(dtype);
   return {
     tokens,
     hiddenSize,
     extract: (pixelValues) =>
-      pooled ? pooled.pool(pooled.tower.forward(placed(pixelValues))) : tower.forward(placed(pixelValues)),
-    finish: (features) => (pooled ? pooled.standardize(features) : features),
+      standardized?.extract(placed(pixelValues)) ?? tower.forward(placed(pixelValues)),
+    finish: (features) => standardized?.standardize(features) ?? features,
   };
 }
 

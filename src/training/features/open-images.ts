@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import type { RowLoader } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { PooledTower } from "../../models/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
-import { prefixes } from "../stage/trainable.ts";
+import { named, prefixes } from "../stage/trainable.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { type ImageInputs, pixelInputs } from "./image-inputs.ts";
 import { type FeatureSource, frozenInputs, frozenTower, LiveFeatures } from "./live-features.ts";
@@ -62,7 +61,7 @@ export async function openImages(options: OpenImagesOptions): Promise<OpenedImag
 /** Of everything but the statistics, which are applied after the cache. */
 function weightsHash(tower: PretrainedLlava["model"]["visionTower"]): string {
   const hash = createHash("sha256");
-  const weights = tower instanceof PooledTower ? tower.tower : tower;
+  const weights = tower.standardized?.tower ?? tower;
   for (const [name, tensor] of weights.namedParameters()) hash.update(name).update(tensor.toBytes());
   return hash.digest("hex");
 }
@@ -73,7 +72,7 @@ export function measureFeatures(
   cache: FeatureCache | undefined,
 ): Map<string, Tensor> {
   const tower = model.visionTower;
-  if (!(tower instanceof PooledTower)) return new Map();
+  if (tower.standardized === undefined) return new Map();
   if (!cache)
     throw new LlavaError(
       "config",
@@ -81,11 +80,8 @@ export function measureFeatures(
       { hint: "Give --features.cache FOLDER." },
     );
   const { mean, std } = cache.statistics();
-  tower.setParameter("feature_mean", mean.toDevice(tower.featureMean.device));
-  tower.setParameter("feature_std", std.toDevice(tower.featureStd.device));
-  const { featureMean, featureStd } = tower;
-  return new Map([
-    [`${prefixes.visionTower}feature_mean`, featureMean],
-    [`${prefixes.visionTower}feature_std`, featureStd],
-  ]);
+  const { device } = tower.standardized.statistics.feature_mean;
+  tower.setParameter("feature_mean", mean.toDevice(device));
+  tower.setParameter("feature_std", std.toDevice(device));
+  return named(prefixes.visionTower, Object.entries(tower.standardized.statistics));
 }
