@@ -81,11 +81,11 @@ function list(what: string, names: readonly string[], hint?: (name: string) => s
 /** Adds " (nearest: …)" to a name where one of `candidates` differs from it by at most a third. */
 function nearest(candidates: readonly string[]): (name: string) => string {
   return (name) => {
-    let best: { name: string; distance: number } | undefined;
+    let best: { name: string; away: number } | undefined;
     for (const candidate of candidates) {
-      const distance = editDistance(name, candidate);
-      if (distance <= name.length / 3 && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
-        best = { name: candidate, distance };
+      const away = editDistance(name, candidate);
+      if (away <= name.length / 3 && away < (best?.away ?? Number.POSITIVE_INFINITY))
+        best = { name: candidate, away };
     }
     return best ? ` (nearest: ${best.name})` : "";
   };
