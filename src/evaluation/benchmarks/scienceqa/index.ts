@@ -12,18 +12,16 @@ import {
   findFile,
   imageFolder,
   jsonBytes,
-  locateFile,
   locateQuestions,
   readDocument,
   type TableFiles,
   tableRows,
-  within,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer, statedLetter } from "../../parsing/index.ts";
 import { letters, question } from "../../prompting/index.ts";
 import { readPredictions } from "./predictions.ts";
-import { problemLabels, readProblems } from "./problems.ts";
+import { inside, problemLabels, readProblemSplit } from "./problems.ts";
 import { plainQuestion } from "./prompt-forms.ts";
 
 interface ScienceQaItem extends BenchmarkItem {
@@ -45,13 +43,11 @@ const conversationSchema = z.array(
   }),
 );
 
-const inside = within(["", "data/scienceqa/", "scienceqa/"]);
-
 async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ScienceQaItem> {
   const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);
-  const problems = findFile(data, inside("problems.json"));
-  if (problems === undefined) return yield* conversations({ data, split, compat }, folder);
-  for (const problem of await readProblems(problems, locateFile(data, inside("pid_splits.json")), split)) {
+  if (findFile(data, inside("problems.json")) === undefined)
+    return yield* conversations({ data, split, compat }, folder);
+  for (const problem of await readProblemSplit(data, split)) {
     const { id, image, choices, answer } = problem;
     yield {
       id,
