@@ -1,5 +1,5 @@
 export { AtomicFile, writeAtomically, writeAtomicallyAsync } from "./atomic.ts";
-export { describeBytes } from "./file-kind.ts";
+export { describeBytes, imageType } from "./file-kind.ts";
 export { fileSha256 } from "./hash.ts";
 export {
   describeIssues,

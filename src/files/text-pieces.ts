@@ -21,8 +21,13 @@ export async function openTextPieces(path: string, pieceSize: number): Promise<T
       cause,
     });
   });
+  const kind = describeBytes(head);
   const unpacker =
-    head.indexOf(GZIP) === 0 ? createGunzip() : head.indexOf(ZSTD) === 0 ? createZstdDecompress() : undefined;
+    kind === "a gzip archive"
+      ? createGunzip()
+      : kind === "a zstd archive"
+        ? createZstdDecompress()
+        : undefined;
   const file = createReadStream(path, { highWaterMark: pieceSize });
   if (unpacker !== undefined) {
     file.on("error", (error) => unpacker.destroy(error));
@@ -32,9 +37,6 @@ export async function openTextPieces(path: string, pieceSize: number): Promise<T
   if (encoding !== undefined) return { isVerbatim: false, pieces: transcoded(file, encoding) };
   return { isVerbatim: true, pieces: ofText(file, path, "is") };
 }
-
-const GZIP = Buffer.of(0x1f, 0x8b);
-const ZSTD = Buffer.of(0x28, 0xb5, 0x2f, 0xfd);
 
 /** By a mark at the begin, or by the zero beside the first bracket. */
 function utf16Of(head: Buffer): "utf-16le" | "utf-16be" | undefined {
