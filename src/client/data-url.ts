@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
-import { imageType } from "../files/index.ts";
+import { imageType, unreadable } from "../files/index.ts";
 import { heldBytes, type ImageSource } from "../protocol/index.ts";
 
 /** Largest image that is sent: what the usual endpoints take. */
@@ -27,10 +27,7 @@ async function readImage(path: string, maxBytes: number): Promise<Uint8Array> {
     return await readFile(path);
   } catch (cause) {
     if (cause instanceof LlavaError) throw cause;
-    throw new LlavaError("image", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, cause, "image");
   }
 }
 

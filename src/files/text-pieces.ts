@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { LlavaError } from "../errors.ts";
 import { describeBytes, kindBytes, readHead } from "./file-kind.ts";
+import { unreadable } from "./unreadable.ts";
 
 export interface TextPieces {
   /** Whether the file's bytes are those of the pieces, so that a place in the text is one in the file. */
@@ -16,10 +17,7 @@ export interface TextPieces {
  */
 export async function openTextPieces(path: string, pieceSize: number): Promise<TextPieces> {
   const head = await readHead(path).catch((cause) => {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, cause);
   });
   const kind = describeBytes(head);
   const unpacker =

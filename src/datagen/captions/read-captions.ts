@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { readDataFile } from "../../files/index.ts";
+import { readDataFile, unreadable } from "../../files/index.ts";
 import { checked, parsed } from "../checked.ts";
 import { flickrCaption, captionHint as hint } from "./flickr8k.ts";
 import type { CaptionedPhoto } from "./scene.ts";
@@ -82,9 +82,6 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
   } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, cause);
   }
 }

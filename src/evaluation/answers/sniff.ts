@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
-import { describeBytes } from "../../files/index.ts";
+import { describeBytes, unreadable } from "../../files/index.ts";
 import { idNames, isId } from "./answer-field.ts";
 
 /** What a file of predictions is by its beginning, whatever its name. */
@@ -51,10 +51,7 @@ async function beginning(path: string, length: number): Promise<Buffer | undefin
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
     return buffer.subarray(0, bytesRead);
   } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that it is a file that may be read.",
-      cause,
-    });
+    throw unreadable(path, cause);
   }
 }
 
