@@ -8,6 +8,7 @@ import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark
 import {
   check,
   findFile,
+  jsonLineBytes,
   locateQuestions,
   readDocument,
   type TableFiles,
@@ -175,11 +176,7 @@ export default benchmark<SeedItem>({
   repeatsQuestions: true,
   submission: {
     file: "seed-bench.jsonl",
-    async write(items, given) {
-      const rows = items.map((item) =>
-        JSON.stringify({ question_id: item.id, prediction: given.get(item.id) ?? "" }),
-      );
-      return new TextEncoder().encode(rows.map((row) => `${row}\n`).join(""));
-    },
+    write: async (items, given) =>
+      jsonLineBytes(items.map(({ id }) => ({ question_id: id, prediction: given.get(id) ?? "" }))),
   },
 });
