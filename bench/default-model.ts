@@ -1,4 +1,4 @@
-import { ClipVisionTower, type Llama } from "../src/models/index.ts";
+import { ClipVisionTower, type LanguageModel } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
 import { loadBuiltin } from "../src/pretrained/index.ts";
 import { rowsOf } from "../src/processing/image/index.ts";
@@ -25,6 +25,7 @@ export const STEPS = 3;
 /** Layers of LLaVA 1.5's tower, ViT-L/14 at 336 pixels: as many as are measured. */
 const TOWER_LAYERS = 4;
 const clip = {
+  family: "clip",
   hiddenSize: 1024,
   intermediateSize: 4096,
   numLayers: TOWER_LAYERS,
@@ -44,7 +45,7 @@ function randomTower(dtype: DType, generator: Generator): ClipVisionTower {
 }
 
 /** Of the decoder layers' linear layers, which all tokens go through. */
-const weightsOf = ({ layers }: Llama): number =>
+const weightsOf = ({ layers }: LanguageModel): number =>
   layers
     .flatMap((layer) => [...layer.namedParameters()])
     .reduce((sum, [, { shape, elements }]) => sum + (shape.length === 2 ? elements : 0), 0);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { merged, openCheckpoint } from "../checkpoint/index.ts";
 import { type JsonObject, readJsonObject } from "../files/index.ts";
-import { ggufDialect, originalModelType, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
+import { ggufDialect, originalOf, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
 import { describeFolders } from "./load-folders.ts";
 import { type DescribedModel, type LoadOptions, loaded, type PretrainedLlava } from "./pretrained.ts";
 
@@ -17,19 +17,13 @@ export interface Eyes {
   readonly imageAspectRatio: "pad" | "square";
 }
 
-const architectures: Readonly<Record<string, string>> = {
-  llava_llama: "LlavaLlamaForCausalLM",
-  llava_mistral: "LlavaMistralForCausalLM",
-  llava_qwen: "LlavaQwenForCausalLM",
-};
-
 /** config.json in the original layout for a language model, whose own is `text`, that sees. */
 export function assembledJson(text: JsonObject, eyes: Eyes, where: string): JsonObject {
-  const type = originalModelType(text["model_type"], where);
+  const { modelType, architecture } = originalOf(text["model_type"], where);
   return {
     ...text,
-    architectures: [architectures[type]],
-    model_type: type,
+    architectures: [architecture],
+    model_type: modelType,
     mm_vision_tower: eyes.visionTower,
     mm_projector_type: eyes.projectorType,
     mm_vision_select_layer: eyes.featureLayer,

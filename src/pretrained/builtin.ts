@@ -12,10 +12,10 @@ import { LlavaError } from "../errors.ts";
 import {
   configFromGguf,
   contextLengthOf,
+  createLanguageModel,
   EfficientNetLite,
   type EfficientNetLiteVariant,
   ggufDialect,
-  Llama,
   type LlamaConfig,
   Llava,
   PooledTower,
@@ -63,14 +63,12 @@ export interface BuiltinDescription {
   readonly tokenizer: GgufMetadata;
 }
 
-/** Reads what lies in the package: weights need not have been fetched. */
-export function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
+function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
   const folder = dirname(projector);
   const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
-  const path = existsSync(languageModel) ? languageModel : join(folder, "language-model.gguf");
-  const header = readGgufHeader(path);
+  const header = readGgufHeader(languageModel);
   const tokenizer = new Map([...header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
-  return { config, text: configFromGguf(header, path), tokenizer };
+  return { config, text: configFromGguf(header, languageModel), tokenizer };
 }
 
 export function describeBuiltin(parts: Builtin, options: BuiltinOptions = {}): DescribedModel {
@@ -119,7 +117,7 @@ function loadParts(
     hidden: config.projector.hiddenSize,
     out: text.hiddenSize,
   });
-  const languageModel = new Llama(text);
+  const languageModel = createLanguageModel(text);
 
   const placement = {
     ...(options.dtype && { dtype: options.dtype }),
@@ -127,7 +125,7 @@ function loadParts(
   };
   // The tower runs in float32: it is small, and training cached its features so.
   const device = options.device && { device: options.device };
-  loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
+  loadStrict(tower, towerFile, { ...device, ignore: tower.unused });
   const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
   loadStrict(target, subtree(gguf, "model."), placement);
   if (options.untrained) {

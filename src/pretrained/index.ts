@@ -9,7 +9,7 @@ export {
   writeAdapterConfig,
 } from "./adapter-files.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
-export { type BuiltinConfig, type BuiltinOptions, loadBuiltin, readBuiltin } from "./builtin.ts";
+export { type BuiltinConfig, type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";
 export { loadPretrained, openModelProcessor, type PretrainedOptions } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";
@@ -21,7 +21,7 @@ export {
   mergeLora,
   removeLora,
 } from "./lora.ts";
-export { createLlava, type DescribeOptions, type LoadOptions, type PretrainedLlava } from "./pretrained.ts";
+export type { DescribeOptions, LoadOptions, PretrainedLlava } from "./pretrained.ts";
 export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";

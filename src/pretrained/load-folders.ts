@@ -1,12 +1,11 @@
 import { loadStrict, type ParameterTree, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { Llava, LlavaConfig } from "../models/index.ts";
+import { createLlava, type Llava, type LlavaConfig } from "../models/index.ts";
 import { aten, scope } from "../torch/index.ts";
 import { isAdapter } from "./adapter-files.ts";
 import { type CheckpointFolders, checkpointFolders } from "./checkpoint-folders.ts";
 import { openFolders, someOf } from "./open-processor.ts";
 import {
-  createLlava,
   type DescribedModel,
   type LoadOptions,
   loaded,

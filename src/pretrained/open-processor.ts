@@ -6,6 +6,7 @@ import {
   contextLengthOf,
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
+  templateOf,
   unknownConfigFields,
 } from "../models/index.ts";
 import { imageStartEnd, readChatTemplate } from "../processing/conversation/index.ts";
@@ -44,7 +45,12 @@ export async function openFolders(
   ]);
   const source: ProcessorSource = {
     tokenizer: { folder: files, ...(useImageStartEnd && { added: imageStartEnd }) },
-    format: { name: template, chatTemplate, imageStartEnd: useImageStartEnd, ...modelTypesOf(json) },
+    format: {
+      name: template,
+      chatTemplate,
+      imageStartEnd: useImageStartEnd,
+      familyTemplate: templateOf(json),
+    },
     ...{ image, grid, imageTokenId, stopIds },
     contextLength: contextLengthOf(text),
   };
@@ -132,12 +138,4 @@ async function stopIdsOf(folder: string): Promise<number[]> {
     if (Array.isArray(ids)) return ids.filter((id) => typeof id === "number");
   }
   return [];
-}
-
-function modelTypesOf(json: JsonObject): { modelType?: string; textModelType?: string } {
-  const text = json["text_config"] as Record<string, unknown> | undefined;
-  return {
-    ...(typeof json["model_type"] === "string" && { modelType: json["model_type"] }),
-    ...(typeof text?.["model_type"] === "string" && { textModelType: text["model_type"] }),
-  };
 }

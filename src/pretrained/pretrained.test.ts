@@ -79,10 +79,12 @@ describe("tied output weights", () => {
     );
     const { pretrained, reports } = await load(folder);
     using _ = pretrained;
-    assert.equal(pretrained.model.languageModel.lmHead, undefined);
+    const { languageModel } = pretrained.model;
+    const parameters = languageModel.namedParameters();
+    assert.equal(parameters.has("lm_head.weight"), false);
     assert.deepEqual(reports, []);
-    const { embedTokens } = pretrained.model.languageModel;
-    embedTokens.setParameter("weight", randn(embedTokens.weight.shape, new Generator(3)));
+    const { shape } = parameters.get("embed_tokens.weight")!;
+    languageModel.setParameter("embed_tokens.weight", randn(shape, new Generator(3)));
     const saved = join(scratch, "same-head-saved");
     const origin = pretrained.origin!;
     saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {}, prompts });

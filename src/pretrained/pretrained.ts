@@ -1,4 +1,4 @@
-import { ClipVisionTower, Llama, Llava, type LlavaConfig, Projector } from "../models/index.ts";
+import { type Llava, llavaPaths } from "../models/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import type { DType } from "../torch/index.ts";
@@ -64,21 +64,5 @@ export const changed = (described: DescribedModel, change: (model: Llava) => voi
   },
 });
 
-/** Builds the parts that a configuration describes, without weights. */
-export function createLlava(config: LlavaConfig): Llava {
-  const visionTower = new ClipVisionTower(config.vision, config);
-  const projector = new Projector(config.projector, {
-    in: visionTower.hiddenSize,
-    out: config.text.hiddenSize,
-  });
-  return new Llava({
-    visionTower,
-    projector,
-    languageModel: new Llama(config.text),
-    imageTokenId: config.imageTokenId,
-  });
-}
-
 /** The name of a tensor of a checkpoint (see `canonicalName`) in LLaVA's module. */
-export const moduleName = (canonical: string): string =>
-  canonical.startsWith("lm_head.") ? `language_model.${canonical}` : canonical.replace(/^model\./, "");
+export const moduleName = (canonical: string): string => llavaPaths.write(canonical) ?? canonical;

@@ -17,7 +17,8 @@ import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { listModels } from "./model-list.ts";
-import { type ResolveOptions, resolveModel } from "./models.ts";
+import { resolveModel } from "./models.ts";
+import type { ResolveOptions } from "./options.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-hub-"));
 after(() => rmSync(base, { recursive: true }));

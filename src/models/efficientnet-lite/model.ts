@@ -203,6 +203,11 @@ export class EfficientNetLite extends Module implements VisionTower {
     return { rows: side, columns: side, extra: 0 };
   }
 
+  /** The classifier, and counts that only training needs. */
+  get unused(): readonly RegExp[] {
+    return [/^_fc\./, /^.*num_batches_tracked$/];
+  }
+
   forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {
     const channelsLast = aten.contiguous(pixelValues, CHANNELS_LAST); // depthwise kernels are several times faster
     let grid = relu6(this.convStem.forward(channelsLast));

@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { rowsOf } from "../../processing/image/index.ts";
-import { parseVisionConfig } from "../clip/config.ts";
-import { contextLengthOf, parseTextConfig } from "../llama/config.ts";
+import { contextLengthOf, parseTextConfig, parseVisionConfig } from "../families.ts";
 import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./config.ts";
 
 const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
@@ -48,6 +47,7 @@ const ORIGINAL = {
 };
 
 const LLAMA_7B = {
+  family: "llama",
   vocabSize: 32064,
   hiddenSize: 4096,
   intermediateSize: 11008,
@@ -66,6 +66,7 @@ const LLAMA_7B = {
 };
 
 const CLIP_LARGE_336 = {
+  family: "clip",
   hiddenSize: 1024,
   intermediateSize: 4096,
   numLayers: 24,

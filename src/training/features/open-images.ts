@@ -1,27 +1,19 @@
 import { createHash } from "node:crypto";
-import type { PixelLoader } from "../../data/index.ts";
+import type { RowLoader } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { PooledTower } from "../../models/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
-import { prefixes } from "../stage/trainable.ts";
+import { named, prefixes } from "../stage/trainable.ts";
 import { FeatureCache } from "./feature-cache.ts";
-import {
-  type FeatureSource,
-  frozenInputs,
-  frozenTower,
-  type ImageInputs,
-  LiveFeatures,
-  pixelInputs,
-  ViewPixels,
-} from "./image-inputs.ts";
+import { type ImageInputs, pixelInputs } from "./image-inputs.ts";
+import { type FeatureSource, frozenInputs, frozenTower, LiveFeatures } from "./live-features.ts";
 
 export interface OpenImagesOptions {
   readonly recipe: Recipe;
   readonly pretrained: PretrainedLlava;
-  readonly pixels: PixelLoader;
+  readonly loader: RowLoader;
   /** What image names are relative to. */
   readonly folder: string;
   /** All of them, where features are kept. */
@@ -38,24 +30,23 @@ export interface OpenedImages {
 
 /** Where batches get their images from: pixels for a tower that learns, else its features, computed now or kept on disk. */
 export async function openImages(options: OpenImagesOptions): Promise<OpenedImages> {
-  const { recipe, pretrained, folder } = options;
+  const { recipe, pretrained, loader, folder } = options;
   const { model } = pretrained;
   const processor = pretrained.processor.imageConfig;
   const { features, train } = recipe;
-  const pixels = new ViewPixels(options.pixels, folder);
   if (train.includes("visionTower")) {
-    if (features.cache === "") return { inputs: pixelInputs(model, pixels), cache: undefined };
+    if (features.cache === "") return { inputs: pixelInputs(model), cache: undefined };
     throw new LlavaError("config", "features.cache is for a frozen vision tower", {
       hint: "Leave visionTower out of train, or features.cache empty.",
     });
   }
   const tower = frozenTower(model.visionTower);
-  const shared = { tower, pixels, batchSize: features.batchSize };
+  const shared = { tower, batchSize: features.batchSize };
   const frozen = (source: FeatureSource): ImageInputs => frozenInputs(source, tower);
   if (features.cache === "") return { inputs: frozen(new LiveFeatures(shared)), cache: undefined };
   const cache = await FeatureCache.open(
     {
-      ...{ ...shared, processor, folder, mirrored: options.mirrored },
+      ...{ ...shared, loader, processor, folder, mirrored: options.mirrored },
       cache: features.cache,
       dtype: features.dtype,
       towerId: `${weightsHash(model.visionTower)} ${tower.tokens}`,
@@ -70,7 +61,7 @@ export async function openImages(options: OpenImagesOptions): Promise<OpenedImag
 /** Of everything but the statistics, which are applied after the cache. */
 function weightsHash(tower: PretrainedLlava["model"]["visionTower"]): string {
   const hash = createHash("sha256");
-  const weights = tower instanceof PooledTower ? tower.tower : tower;
+  const weights = tower.standardized?.tower ?? tower;
   for (const [name, tensor] of weights.namedParameters()) hash.update(name).update(tensor.toBytes());
   return hash.digest("hex");
 }
@@ -81,7 +72,7 @@ export function measureFeatures(
   cache: FeatureCache | undefined,
 ): Map<string, Tensor> {
   const tower = model.visionTower;
-  if (!(tower instanceof PooledTower)) return new Map();
+  if (tower.standardized === undefined) return new Map();
   if (!cache)
     throw new LlavaError(
       "config",
@@ -89,11 +80,8 @@ export function measureFeatures(
       { hint: "Give --features.cache FOLDER." },
     );
   const { mean, std } = cache.statistics();
-  tower.setParameter("feature_mean", mean.toDevice(tower.featureMean.device));
-  tower.setParameter("feature_std", std.toDevice(tower.featureStd.device));
-  const { featureMean, featureStd } = tower;
-  return new Map([
-    [`${prefixes.visionTower}feature_mean`, featureMean],
-    [`${prefixes.visionTower}feature_std`, featureStd],
-  ]);
+  const { device } = tower.standardized.statistics.feature_mean;
+  tower.setParameter("feature_mean", mean.toDevice(device));
+  tower.setParameter("feature_std", std.toDevice(device));
+  return named(prefixes.visionTower, Object.entries(tower.standardized.statistics));
 }

@@ -3,8 +3,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { tinyText, tinyVision } from "../../../test/support/random-model.ts";
-import type { LlamaConfig, LlavaConfig } from "../../models/index.ts";
-import { createLlava } from "../../pretrained/index.ts";
+import { createLlava, type LlamaConfig, type LlavaConfig } from "../../models/index.ts";
 import { type RecipeFields, resolveRecipe } from "../recipe/recipe.ts";
 import { advise, modelSizes, planMemory, renderPlan } from "./index.ts";
 

@@ -1,14 +1,15 @@
 import { z } from "zod";
 import {
+  createLanguageModel,
+  createLlava,
   EfficientNetLite,
   efficientNetLiteVariants,
-  Llama,
-  type LlamaConfig,
+  type LanguageModel,
   type Llava,
   type LlavaConfig,
   type Projector,
+  type TextConfig,
 } from "../../models/index.ts";
-import { createLlava } from "../../pretrained/index.ts";
 import { type ImageLayout, tokensOf } from "../../processing/image/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
@@ -17,7 +18,7 @@ const whole: ImageLayout = { tiles: "whole", size: undefined };
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
-  readonly text: LlamaConfig;
+  readonly text: TextConfig;
   readonly parameters: {
     readonly visionTower: number;
     readonly projector: number;
@@ -80,12 +81,12 @@ const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
 
 /** A built-in model: its language model's configuration, and what its own config.json says. */
 export function builtinSizes(
-  text: LlamaConfig,
+  text: TextConfig,
   { visionTower, tokensPerSide, projector }: BuiltinShape,
   recipe: Pick<Recipe, "tokensPerSide">,
 ): ModelSizes {
   const tower = new EfficientNetLite(visionTower);
-  using languageModel = new Llama(text);
+  using languageModel = createLanguageModel(text);
   const widths = [tower.hiddenSize, projector.hiddenSize, text.hiddenSize];
   const parameters = {
     visionTower: elements(tower) + 2 * tower.hiddenSize,
@@ -120,7 +121,7 @@ export const builtinShapeSchema = z.object({
 });
 export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
-function languageSizes(text: LlamaConfig, model: Llama) {
+function languageSizes(text: TextConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();
   for (const [name, { shape }] of model.layers[0]!.namedParameters())
     if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);

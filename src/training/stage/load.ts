@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { loadStrict } from "../../checkpoint/index.ts";
 import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { PooledTower } from "../../models/index.ts";
 import {
   type Eyes,
   loadAssembled,
@@ -125,12 +124,10 @@ function loadProjector({ model }: PretrainedLlava, path: string, report: (line: 
     });
   using source = openProjector(path, report);
   const { projector, visionTower } = model;
-  const statistics = visionTower instanceof PooledTower ? ["feature_mean", "feature_std"] : [];
+  const statistics = Object.entries(visionTower.standardized?.statistics ?? {});
   const parameters = new Map([
     ...named(prefixes.projector, projector.namedParameters()),
-    ...statistics.map(
-      (name) => [prefixes.visionTower + name, visionTower.namedParameters().get(name)!] as const,
-    ),
+    ...named(prefixes.visionTower, statistics),
   ]);
   loadStrict(
     {

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { VideoSource } from "../../../protocol/index.ts";
-import { letterPrompt } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
   documentReader,

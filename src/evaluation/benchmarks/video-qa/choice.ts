@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import type { VideoSource } from "../../../protocol/index.ts";
-import { letterPrompt } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
