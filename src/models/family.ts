@@ -1,4 +1,5 @@
 import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
 import type { FieldCoverage } from "./config-coverage.ts";
 import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
@@ -21,6 +22,8 @@ export interface LanguageModelFamily {
   /** As its configurations say. */
   readonly name: string;
   readonly types: Readonly<Record<string, LanguageModelType>>;
+  /** config.json of those that recipes name, by hub name: they can be planned where the models are not. */
+  readonly published: Readonly<Record<string, JsonObject>>;
   /** Fields of config.json. */
   readonly fields: FieldCoverage;
   /** Most positions that a sequence may have. */

@@ -4,7 +4,7 @@ import { CLIP_FIELDS, type ClipVisionConfig, PUBLISHED_CLIPS, parseClipConfig } 
 import { ClipVisionTower } from "./model.ts";
 
 /** CLIP's vision transformers. */
-export const clip = {
+export const clip: VisionTowerFamily = {
   name: "clip",
   modelTypes: ["clip_vision_model", "clip"],
   published: PUBLISHED_CLIPS,
@@ -12,4 +12,4 @@ export const clip = {
   fields: CLIP_FIELDS,
   parseConfig: parseClipConfig,
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
-} as const satisfies VisionTowerFamily;
+};

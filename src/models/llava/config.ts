@@ -10,12 +10,12 @@ import {
   PUBLISHED_TOWERS,
   parseTextConfig,
   parseVisionConfig,
-  type TextConfig,
-  type TowerConfig,
   textFields,
   textTypeOf,
   visionFields,
 } from "../families.ts";
+import type { LanguageModelConfig } from "../language-model.ts";
+import type { VisionConfig } from "../vision-tower.ts";
 import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
 
@@ -29,8 +29,8 @@ export interface ProjectorConfig {
 }
 
 export interface LlavaConfig {
-  readonly text: TextConfig;
-  readonly vision: TowerConfig;
+  readonly text: LanguageModelConfig;
+  readonly vision: VisionConfig;
   readonly projector: ProjectorConfig;
   /** Id that stands in `inputIds` for one image feature row. */
   readonly imageTokenId: number;
@@ -75,7 +75,7 @@ export function readLlavaConfig(folder: string, places: TowerPlaces = {}): Llava
 export function parseLlavaConfig(
   json: Readonly<Record<string, unknown>>,
   where: string,
-  tower?: TowerConfig,
+  tower?: VisionConfig,
 ): LlavaConfig {
   const { model_type: type } = json;
   const isOriginal = textTypeOf(type) !== undefined;
@@ -169,7 +169,7 @@ export function unknownConfigFields(json: JsonObject, where: string): string[] {
 function parseOriginal(
   json: Readonly<Record<string, unknown>>,
   where: string,
-  tower?: TowerConfig,
+  tower?: VisionConfig,
 ): LlavaConfig {
   const { model_type: type } = json;
   const config = checked(originalFields, json, where);
@@ -240,12 +240,12 @@ const needsTiles = (found: string): LlavaError =>
   });
 
 /** Patches of one image, with the class token where it is kept. */
-function featureRows({ imageSize, patchSize }: TowerConfig, strategy: "patch" | "full"): number {
+function featureRows({ imageSize, patchSize }: VisionConfig, strategy: "patch" | "full"): number {
   return Math.floor(imageSize / patchSize) ** 2 + (strategy === "full" ? 1 : 0);
 }
 
 /** A tower of n layers has hidden states −(n + 1) … n. */
-function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: TowerConfig, where: string): number[] {
+function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: VisionConfig, where: string): number[] {
   const list = [stored ?? DEFAULT_FEATURE_LAYER].flat();
   for (const layer of list) {
     if (layer > numLayers || layer < -(numLayers + 1)) {
