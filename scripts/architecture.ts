@@ -1,17 +1,23 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
 /**
  * Which folder of src may import which: the one list behind the linter's rules (biome.imports.json), the table in
  * docs/architecture.md and the choice of tests that run without libtorch. `npm run architecture` rewrites the two files.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 
 interface Folder {
   readonly holds: string;
   readonly imports: readonly string[];
 }
 
-const processing = ["processing/image", "processing/tokenizer", "processing/conversation"];
+const processing = [
+  "processing/image",
+  "processing/tokenizer",
+  "processing/conversation",
+  "processing/processor",
+];
 const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...processing];
 
 /** What every folder above it may import. */
@@ -43,9 +49,13 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "messages → prompts, by templates, with a label mask",
     imports: ["protocol", "processing/tokenizer"],
   },
+  "processing/processor": {
+    holds: "a model without its weights: rows, conversations and images → its inputs",
+    imports: ["protocol", "processing/image", "processing/tokenizer", "processing/conversation"],
+  },
   models: {
     holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
-    imports: ["torch", "checkpoint", "nn", "processing/conversation"],
+    imports: ["torch", "checkpoint", "nn", "processing/image", "processing/conversation"],
   },
   pretrained: {
     holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",

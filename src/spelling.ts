@@ -1,16 +1,5 @@
+import { distance } from "fastest-levenshtein";
 import { type ErrorCode, LlavaError } from "./errors.ts";
-
-/** Levenshtein's distance: letters to insert, remove or replace. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (b[j - 1] === letter ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
-}
 
 /**
  * The names that somebody may have meant by `word`, nearest first and three at most: a third of the letters may differ,
@@ -22,7 +11,7 @@ export function nearNames(word: string, names: Iterable<string>): string[] {
     const candidate = plain(name);
     const shorter = Math.min(candidate.length, wanted.length);
     const begins = shorter >= 3 && (candidate.startsWith(wanted) || wanted.startsWith(candidate));
-    const away = begins ? Number(candidate !== wanted) : editDistance(candidate, wanted);
+    const away = begins ? Number(candidate !== wanted) : distance(candidate, wanted);
     return begins || away <= Math.max(1, Math.floor(wanted.length / 3)) ? [{ name, away }] : [];
   });
   return near

@@ -2,6 +2,7 @@ import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import { clip } from "./clip/family.ts";
 import type { LanguageModelFamily, LanguageModelType, VisionTowerFamily } from "./family.ts";
 import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
@@ -145,6 +146,12 @@ export const PUBLISHED_TOWERS = publishedBy(visionTowers);
 
 /** What files of whole models hold beside a vision tower. */
 export const BESIDE_TOWERS: readonly RegExp[] = visionTowers.flatMap(({ besides }) => besides);
+
+/** The features that a tower gives for a tile. */
+export const gridOf = (
+  config: VisionConfig,
+  selectStrategy: FeatureSelection["selectStrategy"],
+): FeatureGrid => familyOf(visionTowers, config).gridOf(config, selectStrategy);
 
 /** A vision tower without weights. */
 export const createVisionTower = (config: VisionConfig, selection: FeatureSelection): VisionTower =>

@@ -1,6 +1,7 @@
 import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import type { FieldCoverage } from "./config-coverage.ts";
 import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
 import type { FeatureSelection, VisionConfig, VisionTower } from "./vision-tower.ts";
@@ -52,6 +53,8 @@ export interface VisionTowerFamily {
   readonly fields: FieldCoverage;
   /** @throws LlavaError "config" naming the field */
   parseConfig(json: unknown, where: string): VisionConfig;
+  /** The features of a tile. */
+  gridOf(config: VisionConfig, selectStrategy: FeatureSelection["selectStrategy"]): FeatureGrid;
   /** The tower without weights. */
   build(config: VisionConfig, selection: FeatureSelection): VisionTower;
 }

@@ -1,4 +1,5 @@
 import { Module, placeholder } from "../nn/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import { aten, type Tensor } from "../torch/index.ts";
 import { under } from "./under.ts";
 import type { StandardizedTower, TowerOptions, VisionTower } from "./vision-tower.ts";
@@ -24,8 +25,8 @@ export class PooledTower extends Module implements VisionTower, StandardizedTowe
   get hiddenSize(): number {
     return this.tower.hiddenSize;
   }
-  get tokens(): number {
-    return this.#side ** 2;
+  get grid(): FeatureGrid {
+    return { rows: this.#side, columns: this.#side, extra: 0 };
   }
 
   get unused(): readonly RegExp[] {

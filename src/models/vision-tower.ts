@@ -1,4 +1,5 @@
 import type { Module, SegmentRunner } from "../nn/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
 /** What the configurations of all families say. */
@@ -30,13 +31,13 @@ export interface TowerOptions {
 export interface VisionTower extends Module {
   /** Width of a feature row. */
   readonly hiddenSize: number;
-  /** Feature rows of one image. */
-  readonly tokens: number;
+  /** Feature rows of a tile. */
+  readonly grid: FeatureGrid;
   /** Paths of tensors that files may hold and the tower has no place for. */
   readonly unused: readonly RegExp[];
   /** The tower in two steps, where it brings its features to statistics of training images. */
   readonly standardized?: StandardizedTower;
-  /** pixel values [N, 3, H, W] → [N, tokens, hiddenSize] */
+  /** pixel values [N, 3, H, W] of N tiles → [N, tokens, hiddenSize] */
   forward(pixelValues: Tensor, options?: TowerOptions): Tensor;
 }
 

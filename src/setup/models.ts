@@ -11,6 +11,8 @@ import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
 export interface ResolveOptions extends SetupOptions {
   /** Use only what is on this machine. */
   offline?: boolean;
+  /** False: only what describes the model is needed, such as configuration, tokenizer and chat template. */
+  weights?: boolean;
 }
 
 /** Where the files of a model are. */

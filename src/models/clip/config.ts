@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
 import { ANY_NEUTRAL, coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, positive, smallCount } from "../config-fields.ts";
 
@@ -101,4 +102,13 @@ export function parseClipConfig(json: unknown, where: string): ClipVisionConfig 
     );
   }
   return vision;
+}
+
+/** The patches of a tile, and the class token where it is kept. */
+export function gridOf(
+  { imageSize, patchSize }: Pick<ClipVisionConfig, "imageSize" | "patchSize">,
+  selectStrategy: "patch" | "full",
+): FeatureGrid {
+  const side = Math.floor(imageSize / patchSize);
+  return { rows: side, columns: side, extra: selectStrategy === "full" ? 1 : 0 };
 }

@@ -8,9 +8,10 @@ import {
   Module,
   placeholder,
 } from "../../nn/index.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, cat, type Tensor } from "../../torch/index.ts";
 import type { FeatureSelection, TowerOptions, VisionTower } from "../vision-tower.ts";
-import type { ClipVisionConfig } from "./config.ts";
+import { type ClipVisionConfig, gridOf } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
 class PatchEmbedding extends Module {
@@ -37,10 +38,10 @@ class ClipEmbeddings extends Module {
 
   constructor(config: ClipVisionConfig) {
     super();
-    const patches = Math.floor(config.imageSize / config.patchSize) ** 2;
+    const { rows, columns } = gridOf(config, "full");
     this.classEmbedding = placeholder([config.hiddenSize]);
     this.patchEmbedding = new PatchEmbedding(config);
-    this.positionEmbedding = new Embedding(1 + patches, config.hiddenSize);
+    this.positionEmbedding = new Embedding(1 + rows * columns, config.hiddenSize);
   }
 
   forward(pixelValues: Tensor): Tensor {
@@ -129,7 +130,8 @@ export class ClipVisionTower extends Module implements VisionTower {
   readonly encoder: ClipEncoder;
   readonly #features: readonly number[]; // indices from 0, the embeddings
   readonly #selectStrategy: FeatureSelection["selectStrategy"];
-  readonly #sizes: { hiddenSize: number; tokens: number };
+  readonly hiddenSize: number;
+  readonly grid: FeatureGrid;
 
   constructor(config: ClipVisionConfig, selection: FeatureSelection) {
     super();
@@ -139,18 +141,8 @@ export class ClipVisionTower extends Module implements VisionTower {
     this.embeddings = new ClipEmbeddings(config);
     this.preLayrnorm = new LayerNorm(config.hiddenSize, config.layerNormEps);
     this.encoder = new ClipEncoder(config, Math.max(...this.#features));
-    const patches = Math.floor(config.imageSize / config.patchSize) ** 2;
-    this.#sizes = {
-      hiddenSize: config.hiddenSize * this.#features.length,
-      tokens: patches + (selection.selectStrategy === "full" ? 1 : 0),
-    };
-  }
-
-  get hiddenSize(): number {
-    return this.#sizes.hiddenSize;
-  }
-  get tokens(): number {
-    return this.#sizes.tokens;
+    this.hiddenSize = config.hiddenSize * this.#features.length;
+    this.grid = gridOf(config, selection.selectStrategy);
   }
 
   /** Others train and store all layers. */

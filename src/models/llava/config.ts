@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, readJsonObject } from "../../files/index.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
 import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
 import {
+  gridOf,
   originalModelTypes,
   PUBLISHED_TOWERS,
   parseTextConfig,
@@ -40,8 +42,8 @@ export interface LlavaConfig {
   readonly selectStrategy: "patch" | "full";
   /** "pad" = mean-coloured square first; "crop" = resize and centre crop. */
   readonly imageAspectRatio: "pad" | "crop";
-  /** Feature rows of one image. */
-  readonly imageSequenceLength: number;
+  /** Feature rows of a tile of an image. */
+  readonly grid: FeatureGrid;
   /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
   readonly useImageStartEnd: boolean;
   /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */
@@ -122,7 +124,7 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
     featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
     selectStrategy,
     imageAspectRatio: "crop",
-    imageSequenceLength: featureRows(vision, selectStrategy),
+    grid: gridOf(vision, selectStrategy),
     useImageStartEnd: false,
   };
 }
@@ -208,7 +210,7 @@ function parseOriginal(
     featureLayers,
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
-    imageSequenceLength: featureRows(vision, selectStrategy),
+    grid: gridOf(vision, selectStrategy),
     useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
@@ -238,11 +240,6 @@ const needsTiles = (found: string): LlavaError =>
   new LlavaError("config", `${found} is not supported yet: AnyRes tiling`, {
     hint: "Use a checkpoint of LLaVA or LLaVA-1.5, which look at an image as a whole.",
   });
-
-/** Patches of one image, with the class token where it is kept. */
-function featureRows({ imageSize, patchSize }: VisionConfig, strategy: "patch" | "full"): number {
-  return Math.floor(imageSize / patchSize) ** 2 + (strategy === "full" ? 1 : 0);
-}
 
 /** A tower of n layers has hidden states −(n + 1) … n. */
 function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: VisionConfig, where: string): number[] {

@@ -11,6 +11,7 @@ import {
   tinyVision,
 } from "../../../test/support/random-model.ts";
 import { AdamW } from "../../optim/index.ts";
+import { rowsOf } from "../../processing/image/index.ts";
 import {
   cat,
   crossEntropy,
@@ -93,7 +94,7 @@ describe("the vision tower", () => {
   const hidden = (featureLayers: number[], selectStrategy: "patch" | "full", input: Tensor) => {
     const tower = randomize(new ClipVisionTower(tinyVision, { featureLayers, selectStrategy }), 5);
     const features = noGrad(() => tower.forward(input));
-    assert.deepEqual([tower.tokens, tower.hiddenSize], features.shape.slice(1));
+    assert.deepEqual([rowsOf(tower.grid), tower.hiddenSize], features.shape.slice(1));
     return { features, layers: tower.encoder.layers.length };
   };
   const input = pixels(2);

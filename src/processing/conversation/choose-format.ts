@@ -50,9 +50,9 @@ function withImageMarks(format: PromptFormat): PromptFormat {
   const [start, end] = imageStartEnd.map((text): PromptPiece => ({ text, special: true }));
   return {
     ...format,
-    render: (messages, options) =>
+    render: (conversation, options) =>
       format
-        .render(messages, options)
+        .render(conversation, options)
         .flatMap((piece) => ("image" in piece ? [start!, piece, end!] : [piece])),
   };
 }

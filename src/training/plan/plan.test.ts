@@ -16,7 +16,7 @@ const configOf = (text: LlamaConfig): LlavaConfig => ({
   selectStrategy: "patch",
   imageAspectRatio: "pad",
   useImageStartEnd: false,
-  imageSequenceLength: 4,
+  grid: { rows: 2, columns: 2, extra: 0 },
 });
 
 const vicuna7b: LlamaConfig = {

@@ -10,7 +10,11 @@ import {
   type LlavaConfig,
   type Projector,
 } from "../../models/index.ts";
+import { type ImageLayout, tokensOf } from "../../processing/image/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+
+/** Every image of the models that there are. */
+const whole: ImageLayout = { tiles: "whole", size: undefined };
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
@@ -59,7 +63,7 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
     ...languageSizes(config.text, model.languageModel),
     parameters: partParameters(model),
     projectorWidths: [hiddenSize * config.featureLayers.length, ...hidden, config.text.hiddenSize],
-    imageTokens: config.imageSequenceLength,
+    imageTokens: tokensOf(whole, config.grid),
     tower: {
       perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
       between,
@@ -89,12 +93,13 @@ export function builtinSizes(
     projector: widths.slice(1).reduce((sum, width, i) => sum + width * (widths[i]! + 1), 0),
     languageModel: elements(languageModel),
   };
+  const side = recipe.tokensPerSide ?? tokensPerSide;
   const widest = 96 * (tower.imageSize / 2) ** 2; // the first expanded map, which is the largest
   return {
     ...languageSizes(text, languageModel),
     parameters,
     projectorWidths: widths,
-    imageTokens: (recipe.tokensPerSide ?? tokensPerSide) ** 2,
+    imageTokens: tokensOf(whole, { rows: side, columns: side, extra: 0 }),
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
     // Computed again, what the largest block and the stem save stays, and the inputs of blocks: an estimate.
     tower: {
