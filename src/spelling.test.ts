@@ -1,6 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { didYouMean, nearNames, requireKnownKeys } from "./spelling.ts";
+import fc from "fast-check";
+import { didYouMean, editDistance, nearNames, requireKnownKeys } from "./spelling.ts";
+
+test("the distance is that of single letters", () => {
+  assert.deepEqual(
+    [editDistance("", "abc"), editDistance("kitten", "sitting"), editDistance("a", "a")],
+    [3, 3, 0],
+  );
+});
+
+test("distances count characters, not their halves", () => {
+  assert.equal(editDistance("🙂a", "🙃a"), 1);
+  assert.equal(editDistance("🙂", ""), 1);
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme" }), (first, second) => {
+      const found = editDistance(first, second);
+      const [long, short] = [[...first].length, [...second].length];
+      assert.equal(found, editDistance(second, first));
+      assert.ok(found >= Math.abs(long - short) && found <= Math.max(long, short));
+      assert.equal(found === 0, first === second);
+    }),
+  );
+});
 
 test("near are names with few other letters, other marks, or one the beginning of the other", () => {
   const names = ["images", "maxTokens", "llava-smol-135m", "system"];

@@ -1,6 +1,21 @@
 import { distance } from "fastest-levenshtein";
 import { type ErrorCode, LlavaError } from "./errors.ts";
 
+const isAstral = /[\u{10000}-\u{10ffff}]/u;
+
+/** Levenshtein distance in characters, as Python counts them: those beyond 16 bits count once. */
+export function editDistance(first: string, second: string): number {
+  if (!isAstral.test(first) && !isAstral.test(second)) return distance(first, second);
+  const numbers = new Map<string, string>();
+  const short = (text: string): string =>
+    Array.from(text, (character) => {
+      const known = numbers.get(character) ?? String.fromCharCode(numbers.size);
+      numbers.set(character, known);
+      return known;
+    }).join("");
+  return distance(short(first), short(second));
+}
+
 /**
  * The names that somebody may have meant by `word`, nearest first and three at most: a third of the letters may differ,
  * or one is the beginning of the other. Capitals and the marks between words do not count.
@@ -11,7 +26,7 @@ export function nearNames(word: string, names: Iterable<string>): string[] {
     const candidate = plain(name);
     const shorter = Math.min(candidate.length, wanted.length);
     const begins = shorter >= 3 && (candidate.startsWith(wanted) || wanted.startsWith(candidate));
-    const away = begins ? Number(candidate !== wanted) : distance(candidate, wanted);
+    const away = begins ? Number(candidate !== wanted) : editDistance(candidate, wanted);
     return begins || away <= Math.max(1, Math.floor(wanted.length / 3)) ? [{ name, away }] : [];
   });
   return near

@@ -1,5 +1,5 @@
-import { distance } from "fastest-levenshtein";
 import { LlavaError } from "../errors.ts";
+import { editDistance } from "../spelling.ts";
 import type { DType, Tensor } from "../torch/index.ts";
 import type { TensorSource } from "./source.ts";
 
@@ -83,7 +83,7 @@ function nearest(candidates: readonly string[]): (name: string) => string {
   return (name) => {
     let best: { name: string; away: number } | undefined;
     for (const candidate of candidates) {
-      const away = distance(name, candidate);
+      const away = editDistance(name, candidate);
       if (away <= name.length / 3 && away < (best?.away ?? Number.POSITIVE_INFINITY))
         best = { name: candidate, away };
     }

@@ -1,6 +1,6 @@
-import { distance as editDistance } from "fastest-levenshtein";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
+import { editDistance } from "../../spelling.ts";
 
 /** A field by its dotted path, and its value as typed on the command line. */
 export interface Override {

@@ -2,10 +2,9 @@ import { readdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { distance as editDistance } from "fastest-levenshtein";
 import { LlavaError } from "../../../errors.ts";
 import { shortened } from "../../../protocol/index.ts";
-import { didYouMean } from "../../../spelling.ts";
+import { didYouMean, editDistance } from "../../../spelling.ts";
 
 /** A text without the images that were named in it. */
 export interface ImageWords {
