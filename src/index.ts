@@ -17,5 +17,5 @@ export type {
   Prompt,
   Timings,
 } from "./generation/index.ts";
-export { type LoadModelOptions, loadModel } from "./load-model.ts";
+export { type LoadModelOptions, loadModel } from "./generation/load-model.ts";
 export type * from "./protocol/index.ts";

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AnswerOptions, LocalModel } from "../../index.ts";
-import { type WeightType, weightType, weightTypes } from "../../placement.ts";
+import { type WeightType, weightType, weightTypes } from "../../setup/placement-names.ts";
 import type { Transparency, TransparentImage } from "../../processing/image/index.ts";
 import type { CommandContext } from "./context.ts";
 

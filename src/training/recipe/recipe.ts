@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
-import { devicePattern } from "../../placement.ts";
+import { devicePattern } from "../../setup/placement-names.ts";
 import { transparencies } from "../../processing/image/index.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 

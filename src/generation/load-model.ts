@@ -1,8 +1,8 @@
-import type { LocalModel } from "./generation/index.ts";
-import { type WeightType, weightType } from "./placement.ts";
-import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
-import type { ProgressFactory } from "./setup/index.ts";
-import { requireKnownKeys } from "./spelling.ts";
+import type { LocalModel } from "./index.ts";
+import { type WeightType, weightType } from "../setup/placement-names.ts";
+import type { LoadOptions as ImageLoadOptions } from "../processing/image/index.ts";
+import type { ProgressFactory } from "../setup/index.ts";
+import { requireKnownKeys } from "../spelling.ts";
 
 export interface LoadModelOptions {
   /**
@@ -59,12 +59,12 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const { base, visionTower, template, threads, images, ...rest } = options;
   const { dtype: typeName, device: deviceName, ...fetching } = rest;
   const dtype = typeName === undefined ? undefined : weightType(typeName);
-  const torch = await import("./torch/index.ts");
+  const torch = await import("../torch/index.ts");
   torch.version(); // Without libtorch nothing is fetched.
   const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
-    import("./setup/index.ts"),
-    import("./pretrained/index.ts"),
-    import("./generation/index.ts"),
+    import("../setup/index.ts"),
+    import("../pretrained/index.ts"),
+    import("./index.ts"),
   ]);
   const name = nameOrPath ?? defaultModel;
   const device = deviceName === undefined ? undefined : torch.useDevice(deviceName);
