@@ -6,6 +6,7 @@ export { findLibtorch, type Libtorch, libtorchRelease, type RejectedLibtorch } f
 export { builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
 export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.ts";
+export { deviceHint, devicePattern, type WeightType, weightType, weightTypes } from "./placement-names.ts";
 export { type PrebuiltKey, prebuiltPackage } from "./prebuilt.ts";
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
 export { findPython, type Python, whyNoPython } from "./python.ts";
