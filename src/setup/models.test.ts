@@ -1,24 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { startServer, type TestServer } from "../../test/support/server.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { defaultModel } from "./manifest.ts";
 import { listModels } from "./model-list.ts";
 import { resolveModel } from "./models.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-models-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-models");
 
 function write(path: string, content: string | Buffer): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -1,12 +1,12 @@
 // Batches by any number of threads, from rows and from shards: npm test -- src/training/batches/data-loader.test.ts
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
 import { writeTar } from "../../../test/support/tar.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import type { CaptionRow } from "../../data/index.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { Tensor } from "../../torch/index.ts";
@@ -14,7 +14,7 @@ import type { RecipeFields } from "../recipe/recipe.ts";
 import { prepareStage, type Stage } from "../stage/stage.ts";
 import type { RowBatch } from "./row-batch.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-source-"));
+const folder = temporaryFolder("llava-source");
 const quiet = { progress: silentProgress, report: () => {} };
 let shard: string;
 
@@ -27,7 +27,6 @@ before(async () => {
   ]);
   shard = await writeTar(join(folder, "rows.tar"), Object.fromEntries(members));
 });
-after(() => rmSync(folder, { recursive: true }));
 
 const data = { images: folder, template: "plain", answerEnd: "</s>", flips: true };
 const stage = (fields: Partial<RecipeFields["data"]>, more: Partial<RecipeFields> = {}): Promise<Stage> =>

@@ -1,12 +1,12 @@
 // Frozen features on disk: npm test -- src/training/features/feature-cache.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose, largestDifference } from "../../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { rowLoaderHere } from "../../data/index.ts";
 import type { LlavaError } from "../../errors.ts";
 import { loadCheckpoint } from "../../pretrained/index.ts";
@@ -17,7 +17,7 @@ import { FeatureCache } from "./feature-cache.ts";
 import type { ImageView } from "./image-inputs.ts";
 import { frozenTower, LiveFeatures } from "./live-features.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-features-"));
+const folder = temporaryFolder("llava-features");
 const cache = join(folder, "cache");
 const quiet = { progress: silentProgress, report: () => {} };
 let images: string[];
@@ -27,7 +27,6 @@ before(async () => {
   images = readdirSync(folder).filter((name) => name.endsWith(".png"));
   writeFileSync(join(folder, "broken.png"), "this is not an image");
 });
-after(() => rmSync(folder, { recursive: true }));
 
 async function options(names: readonly string[], mirrored = false) {
   const { model, processor } = await loadCheckpoint(
