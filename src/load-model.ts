@@ -1,6 +1,6 @@
 import type { LocalModel } from "./generation/index.ts";
 import { type WeightType, weightType } from "./placement.ts";
-import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
+import type { ImageLoadOptions } from "./processing/image/index.ts";
 import type { ProgressFactory } from "./setup/index.ts";
 import { requireKnownKeys } from "./spelling.ts";
 
