@@ -1,7 +1,7 @@
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf/header.ts";
 export { type GgufDialect, type GgufDialects, type GgufSource, openGguf } from "./gguf/open.ts";
 export type { GgufType } from "./gguf/types.ts";
-export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
+export { type LoadReport, type LoadStrictOptions, loadStrict, type ParameterTree } from "./load.ts";
 export {
   canonicalName,
   canonicalNames,
