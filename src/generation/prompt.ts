@@ -1,7 +1,13 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../pretrained/index.ts";
-import { imagesOf, type PromptFormat, type PromptPiece, rawPrompt, readMessages } from "../processing/conversation/index.ts";
-import { type ImageLayout, openImage, type ImageLoadOptions } from "../processing/image/index.ts";
+import {
+  imagesOf,
+  type PromptFormat,
+  type PromptPiece,
+  rawPrompt,
+  readMessages,
+} from "../processing/conversation/index.ts";
+import { type ImageLayout, type ImageLoadOptions, openImage } from "../processing/image/index.ts";
 import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
 import { roomFor } from "./budget.ts";

@@ -34,6 +34,7 @@ export {
 export { createLlava } from "./llava/create.ts";
 export { Llava, type LlavaParts, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
+export { originalTiling } from "./llava/tiling.ts";
 export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
 export type { FeatureSelection, TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

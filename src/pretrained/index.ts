@@ -8,6 +8,7 @@ export {
   readAdapterConfig,
   writeAdapterConfig,
 } from "./adapter-files.ts";
+export { addNewline, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
 export { type BuiltinConfig, type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";

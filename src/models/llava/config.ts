@@ -6,12 +6,27 @@ import type { FeatureGrid, Tiling } from "../../processing/image/index.ts";
 import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
-import { originalModelTypes, PUBLISHED_TOWERS, parseTextConfig, parseVisionConfig, textFields, textTypeOf, visionFields, gridOf } from "../families.ts";
-import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
-import { huggingFaceTiling, originalTiling, originalTilingFields, type TiledType, tiledTypes } from "./tiling.ts";
-import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
+import {
+  gridOf,
+  originalModelTypes,
+  PUBLISHED_TOWERS,
+  parseTextConfig,
+  parseVisionConfig,
+  textFields,
+  textTypeOf,
+  visionFields,
+} from "../families.ts";
 import type { LanguageModelConfig } from "../language-model.ts";
 import type { VisionConfig } from "../vision-tower.ts";
+import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
+import {
+  huggingFaceTiling,
+  originalTiling,
+  originalTilingFields,
+  type TiledType,
+  tiledTypes,
+} from "./tiling.ts";
+import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
 
 /** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
 export interface ProjectorConfig {

@@ -1,6 +1,6 @@
 import { canonicalNames, type Naming, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { Module } from "../../nn/index.ts";
+import { Module, placeholder } from "../../nn/index.ts";
 import { type ImageLayout, tilesOf } from "../../processing/image/index.ts";
 import { aten, cat, type DType, type Tensor } from "../../torch/index.ts";
 import type { LanguageModel, Named } from "../language-model.ts";
@@ -40,7 +40,7 @@ export class Llava extends Module implements Named {
   readonly visionTower: VisionTower;
   readonly projector: Projector;
   readonly languageModel: LanguageModel;
-  readonly imageNewline: Tensor | undefined;
+  imageNewline: Tensor | undefined;
   /** Tiles that go through the tower at once. */
   tilesAtOnce = TILES_AT_ONCE;
   readonly #imageTokenId: number;
@@ -53,6 +53,11 @@ export class Llava extends Module implements Named {
     this.languageModel = parts.languageModel;
     this.imageNewline = parts.imageNewline;
     this.#imageTokenId = parts.imageTokenId;
+  }
+
+  /** Gives a model that had none a newline, without values yet. */
+  addNewline(): void {
+    this.imageNewline = placeholder([this.languageModel.config.hiddenSize]);
   }
 
   get paths(): Naming {

@@ -1,3 +1,4 @@
+import { LlavaError } from "../../errors.ts";
 import type { ImageProcessorConfig } from "./config.ts";
 import { type FeatureMap, type FeatureMerge, joinTiles, type MapSize } from "./feature-map.ts";
 import type { ImageSize } from "./rgb.ts";
@@ -34,14 +35,17 @@ export interface FeatureGrid {
 
 /**
  * The layout of an image of a size, before its pixels are decoded.
- * @throws TypeError where the size is needed and not there
+ * @throws LlavaError "image" where the size is needed and not there
  */
 export function layoutOf(
   size: ImageSize | undefined,
   { tiling }: Pick<ImageProcessorConfig, "tiling">,
 ): ImageLayout {
   if (tiling === undefined) return { tiles: "whole", size };
-  if (size === undefined) throw new TypeError("the layout of tiles needs the image's size");
+  if (size === undefined)
+    throw new LlavaError("image", "how many tokens an image takes depends on its size, which is not known", {
+      hint: "Say where the images are: this model cuts them into tiles (AnyRes).",
+    });
   const canvas = bestResolution(size, tiling.resolutions);
   const grid = { rows: canvas.height / tiling.side, columns: canvas.width / tiling.side };
   return { tiles: "anyres", size, canvas, grid, merge: tiling.merge };
