@@ -34,7 +34,7 @@ export {
   type RgbImage,
   releaseMemory,
 } from "./rgb.ts";
-export type { Tiling } from "./tiles.ts";
+export { sizeOnCanvas, type Tiling } from "./tiles.ts";
 export {
   type Transparency,
   type TransparentImage,
