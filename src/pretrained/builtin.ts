@@ -63,14 +63,12 @@ export interface BuiltinDescription {
   readonly tokenizer: GgufMetadata;
 }
 
-/** Reads what lies in the package: weights need not have been fetched. */
-export function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
+function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
   const folder = dirname(projector);
   const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
-  const path = existsSync(languageModel) ? languageModel : join(folder, "language-model.gguf");
-  const header = readGgufHeader(path);
+  const header = readGgufHeader(languageModel);
   const tokenizer = new Map([...header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
-  return { config, text: configFromGguf(header, path), tokenizer };
+  return { config, text: configFromGguf(header, languageModel), tokenizer };
 }
 
 export function describeBuiltin(parts: Builtin, options: BuiltinOptions = {}): DescribedModel {

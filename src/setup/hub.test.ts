@@ -17,7 +17,8 @@ import fc from "fast-check";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { listModels } from "./model-list.ts";
-import { type ResolveOptions, resolveModel } from "./models.ts";
+import { resolveModel } from "./models.ts";
+import type { ResolveOptions } from "./options.ts";
 
 const base = temporaryFolder("llava-hub");
 

@@ -110,6 +110,27 @@ describe("resolveModel", () => {
     assert.deepEqual([listed?.complete, listed?.bytes], [true, total]);
   });
 
+  test("without weights, only what describes a hub model is downloaded, once, and is no model yet", async () => {
+    const requests: string[] = [];
+    await using hub = await startHub(requests);
+    const online = { ...env, HF_ENDPOINT: hub.url };
+    const described = await resolveModel("org/tiny", { env: online, weights: false });
+    assert.ok(described.kind === "folder");
+    assert.deepEqual(readdirSync(described.path).sort(), ["config.json", "tokenizer.json"]);
+    const before = requests.length;
+    assert.deepEqual(await resolveModel("org/tiny", { env: online, weights: false }), described);
+    assert.equal(requests.length, before);
+    assert.equal(
+      listModels(env).find(({ name }) => name === "org/tiny"),
+      undefined,
+    );
+    await assert.rejects(resolveModel("org/tiny", { env, offline: true }), { code: "setup" });
+
+    const whole = await resolveModel("org/tiny", { env: online });
+    assert.ok(whole.kind === "folder" && whole.path !== described.path);
+    assert.deepEqual(await resolveModel("org/tiny", { env: online, weights: false }), whole);
+  });
+
   test("a file with another hash is refused, and what is good is kept for the next run", async () => {
     const requests: string[] = [];
     const last = "model-00002-of-00002.safetensors";
