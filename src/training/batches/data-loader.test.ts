@@ -7,20 +7,20 @@ import { before, describe, test } from "node:test";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
 import { writeTar } from "../../../test/support/tar.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import type { CaptionRow } from "../../data/index.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { Tensor } from "../../torch/index.ts";
 import type { RecipeFields } from "../recipe/recipe.ts";
 import { prepareStage, type Stage } from "../stage/stage.ts";
 import type { RowBatch } from "./row-batch.ts";
 
+type FileRow = { id: string; image: string; conversations: unknown[] };
 const folder = temporaryFolder("llava-source");
 const quiet = { progress: silentProgress, report: () => {} };
 let shard: string;
 
 before(async () => {
   const path = await drawSquares(folder, "train", 4);
-  const rows = JSON.parse(readFileSync(path, "utf8")) as CaptionRow[];
+  const rows = JSON.parse(readFileSync(path, "utf8")) as FileRow[];
   const members = rows.flatMap(({ id, image, conversations }): [string, string | Buffer][] => [
     [`${id.replace(".png", "")}.json`, JSON.stringify({ id, conversations })],
     [`${id.replace(".png", "")}.png`, readFileSync(join(folder, image))],
