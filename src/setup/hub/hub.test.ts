@@ -15,9 +15,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import { startServer, type TestServer } from "../../test/support/server.ts";
-import { listModels } from "./model-list.ts";
-import { type ResolveOptions, resolveModel } from "./models.ts";
+import { startServer, type TestServer } from "../../../test/support/server.ts";
+import { listModels } from "../model-list.ts";
+import { type ResolveOptions, resolveModel } from "../models.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-hub-"));
 after(() => rmSync(base, { recursive: true }));

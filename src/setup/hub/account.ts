@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Environment } from "./cache.ts";
+import type { Environment } from "../cache.ts";
 
 /** Where Python's hub client and its command line keep what they know, by the variables that they go by. */
 const home = (env: Environment): string =>

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { LlavaError } from "../errors.ts";
-import { type JsonObject, parseJsonObject } from "../files/index.ts";
-import { cacheFolder, type Environment } from "./cache.ts";
-import { hubCache } from "./hub-account.ts";
+import { LlavaError } from "../../errors.ts";
+import { type JsonObject, parseJsonObject } from "../../files/index.ts";
+import { cacheFolder, type Environment } from "../cache.ts";
+import { hubCache } from "./account.ts";
 import { repositoryFiles } from "./repository.ts";
 
 /** A model on the hub: "organisation/name", with "@revision" for another branch, tag or commit than main. */

@@ -1,8 +1,8 @@
-import { LlavaError } from "../errors.ts";
-import { parseJsonObject } from "../files/index.ts";
-import type { Environment } from "./cache.ts";
-import { hubToken } from "./hub-account.ts";
-import { bodyOf, request } from "./request.ts";
+import { LlavaError } from "../../errors.ts";
+import { parseJsonObject } from "../../files/index.ts";
+import type { Environment } from "../cache.ts";
+import { bodyOf, request } from "../request.ts";
+import { hubToken } from "./account.ts";
 
 export interface HubFile {
   name: string;

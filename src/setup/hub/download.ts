@@ -1,12 +1,15 @@
 import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { LlavaError } from "../errors.ts";
-import { type JsonObject, parseJsonObject } from "../files/index.ts";
-import { makeCacheFolder } from "./cache.ts";
-import { fileSha256 } from "./checksum.ts";
-import { downloadFile } from "./download.ts";
-import { type HubId, type HubRecord, hubPlaces, recordedFolder, sizeOf } from "./hub.ts";
-import { findHubFile } from "./hub-account.ts";
+import { LlavaError } from "../../errors.ts";
+import { type JsonObject, parseJsonObject } from "../../files/index.ts";
+import { makeCacheFolder } from "../cache.ts";
+import { fileSha256 } from "../checksum.ts";
+import { downloadFile } from "../download.ts";
+import { withLock } from "../lock.ts";
+import type { SetupOptions } from "../options.ts";
+import { type Progress, silentProgress } from "../progress.ts";
+import { findHubFile } from "./account.ts";
+import { type HubId, type HubRecord, hubPlaces, recordedFolder, sizeOf } from "./find.ts";
 import {
   type HubFile,
   type HubListing,
@@ -14,10 +17,7 @@ import {
   hubHeaders,
   listRepository,
   refusalHint,
-} from "./hub-listing.ts";
-import { withLock } from "./lock.ts";
-import type { SetupOptions } from "./options.ts";
-import { type Progress, silentProgress } from "./progress.ts";
+} from "./listing.ts";
 import { repositoryFiles } from "./repository.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { basename, posix } from "node:path";
-import type { JsonObject } from "../files/index.ts";
+import type { JsonObject } from "../../files/index.ts";
 
 /** Containers of a model's weights, the first of which that is there is read; an index stands for the shards it names. */
 export const weightFiles = [
