@@ -14,9 +14,9 @@ export interface AxisOptions {
 }
 
 /** From values to pixels. */
-export type Position = (value: number) => number;
+type Position = (value: number) => number;
 
-export interface Tick {
+interface Tick {
   readonly at: number;
   readonly text: string;
 }

@@ -5,7 +5,7 @@ import { markup } from "./markup.ts";
 import { fitted, textWidth } from "./text-width.ts";
 import { seriesClass } from "./theme.ts";
 
-export interface Bar {
+interface Bar {
   readonly value: number;
   /** Ends of the confidence interval. */
   readonly low?: number;

@@ -1,7 +1,6 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, extname } from "node:path";
+import { extname } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { writeAtomically } from "../files/index.ts";
 import { toPng } from "./png.ts";
 
 /** Writes a chart as the ending of `path` says, .svg or .png; the folder is made. @throws LlavaError "usage" */
@@ -12,16 +11,5 @@ export async function saveChart(path: string, svg: string): Promise<void> {
       hint: "Give the file one of these endings.",
     });
   const bytes = ending === ".svg" ? svg : await toPng(svg);
-  const partial = `${path}.${randomUUID()}.partial`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(partial, bytes);
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true }).catch(() => {});
-    throw new LlavaError("usage", `${path} cannot be written: ${(cause as Error).message}`, {
-      hint: "Check that the folder may be written, and that the disk is not full.",
-      cause,
-    });
-  }
+  writeAtomically(path, [bytes], { code: "usage", makesFolder: true });
 }

@@ -1,4 +1,3 @@
-export { makeFolder, readJsonObject, readJsonVerbatim, writeAtomically, writing } from "./file.ts";
 export { type GgufHeader, parseGgufHeader, readGgufHeader } from "./gguf/header.ts";
 export { type GgufDialect, type GgufDialects, type GgufSource, openGguf } from "./gguf/open.ts";
 export type { GgufType } from "./gguf/types.ts";

@@ -1,5 +1,5 @@
+import { readPrefix, writeAtomically } from "../files/index.ts";
 import { byteWidth, type DType, MappedFile, type Tensor } from "../torch/index.ts";
-import { readPrefix, writeAtomically } from "./file.ts";
 import { isForeign, readForeign } from "./foreign-types.ts";
 import {
   parseSafetensorsHeader,

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { readJsonObject } from "./file.ts";
+import { readJsonObject } from "../files/index.ts";
 import { routed, type TensorSource } from "./source.ts";
 
 /**

@@ -1,10 +1,10 @@
 import { LlavaError } from "../errors.ts";
+import { readZipDirectory } from "../files/index.ts";
 import { aten, byteWidth, type DType, MappedFile, scope, type Tensor } from "../torch/index.ts";
 import { FOREIGN_TYPES, type ForeignType, isForeign, readForeign } from "./foreign-types.ts";
 import { type PickleGlobal, unpickle } from "./pickle.ts";
 import { mappedTensor } from "./safetensors.ts";
 import { type TensorSource, tableSource } from "./source.ts";
-import { readZipDirectory } from "./zip.ts";
 
 /** One-dimensional memory that tensors are views of. */
 interface Storage {

@@ -1,6 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { jsonKind, KIND_BYTES, strayKind } from "../files/index.ts";
-import { readPrefix } from "./file.ts";
+import { jsonKind, KIND_BYTES, readPrefix, strayKind } from "../files/index.ts";
 import { type GgufDialects, openGguf } from "./gguf/open.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { MAX_HEADER } from "./safetensors-header.ts";

@@ -4,7 +4,7 @@ import { LlavaError } from "../errors.ts";
 import { heldBytes, type ImageSource } from "../protocol/index.ts";
 
 /** Largest image that is sent: what the usual endpoints take. */
-export const defaultMaxImageBytes = 20 * 2 ** 20;
+const defaultMaxImageBytes = 20 * 2 ** 20;
 
 /**
  * An image as endpoints take it: files and bytes become `data:` URLs, `http:`, `https:` and `data:` URLs stay.
@@ -61,7 +61,7 @@ const signatures: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** The MIME type that the first bytes tell, whatever the file is called. */
-export function sniffImageType(bytes: Uint8Array): string | undefined {
+function sniffImageType(bytes: Uint8Array): string | undefined {
   const start = String.fromCharCode(...bytes.subarray(0, 16));
   return signatures.find(([signature]) => signature.test(start))?.[1];
 }

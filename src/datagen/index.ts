@@ -15,4 +15,3 @@ export { englishReader, type Reader } from "./language/english-reader.ts";
 export { asSentence } from "./language/grammar.ts";
 export { type QuestionType, questionTypes } from "./questions/question.ts";
 export type { ConversationRow } from "./rows.ts";
-export { writeRows } from "./write.ts";

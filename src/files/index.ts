@@ -1,4 +1,6 @@
+export { AtomicFile, writeAtomically, writeAtomicallyAsync } from "./atomic.ts";
 export { describeBytes } from "./file-kind.ts";
+export { fileSha256 } from "./hash.ts";
 export {
   describeIssues,
   type JsonObject,
@@ -7,12 +9,20 @@ export {
   parseJsonObject,
   readDataFile,
   readJsonFile,
+  readJsonObject,
+  readJsonVerbatim,
 } from "./json.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
 export { type JsonSpan, jsonObjects } from "./json-objects.ts";
+export { slowLockPatience, withLock } from "./lock.ts";
 export { countParquetRows, type ParquetRow, parquetColumns, readParquet } from "./parquet.ts";
+export { readPrefix } from "./prefix.ts";
 export { readPieces } from "./read-pieces.ts";
+export { isRefusal, makeFolders, refusalOf, unwritable } from "./refusals.ts";
+export { readZipDirectory } from "./stored-zip.ts";
 export { jsonKind, KIND_BYTES, strayKind } from "./stray-kind.ts";
 export { type ReadTarOptions, readTar, type TarMember } from "./tar.ts";
-export { AtomicFile, writeAtomically } from "./write-atomically.ts";
+export { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
+export { writeRows } from "./write-rows.ts";
+export { makeFolder, writing } from "./writing.ts";

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { z } from "zod";
 import { LlavaError } from "../errors.ts";
+import { readPrefix } from "./prefix.ts";
 import { serverError, strayKind } from "./stray-kind.ts";
 
 export type JsonObject = Record<string, unknown>;
@@ -89,6 +90,25 @@ export async function readJsonFile(path: string): Promise<JsonObject | undefined
     });
   }
   return parseJsonObject(bytes, path);
+}
+
+/** Parses JSON from a file; a file that is missing or no JSON object is a LlavaError. */
+export function readJsonObject(path: string): JsonObject {
+  const { bytes } = readPrefix(path, Number.MAX_SAFE_INTEGER);
+  return parseJsonObject(bytes, path);
+}
+
+/**
+ * The same for writing again: numbers keep their spelling, since readers of a configuration may tell 1.0 from 1. They are
+ * opaque until then.
+ */
+export function readJsonVerbatim(path: string): JsonObject {
+  const { bytes } = readPrefix(path, Number.MAX_SAFE_INTEGER);
+  parseJsonObject(bytes, path);
+  const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
+  const spelt: JsonReviver = (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && !Number.isNaN(value) ? rawJSON(source) : value;
+  return parseJson(bytes.toString("utf8"), spelt) as JsonObject;
 }
 
 /** The text of a data set's file. @throws LlavaError "data" for a file that cannot be read or is not UTF-8 */

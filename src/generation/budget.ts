@@ -3,7 +3,7 @@ import { ContextFullError } from "../protocol/index.ts";
 import type { GenerationInput, TextGenerator } from "./input.ts";
 
 /** The longest answer where nobody says how long. */
-export const defaultMaxTokens = 512;
+const defaultMaxTokens = 512;
 
 /** How long an answer may be, what ends it before, and how many tokens of its prompt are images'. */
 export interface Budget {

@@ -24,7 +24,7 @@ export interface GenerationOutput {
   readonly score?: number;
 }
 
-export interface GenerationFinish {
+interface GenerationFinish {
   readonly type: "finish";
   readonly output: GenerationOutput;
 }

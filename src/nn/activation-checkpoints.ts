@@ -1,7 +1,7 @@
 import { backward, type Generator, isRecording, scope, type Tensor } from "../torch/index.ts";
 
 /** A part of a forward pass. Run again on the same input it gives the same output. */
-export type Segment = (hidden: Tensor) => Tensor;
+type Segment = (hidden: Tensor) => Tensor;
 
 /** Runs the segments of a forward pass, each on the output of the one before. */
 export type SegmentRunner = (segment: Segment, hidden: Tensor) => Tensor;

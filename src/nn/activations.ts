@@ -9,5 +9,3 @@ export const activations = {
   silu: (x: Tensor) => aten.silu(x),
   relu: (x: Tensor) => aten.relu(x),
 } as const;
-
-export type Activation = keyof typeof activations;

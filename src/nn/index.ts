@@ -1,13 +1,8 @@
-export {
-  ActivationCheckpoints,
-  freeing,
-  type Segment,
-  type SegmentRunner,
-} from "./activation-checkpoints.ts";
-export { type Activation, activations } from "./activations.ts";
+export { ActivationCheckpoints, freeing, type SegmentRunner } from "./activation-checkpoints.ts";
+export { activations } from "./activations.ts";
 export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow } from "./attention.ts";
-export { type CacheSpan, KeyValueCache, type KeyValueCacheOptions } from "./cache/cache.ts";
-export { type CacheRow, KeyValuePool, type RowsWanted } from "./cache/pool.ts";
+export { KeyValueCache } from "./cache/cache.ts";
+export { type CacheRow, KeyValuePool } from "./cache/pool.ts";
 export { type CachePiece, CacheStep } from "./cache/step.ts";
 export { initializeLinear } from "./init.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";

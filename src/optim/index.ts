@@ -1,9 +1,3 @@
-export { AdamW, type AdamWOptions, decayGroups, type ParameterGroup } from "./adamw.ts";
+export { AdamW, decayGroups, type ParameterGroup } from "./adamw.ts";
 export { clipGradNorm } from "./clip.ts";
-export {
-  constantSchedule,
-  cosineSchedule,
-  linearSchedule,
-  type Schedule,
-  type ScheduleOptions,
-} from "./schedule.ts";
+export { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from "./schedule.ts";

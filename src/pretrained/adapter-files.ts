@@ -1,16 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import {
-  canonicalName,
-  merged,
-  openWeights,
-  readJsonObject,
-  renamed,
-  type TensorSource,
-  writeAtomically,
-} from "../checkpoint/index.ts";
+import { canonicalName, merged, openWeights, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { readJsonObject, writeAtomically } from "../files/index.ts";
 import { checked } from "../models/index.ts";
 import { adapterFiles, containerSuffixes } from "../setup/index.ts";
 

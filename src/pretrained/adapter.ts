@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import {
   loadStrict,
-  makeFolder,
   type ParameterTree,
   renamed,
   type TensorSource,
   writeSafetensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { makeFolder } from "../files/index.ts";
 import { Llama } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import { Generator, noGrad, type Tensor } from "../torch/index.ts";

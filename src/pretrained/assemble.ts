@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { merged, openCheckpoint, readJsonObject, readJsonVerbatim } from "../checkpoint/index.ts";
-import type { JsonObject } from "../files/index.ts";
+import { merged, openCheckpoint } from "../checkpoint/index.ts";
+import { type JsonObject, readJsonObject, readJsonVerbatim } from "../files/index.ts";
 import { ggufDialect, originalModelType, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
 import { type LoadOptions, loadFolders, type PretrainedLlava } from "./pretrained.ts";
 import type { ModelOrigin } from "./save.ts";

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { merged, openCheckpoint, readJsonObject, renamed, type TensorSource } from "../checkpoint/index.ts";
+import { merged, openCheckpoint, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { readJsonObject } from "../files/index.ts";
 import { ggufDialect, type LlavaConfig } from "../models/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { isProjectorFolder, openProjector } from "./projector-file.ts";

@@ -1,14 +1,7 @@
 import { join } from "node:path";
-import {
-  loadStrict,
-  type ParameterTree,
-  readJsonObject,
-  readJsonVerbatim,
-  renamed,
-  type TensorSource,
-} from "../checkpoint/index.ts";
+import { loadStrict, type ParameterTree, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { readJsonFile } from "../files/index.ts";
+import { readJsonFile, readJsonObject, readJsonVerbatim } from "../files/index.ts";
 import {
   ClipVisionTower,
   contextLengthOf,

@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { readJsonVerbatim, writeAtomically } from "../checkpoint/index.ts";
-import type { JsonObject } from "../files/index.ts";
+import { type JsonObject, readJsonVerbatim, writeAtomically } from "../files/index.ts";
 
 /** How the prompts of a model are written and where its answers end: what goes with its weights. */
 export interface PromptFiles {

@@ -4,15 +4,11 @@ import { isDeepStrictEqual } from "node:util";
 import {
   CLIP_TEXT_TENSORS,
   layouts,
-  makeFolder,
   RECOMPUTED_TENSORS,
-  readJsonObject,
   type TensorSource,
-  writeAtomically,
   writeSafetensors,
-  writing,
 } from "../checkpoint/index.ts";
-import type { JsonObject } from "../files/index.ts";
+import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
 import { type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { transformersName } from "./lora.ts";

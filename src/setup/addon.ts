@@ -1,18 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withLock, writeAtomically } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
@@ -20,7 +12,6 @@ import { runCommand } from "./command.ts";
 import { buildFailure } from "./failure-causes.ts";
 import { ensureLibtorch } from "./install-libtorch.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch } from "./libtorch.ts";
-import { withLock } from "./lock.ts";
 import type { SetupOptions } from "./options.ts";
 import { findPrebuilt, fits, loads, type Prebuilt } from "./prebuilt.ts";
 
@@ -86,7 +77,7 @@ export async function ensureNative(options: EnsureNativeOptions = {}): Promise<N
       }
     }
     const native: Native = { addonPath, libtorch };
-    writeAtomically(stampPath(env, sources), `${JSON.stringify(native, null, 2)}\n`);
+    writeAtomically(stampPath(env, sources), [`${JSON.stringify(native, null, 2)}\n`], { code: "setup" });
     return native;
   };
   makeCacheFolder(dirname(folder));
@@ -191,9 +182,3 @@ function stampPath(env: Environment, sources: string): string {
 }
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-function writeAtomically(path: string, content: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, content);
-  renameSync(temporary, path);
-}

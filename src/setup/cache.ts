@@ -1,7 +1,8 @@
-import { accessSync, constants, mkdirSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { makeFolders, refusalOf, unwritable } from "../files/index.ts";
 
 /** The environment variables that set-up looks at, and any others for the programs that it starts. */
 export interface Environment {
@@ -45,27 +46,15 @@ export function makeCacheFolder(folder: string, room = 0): void {
     );
 }
 
-/** Node's own recursion does not end where a folder cannot be made in one that exists, as in /proc. */
-export function makeFolders(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  if (dirname(folder) !== folder) makeFolders(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // another process may have been faster
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
-  }
-}
-
 /** Why the cache cannot be written, without changing anything; undefined when it can. */
 export function whyUnwritable(folder: string): string | undefined {
   try {
     accessSync(folder, constants.W_OK);
-    return statSync(folder).isDirectory() ? undefined : refusals["EEXIST"];
+    return statSync(folder).isDirectory() ? undefined : "there is a file of that name";
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const above = dirname(folder);
-    return code === "ENOENT" && above !== folder ? whyUnwritable(above) : reasonOf(error);
+    return code === "ENOENT" && above !== folder ? whyUnwritable(above) : refusalOf(error);
   }
 }
 
@@ -81,29 +70,3 @@ export function freeBytes(folder: string): number | undefined {
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
-
-/** Codes of a file system that refuses to be written, whatever the program does. */
-const refusals: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EROFS: "it is read-only",
-  ENOENT: "a folder above it cannot be made",
-  ENOTDIR: "a part of its path is no folder",
-  EEXIST: "there is a file of that name",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-};
-
-/** Whether a call failed for a reason that lies in the file system. */
-export const isRefusal = (error: unknown): boolean =>
-  Object.hasOwn(refusals, (error as NodeJS.ErrnoException).code ?? "");
-
-const reasonOf = (error: unknown): string =>
-  refusals[(error as NodeJS.ErrnoException).code ?? ""] ?? (error as Error).message;
-
-/** The error for a path that set-up cannot write. */
-export const unwritable = (path: string, cause: unknown): LlavaError =>
-  new LlavaError("setup", `${path} cannot be written: ${reasonOf(cause)}`, {
-    hint: "Make it writable, or set LLAVA_HOME to a folder that is.",
-    cause,
-  });

@@ -5,8 +5,8 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LlavaError } from "../errors.ts";
-import { type Environment, isRefusal, unwritable } from "./cache.ts";
-import { fileSha256 } from "./checksum.ts";
+import { fileSha256, isRefusal, unwritable } from "../files/index.ts";
+import type { Environment } from "./cache.ts";
 import { request } from "./request.ts";
 
 export interface DownloadOptions {

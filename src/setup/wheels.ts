@@ -1,8 +1,8 @@
 import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
+import { fileSha256 } from "../files/index.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
-import { fileSha256 } from "./checksum.ts";
 import type { SetupOptions } from "./options.ts";
 import { runPip } from "./pip.ts";
 import { silentProgress } from "./progress.ts";

@@ -19,7 +19,6 @@ import {
   type Tensor,
   TorchError,
   tensor,
-  where,
 } from "./index.ts";
 
 const generator = new Generator(3);
@@ -70,8 +69,6 @@ describe("gradients equal central differences", () => {
   test("embedding", () => checkGradients([normal(5, 3)], ([w]) => aten.embedding(w!, longTensor([4, 1, 4]))));
   test("index copy", () =>
     checkGradients([normal(4, 3), normal(2, 3)], ([x, y]) => aten.indexCopy(x!, 0, longTensor([3, 1]), y!)));
-  test("where", () =>
-    checkGradients([normal(3, 4), normal(3, 4)], ([x, y]) => where(x!.le(y!), x!.mul(2), y!.mul(3))));
   test("rms norm", () =>
     checkGradients([normal(2, 3, 4), normal(4)], ([x, w]) => aten.rmsNorm(x!, [4], w, 1e-5)));
   test("layer norm", () =>

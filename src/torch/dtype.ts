@@ -1,5 +1,5 @@
 /** c10::ScalarType's numbers, by the names that PyTorch users know. */
-export const dtypeCodes = {
+const dtypeCodes = {
   uint8: 0,
   int8: 1,
   int16: 2,

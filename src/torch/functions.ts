@@ -65,10 +65,8 @@ export const randn = (shape: readonly number[], generator: Generator, options: P
 
 export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => aten.cat(tensors, dim);
 export const stack = (tensors: readonly Tensor[], dim = 0): Tensor => aten.stack(tensors, dim);
-export const where = (condition: Tensor, yes: Tensor, no: Tensor): Tensor => aten.where(condition, yes, no);
 
 export const softmax = (input: Tensor, dim: number): Tensor => aten.softmax(input, dim);
-export const logSoftmax = (input: Tensor, dim: number): Tensor => aten.logSoftmax(input, dim);
 /** weight [N, D], ids [...] → [..., D] */
 export const embedding = (weight: Tensor, ids: Tensor): Tensor => aten.embedding(weight, ids);
 /** x [..., in] · weightᵀ [in, out] + bias */

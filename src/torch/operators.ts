@@ -28,7 +28,6 @@ export const schemas = {
   sigmoid: "sigmoid(Tensor self) -> Tensor",
   powScalar: "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
   clamp: "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-  where: "where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
   maskedFill: "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
   bitwiseAnd: "bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor",
   rightShift: "bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor",

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { makeFolder, openSafetensors, readSafetensorsHeader, writeSafetensors } from "../checkpoint/index.ts";
+import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
+import { makeFolder } from "../files/index.ts";
 import type { ImageProcessorConfig } from "../processing/image/index.ts";
 import type { ProgressFactory } from "../setup/index.ts";
 import { aten, type DType, keep, scope, stack, type Tensor } from "../torch/index.ts";

@@ -12,15 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import {
-  makeFolder,
-  openSafetensors,
-  writeAtomically,
-  writeSafetensors,
-  writing,
-} from "../checkpoint/index.ts";
+import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { describeIssues } from "../files/index.ts";
+import { describeIssues, makeFolder, writeAtomically, writing } from "../files/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { type GuardState, guardStateSchema } from "./callbacks/guards.ts";
 

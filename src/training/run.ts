@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder, writeAtomically } from "../checkpoint/index.ts";
 import { alone } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
+import { makeFolder, writeAtomically } from "../files/index.ts";
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
 import { fromTyped, scope, type Tensor } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";

@@ -6,8 +6,6 @@ import { type Recipe, type RecipeFields, resolveRecipe } from "../../src/trainin
 
 const colours = { red: "#e02020", green: "#20c020", blue: "#2020e0", white: "#f0f0f0" };
 
-export const words: readonly string[] = Object.keys(colours);
-
 /** Squares of four colours on grey, `perColour` of each, as files and LLaVA rows. Only the image tells the word. */
 export async function drawSquares(folder: string, name: string, perColour: number): Promise<string> {
   const rows = [];

@@ -37,7 +37,7 @@ export async function madeUpSources(): Promise<ReportSource[]> {
   );
 }
 
-export const sourceOf = (result: Result, rows: readonly OutcomeRow[]): ReportSource => ({
+const sourceOf = (result: Result, rows: readonly OutcomeRow[]): ReportSource => ({
   result,
   published: [
     { model: "LLaVA-1.5 13B", metric: "accuracy", value: 85.94, source: "LLaVA, docs/MODEL_ZOO.md" },

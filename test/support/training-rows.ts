@@ -7,7 +7,7 @@ import { type Recipe, type RecipeFields, resolveRecipe } from "../../src/trainin
 export const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
 /** Rows of test/fixtures/training: several turns, two images, none. */
-export const rowCount = 6;
+const rowCount = 6;
 
 /** A recipe that trains on all of these rows in a step, starting from a tiny checkpoint with its projector. */
 export const rowsRecipe = (output: string, fields: Partial<RecipeFields> = {}): Recipe =>

@@ -1,7 +1,8 @@
 /** Writes LLaVA rows of Flickr8k: node models/llava-smol-135m/tools/flickr8k.ts <folder of the caption files> <output folder> */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { flickrRows } from "../../../src/data/index.ts";
+import { writeAtomically } from "../../../src/files/index.ts";
 
 const [folder, output] = process.argv.slice(2);
 if (folder === undefined || output === undefined) {
@@ -17,7 +18,6 @@ for (const split of ["train", "dev", "test"]) {
   const images = readFileSync(join(folder, `Flickr_8k.${split}Images.txt`), "utf8");
   const rows = flickrRows(captions, images, captionFile);
   const path = join(output, `${split}.json`);
-  writeFileSync(`${path}.partial`, JSON.stringify(rows));
-  renameSync(`${path}.partial`, path);
+  writeAtomically(path, [JSON.stringify(rows)]);
   console.log(`${path}: ${rows.length} rows`);
 }

@@ -9,13 +9,8 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import {
-  makeFolder,
-  openSafetensors,
-  readJsonObject,
-  readSafetensorsHeader,
-  writeSafetensors,
-} from "../../../src/checkpoint/index.ts";
+import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "../../../src/checkpoint/index.ts";
+import { makeFolder, readJsonObject } from "../../../src/files/index.ts";
 import { writeAdapterConfig } from "../../../src/pretrained/index.ts";
 import type { Recipe } from "../../../src/training/index.ts";
 

@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import { readPrefix } from "../file.ts";
+import { readPrefix } from "../../files/index.ts";
 import { GGUF_TYPES, type GgufTypeLayout, UNREAD_GGUF_TYPES } from "./types.ts";
 
 export interface GgufTensorInfo {

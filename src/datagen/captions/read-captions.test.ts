@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { asSentence } from "../language/grammar.ts";
-import { writeRows } from "../write.ts";
 import { readCaptions } from "./read-captions.ts";
 
 let folder: string;
@@ -75,18 +74,4 @@ test("captions become sentences", () => {
   assert.equal(asSentence("a dog  , running ."), "A dog, running.");
   assert.equal(asSentence("A man 's hat"), "A man's hat.");
   assert.equal(asSentence('It says " stop " .'), 'It says "stop".');
-});
-
-test("rows are written whole or not at all", async () => {
-  const path = join(folder, "out.json");
-  assert.equal(await writeRows(path, [{ a: 1 }, { a: 2 }]), 2);
-  assert.deepEqual(JSON.parse(await readFile(path, "utf8")), [{ a: 1 }, { a: 2 }]);
-  await writeRows(path, []);
-  assert.deepEqual(JSON.parse(await readFile(path, "utf8")), []);
-  function* failing() {
-    yield { a: 3 };
-    throw new Error("no more");
-  }
-  await assert.rejects(writeRows(path, failing()), { code: "data", message: /out\.json: .*no more/ });
-  assert.deepEqual(JSON.parse(await readFile(path, "utf8")), []);
 });

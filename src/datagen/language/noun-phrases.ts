@@ -32,8 +32,6 @@ const colorNames = new Map([
   ["silver", "silver"],
 ] as [string, string][]);
 
-export const colorNamed = (word: string): string | undefined => colorNames.get(word);
-
 const numberWords = "zero one two three four five six seven eight nine ten".split(" ");
 
 /** 1 → "one"; undefined above ten. */

@@ -39,7 +39,7 @@ export async function writeSubmission(
       `${answers.where("")}: ${missing.length} of ${items.length} questions of ${place} have no answer, the first is "${missing[0]!.id}"`,
       { hint: "--partial submits them as unanswered." },
     );
-  await writeAtomically(path, [await submission.write(items, answers.texts)]);
+  writeAtomically(path, [await submission.write(items, answers.texts)], { code: "data", makesFolder: true });
   return { questions: items.length, unanswered: missing.length };
 }
 

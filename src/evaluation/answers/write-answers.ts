@@ -1,4 +1,4 @@
-import { writeAtomically } from "../../files/index.ts";
+import { writeAtomicallyAsync } from "../../files/index.ts";
 
 export interface AnswerRow {
   readonly id: string;
@@ -13,7 +13,7 @@ export interface AnswerRow {
 export const writeAnswers = (
   path: string,
   rows: Iterable<AnswerRow> | AsyncIterable<AnswerRow>,
-): Promise<void> => writeAtomically(path, lines(rows));
+): Promise<void> => writeAtomicallyAsync(path, lines(rows), { code: "data", makesFolder: true });
 
 async function* lines(rows: Iterable<AnswerRow> | AsyncIterable<AnswerRow>): AsyncGenerator<string> {
   for await (const { id, prompt, text, model, answerId } of rows) {

@@ -42,4 +42,5 @@ export const writeReport = async (
   path: string,
   sources: readonly ReportSource[],
   options: ReportOptions,
-): Promise<void> => writeAtomically(path, [await buildReport(sources, options)]);
+): Promise<void> =>
+  writeAtomically(path, [await buildReport(sources, options)], { code: "data", makesFolder: true });

@@ -1,19 +1,27 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { AtomicFile, describeIssues, readJsonLines, writeAtomically } from "../../files/index.ts";
+import {
+  AtomicFile,
+  describeIssues,
+  readJsonLines,
+  writeAtomically,
+  writeAtomicallyAsync,
+} from "../../files/index.ts";
 import { type Scored, type ScoreOptions, score } from "../scoring/index.ts";
 import { type OutcomeRow, type Result, resultSchema } from "./result.ts";
 
 /** "runs/pope.json" → "runs/pope.outcomes.jsonl" */
 const outcomesPath = (path: string): string => `${path.replace(/\.json$/, "")}.outcomes.jsonl`;
 
+const toData = { code: "data", makesFolder: true } as const;
+
 /** Scores into a result file and the outcomes beside it, which are written as they come. */
 export async function scoreToFile(path: string, options: ScoreOptions): Promise<Scored> {
-  await using rows = await AtomicFile.create(outcomesPath(path));
+  using rows = new AtomicFile(outcomesPath(path), toData);
   const scored = await score({ ...options, onOutcome: (row) => rows.write(`${JSON.stringify(row)}\n`) });
-  await rows.finish();
-  await writeJson(path, { ...scored.result, outcomes: basename(rows.path) });
+  rows.finish();
+  writeJson(path, { ...scored.result, outcomes: basename(rows.path) });
   return scored;
 }
 
@@ -27,12 +35,12 @@ export async function writeResult(
   async function* lines() {
     for await (const row of rows) yield `${JSON.stringify(row)}\n`;
   }
-  await writeAtomically(outcomes, lines());
-  await writeJson(path, { ...result, outcomes: basename(outcomes) });
+  await writeAtomicallyAsync(outcomes, lines(), toData);
+  writeJson(path, { ...result, outcomes: basename(outcomes) });
 }
 
-const writeJson = (path: string, result: Result): Promise<void> =>
-  writeAtomically(path, [`${JSON.stringify(resultSchema.parse(result), null, 2)}\n`]);
+const writeJson = (path: string, result: Result): void =>
+  writeAtomically(path, [`${JSON.stringify(resultSchema.parse(result), null, 2)}\n`], toData);
 
 /** @throws LlavaError "data" for a file that is no result */
 export async function readResult(path: string): Promise<Result> {

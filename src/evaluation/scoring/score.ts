@@ -31,7 +31,7 @@ export interface ScoreOptions extends BootstrapOptions {
   /** Scores answers that need a judge without one: what no rule reads counts as wrong. */
   readonly withoutJudge?: boolean | undefined;
   /** Gets the outcomes in the order of the items. */
-  readonly onOutcome?: ((row: OutcomeRow) => Promise<void> | undefined) | undefined;
+  readonly onOutcome?: ((row: OutcomeRow) => void) | undefined;
   /** Called now and then with the number of items that are done. */
   readonly onProgress?: ((items: number) => void) | undefined;
 }
@@ -52,8 +52,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
   const { benchmark, load, judge, judging = null, sampling, run = null, model } = options;
   const join = new Join(options);
   for await (const item of benchmark.load({ ...load, answered: options.answers.texts })) {
-    const written = join.add(item);
-    if (written) await written;
+    join.add(item);
     if (join.counts.items % 10_000 === 0) options.onProgress?.(join.counts.items);
   }
   options.onProgress?.(join.counts.items);
@@ -149,7 +148,7 @@ class Join {
     this.#keepsRows = options.onOutcome !== undefined;
   }
 
-  add(item: BenchmarkItem): Promise<void> | undefined {
+  add(item: BenchmarkItem): void {
     const { benchmark, withoutJudge, onOutcome } = this.#options;
     const { id } = item;
     const taken = this.#asked.take(id);
@@ -181,7 +180,7 @@ class Join {
     if (outcome.parsed === undefined) this.counts.unparsed++;
     if (!this.#keepsRows) return;
     const { text, images } = flattenPrompt(prompt);
-    return onOutcome?.({ ...outcome, answer, prompt: text, images });
+    onOutcome?.({ ...outcome, answer, prompt: text, images });
   }
 
   #verdict(judge: JudgeProtocol<BenchmarkItem> | undefined, item: BenchmarkItem): Verdict | undefined {

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonObject } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { JsonObject } from "../../files/index.ts";
+import { type JsonObject, readJsonObject } from "../../files/index.ts";
 import {
   CLIP_LARGE_336,
   type ClipVisionConfig,

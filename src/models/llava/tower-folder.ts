@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { readJsonObject } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { JsonObject } from "../../files/index.ts";
+import { type JsonObject, readJsonObject } from "../../files/index.ts";
 
 /** Where the vision tower of a checkpoint in the original layout may be. */
 export interface TowerPlaces {

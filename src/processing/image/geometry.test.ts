@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pattern } from "../../../test/fixtures/image/pattern.ts";
-import { centerCrop, cropAt, padToSquare } from "./geometry.ts";
+import { centerRectangle, cropAt, padToSquare } from "./geometry.ts";
 import { createImage, type RgbImage } from "./rgb.ts";
 
 const pixel = ({ data, width }: RgbImage, x: number, y: number) => [
@@ -20,9 +20,9 @@ describe("geometry", () => {
     assert.ok(cropAt(image, { left: 9, top: 0, width: 2, height: 2 }).data.every((value) => value === 0));
   });
 
-  test("centerCrop rounds down when it cuts and up when it pads", () => {
+  test("a centred rectangle rounds down when it cuts and up when it pads", () => {
     const image = pattern(7, 4);
-    const crop = centerCrop(image, 4, 7);
+    const crop = cropAt(image, centerRectangle(image, 4, 7));
     assert.deepEqual(pixel(crop, 0, 2), pixel(image, 1, 0));
     assert.deepEqual(pixel(crop, 3, 5), pixel(image, 4, 3));
     assert.deepEqual(

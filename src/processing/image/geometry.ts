@@ -26,11 +26,6 @@ export function centerRectangle(
   };
 }
 
-/** Centre crop, black where the image is smaller than the crop. */
-export function centerCrop(image: RgbImage, width: number, height: number): RgbImage {
-  return cropAt(image, centerRectangle(image, width, height));
-}
-
 /** Puts the image in the middle of a square of its longer side: LLaVA-1.5's `image_aspect_ratio: "pad"`. */
 export function padToSquare(image: RgbImage, colour: Colour = CLIP_MEAN_COLOUR): RgbImage {
   const { width, height } = image;

@@ -8,10 +8,10 @@ export {
 } from "./config.ts";
 export { type DecodeOptions, decodeImage } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
-export { CLIP_MEAN_COLOUR, centerCrop, cropAt, padToSquare, paste } from "./geometry.ts";
+export { CLIP_MEAN_COLOUR, cropAt, padToSquare, paste } from "./geometry.ts";
 export { type LoadOptions, loadImage } from "./load.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
-export { RESAMPLE_CODES, type Resample, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
+export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
 export { type Colour, createImage, type Rectangle, type RgbImage, releaseMemory } from "./rgb.ts";
 export {
   type Transparency,

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { pattern } from "../../../test/fixtures/image/pattern.ts";
 import { cropAt } from "./geometry.ts";
-import { RESAMPLE_CODES, resize, resizeBicubic, resizeBilinear } from "./resample.ts";
+import { RESAMPLE_CODES, resize } from "./resample.ts";
 
 type Case = { from: [number, number]; to: [number, number]; resample: number; sha256: string };
 
@@ -41,7 +41,7 @@ describe("resize", () => {
 
   test("leaves the source alone and keeps a flat colour flat", () => {
     const image = { width: 5, height: 7, data: new Uint8Array(105).fill(200) };
-    for (const resized of [resizeBicubic(image, 11, 3), resizeBilinear(image, 2, 20)]) {
+    for (const resized of [resize(image, 11, 3, "bicubic"), resize(image, 2, 20, "bilinear")]) {
       assert.ok(resized.data.every((value) => value === 200));
     }
     assert.ok(image.data.every((value) => value === 200));
@@ -54,7 +54,7 @@ describe("resize", () => {
     // Pixel y of the strip is centred between outputs y·336 + 167 and + 168.
     const y = Math.floor(600_167 / 336);
     assert.ok(Math.abs(resized.data[(y * 336 + 168 - 600_000) * 336 * 3]! - strip.data[y * 3]!) <= 1);
-    assert.throws(() => resizeBicubic(strip, 336, 336 * 4000), { code: "image", message: /too large/ });
+    assert.throws(() => resize(strip, 336, 336 * 4000, "bicubic"), { code: "image", message: /too large/ });
   });
 
   test("refuses sides that are not whole or below 1", () => {
@@ -63,7 +63,7 @@ describe("resize", () => {
       [5, -1],
       [2.5, 4],
     ] as const) {
-      assert.throws(() => resizeBicubic(pattern(4, 4), width, height), {
+      assert.throws(() => resize(pattern(4, 4), width, height, "bicubic"), {
         code: "image",
         message: /cannot be/,
       });

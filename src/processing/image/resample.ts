@@ -154,13 +154,3 @@ export function resize(
   const vertical = (band: Band) => (alongY ? workspace.resampleColumns(band, alongY) : band);
   return workspace.read(verticalFirst ? horizontal(vertical(part)) : vertical(horizontal(part)));
 }
-
-/** `resize` with the cubic filter of a = −0.5 that CLIP's preprocessing uses. */
-export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
-  return resize(image, width, height, "bicubic");
-}
-
-/** `resize` with the triangle filter. */
-export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
-  return resize(image, width, height, "bilinear");
-}

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import wabt from "wabt";
 import { pattern } from "../../../test/fixtures/image/pattern.ts";
-import { resizeBicubic } from "./resample.ts";
+import { resize } from "./resample.ts";
 
 const here = (name: string) => readFileSync(new URL(name, import.meta.url));
 
@@ -16,8 +16,8 @@ test("resample.wasm is assembled from resample.wat", async () => {
 
 test("memory grown for one image leaves the next ones right", () => {
   const small = pattern(50, 40);
-  const before = resizeBicubic(small, 28, 22);
-  const huge = resizeBicubic({ width: 6000, height: 4000, data: new Uint8Array(72e6).fill(77) }, 30, 20);
+  const before = resize(small, 28, 22, "bicubic");
+  const huge = resize({ width: 6000, height: 4000, data: new Uint8Array(72e6).fill(77) }, 30, 20, "bicubic");
   assert.ok(huge.data.every((value) => value === 77));
-  assert.deepEqual(resizeBicubic(small, 28, 22), before);
+  assert.deepEqual(resize(small, 28, 22, "bicubic"), before);
 });

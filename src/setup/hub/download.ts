@@ -1,11 +1,15 @@
-import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import { type JsonObject, parseJsonObject } from "../../files/index.ts";
+import {
+  fileSha256,
+  type JsonObject,
+  parseJsonObject,
+  withLock,
+  writeAtomically,
+} from "../../files/index.ts";
 import { makeCacheFolder } from "../cache.ts";
-import { fileSha256 } from "../checksum.ts";
 import { downloadFile } from "../download.ts";
-import { withLock } from "../lock.ts";
 import type { SetupOptions } from "../options.ts";
 import { type Progress, silentProgress } from "../progress.ts";
 import { findHubFile } from "./account.ts";
@@ -88,8 +92,7 @@ async function complete(id: HubId, options: SetupOptions): Promise<string> {
   const keep = async (folder: string): Promise<string> => {
     const files = Object.fromEntries(wanted.map(({ name, bytes, sha256 }) => [name, sha256 ? bytes : null]));
     const content: HubRecord = { ...(folder !== own && { snapshot: snapshot!.commit }), files };
-    await writeFile(`${record}.partial`, `${JSON.stringify(content, null, 2)}\n`);
-    await rename(`${record}.partial`, record);
+    writeAtomically(record, [`${JSON.stringify(content, null, 2)}\n`], { code: "setup" });
     return folder;
   };
   if (snapshot && wanted.every((file) => isThere(snapshot.folder, file))) {

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { makeFolder, writeAtomically, writing } from "../../checkpoint/index.ts";
+import { makeFolder, writeAtomically, writing } from "../../files/index.ts";
 import type { Callback } from "../trainer.ts";
 
 /** A line of the log: what a step did, or an evaluation's result. */

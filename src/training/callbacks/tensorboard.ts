@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { createCRC32 } from "hash-wasm";
-import { makeFolder, writing } from "../../checkpoint/index.ts";
+import { makeFolder, writing } from "../../files/index.ts";
 import type { LogEntry, LogSink } from "./log.ts";
 
 /** Bit-reversed, as the hash takes it. */

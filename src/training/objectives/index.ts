@@ -3,7 +3,7 @@ import type { ObjectiveInputs } from "./objective.ts";
 import { prepareSupervised } from "./supervised/index.ts";
 
 export { evaluate } from "./evaluate.ts";
-export type { Batch, BatchSource, Evaluation, Objective, PreparedObjective } from "./objective.ts";
+export type { Batch, BatchSource, Objective, PreparedObjective } from "./objective.ts";
 export { SupervisedObjective } from "./supervised/index.ts";
 
 /** By the types that a recipe's `objective` may have. */

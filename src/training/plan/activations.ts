@@ -34,7 +34,7 @@ function keptKeys(recipe: Recipe, { rowWidth, longest }: MicroBatch): number {
  * Bytes that the backward pass of one decoder layer needs of its forward pass, counted operator by operator: what
  * autograd saves, each tensor once.
  */
-export function layerActivations(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch): number {
+function layerActivations(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch): number {
   const { hiddenSize, intermediateSize, numHeads, numKeyValueHeads, headDim } = sizes.text;
   const { tokens } = batch;
   const bytes = computeBytes(recipe);

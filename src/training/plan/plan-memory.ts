@@ -22,7 +22,7 @@ export interface PlanOptions {
   readonly devices?: number;
 }
 
-export interface PlannedPart {
+interface PlannedPart {
   readonly name: string;
   readonly bytes: number;
   /** What it consists of. */

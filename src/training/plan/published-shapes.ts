@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readJsonObject } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
+import { readJsonObject } from "../../files/index.ts";
 import {
   type LlavaConfig,
   PUBLISHED_TOWERS,

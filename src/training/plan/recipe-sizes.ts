@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { readGgufHeader, readJsonObject } from "../../checkpoint/index.ts";
+import { readGgufHeader } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues } from "../../files/index.ts";
+import { describeIssues, readJsonObject } from "../../files/index.ts";
 import { configFromGguf } from "../../models/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";

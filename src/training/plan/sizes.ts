@@ -29,7 +29,7 @@ export interface ModelSizes {
   readonly tower: TowerSizes;
 }
 
-export interface TowerSizes {
+interface TowerSizes {
   /** Numbers that the pass of one image through a layer makes, all of its intermediate results together. */
   readonly perLayer: number;
   /** Numbers that stay from layer to layer, of all layers together. */

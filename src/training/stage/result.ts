@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { writeAtomically, writeSafetensors } from "../../checkpoint/index.ts";
+import { writeSafetensors } from "../../checkpoint/index.ts";
+import { writeAtomically } from "../../files/index.ts";
 import { saveAdapter, saveModel, writeChatTemplate } from "../../pretrained/index.ts";
 import { portableRecipe, withoutPlace } from "../recipe/portable-recipe.ts";
 import type { Recipe } from "../recipe/recipe.ts";

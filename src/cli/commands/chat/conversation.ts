@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LlavaError } from "../../../errors.ts";
-import { parseJson, readDataFile } from "../../../files/index.ts";
+import { parseJson, readDataFile, writeAtomically } from "../../../files/index.ts";
 import { readMessages } from "../../../processing/conversation/index.ts";
 import type { ContentPart, ContextFullError, ImageSource, Message } from "../../../protocol/index.ts";
 import { isFile, missing } from "./image-words.ts";
@@ -71,7 +71,6 @@ export class Conversation {
       throw new LlavaError("usage", `${path} is there already, and not of this conversation`, {
         hint: "Give another name.",
       });
-    const { writeAtomically } = await import("../../../checkpoint/index.ts");
     const messages = this.messages().map((message) => withSources(message, (image) => wholePath(image, ".")));
     writeAtomically(file, [`${JSON.stringify(messages, null, 2)}\n`]);
     this.#files.add(file);

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { writeRows } from "../../../files/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { seedOption } from "./seed.ts";
 
@@ -35,12 +36,9 @@ export function configure(data: Command, { progress, report }: CommandContext): 
         .selectCaptions(captions, datagen.englishReader(), options, () => reading.increment())
         .finally(() => reading.stop());
       const writing = progress({ label: "rows", total: selection.count, unit: "rows" });
-      await datagen
-        .writeRows(out, rows(datagen.chosenRecords(captions, selection)))
-        .finally(() => writing.stop());
+      await writeRows(out, rows(datagen.chosenRecords(captions, selection))).finally(() => writing.stop());
       report(`${out}: ${selection.count} of ${selection.chosen.length} captions`);
-      if (meta !== undefined)
-        await datagen.writeRows(meta, entries(datagen.chosenRecords(captions, selection)));
+      if (meta !== undefined) await writeRows(meta, entries(datagen.chosenRecords(captions, selection)));
       if (plot !== undefined) await drawCoverage(plot, selection);
 
       async function* rows(records: ReturnType<typeof datagen.chosenRecords>) {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
-import { readDataFile } from "../../../files/index.ts";
+import { readDataFile, writeRows } from "../../../files/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { count, share, wholeNumber } from "../../frame/model-options.ts";
 import { seedOption } from "./seed.ts";
@@ -96,11 +96,11 @@ Example:
             questionsPerPhoto: perPhoto,
             captionsPerPhoto,
           });
-          const written = await datagen.writeRows(out, rows);
+          const written = await writeRows(out, rows);
           report(`${out}: ${written} rows of ${photos.length} photos`);
         }
         if (evaluation !== undefined) {
-          const written = await datagen.writeRows(evaluation, datagen.evaluationQuestions(curated));
+          const written = await writeRows(evaluation, datagen.evaluationQuestions(curated));
           report(`${evaluation}: ${written} questions`);
         }
       },

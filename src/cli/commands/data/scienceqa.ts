@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { writeRows } from "../../../files/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 
 interface Options {
@@ -28,10 +29,7 @@ Example:
 Images are looked for under --data.images in folders of the problems' numbers: ScienceQA/images/train.`,
     )
     .action(async ({ data: folder, split, form, out }: Options) => {
-      const [{ scienceQaRows }, { writeRows }] = await Promise.all([
-        import("../../../evaluation/index.ts"),
-        import("../../../datagen/index.ts"),
-      ]);
+      const { scienceQaRows } = await import("../../../evaluation/index.ts");
       const rows = await scienceQaRows(folder, { split, form });
       const written = await writeRows(out, rows);
       const withImage = rows.filter(({ image }) => image !== undefined).length;

@@ -65,7 +65,7 @@ export interface Tool {
   version: string;
 }
 
-export interface Problem {
+interface Problem {
   what: string;
   remedy: string;
 }

@@ -61,9 +61,10 @@ export async function askJudge(
   } finally {
     bar?.stop();
   }
-  await writeAtomically(
+  writeAtomically(
     files.verdicts,
     judged.rows.map((row) => `${JSON.stringify(row)}\n`),
+    { code: "data", makesFolder: true },
   );
   const { read, unreadable, failed } = judged.judging;
   const inTime = read.reduce((sum, count) => sum + count, 0);

@@ -62,7 +62,7 @@ async function run(name: string, flags: JudgeFlags, context: CommandContext): Pr
   const { findBenchmark, readAnswerFiles, requireSplit, runFiles, withJudgePrompt } = await import(
     "../../../evaluation/index.ts"
   );
-  const { slowLockPatience, withLock } = await import("../../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../../files/index.ts");
   const { split, compat, data, json, output } = flags;
   const benchmark = withJudgePrompt(await findBenchmark(name), flags.judgePrompt);
   requireSplit(benchmark, split);

@@ -142,7 +142,7 @@ interface Task {
 /** Answers a benchmark and scores it; nothing to score where only a shard was asked, or a judge is still to be. */
 async function runOne(task: Task, incomplete: Incomplete): Promise<Omit<Result, "outcomes"> | undefined> {
   const { runFiles } = await import("../../../evaluation/index.ts");
-  const { slowLockPatience, withLock } = await import("../../../setup/index.ts");
+  const { slowLockPatience, withLock } = await import("../../../files/index.ts");
   const { benchmark, shard, flags, context } = task;
   const files = runFiles(flags.output, benchmark, flags.split);
   const lock = `${files.store}${shard === undefined ? "" : `.${shard.index}-of-${shard.count}`}.lock`;

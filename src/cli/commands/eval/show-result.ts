@@ -54,7 +54,7 @@ function showPublished(published: readonly Published[], names: readonly string[]
 }
 
 /** One line; "coverage" first where the scores leave something out. */
-export function describeCounts(counts: Result["counts"]): string {
+function describeCounts(counts: Result["counts"]): string {
   const { items, answered, failed, missing, unknown, judgeable, judged, unparsed, repeated = 0 } = counts;
   const share = coverage(counts);
   const notes = [

@@ -16,7 +16,7 @@ export interface ModelInfo {
   parameters: number;
 }
 
-export interface FileInfo {
+interface FileInfo {
   name: string;
   bytes: number;
   /** Absent for files that are not weights. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { readZipDirectory } from "./zip.ts";
+import { readZipDirectory } from "./stored-zip.ts";
 
 interface LargeZip {
   byteLength: number;

@@ -3,7 +3,7 @@ import { readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isRefusal, makeFolders, unwritable } from "./cache.ts";
+import { isRefusal, makeFolders, unwritable } from "./refusals.ts";
 
 export interface LockOptions {
   /** Called once when another process holds the lock, with words that say which one, where the lock is and what to do. */

@@ -1,8 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { LlavaError } from "../errors.ts";
+import { writeAtomicallyAsync } from "./atomic.ts";
 
 /**
  * Writes values one by one: a JSON array with one value a line, or JSON lines for a path that ends in .jsonl. The file
@@ -12,7 +8,6 @@ export async function writeRows(
   path: string,
   rows: Iterable<unknown> | AsyncIterable<unknown>,
 ): Promise<number> {
-  const partial = `${path}.partial`;
   let count = 0;
   const isLines = path.endsWith(".jsonl");
   async function* text(): AsyncGenerator<string> {
@@ -21,16 +16,6 @@ export async function writeRows(
       yield `${count++ > 0 && !isLines ? ",\n" : ""}${JSON.stringify(row)}${isLines ? "\n" : ""}`;
     if (!isLines) yield "\n]\n";
   }
-  try {
-    await pipeline(Readable.from(text()), createWriteStream(partial));
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true });
-    if (cause instanceof LlavaError) throw cause;
-    throw new LlavaError("data", `${path}: cannot be written: ${(cause as Error).message}`, {
-      hint: "Check that the folder exists, may be written, and has room.",
-      cause,
-    });
-  }
+  await writeAtomicallyAsync(path, text(), { code: "data" });
   return count;
 }

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createInflateRaw, inflateRaw } from "node:zlib";
 import { LlavaError } from "../errors.ts";
-import { isRefusal, unwritable } from "./cache.ts";
+import { isRefusal, unwritable } from "./refusals.ts";
 
 const inflate = promisify(inflateRaw);
 

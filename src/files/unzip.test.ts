@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { zipArchive } from "../../test/support/zip.ts";
-import { extractZip, extractZipMember, unzippedBytes } from "./zip.ts";
+import { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "llava-zip-"));
 after(() => rmSync(folder, { recursive: true }));
