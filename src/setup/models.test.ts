@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
+import { etagOf } from "../../test/support/hub.ts";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { defaultModel } from "./manifest.ts";
 import { listModels } from "./model-list.ts";
@@ -52,6 +53,7 @@ function startHub(requests: string[], { token = "", broken = "" } = {}): Promise
       const siblings = Object.entries(repository).map(([rfilename, content]) => ({
         rfilename,
         size: content.length,
+        blobId: etagOf("small", content),
         ...(rfilename.endsWith(".safetensors") && { lfs: { sha256: hash(content), size: content.length } }),
       }));
       return response.end(JSON.stringify({ sha: "c0ffee", siblings }));

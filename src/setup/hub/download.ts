@@ -1,168 +1,113 @@
-import { copyFile, link, mkdir, readFile, realpath, rename, rm, symlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import {
-  fileSha256,
-  type JsonObject,
-  parseJsonObject,
-  withLock,
-  writeAtomically,
-} from "../../files/index.ts";
-import { makeCacheFolder } from "../cache.ts";
-import { downloadFile } from "../download.ts";
-import type { SetupOptions } from "../options.ts";
-import { type Progress, silentProgress } from "../progress.ts";
-import { findHubFile } from "./account.ts";
-import { type HubId, type HubRecord, hubPlaces, recordedFolder, sizeOf } from "./find.ts";
-import {
-  type HubFile,
-  type HubListing,
-  hubEndpoint,
-  hubHeaders,
-  listRepository,
-  refusalHint,
-} from "./listing.ts";
-import { repositoryFiles } from "./repository.ts";
+import { readJsonObject } from "../../files/index.ts";
+import { whyUnwritable } from "../cache.ts";
+import { silentProgress } from "../progress.ts";
+import { leaveEarlier } from "./adopt.ts";
+import { chooseListed, earlierFolders, isThere, snapshotsOf, usableFolder } from "./find.ts";
+import { type HubId, hubName } from "./id.ts";
+import { type HubFile, type HubListing, keepListing, listRepository, readListing } from "./listing.ts";
+import { type HubOptions, Placing } from "./place.ts";
+import { type HubStorage, hubStorages } from "./storage.ts";
+import { loadedFolder } from "./view.ts";
 
 /**
- * Makes sure that all of a model's files are here and returns their folder: the snapshot of Python's hub client when it
- * lacks nothing, else a folder of this project's. What is in either, or was left by an interrupted run, is not downloaded
- * again.
+ * Makes sure that all of a model's files are here and returns their folder: a snapshot in the cache that is shared with
+ * Python's hub client, or where that cannot be written one in this project's own. What any of them has, or was left by an
+ * interrupted run or an earlier version, is not downloaded again.
  * @throws LlavaError "config" when the hub has no such model, "setup" or "network" for anything else that fails
  */
-export async function downloadHubModel(id: HubId, options: SetupOptions = {}): Promise<string> {
-  const { env = process.env, report, signal } = options;
-  const { own } = hubPlaces(id, env);
-  makeCacheFolder(dirname(own));
-  return withLock(`${own}.lock`, () => complete(id, options), {
-    onWait: (holder) => report?.(`Another process is downloading this model; waiting: ${holder}.`),
-    ...(signal && { signal }),
-  });
-}
+export async function downloadHubModel(id: HubId, options: HubOptions = {}): Promise<string> {
+  const { env = process.env, progress = silentProgress, report } = options;
+  const storages = hubStorages(id.repository, env);
+  const listing = await listingOf(id, storages, options);
+  const { commit } = listing;
+  keepListing(listing, storages.at(-1)!);
+  const target = storages.find(({ folder }) => whyUnwritable(folder) === undefined) ?? storages.at(-1)!;
+  const earlier = earlierFolders(id, env);
+  const folders = [...storages.map((storage) => storage.snapshot(commit)), ...earlier];
 
-async function complete(id: HubId, options: SetupOptions): Promise<string> {
-  const { env = process.env, progress = silentProgress, report, signal } = options;
-  const places = hubPlaces(id, env);
-  const { own, record, snapshot } = places;
-  const recorded = recordedFolder(places);
-  if (recorded) return recorded;
-  const listing = await listOf(id, snapshot?.commit, options);
-  const partial = `${own}.partial`;
-  const folders = [partial, own, ...(snapshot ? [snapshot.folder] : [])];
-  const isThere = (folder: string, { name, bytes }: HubFile): boolean => {
-    const size = sizeOf(join(folder, name));
-    return size !== undefined && (bytes === 0 || size === bytes);
-  };
-
-  let bar: Progress | undefined;
-  let before = 0;
-  /** Puts a file into `partial`, from another folder of this machine or from the hub. */
-  const place = async (file: HubFile): Promise<void> => {
-    const path = join(partial, file.name);
-    if (isThere(partial, file)) return;
-    await mkdir(dirname(path), { recursive: true });
-    for (const folder of folders.slice(1))
-      if (isThere(folder, file) && (await isWhole(join(folder, file.name), file)))
-        return await linkTo(join(folder, file.name), path, file.sha256 !== undefined);
-    const blob = file.sha256 && findHubFile(file.sha256, env);
-    if (blob && sizeOf(blob) === file.bytes) return await linkTo(blob, path, true);
-    const address = file.name.split("/").map(encodeURIComponent).join("/");
-    await downloadFile(`${hubEndpoint(env)}/${id.repository}/resolve/${listing.commit}/${address}`, path, {
-      bytes: file.bytes,
-      ...(file.sha256 && { sha256: file.sha256 }),
-      headers: hubHeaders(env),
-      refusal: (status) => refusalHint(status, env),
-      env,
-      onBytes: (received) => bar?.update(before + received, file.name),
-      ...(signal && { signal }),
-    });
-  };
-
-  const read = async (name: string): Promise<JsonObject> => {
-    const file = listing.files.get(name)!;
-    let folder = folders.slice(1).find((candidate) => isThere(candidate, file));
-    if (!folder) await place(file);
-    folder ??= partial;
-    return parseJsonObject(await readFile(join(folder, name)), join(folder, name));
-  };
-  const wanted = await chooseFiles(id, listing, read, (file) =>
-    folders.some((folder) => isThere(folder, file)),
-  );
-
-  const keep = async (folder: string): Promise<string> => {
-    const files = Object.fromEntries(wanted.map(({ name, bytes, sha256 }) => [name, sha256 ? bytes : null]));
-    const content: HubRecord = { ...(folder !== own && { snapshot: snapshot!.commit }), files };
-    writeAtomically(record, [`${JSON.stringify(content, null, 2)}\n`], { code: "setup" });
-    return folder;
-  };
-  if (snapshot && wanted.every((file) => isThere(snapshot.folder, file))) {
-    await rm(partial, { recursive: true, force: true });
-    return await keep(snapshot.folder);
-  }
-
-  const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
-  const here = wanted.filter((file) => folders.some((folder) => isThere(folder, file)));
-  makeCacheFolder(partial, total - here.reduce((sum, { bytes }) => sum + bytes, 0));
-  report?.(`${here.length === 0 ? "Downloading" : "Completing"} ${id.repository} into ${own}.`);
-  bar = progress({ label: id.repository, total, unit: "bytes" });
-  try {
-    for (const file of wanted) {
-      await place(file);
-      before += file.bytes;
-      bar.update(before);
+  const placing = new Placing(id, listing, target, folders, options);
+  const wanted = await chooseWanted(id, listing, folders, placing);
+  const whole = storages.find((storage) => wanted.every((file) => isThere(storage.snapshot(commit), file)));
+  if (!whole) {
+    const lacking = wanted.filter((file) => !folders.some((folder) => isThere(folder, file)));
+    await placing.prepare(sumOf(lacking));
+    if (lacking.length > 0) {
+      const verb = lacking.length === wanted.length ? "Downloading" : "Completing";
+      report?.(`${verb} ${hubName(id)} in ${target.snapshot(commit)}.`);
     }
-  } finally {
-    bar.stop();
+    const bar = progress({ label: id.repository, total: sumOf(wanted), unit: "bytes" });
+    let before = 0;
+    try {
+      for (const file of wanted) {
+        await placing.place(file, (received) => bar.update(before + received, file.name));
+        before += file.bytes;
+        bar.update(before);
+      }
+    } finally {
+      bar.stop();
+    }
   }
-  await rm(own, { recursive: true, force: true });
-  await rename(partial, own);
-  return await keep(own);
+  const storage = whole ?? target;
+  setCommit(storage, id.revision, commit, storage === target);
+  if (storage === target) await leaveEarlier(earlier, target.snapshot(commit), listing, report);
+  const names = wanted.map(({ name }) => name);
+  return loadedFolder(id, commit, storage.snapshot(commit), names, env);
 }
 
-/** What Python's client has is a commit's; where the hub no longer shows that one, the revision itself is asked for. */
-async function listOf(id: HubId, commit: string | undefined, options: SetupOptions): Promise<HubListing> {
-  const { env = process.env, signal } = options;
+const sumOf = (files: readonly HubFile[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** A cache that is only read stays as it is. */
+function setCommit(storage: HubStorage, revision: string, commit: string, isTarget: boolean): void {
   try {
-    return await listRepository(id.repository, commit ?? id.revision, env, signal);
+    storage.setCommit(revision, commit);
+  } catch (error) {
+    if (isTarget || !(error instanceof LlavaError)) throw error;
+  }
+}
+
+/**
+ * A snapshot that is here is a commit's, whose files are known or asked for; where the hub no longer shows that commit, the
+ * revision itself is. A hub that is busy is not waited for where there is something to use instead.
+ */
+async function listingOf(
+  id: HubId,
+  storages: readonly HubStorage[],
+  options: HubOptions,
+): Promise<HubListing> {
+  const { env = process.env, refresh = false } = options;
+  const commit = refresh ? undefined : snapshotsOf(id, env)[0]?.commit;
+  const kept = commit === undefined ? undefined : readListing(storages, commit);
+  if (kept) return kept;
+  const retry = { ...options, ...(usableFolder(id, env) !== undefined && { retries: 0 }) };
+  try {
+    return await listRepository(id, commit ?? id.revision, env, retry);
   } catch (error) {
     const isUnknown = error instanceof LlavaError && error.code === "config";
     if (!isUnknown || commit === undefined || commit === id.revision) throw error;
-    return await listRepository(id.repository, id.revision, env, signal);
+    return await listRepository(id, id.revision, env, retry);
   }
 }
 
-async function chooseFiles(
-  { repository }: HubId,
-  { files }: HubListing,
-  read: (name: string) => Promise<JsonObject>,
-  isHere: (file: HubFile) => boolean,
+/** @throws LlavaError "config" when the repository has no such model */
+async function chooseWanted(
+  id: HubId,
+  listing: HubListing,
+  folders: readonly string[],
+  placing: Placing,
 ): Promise<HubFile[]> {
-  const contents = new Map<string, JsonObject>();
+  const folderOf = (file: HubFile): string | false =>
+    folders.find((folder) => isThere(folder, file)) ?? false;
   for (;;) {
-    const chosen = repositoryFiles(new Set(files.keys()), contents, (name) => {
-      const file = files.get(name);
-      return file !== undefined && isHere(file);
+    const { files, unread, missing, choices } = chooseListed(listing, id, folderOf);
+    for (const name of unread) readJsonObject(await placing.place(listing.files.get(name)!));
+    if (unread.length > 0) continue;
+    if (missing.length === 0) return files.map((name) => listing.files.get(name)!);
+    throw new LlavaError("config", `${id.repository} on the hub has no ${missing.join(", ")}`, {
+      hint:
+        choices.length > 0
+          ? `Name one of ${choices.join(", ")}, or a part of its name: ${hubName({ ...id, part: choices[0]! })}`
+          : "Choose a repository in the layout of transformers, PEFT or the original LLaVA.",
     });
-    if (chosen.unread.length === 0) {
-      if (chosen.missing.length === 0) return chosen.files.map((name) => files.get(name)!);
-      throw new LlavaError("config", `${repository} on the hub has no ${chosen.missing.join(", ")}`, {
-        hint: "Choose a repository in the layout of transformers, PEFT or the original LLaVA.",
-      });
-    }
-    for (const name of chosen.unread) contents.set(name, await read(name));
   }
-}
-
-/** Python's client names large files by their hashes; any other file is read. */
-async function isWhole(path: string, { sha256 }: HubFile): Promise<boolean> {
-  if (sha256 === undefined || basename(await realpath(path)) === sha256) return true;
-  return (await fileSha256(path)) === sha256;
-}
-
-/** A second name for a large file; another file system can only be pointed to. Small ones are copied: they may be edited. */
-async function linkTo(existing: string, path: string, isLarge: boolean): Promise<void> {
-  const target = await realpath(existing);
-  await rm(path, { force: true });
-  if (!isLarge) return await copyFile(target, path);
-  await link(target, path).catch(() => symlink(target, path));
 }

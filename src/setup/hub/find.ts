@@ -1,114 +1,124 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, parseJsonObject } from "../../files/index.ts";
-import { cacheFolder, type Environment } from "../cache.ts";
-import { hubCache } from "./account.ts";
-import { repositoryFiles } from "./repository.ts";
+import type { Environment } from "../cache.ts";
+import type { HubId } from "./id.ts";
+import { type HubFile, type HubListing, readListing } from "./listing.ts";
+import { type RepositoryFiles, repositoryFiles } from "./repository.ts";
+import { type HubStorage, hubStorages, ownRoot, sizeOf } from "./storage.ts";
+import { loadedFolder } from "./view.ts";
 
-/** A model on the hub: "organisation/name", with "@revision" for another branch, tag or commit than main. */
-export interface HubId {
-  repository: string;
-  revision: string;
+/** A commit's files on this machine. */
+export interface HubSnapshot {
+  storage: HubStorage;
+  commit: string;
+  folder: string;
 }
 
-export function parseHubId(text: string): HubId | undefined {
-  const match = text.match(/^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w][\w./-]*))?$/);
-  return match ? { repository: match[1]!, revision: match[2] ?? "main" } : undefined;
+/** The snapshots of a revision, in the caches that have one. */
+export function snapshotsOf({ repository, revision }: HubId, env: Environment): HubSnapshot[] {
+  return hubStorages(repository, env)
+    .map((storage) => ({ storage, commit: storage.commitOf(revision) }))
+    .map((found) => ({ ...found, folder: found.storage.snapshot(found.commit) }))
+    .filter(({ folder }) => existsSync(folder));
 }
 
-/** Which files of a repository a folder must have, as the hub has told once. */
-export interface HubRecord {
-  /** Commit of the snapshot of Python's hub client; absent for this project's own folder. */
-  snapshot?: string;
-  /** Bytes of each file; null for small ones, which may be edited. */
-  files: Record<string, number | null>;
+/** Where earlier versions of this project kept a model: whole, and while it was being fetched. */
+export function earlierFolders({ repository, revision }: HubId, env: Environment): string[] {
+  const own = join(ownRoot(env), `${repository}@${revision}`.replaceAll("/", "--"));
+  return [own, `${own}.partial`].filter((folder) => existsSync(folder));
 }
 
-/** Where a model's files are or will be. */
-export interface HubPlaces {
-  /** This project's folder of it. */
-  own: string;
-  /** Its record, beside. */
-  record: string;
-  /** The snapshot that Python's hub client has of it. */
-  snapshot: { folder: string; commit: string } | undefined;
-}
-
-export function hubPlaces({ repository, revision }: HubId, env: Environment): HubPlaces {
-  const own = join(cacheFolder(env), "hub", `${repository}@${revision}`.replaceAll("/", "--"));
-  const shared = join(hubCache(env), `models--${repository.replace("/", "--")}`);
-  const reference = join(shared, "refs", revision);
-  const commit = existsSync(reference) ? readFileSync(reference, "utf8").trim() : revision;
-  const folder = join(shared, "snapshots", commit);
-  return { own, record: `${own}.json`, snapshot: existsSync(folder) ? { folder, commit } : undefined };
-}
-
-/** The folder of which the hub has told that it is complete, with all files still there. */
-export function recordedFolder(places: HubPlaces): string | undefined {
-  const { snapshot, files } = readRecord(places.record) ?? {};
-  if (!files) return undefined;
-  const folder = snapshot === undefined ? places.own : places.snapshot?.folder;
-  if (folder === undefined || (snapshot !== undefined && snapshot !== places.snapshot?.commit))
-    return undefined;
-  const isThere = ([name, bytes]: [string, number | null]): boolean => {
-    const size = sizeOf(join(folder, name));
-    return size !== undefined && (bytes === null || size === bytes);
-  };
-  return Object.entries(files).every(isThere) ? folder : undefined;
-}
-
-function readRecord(path: string): HubRecord | undefined {
-  try {
-    const record = JSON.parse(readFileSync(path, "utf8")) as HubRecord;
-    return typeof record.files === "object" ? record : undefined;
-  } catch {
-    return undefined;
+/** The folder of a model of which a listing tells the files, with all of them there. */
+export function completeFolder(id: HubId, env: Environment): string | undefined {
+  const storages = hubStorages(id.repository, env);
+  for (const { commit, folder } of snapshotsOf(id, env)) {
+    const listing = readListing(storages, commit);
+    if (!listing) continue;
+    const { files, unread, missing } = chooseListed(listing, id, (file) => isThere(folder, file) && folder);
+    if (
+      [...unread, ...missing].length === 0 &&
+      files.every((name) => isThere(folder, listing.files.get(name)!))
+    )
+      return loadedFolder(id, commit, folder, files, env);
   }
+  return undefined;
 }
 
 /**
  * The folder of a model that can be used as far as its files tell by themselves: configuration and all weights are there.
  * Files that only the hub knows of, such as a chat template, may be missing.
  */
-export function usableFolder({ own, snapshot }: HubPlaces): string | undefined {
-  return [snapshot?.folder, own].find((folder) => folder !== undefined && isUsable(folder));
+export function usableFolder(id: HubId, env: Environment): string | undefined {
+  for (const { commit, folder } of snapshotsOf(id, env)) {
+    const files = usableFiles(folder, id);
+    if (files) return loadedFolder(id, commit, folder, files, env);
+  }
+  return earlierFolders(id, env).find(
+    (folder) => id.part === undefined && !folder.endsWith(".partial") && usableFiles(folder),
+  );
 }
 
-export function isUsable(folder: string): boolean {
+/** The files of a folder that make a model; undefined where one of them is not there, or one that decides it damaged. */
+export function usableFiles(folder: string, choice: Pick<HubId, "part"> = {}): string[] | undefined {
+  const names = new Set(filesIn(folder));
+  const { files, unread, missing } = chooseFiles(names, choice, (name) => names.has(name) && folder);
+  return [...unread, ...missing].length === 0 ? files : undefined;
+}
+
+/** Whether a folder has a file, as far as its length tells. */
+export function isThere(folder: string, { name, bytes }: HubFile): boolean {
+  const size = sizeOf(join(folder, name));
+  return size !== undefined && (bytes === 0 || size === bytes);
+}
+
+/** Of a listing (see `chooseFiles`). */
+export const chooseListed = (
+  { files }: HubListing,
+  choice: Pick<HubId, "part">,
+  folderOf: (file: HubFile) => string | false,
+): RepositoryFiles =>
+  chooseFiles(new Set(files.keys()), choice, (name) => {
+    const file = files.get(name);
+    return file !== undefined && folderOf(file);
+  });
+
+/**
+ * The files that make a model. `unread` are those that decide which others belong to it, and are not here or damaged.
+ * @param folderOf where a file is; false for one that is not here
+ */
+function chooseFiles(
+  names: ReadonlySet<string>,
+  { part }: Pick<HubId, "part">,
+  folderOf: (name: string) => string | false,
+): RepositoryFiles {
+  const contents = new Map<string, JsonObject>();
+  for (;;) {
+    const chosen = repositoryFiles(names, contents, { part, isHere: (name) => folderOf(name) !== false });
+    const before = contents.size;
+    for (const name of chosen.unread) {
+      const folder = folderOf(name);
+      const content = folder === false ? undefined : readJson(join(folder, name));
+      if (content) contents.set(name, content);
+    }
+    if (contents.size === before) return chosen;
+  }
+}
+
+function readJson(path: string): JsonObject | undefined {
   try {
-    return hasAllParts(folder);
+    return parseJsonObject(readFileSync(path), path);
   } catch (error) {
-    if (error instanceof LlavaError) return false; // a damaged index is for the hub to replace
+    if (error instanceof LlavaError) return undefined;
     throw error;
   }
 }
 
-function hasAllParts(folder: string): boolean {
-  const names = new Set(filesIn(folder));
-  if (names.size === 0) return false;
-  const contents = new Map<string, JsonObject>();
-  for (;;) {
-    const { unread, missing } = repositoryFiles(names, contents);
-    if (missing.length > 0) return false;
-    if (unread.length === 0) return true;
-    for (const name of unread) {
-      const path = join(folder, name);
-      contents.set(name, parseJsonObject(readFileSync(path), path));
-    }
-  }
-}
-
 /** Paths inside a folder of all files that are there; links to nothing are not. */
-function filesIn(folder: string): string[] {
+export function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return (readdirSync(folder, { recursive: true }) as string[]).filter(
     (name) => sizeOf(join(folder, name)) !== undefined,
   );
-}
-
-/** Bytes of a file, through links; undefined where there is none. */
-export function sizeOf(path: string): number | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.isFile() ? found.size : undefined;
 }

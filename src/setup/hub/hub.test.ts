@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,44 +14,21 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import { startServer, type TestServer } from "../../../test/support/server.ts";
+import { etagOf, type HubFiles as Files, startHub, type TestHub } from "../../../test/support/hub.ts";
+import { startServer } from "../../../test/support/server.ts";
 import { listModels } from "../model-list.ts";
 import { type ResolveOptions, resolveModel } from "../models.ts";
 
 const base = mkdtempSync(join(tmpdir(), "llava-hub-"));
 after(() => rmSync(base, { recursive: true }));
 
-type Files = Record<string, Buffer>;
-const commit = "c0ffee";
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const weights = (name: string): Buffer => Buffer.from(`weights of ${name} `.repeat(40));
 const isLarge = (name: string): boolean => /\.(?:safetensors|bin|gguf)$/.test(name);
-const hash = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
 
-/** A hub that shows one repository, org/x, and counts what is asked for. */
-const shown: { files: Files; requests: string[]; authorization: Set<string | undefined> } = {
-  files: {},
-  requests: [],
-  authorization: new Set(),
-};
-let hub: TestServer;
+let hub: TestHub;
 before(async () => {
-  hub = await startServer((request, response) => {
-    const url = decodeURIComponent(request.url ?? "");
-    shown.authorization.add(request.headers.authorization);
-    const file = url.match(/^\/org\/x\/resolve\/[^/]+\/(.+)$/)?.[1];
-    shown.requests.push(file ?? "listing");
-    if (url.startsWith("/api/models/org/x/revision/")) {
-      const siblings = Object.entries(shown.files).map(([rfilename, { length: size }]) => ({
-        rfilename,
-        size,
-        ...(isLarge(rfilename) && { lfs: { size, sha256: hash(shown.files[rfilename]!) } }),
-      }));
-      return response.end(JSON.stringify({ sha: commit, siblings }));
-    }
-    const content = file === undefined ? undefined : shown.files[file];
-    return content ? response.end(content) : response.writeHead(404).end();
-  });
+  hub = await startHub();
 });
 after(() => hub[Symbol.asyncDispose]());
 
@@ -61,7 +37,7 @@ const nowhere = "http://127.0.0.1:9";
 
 function newHome(files: Files): { HF_ENDPOINT: string; LLAVA_HOME: string; HF_HOME: string } {
   const home = mkdtempSync(join(base, "home-"));
-  Object.assign(shown, { files, requests: [], authorization: new Set() });
+  Object.assign(hub, { files, requests: [], authorization: new Set() });
   return { HF_ENDPOINT: hub.url, LLAVA_HOME: join(home, "llava"), HF_HOME: join(home, "huggingface") };
 }
 
@@ -79,13 +55,13 @@ const filesIn = (folder: string): string[] =>
 /** Puts files into the cache of Python's hub client, as it lays them out; `dangling` ones as links to nothing. */
 function fillPythonCache(hfHome: string, files: Files, dangling: readonly string[] = []): string {
   const repository = join(hfHome, "hub/models--org--x");
-  const snapshot = join(repository, "snapshots", commit);
+  const snapshot = join(repository, "snapshots", hub.commit);
   mkdirSync(join(repository, "refs"), { recursive: true });
   mkdirSync(join(repository, "blobs"));
   mkdirSync(snapshot, { recursive: true });
-  writeFileSync(join(repository, "refs/main"), commit);
+  writeFileSync(join(repository, "refs/main"), hub.commit);
   for (const [name, content] of Object.entries(files)) {
-    const blob = join(repository, "blobs", hash(content));
+    const blob = join(repository, "blobs", etagOf(name, content));
     if (!dangling.includes(name)) writeFileSync(blob, content);
     mkdirSync(dirname(join(snapshot, name)), { recursive: true });
     symlinkSync(blob, join(snapshot, name));
@@ -176,11 +152,11 @@ describe("a repository on the hub", () => {
         assert.deepEqual(filesIn(folder), Object.keys(needed).sort());
         for (const [name, content] of Object.entries(needed))
           assert.deepEqual(readFileSync(join(folder, name)), content);
-        assert.deepEqual(shown.requests.toSorted(), ["listing", ...Object.keys(needed)].sort());
+        assert.deepEqual(hub.requests.toSorted(), ["listing", ...Object.keys(needed)].sort());
 
-        shown.requests = [];
+        hub.requests = [];
         assert.equal(await folderOf(env), folder);
-        assert.deepEqual(shown.requests, []);
+        assert.deepEqual(hub.requests, []);
         assert.equal(await folderOf({ ...env, HF_ENDPOINT: nowhere }, { offline: true }), folder);
         const listed = listModels(env).filter(({ summary }) => summary === "from the hub");
         assert.deepEqual(
@@ -204,10 +180,10 @@ describe("a repository on the hub", () => {
         const needed = neededOf(repository);
         const env = newHome(needed);
         const folder = await folderOf(env);
-        for (const name of lost) rmSync(join(folder, name));
-        shown.requests = [];
+        for (const name of lost) rmSync(realpathSync(join(folder, name)));
+        hub.requests = [];
         assert.equal(await folderOf(env), folder);
-        assert.deepEqual(shown.requests.toSorted(), ["listing", ...lost].sort());
+        assert.deepEqual(hub.requests.toSorted(), lost.toSorted());
         assert.deepEqual(filesIn(folder), Object.keys(needed).sort());
       }),
       runs,
@@ -230,14 +206,14 @@ describe("a repository on the hub", () => {
         const there = present.filter((name) => !dangling.includes(name));
         const missing = Object.keys(needed).filter((name) => !there.includes(name));
         const folder = await folderOf(env);
-        assert.equal(folder === snapshot, missing.length === 0);
+        assert.equal(folder, snapshot);
         for (const [name, content] of Object.entries(needed))
           assert.deepEqual(readFileSync(join(folder, name)), content);
-        assert.deepEqual(shown.requests.toSorted(), ["listing", ...missing].sort());
+        assert.deepEqual(hub.requests.toSorted(), ["listing", ...missing].sort());
 
-        shown.requests = [];
+        hub.requests = [];
         assert.equal(await folderOf(env), folder);
-        assert.deepEqual(shown.requests, []);
+        assert.deepEqual(hub.requests, []);
         assert.equal(await folderOf({ ...env, HF_ENDPOINT: nowhere }), folder);
       }),
       runs,
@@ -249,7 +225,7 @@ describe("a repository on the hub", () => {
     const env = newHome(files);
     const snapshot = fillPythonCache(env.HF_HOME, kinds["binShards"]!);
     assert.equal(await folderOf(env), snapshot);
-    assert.deepEqual(shown.requests, ["listing"]);
+    assert.deepEqual(hub.requests, ["listing"]);
   });
 
   test("where the hub cannot be asked, a snapshot with all weights is used and the reason told", async () => {
@@ -261,7 +237,7 @@ describe("a repository on the hub", () => {
     assert.match(told.join("\n"), /cannot be reached.*used as it is/);
   });
 
-  test("a folder that an earlier version left incomplete is completed in place", async () => {
+  test("what an earlier version kept in a folder of its own is moved to the shared cache", async () => {
     const needed = kinds["llavaAdapter"]!;
     const env = newHome(needed);
     const own = join(env.LLAVA_HOME, "hub/org--x@main");
@@ -270,9 +246,35 @@ describe("a repository on the hub", () => {
       for (const name of ["adapter_config.json", "adapter_model.safetensors"])
         writeFileSync(join(folder, name), needed[name]!);
     }
-    assert.equal(await folderOf(env), own);
-    assert.deepEqual(shown.requests.toSorted(), ["config.json", "listing", "non_lora_trainables.bin"]);
-    assert.equal(existsSync(`${own}.partial`), false);
+    writeFileSync(`${own}.json`, "{}");
+    writeFileSync(
+      join(`${own}.partial`, "non_lora_trainables.bin.partial"),
+      needed["non_lora_trainables.bin"]!.subarray(0, 99),
+    );
+    const told: string[] = [];
+    const folder = await folderOf(env, { report: (line) => told.push(line) });
+    assert.equal(folder, join(env.HF_HOME, "hub/models--org--x/snapshots", hub.commit));
+    assert.deepEqual(filesIn(folder), Object.keys(needed).sort());
+    assert.deepEqual(hub.requests.toSorted(), ["config.json", "listing", "non_lora_trainables.bin"]);
+    assert.deepEqual(readdirSync(join(env.LLAVA_HOME, "hub")), ["models--org--x"]);
+    assert.match(told.join("\n"), /was moved to/);
+  });
+
+  test("of an earlier version's folder, what is another than the hub's stays, and is told", async () => {
+    const env = newHome(kinds["bin"]!);
+    const own = join(env.LLAVA_HOME, "hub/org--x@main");
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(own, "config.json"), json({ model_type: "edited" }));
+    writeFileSync(join(own, "pytorch_model.bin"), weights("pytorch_model.bin"));
+    assert.equal(await folderOf(env, { offline: true }), own, "offline it is used as it is");
+    const [listed] = listModels(env).filter(({ name }) => name === "org/x");
+    assert.deepEqual([listed?.folder, listed?.complete], [own, true]);
+    const told: string[] = [];
+    const folder = await folderOf(env, { report: (line) => told.push(line) });
+    assert.deepEqual(readFileSync(join(folder, "config.json")), config["config.json"]);
+    assert.deepEqual(hub.requests, ["listing", "config.json"]);
+    assert.deepEqual(readdirSync(own), ["config.json"]);
+    assert.match(told.join("\n"), /left with what .* has not: config\.json/);
   });
 
   test("repositories that cannot be loaded are refused before anything large is fetched", async () => {
@@ -290,7 +292,7 @@ describe("a repository on the hub", () => {
       const env = newHome(files);
       await assert.rejects(folderOf(env), { code: "config", message });
       assert.deepEqual(
-        shown.requests.filter((name) => isLarge(name)),
+        hub.requests.filter((name) => isLarge(name)),
         [],
       );
     }
@@ -311,7 +313,7 @@ describe("the user's account and surroundings", () => {
       mkdirSync(env.HF_HOME, { recursive: true });
       writeFileSync(join(env.HF_HOME, "token"), "from-file\n");
       await folderOf({ ...env, ...variables });
-      assert.deepEqual([...shown.authorization], [expected]);
+      assert.deepEqual([...hub.authorization], [expected]);
     }
   });
 
@@ -325,9 +327,9 @@ describe("the user's account and surroundings", () => {
       await assert.rejects(folderOf({ ...env, [variable]: "True" }), { code: "setup" });
       const snapshot = fillPythonCache(env.HF_HOME, kinds["bin"]!);
       assert.equal(await folderOf({ ...env, [variable]: "YES" }), snapshot);
-      assert.deepEqual(shown.requests, []);
+      assert.deepEqual(hub.requests, []);
       await folderOf({ ...env, [variable]: "0" });
-      assert.deepEqual(shown.requests, ["listing"]);
+      assert.deepEqual(hub.requests, ["listing"]);
     }
   });
 
@@ -344,27 +346,12 @@ describe("the user's account and surroundings", () => {
       const env = { ...newHome(kinds["bin"]!), HF_ENDPOINT: "http://hub.invalid", [name]: proxy.url };
       await folderOf(env);
       assert.ok(
-        asked.includes("http://hub.invalid/org/x/resolve/c0ffee/pytorch_model.bin"),
+        asked.includes(`http://hub.invalid/org/x/resolve/${hub.commit}/pytorch_model.bin`),
         asked.join("\n"),
       );
     }
     asked.length = 0;
     await folderOf({ ...newHome(kinds["bin"]!), HTTP_PROXY: proxy.url, NO_PROXY: "127.0.0.1" });
     assert.deepEqual(asked, []);
-  });
-
-  test("a redirect to another host carries no token", async () => {
-    await using storage = await startServer((request, response) => {
-      assert.equal(request.headers.authorization, undefined);
-      response.end(weights("pytorch_model.bin"));
-    });
-    await using front = await startServer(async (request, response) => {
-      if (request.url?.endsWith(".bin")) return response.writeHead(302, { location: storage.url }).end();
-      const answer = await fetch(hub.url + request.url);
-      return response.end(Buffer.from(await answer.arrayBuffer()));
-    });
-    const env = { ...newHome(kinds["bin"]!), HF_ENDPOINT: front.url, HF_TOKEN: "secret" };
-    const folder = await folderOf(env);
-    assert.deepEqual(readFileSync(join(folder, "pytorch_model.bin")), weights("pytorch_model.bin"));
   });
 });

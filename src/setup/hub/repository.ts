@@ -1,5 +1,6 @@
 import { basename, posix } from "node:path";
 import type { JsonObject } from "../../files/index.ts";
+import { chooseGguf } from "./gguf-choice.ts";
 
 /** Containers of a model's weights, the first of which that is there is read; an index stands for the shards it names. */
 export const weightFiles = [
@@ -32,19 +33,33 @@ export interface RepositoryFiles {
   unread: string[];
   /** What must be there and is not, in words. */
   missing: string[];
+  /** Of GGUF files, each of which is a whole model, those among which one must be named. */
+  choices: string[];
 }
+
+export interface RepositoryChoice {
+  /** A folder of the repository instead of the whole; or one of its GGUF files, by its name or a part of it. */
+  part?: string | undefined;
+  /** Tells files that need not be fetched: of containers that hold the same weights one of them is preferred. */
+  isHere?: (name: string) => boolean;
+}
+
+/** The folder of a repository that a choice means, "" for the whole, else with a slash at its end. */
+export const chosenFolder = (names: Iterable<string>, part: string | undefined): string =>
+  part !== undefined && [...names].some((name) => name.startsWith(`${part}/`)) ? `${part}/` : "";
 
 /**
  * The files of a model's repository or folder that belong to it: exactly those that the loader would read, whatever else
  * lies there. `contents` holds JSON files that were read already: with those of `unread` added, more files may follow.
- * @param isHere tells files that need not be fetched: of containers that hold the same weights one of them is preferred
  */
 export function repositoryFiles(
   names: ReadonlySet<string>,
   contents: ReadonlyMap<string, JsonObject>,
-  isHere: (name: string) => boolean = () => false,
+  { part, isHere = () => false }: RepositoryChoice = {},
 ): RepositoryFiles {
-  const found: RepositoryFiles = { files: [], unread: [], missing: [] };
+  const found: RepositoryFiles = { files: [], unread: [], missing: [], choices: [] };
+  const root = chosenFolder(names, part);
+  const gguf = root === "" ? part : undefined;
   const visited = new Set<string>();
 
   const visit = (prefix: string, needsWeights: boolean): void => {
@@ -67,11 +82,14 @@ export function repositoryFiles(
     const isAdapter = has(ADAPTER_CONFIG);
     const weights = isAdapter
       ? adapterWeights(has)
-      : modelWeights(inside, has, read, (name) => isHere(prefix + name));
+      : modelWeights(inside, has, read, (name) => isHere(prefix + name), prefix === root ? gguf : undefined);
     take(weights.files);
+    found.choices.push(...weights.choices.map((name) => prefix + name));
     const lacking = weights.missing.filter((name) => needsWeights || name !== NO_WEIGHTS);
     found.missing.push(...lacking.map((name) => (name === NO_WEIGHTS ? name : prefix + name)));
-    if (prefix === "" && !has(CONFIG) && !isAdapter) found.missing.push(CONFIG);
+    // A GGUF file tells its configuration itself.
+    const tellsItself = weights.files.length > 0 && weights.files.every((name) => /\.gguf$/i.test(name));
+    if (prefix === root && !has(CONFIG) && !isAdapter && !tellsItself) found.missing.push(prefix + CONFIG);
 
     // A vision tower or base model may be a folder beside, named by a path that need not be of this machine.
     const tower = has(CONFIG) ? read(CONFIG)["mm_vision_tower"] : undefined;
@@ -81,19 +99,20 @@ export function repositoryFiles(
     for (const folder of foldersNamed(base))
       if (has(`${folder}/${CONFIG}`)) visit(`${prefix}${folder}/`, true);
   };
-  visit("", true);
+  visit(root, true);
   found.unread = [...new Set(found.unread)];
   return found;
 }
 
 const NO_WEIGHTS = "weights as .safetensors or .bin";
-type Weights = Pick<RepositoryFiles, "files" | "missing">;
+type Weights = Pick<RepositoryFiles, "files" | "missing" | "choices">;
 
 function adapterWeights(has: (name: string) => boolean): Weights {
   const either = (name: string) => containerSuffixes.map((suffix) => name + suffix).find(has);
   const own = either(adapterFiles.own);
   const besides = either(adapterFiles.besides);
-  return { files: [own, besides].filter((name) => name !== undefined), missing: own ? [] : [NO_WEIGHTS] };
+  const files = [own, besides].filter((name) => name !== undefined);
+  return { files, missing: own ? [] : [NO_WEIGHTS], choices: [] };
 }
 
 function modelWeights(
@@ -101,18 +120,27 @@ function modelWeights(
   has: (name: string) => boolean,
   read: (name: string) => JsonObject,
   isHere: (name: string) => boolean,
+  gguf: string | undefined,
 ): Weights {
+  const choice = chooseGguf(inside, gguf);
+  if (gguf !== undefined && choice.files.length === 0)
+    return {
+      files: [],
+      missing: [`folder ${gguf}, nor one GGUF file of that name`],
+      choices: choice.choices,
+    };
+  if (gguf !== undefined) return { ...choice, missing: [] };
   const containers = weightFiles
     .filter(has)
     .map((name) => (isIndex(name) ? [name, ...shardsOf(read(name))] : [name]));
-  const chosen = containers.find((files) => files.every(isHere)) ?? containers[0];
-  if (chosen) return { files: chosen.filter(has), missing: chosen.filter((name) => !has(name)) };
-  const ggufs = inside.filter((name) => /^[^/]+\.gguf$/i.test(name));
-  if (ggufs.length === 1) return { files: ggufs, missing: [] };
-  return {
-    files: [],
-    missing: [ggufs.length > 1 ? `one GGUF file, rather than several (${ggufs.join(", ")})` : NO_WEIGHTS],
-  };
+  // The loader reads the first container whose first file is there.
+  const isRead = (at: number): boolean => !containers.slice(0, at).some(([first]) => isHere(first!));
+  const chosen = containers.find((files, at) => files.every(isHere) && isRead(at)) ?? containers[0];
+  if (chosen) return { files: chosen.filter(has), missing: chosen.filter((name) => !has(name)), choices: [] };
+  const { files, choices } = choice;
+  if (files.length > 0) return { files, missing: [], choices: [] };
+  const several = `one GGUF file, rather than several (${choices.join(", ")})`;
+  return { files, missing: [choices.length > 0 ? several : NO_WEIGHTS], choices };
 }
 
 function shardsOf({ weight_map: map }: JsonObject): string[] {
