@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 
 /** Milliseconds of waiting after which the user is told. */
 const NOTICEABLE = 1000;
@@ -15,6 +17,7 @@ export async function withBlobLock<Result>(
   work: () => Promise<Result>,
   { onWait, signal }: { onWait?: () => void; signal?: AbortSignal | undefined } = {},
 ): Promise<Result> {
+  await mkdir(dirname(path), { recursive: true }).catch(() => {}); // then there is no lock
   const holder = spawn("flock", ["-x", path, "cat"], { stdio: ["pipe", "pipe", "ignore"] });
   const ended = new Promise<void>((resolve) => holder.once("close", resolve).once("error", () => resolve()));
   const stop = (): void => void holder.kill();

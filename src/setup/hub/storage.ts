@@ -128,7 +128,7 @@ export const ownRoot = (env: Environment): string => join(cacheFolder(env), "hub
 /** A large file that is under its hash in any model's folder. */
 export function findHubFile(sha256: string, env: Environment): string | undefined {
   return hubRoots(env)
-    .filter((root) => existsSync(root))
+    .filter((root) => statSync(root, { throwIfNoEntry: false })?.isDirectory())
     .flatMap((root) => readdirSync(root).map((folder) => join(root, folder, "blobs", sha256)))
     .find((path) => sizeOf(path) !== undefined);
 }
