@@ -1,8 +1,8 @@
-import { createWriteStream } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
-import { Transform } from "node:stream";
+import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { LlavaError } from "../errors.ts";
 import { fileGitHash, fileSha256, isRefusal, unwritable } from "../files/index.ts";
@@ -151,15 +151,27 @@ async function continueDownload(url: string, partial: string, options: DownloadO
     throw new Error(`bytes from ${start} on came where those from ${present} on were asked for`);
   }
   let received = start;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const file = openSync(partial, start > 0 ? "a" : "w");
+  // What has come is on the disk before what comes next, be it an error.
+  const output = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (bytes > 0 && received + chunk.length > bytes)
+        return done(new Error(`more than ${bytes} bytes came`));
+      try {
+        for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+      } catch (error) {
+        return done(error as Error);
+      }
       received += chunk.length;
       onBytes?.(received);
-      done(bytes > 0 && received > bytes ? new Error(`more than ${bytes} bytes came`) : null, chunk);
+      return done();
     },
   });
-  const output = createWriteStream(partial, { flags: start > 0 ? "a" : "w" });
-  await pipeline([response, count, output], signal ? { signal } : {});
+  try {
+    await pipeline([response, output], signal ? { signal } : {});
+  } finally {
+    closeSync(file);
+  }
   if (received < bytes) throw new Error(`it ended after ${received} of ${bytes} bytes`);
 }
 

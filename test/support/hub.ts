@@ -88,6 +88,12 @@ function sendRange({ headers, method }: IncomingMessage, response: ServerRespons
   response.end(method === "HEAD" ? undefined : content.subarray(start));
 }
 
+/** Answers with bytes after which the connection ends, whatever was promised. */
+export function cut(response: ServerResponse, bytes: Buffer): void {
+  response.flushHeaders();
+  response.write(bytes, () => response.socket?.end());
+}
+
 function siblingsOf(files: HubFiles): object[] {
   return Object.entries(files).map(([rfilename, content]) => ({
     rfilename,
