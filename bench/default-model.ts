@@ -1,6 +1,7 @@
-import { ClipVisionTower, type Llama } from "../src/models/index.ts";
+import { ClipVisionTower, type LanguageModel } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
 import { loadBuiltin } from "../src/pretrained/index.ts";
+import { rowsOf } from "../src/processing/image/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
 import {
   backward,
@@ -24,6 +25,7 @@ export const STEPS = 3;
 /** Layers of LLaVA 1.5's tower, ViT-L/14 at 336 pixels: as many as are measured. */
 const TOWER_LAYERS = 4;
 const clip = {
+  family: "clip",
   hiddenSize: 1024,
   intermediateSize: 4096,
   numLayers: TOWER_LAYERS,
@@ -43,7 +45,7 @@ function randomTower(dtype: DType, generator: Generator): ClipVisionTower {
 }
 
 /** Of the decoder layers' linear layers, which all tokens go through. */
-const weightsOf = ({ layers }: Llama): number =>
+const weightsOf = ({ layers }: LanguageModel): number =>
   layers
     .flatMap((layer) => [...layer.namedParameters()])
     .reduce((sum, [, { shape, elements }]) => sum + (shape.length === 2 ? elements : 0), 0);
@@ -78,7 +80,7 @@ export async function loadWork(dtype: DType): Promise<Work> {
   languageModel.requiresGrad_(false);
   projector.requiresGrad_(true);
 
-  const prompt = pretrained.tokenizer.encode("The capital of France is");
+  const prompt = pretrained.processor.tokenizer.encode("The capital of France is");
   const longPrompt = Array.from({ length: PREFILLED }, (_, i) => 100 + ((i * 7919) % 40_000));
   /** Captions of 8 to 20 tokens, as long as those of photos are. */
   const captions = Array.from({ length: BATCH }, (_, row) =>
@@ -112,10 +114,11 @@ export async function loadWork(dtype: DType): Promise<Work> {
       return (performance.now() - start) / 1000;
     });
 
-  const features = keep(randn([BATCH, visionTower.tokens, visionTower.hiddenSize], generator));
+  const imageTokens = rowsOf(visionTower.grid);
+  const features = keep(randn([BATCH, imageTokens, visionTower.hiddenSize], generator));
   const packed = packSamples(
     captions.map((ids) => {
-      const image = Array<number>(visionTower.tokens).fill(imageTokenId);
+      const image = Array<number>(imageTokens).fill(imageTokenId);
       return { inputIds: [...image, ...ids], labels: [...image.map(() => -100), ...ids], continuations: [] };
     }),
     BATCH / 2,

@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Llama, type LlamaConfig, Projector } from "../src/models/index.ts";
+import { type LanguageModel, Llama, type LlamaConfig, Projector } from "../src/models/index.ts";
 import { AdamW } from "../src/optim/index.ts";
 import { loadBuiltin } from "../src/pretrained/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
@@ -40,6 +40,7 @@ function randomLlama(
   size: Pick<LlamaConfig, "hiddenSize" | "intermediateSize" | "numLayers" | "vocabSize">,
 ): Llama {
   const model = new Llama({
+    family: "llama",
     ...size,
     numHeads: size.hiddenSize / 32,
     numKeyValueHeads: size.hiddenSize / 64,
@@ -60,7 +61,7 @@ function randomLlama(
   return model;
 }
 
-async function languageModel(): Promise<{ name: string; model: Llama }> {
+async function languageModel(): Promise<{ name: string; model: LanguageModel }> {
   if (options.model === "tiny")
     return {
       name: "random, 4 layers of 128",
@@ -127,7 +128,7 @@ const collectGarbage = runInNewContext("gc") as () => void;
 const rounded = (value: number): number => Number(value.toFixed(1));
 const median = (values: Float64Array): number => values.toSorted()[Math.floor(values.length / 2)]!;
 
-function decode(model: Llama, steps: number): Measurement {
+function decode(model: LanguageModel, steps: number): Measurement {
   using cache = model.newCache({ batch: 1, capacity: PROMPT_TOKENS + ANSWER_TOKENS });
   let id = 1;
   const next = (ids: number[]): number =>
@@ -144,7 +145,7 @@ function decode(model: Llama, steps: number): Measurement {
   });
 }
 
-function train(model: Llama, steps: number): Measurement {
+function train(model: LanguageModel, steps: number): Measurement {
   const width = model.config.hiddenSize;
   const projector = new Projector(
     { type: "mlp", depth: 2, act: "gelu", bias: true },

@@ -2,8 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeSafetensors } from "../src/checkpoint/index.ts";
 import type { JsonObject } from "../src/files/index.ts";
-import { parseLlavaConfig } from "../src/models/index.ts";
-import { createLlava } from "../src/pretrained/index.ts";
+import { createLlava, parseLlavaConfig } from "../src/models/index.ts";
 import { Generator, randn, scope } from "../src/torch/index.ts";
 
 /** Sizes of a LLaVA-1.5 in small: hidden, intermediate, layers and heads of its two transformers. */

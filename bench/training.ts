@@ -13,9 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { encodeRow, type LlavaRow, readRows } from "../src/data/index.ts";
-import { ignoreLabel, namedTemplate } from "../src/processing/conversation/index.ts";
-import { loadTokenizer } from "../src/processing/tokenizer/index.ts";
+import { type LlavaRow, readRows } from "../src/data/index.ts";
+import { ignoreLabel } from "../src/processing/conversation/index.ts";
+import { openProcessor, sourceWithoutModel } from "../src/processing/processor/index.ts";
 import { fastDType, instructionSet, numThreads } from "../src/torch/index.ts";
 import { type Callback, resolveRecipe, runRecipe } from "../src/training/index.ts";
 import { median, Peer } from "./peer.ts";
@@ -124,15 +124,11 @@ async function compare(
 try {
   writeRandomCheckpoint(inFolder("model"), sizes, flags.tokenizer);
   const rows = await rowsWithImages(flags.rows);
-  const tokenizer = await loadTokenizer(inFolder("model"));
-  const format = namedTemplate("v1");
+  const source = sourceWithoutModel({ folder: inFolder("model") }, { name: "v1" }, IMAGE_TOKENS);
+  const processor = await openProcessor({ ...source, imageTokenId });
   const encoded = rows.map((row) => {
-    const { inputIds, labels, images } = encodeRow(row, {
-      tokenizer,
-      format,
-      imageTokens: () => IMAGE_TOKENS,
-      imageTokenId,
-    });
+    const layouts = row.images.map(() => processor.layoutOf());
+    const { inputIds, labels, images } = processor.encodeRow(row, layouts);
     return { inputIds, labels, images };
   });
   writeFileSync(inFolder("encoded.json"), JSON.stringify(encoded));

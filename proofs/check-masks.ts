@@ -5,10 +5,9 @@
 // --list names those rows. The tokenizer is a folder; images need not be there.
 import { parseArgs } from "node:util";
 import { createProgress } from "../src/cli/index.ts";
-import { datasetRows, encodeRow, type LlavaRow, readDatasets } from "../src/data/index.ts";
+import { datasetRows, type LlavaRow, readDatasets } from "../src/data/index.ts";
 import { LlavaError } from "../src/errors.ts";
-import { namedTemplate } from "../src/processing/conversation/index.ts";
-import { loadTokenizer } from "../src/processing/tokenizer/index.ts";
+import { type EncodedRow, openProcessor, sourceWithoutModel } from "../src/processing/processor/index.ts";
 import { originalMasks } from "../test/support/original-masks.ts";
 
 const { values: flags, positionals } = parseArgs({
@@ -20,10 +19,8 @@ if (path === undefined || flags.tokenizer === undefined) {
   console.error("usage: node proofs/check-masks.ts ROWS --tokenizer FOLDER [--list]");
   process.exit(2);
 }
-const tokenizer = await loadTokenizer(flags.tokenizer);
-const imageTokenId = -200;
-const format = namedTemplate("v1");
-const encoding = { tokenizer, format, imageTokens: () => 1, imageTokenId, turnMarks: "keep" } as const;
+const processor = await openProcessor(sourceWithoutModel({ folder: flags.tokenizer }, { name: "v1" }, 1));
+const { tokenizer, imageTokenId } = processor;
 
 const counts = { rows: 0, answers: 0, exact: 0, unusable: 0, original: 0, same: 0, masked: 0 };
 const problems: string[] = [];
@@ -51,9 +48,10 @@ for (const line of problems.slice(0, 20)) console.error(line);
 if (problems.length > 0) process.exitCode = 1;
 
 function look(row: LlavaRow): void {
-  let encoded: ReturnType<typeof encodeRow>;
+  let encoded: EncodedRow;
   try {
-    encoded = encodeRow(row, encoding);
+    const layouts = row.images.map(() => processor.layoutOf());
+    encoded = processor.encodeRow(row, layouts, "keep");
   } catch (error) {
     if (!(error instanceof LlavaError)) throw error;
     counts.unusable++;

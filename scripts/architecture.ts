@@ -1,17 +1,23 @@
-/**
- * Which folder of src may import which: the one list behind the linter's rules (biome.imports.json), the table in
- * docs/architecture.md and the choice of tests that run without libtorch. `npm run architecture` rewrites the two files.
- */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
+
+/**
+ * Which folder of src may import which: the one list behind the check of all imports (architecture.test.ts), the table in
+ * docs/architecture.md and the choice of tests that run without libtorch. `npm run architecture` rewrites the table.
+ */
 
 interface Folder {
   readonly holds: string;
   readonly imports: readonly string[];
 }
 
-const processing = ["processing/image", "processing/tokenizer", "processing/conversation"];
+const processing = [
+  "processing/image",
+  "processing/tokenizer",
+  "processing/conversation",
+  "processing/processor",
+];
 const layers = ["protocol", "setup", "torch", "checkpoint", "nn", "optim", ...processing];
 
 /** What every folder above it may import. */
@@ -43,9 +49,13 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "messages → prompts, by templates, with a label mask",
     imports: ["protocol", "processing/tokenizer"],
   },
+  "processing/processor": {
+    holds: "a model without its weights: rows, conversations and images → its inputs",
+    imports: ["protocol", "processing/image", "processing/tokenizer", "processing/conversation"],
+  },
   models: {
     holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
-    imports: ["torch", "checkpoint", "nn"],
+    imports: ["torch", "checkpoint", "nn", "processing/image", "processing/conversation"],
   },
   pretrained: {
     holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",
@@ -103,33 +113,31 @@ function reaches(from: string, to: string): boolean {
 }
 
 const names = Object.keys(folders);
-// By the last part of its name, as a folder beside it would write it.
-const anywhere = (name: string): string => `**/${basename(name)}/**`;
-const door = (name: string): string => `!**/${basename(name)}/index.ts`;
 
-/** Biome's rule for some files: `forbidden` folders not at all, `open` ones through their index.ts alone. */
-function restriction(
-  includes: readonly string[],
-  forbidden: readonly string[],
-  open: readonly string[],
-  message: string,
-) {
-  const group = [...[...forbidden, ...open].map(anywhere), ...open.map(door), "!**/test/**"];
-  const noRestrictedImports = { level: "error", options: { patterns: [{ group, message }] } };
-  return { includes, linter: { rules: { style: { noRestrictedImports } } } };
+/** The innermost listed folder of src that a file is in; undefined for files beside them. */
+const folderOf = (file: string): string | undefined =>
+  names.filter((name) => file.startsWith(`src/${name}/`)).sort((a, b) => b.length - a.length)[0];
+
+/** Why a file may not import another, both by their paths from the project's root; undefined where it may. */
+export function whyForbidden(file: string, imported: string): string | undefined {
+  const [own, other] = [folderOf(file), folderOf(imported)];
+  if (other === undefined || other === own) return undefined;
+  if (imported !== `src/${other}/index.ts`) return "another folder is imported through its index.ts";
+  // Tests and everything outside the folders import what they need.
+  if (own === undefined || file.endsWith(".test.ts")) return undefined;
+  const shared = groundFloor.filter((name) => names.indexOf(name) < names.indexOf(own));
+  if ([...shared, ...folders[own]!.imports].includes(other)) return undefined;
+  return `src/${own} may not import src/${other} (scripts/architecture.ts)`;
 }
 
-/** Each folder imports what the list allows; tests and everything outside src import what they need. */
-export function importRules() {
-  const anyone = restriction(["**"], [], names, "Another folder is imported through its index.ts.");
-  const perFolder = Object.entries(folders).map(([name, { imports: own }], place) => {
-    const imports = [...groundFloor.filter((shared) => names.indexOf(shared) < place), ...own];
-    const others = names.filter((other) => other !== name && !imports.includes(other));
-    const allowed = ["errors.ts", "package.ts", ...imports].join(", ");
-    const message = `src/${name} may import ${allowed}, through index.ts (scripts/architecture.ts).`;
-    return restriction([`src/${name}/**`, `!src/${name}/**/*.test.ts`], others, imports, message);
+const importedFile = /\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
+
+/** The imports of a file's text that are forbidden, a line each. */
+export function forbiddenImports(file: string, text: string): string[] {
+  return [...text.matchAll(importedFile)].flatMap(([, source = ""]) => {
+    const why = whyForbidden(file, posix.join(posix.dirname(file), source));
+    return why === undefined ? [] : [`${file} imports ${source}: ${why}`];
   });
-  return { overrides: [anyone, ...perFolder] };
 }
 
 /** The list as a table. */
@@ -152,28 +160,19 @@ function shortened(imports: readonly string[]): string {
 const begin = "<!-- written by npm run architecture -->";
 const end = "<!-- end -->";
 
-/** The two files as they should read, by their place in the project. */
-export function architectureFiles(): Map<string, string> {
-  const document = readFileSync(pathOf("docs/architecture.md"), "utf8");
+/** docs/architecture.md as it should read. */
+export function describedArchitecture(): string {
+  const document = readFileSync(description, "utf8");
   const [before, after] = [document.indexOf(begin), document.indexOf(end)];
   if (before < 0 || after < before) throw new Error(`docs/architecture.md lacks ${begin} or ${end}`);
-  return new Map([
-    ["biome.imports.json", `${oneLineLists(JSON.stringify(importRules(), null, 2))}\n`],
-    [
-      "docs/architecture.md",
-      `${document.slice(0, before + begin.length)}\n${importTable()}\n${document.slice(after)}`,
-    ],
-  ]);
+  return `${document.slice(0, before + begin.length)}\n${importTable()}\n${document.slice(after)}`;
 }
-
-const oneLineLists = (json: string): string =>
-  json.replace(/\[[^[\]{}]*\]/g, (list) => list.replace(/\s+/g, " "));
 
 export const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
+export const description = pathOf("docs/architecture.md");
+
 if (import.meta.main) {
-  for (const [name, text] of architectureFiles()) {
-    writeFileSync(`${pathOf(name)}.partial`, text);
-    renameSync(`${pathOf(name)}.partial`, pathOf(name));
-  }
+  writeFileSync(`${description}.partial`, describedArchitecture());
+  renameSync(`${description}.partial`, description);
 }

@@ -80,7 +80,7 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     ...(fetching.report && { report: fetching.report }),
     resolve: (other) => resolveModel(other, fetching),
   });
-  const { promptFormat } = pretrained;
+  const { promptFormat } = pretrained.processor;
   if (promptFormat.isAssumed)
     options.report?.(
       `${name} states no conversation template; ${promptFormat.name} is assumed (--template names another, such as llava_llama_2)`,

@@ -8,7 +8,20 @@ test("the distance is that of single letters", () => {
     [editDistance("", "abc"), editDistance("kitten", "sitting"), editDistance("a", "a")],
     [3, 3, 0],
   );
-  fc.assert(fc.property(fc.string(), fc.string(), (a, b) => editDistance(a, b) === editDistance(b, a)));
+});
+
+test("distances count characters, not their halves", () => {
+  assert.equal(editDistance("🙂a", "🙃a"), 1);
+  assert.equal(editDistance("🙂", ""), 1);
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme" }), (first, second) => {
+      const found = editDistance(first, second);
+      const [long, short] = [[...first].length, [...second].length];
+      assert.equal(found, editDistance(second, first));
+      assert.ok(found >= Math.abs(long - short) && found <= Math.max(long, short));
+      assert.equal(found === 0, first === second);
+    }),
+  );
 });
 
 test("near are names with few other letters, other marks, or one the beginning of the other", () => {

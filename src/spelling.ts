@@ -1,15 +1,19 @@
+import { distance } from "fastest-levenshtein";
 import { type ErrorCode, LlavaError } from "./errors.ts";
 
-/** Levenshtein's distance: letters to insert, remove or replace. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (b[j - 1] === letter ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
+const isAstral = /[\u{10000}-\u{10ffff}]/u;
+
+/** Levenshtein distance in characters, as Python counts them: those beyond 16 bits count once. */
+export function editDistance(first: string, second: string): number {
+  if (!isAstral.test(first) && !isAstral.test(second)) return distance(first, second);
+  const numbers = new Map<string, string>();
+  const short = (text: string): string =>
+    Array.from(text, (character) => {
+      const known = numbers.get(character) ?? String.fromCharCode(numbers.size);
+      numbers.set(character, known);
+      return known;
+    }).join("");
+  return distance(short(first), short(second));
 }
 
 /**

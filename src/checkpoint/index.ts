@@ -3,14 +3,13 @@ export { type GgufDialect, type GgufDialects, type GgufSource, openGguf } from "
 export type { GgufType } from "./gguf/types.ts";
 export { type LoadOptions, type LoadReport, loadStrict, type ParameterTree } from "./load.ts";
 export {
-  CLIP_TEXT_TENSORS,
   canonicalName,
+  canonicalNames,
   layouts,
   type Naming,
   type NamingRule,
   naming,
   RECOMPUTED_TENSORS,
-  unusedVisionTensors,
 } from "./naming.ts";
 export { openCheckpoint } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";

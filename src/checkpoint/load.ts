@@ -1,4 +1,5 @@
 import { LlavaError } from "../errors.ts";
+import { editDistance } from "../spelling.ts";
 import type { DType, Tensor } from "../torch/index.ts";
 import type { TensorSource } from "./source.ts";
 
@@ -80,26 +81,12 @@ function list(what: string, names: readonly string[], hint?: (name: string) => s
 /** Adds " (nearest: …)" to a name where one of `candidates` differs from it by at most a third. */
 function nearest(candidates: readonly string[]): (name: string) => string {
   return (name) => {
-    let best: { name: string; distance: number } | undefined;
+    let best: { name: string; away: number } | undefined;
     for (const candidate of candidates) {
-      const distance = editDistance(name, candidate);
-      if (distance <= name.length / 3 && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
-        best = { name: candidate, distance };
+      const away = editDistance(name, candidate);
+      if (away <= name.length / 3 && away < (best?.away ?? Number.POSITIVE_INFINITY))
+        best = { name: candidate, away };
     }
     return best ? ` (nearest: ${best.name})` : "";
   };
-}
-
-/** Levenshtein distance, one row of the table at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -3,15 +3,8 @@ import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import {
-  CLIP_TEXT_TENSORS,
-  canonicalName,
-  layouts,
-  type Naming,
-  naming,
-  RECOMPUTED_TENSORS,
-  unusedVisionTensors,
-} from "./naming.ts";
+import { BESIDE_TOWERS } from "../models/index.ts";
+import { canonicalName, layouts, type Naming, naming, RECOMPUTED_TENSORS } from "./naming.ts";
 import { openWeights } from "./weights-file.ts";
 
 const CONVENTIONS: Record<string, readonly string[]> = {
@@ -81,7 +74,7 @@ function storedNames(name: string): string[] {
   );
   return files.flatMap((file) => {
     using source = openWeights(folder + file);
-    return [...source.names()].filter((name) => !CLIP_TEXT_TENSORS.some((pattern) => pattern.test(name)));
+    return [...source.names()].filter((name) => !BESIDE_TOWERS.some((pattern) => pattern.test(name)));
   });
 }
 
@@ -156,15 +149,6 @@ describe("a layout's names", () => {
     assert.deepEqual([table.read("a.2.x"), table.write("b.1.x")], ["b.1.x", "a.2.x"]);
     for (const name of ["a.1.x", "a.02.x", "a.x", "c.2.x"]) assert.equal(table.read(name), undefined, name);
   });
-});
-
-test("vision layers above the ones in use are unused, and only those", () => {
-  const unused = (name: string) => unusedVisionTensors(2).some((pattern) => pattern.test(name));
-  assert.ok(!unused("model.vision_tower.encoder.layers.1.mlp.fc1.bias"));
-  assert.ok(unused("model.vision_tower.encoder.layers.2.mlp.fc1.bias"));
-  assert.ok(unused("model.vision_tower.encoder.layers.10.mlp.fc1.bias"));
-  assert.ok(unused("model.vision_tower.post_layernorm.bias"));
-  assert.ok(!unused("model.language_model.layers.10.mlp.up_proj.weight"));
 });
 
 test("recomputed buffers are recognised", () => {

@@ -116,6 +116,9 @@ const flat = (inside: "vision_model." | ""): Naming =>
     ["image_newline", "model.image_newline", { rest: "$" }],
   );
 
+/** The canonical names themselves. */
+export const canonicalNames: Naming = naming(["", ""]);
+
 /** The layouts that whole models and their parts are stored in. */
 export const layouts = {
   /** The original code's, with a projector of several layers. */
@@ -162,19 +165,3 @@ export function canonicalName(name: string): string {
 
 /** Stored by some writers, recomputed by every reader: rotary frequencies and position numbers. */
 export const RECOMPUTED_TENSORS: readonly RegExp[] = [/\.rotary_emb\.inv_freq$/, /\.position_ids$/];
-
-/** What a whole CLIP model holds beside its vision transformer. */
-export const CLIP_TEXT_TENSORS: readonly RegExp[] = [
-  /^text_model\./,
-  /^(?:text|visual)_projection\./,
-  /^logit_scale$/,
-];
-
-/** Tower tensors that a model reading hidden states only up to block `numLayers` never uses (canonical names). */
-export function unusedVisionTensors(numLayers: number): RegExp[] {
-  const kept = Array.from({ length: numLayers }, (_, layer) => layer).join("|");
-  return [
-    /^model\.vision_tower\.post_layernorm\./,
-    new RegExp(`^model\\.vision_tower\\.encoder\\.layers\\.(?!(?:${kept})\\.)`),
-  ];
-}

@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { readZipDirectory } from "../files/index.ts";
+import { readStoredZip } from "../files/index.ts";
 import { aten, byteWidth, type DType, MappedFile, scope, type Tensor } from "../torch/index.ts";
 import { FOREIGN_TYPES, type ForeignType, isForeign, readForeign } from "./foreign-types.ts";
 import { type PickleGlobal, unpickle } from "./pickle.ts";
@@ -92,7 +92,7 @@ export function openTorchFile(path: string): TensorSource {
 
 function readZipArchive(file: MappedFile): TorchArchive {
   const where = file.path;
-  const entries = readZipDirectory(file, where);
+  const entries = readStoredZip(file, where);
   const pickleName = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
   const pickle = pickleName === undefined ? undefined : entries.get(pickleName);
   if (pickleName === undefined || !pickle) {

@@ -35,6 +35,9 @@ export interface Metric {
   readonly digits: number;
 }
 
+/** Rows of a file, which may be read while they are taken. */
+export type Rows<Row> = Iterable<Row> | AsyncIterable<Row>;
+
 export interface Answer {
   readonly id: string;
   readonly text: string;
@@ -137,7 +140,7 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   aggregate(outcomes: readonly Outcome[]): readonly Metric[];
   readonly judge?: JudgeProtocol<Item>;
   /** Answers from a prediction file of the benchmark's own format; undefined if this is not one. LLaVA's JSONL is tried otherwise. */
-  readPredictions?(path: string): Promise<AsyncIterable<Answer> | undefined>;
+  readPredictions?(path: string): Promise<Rows<Answer> | undefined>;
   /** The id of the question that a row of predictions or of a peer's questions is about, where no field of it is that id. */
   answerId?(row: Readonly<Record<string, unknown>>): string | undefined;
   /** The field of the benchmark's own rows of predictions that holds the answer, where `answer` holds the right one. */
@@ -145,7 +148,7 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   /** True where the original files ask some questions twice, so that a file of predictions may answer them twice. */
   readonly repeatsQuestions?: boolean;
   /** Verdicts from a judge's file of the benchmark's own format (reviews, grades); undefined if this is not one. */
-  readVerdicts?(path: string): Promise<AsyncIterable<JudgedAnswer> | undefined>;
+  readVerdicts?(path: string): Promise<Rows<JudgedAnswer> | undefined>;
   /** Files as the benchmark's server takes them. */
   readonly submission?: {
     /** "answers.json" */

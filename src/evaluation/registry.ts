@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { LlavaError } from "../errors.ts";
 import { moduleBeside } from "../package.ts";
+import { nearNames } from "../spelling.ts";
 import type { Benchmark } from "./benchmark.ts";
 
 /** What the index.ts of a folder of benchmarks/ exports. */
@@ -37,25 +38,8 @@ async function loadFolder(name: string): Promise<readonly Benchmark[]> {
 
 function refuse(name: string, all: readonly Benchmark[]): never {
   const names = all.map((benchmark) => benchmark.name);
-  const near = nearest(name, names);
+  const [near] = nearNames(name, names);
   throw new LlavaError("usage", `there is no benchmark "${name}"`, {
     hint: `${near === undefined ? "" : `Did you mean ${near}? `}Known: ${names.join(", ")}.`,
   });
-}
-
-/** The name that shares most letter pairs with `wanted`; undefined where none shares any. */
-export function nearest(wanted: string, names: readonly string[]): string | undefined {
-  const pairs = (text: string): string[] => {
-    const letters = ` ${text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")} `;
-    return Array.from({ length: letters.length - 1 }, (_, index) => letters.slice(index, index + 2));
-  };
-  const own = pairs(wanted);
-  let best: { name: string; share: number } | undefined;
-  for (const name of names) {
-    const others = pairs(name);
-    const shared = own.filter((pair) => others.includes(pair)).length;
-    const share = (2 * shared) / (own.length + others.length);
-    if (share > (best?.share ?? 0)) best = { name, share };
-  }
-  return best?.name;
 }

@@ -20,7 +20,7 @@ export { countParquetRows, type ParquetRow, parquetColumns, readParquet } from "
 export { readPrefix } from "./prefix.ts";
 export { readPieces } from "./read-pieces.ts";
 export { isRefusal, makeFolders, refusalOf, unwritable } from "./refusals.ts";
-export { readZipDirectory } from "./stored-zip.ts";
+export { readStoredZip } from "./stored-zip.ts";
 export { jsonKind, KIND_BYTES, strayKind } from "./stray-kind.ts";
 export { type ReadTarOptions, readTar, type TarMember } from "./tar.ts";
 export { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";

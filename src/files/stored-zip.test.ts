@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { readZipDirectory } from "./stored-zip.ts";
+import { readStoredZip } from "./stored-zip.ts";
 
 interface LargeZip {
   byteLength: number;
@@ -25,7 +25,7 @@ function bytes(start: number, end: number): Uint8Array {
 }
 
 test("sizes and offsets beyond 4 GiB come from the 64-bit extension", () => {
-  const directory = readZipDirectory({ byteLength, bytes }, "large.pt");
+  const directory = readStoredZip({ byteLength, bytes }, "large.pt");
   assert.deepEqual(Object.fromEntries(directory), entries);
   const large = Object.values(entries);
   assert.ok(
@@ -38,7 +38,7 @@ test("a directory that points outside the file is refused", () => {
     byteLength: byteLength - 2 ** 31,
     bytes: (start: number, end: number) => bytes(start + 2 ** 31, end + 2 ** 31),
   };
-  assert.throws(() => readZipDirectory(shorter, "large.pt"), { name: "LlavaError", code: "checkpoint" });
+  assert.throws(() => readStoredZip(shorter, "large.pt"), { name: "LlavaError", code: "checkpoint" });
 });
 
 test("compressed files are refused", () => {
@@ -49,5 +49,5 @@ test("compressed files are refused", () => {
     byteLength: archive.byteLength,
     bytes: (start: number, end: number) => archive.subarray(start, end),
   };
-  assert.throws(() => readZipDirectory(file, "x.pt"), /x\.pt: .*data\.pkl is compressed/);
+  assert.throws(() => readStoredZip(file, "x.pt"), /x\.pt: .*data\.pkl is compressed/);
 });

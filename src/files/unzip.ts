@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { closeSync, createReadStream, createWriteStream, fstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
@@ -7,25 +7,10 @@ import { promisify } from "node:util";
 import { createInflateRaw, inflateRaw } from "node:zlib";
 import { LlavaError } from "../errors.ts";
 import { isRefusal, unwritable } from "./refusals.ts";
+import { DEFLATED, readZipDirectory, STORED, type ZipMember } from "./zip-directory.ts";
 
 const inflate = promisify(inflateRaw);
 
-interface ZipMember {
-  name: string;
-  method: number;
-  compressedBytes: number;
-  bytes: number;
-  headerOffset: number;
-}
-
-// Signatures and field offsets of PKWARE's APPNOTE 4.3.
-const endSignature = 0x06054b50;
-const endBytes = 22;
-const entrySignature = 0x02014b50;
-const entryBytes = 46;
-const headerBytes = 30;
-const stored = 0;
-const deflated = 8;
 /** Members up to here are read at once: a wheel has thousands of them, and streams cost more than their bytes. */
 const smallBytes = 1 << 20;
 
@@ -36,8 +21,7 @@ export interface UnzipOptions {
 }
 
 /**
- * Writes one member of a zip archive to a file, as a stream, in constant memory. Archives beyond 4 GiB (zip64) and encrypted
- * ones are not read.
+ * Writes one member of a zip archive to a file, as a stream, in constant memory. Encrypted archives are not read.
  * @throws LlavaError "checkpoint" when the archive is damaged or has no such member
  */
 export async function extractZipMember(
@@ -47,7 +31,7 @@ export async function extractZipMember(
   options: UnzipOptions = {},
 ): Promise<void> {
   await using file = await open(archive);
-  const found = (await readDirectory(file, archive)).find(({ name }) => name === member);
+  const found = membersOf(archive).find(({ name }) => name === member);
   if (!found) throw damaged(archive, `it has no member "${member}"`);
   await extract(file, archive, found, destination, options);
 }
@@ -64,7 +48,7 @@ export async function extractZip(
   await using file = await open(archive);
   const made = new Set<string>();
   let before = 0;
-  for (const member of await readDirectory(file, archive)) {
+  for (const member of membersOf(archive)) {
     if (/^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)/.test(member.name))
       throw damaged(archive, `"${member.name}" is a path outside of it`);
     if (member.name.endsWith("/")) continue;
@@ -80,22 +64,31 @@ export async function extractZip(
 }
 
 /** The length of all members of a zip archive, uncompressed. */
-export async function unzippedBytes(archive: string): Promise<number> {
-  await using file = await open(archive);
-  return (await readDirectory(file, archive)).reduce((sum, { bytes }) => sum + bytes, 0);
+export const unzippedBytes = (archive: string): number =>
+  membersOf(archive).reduce((sum, { bytes }) => sum + bytes, 0);
+
+function membersOf(archive: string): ZipMember[] {
+  const descriptor = openSync(archive, "r");
+  try {
+    const bytes = (start: number, end: number): Buffer => {
+      const part = Buffer.alloc(end - start);
+      return part.subarray(0, readSync(descriptor, part, 0, part.length, start));
+    };
+    return readZipDirectory({ byteLength: fstatSync(descriptor).size, bytes }, archive);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 async function extract(
   file: FileHandle,
   archive: string,
-  { name, method, compressedBytes, bytes, headerOffset }: ZipMember,
+  { name, method, offset: start, compressedBytes, bytes }: ZipMember,
   destination: string,
   { onBytes, signal }: UnzipOptions,
 ): Promise<void> {
-  if (method !== stored && method !== deflated)
+  if (method !== STORED && method !== DEFLATED)
     throw damaged(archive, `"${name}" uses compression method ${method}`);
-  const header = await readExactly(file, headerOffset, headerBytes, archive);
-  const start = headerOffset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
   let written = 0;
   const count = (chunk: Buffer): void => {
     written += chunk.length;
@@ -105,7 +98,7 @@ async function extract(
     signal?.throwIfAborted();
     if (compressedBytes < smallBytes && bytes < smallBytes) {
       const content = await readExactly(file, start, compressedBytes, archive);
-      const inflated = method === deflated ? await inflate(content) : content;
+      const inflated = method === DEFLATED ? await inflate(content) : content;
       await writeFile(destination, inflated);
       count(inflated);
     } else {
@@ -116,7 +109,7 @@ async function extract(
           done(null, chunk);
         },
       });
-      const stages = method === deflated ? [input, createInflateRaw(), counted] : [input, counted];
+      const stages = method === DEFLATED ? [input, createInflateRaw(), counted] : [input, counted];
       await pipeline([...stages, createWriteStream(destination)], signal ? { signal } : {});
     }
   } catch (error) {
@@ -125,35 +118,6 @@ async function extract(
     throw damaged(archive, `"${name}" does not inflate`);
   }
   if (written !== bytes) throw damaged(archive, `"${name}" has ${written} bytes, expected ${bytes}`);
-}
-
-async function readDirectory(file: FileHandle, archive: string): Promise<ZipMember[]> {
-  const { size } = await file.stat();
-  const tailBytes = Math.min(size, endBytes + 0xffff);
-  const tail = await readExactly(file, size - tailBytes, tailBytes, archive);
-  let end = tailBytes - endBytes;
-  while (end >= 0 && tail.readUInt32LE(end) !== endSignature) end--;
-  if (end < 0) throw damaged(archive, "it has no end-of-directory record");
-  const directory = await readExactly(
-    file,
-    tail.readUInt32LE(end + 16),
-    tail.readUInt32LE(end + 12),
-    archive,
-  );
-  const members: ZipMember[] = [];
-  for (let at = 0; at + entryBytes <= directory.length; ) {
-    if (directory.readUInt32LE(at) !== entrySignature) throw damaged(archive, `bad directory entry at ${at}`);
-    const nameEnd = at + entryBytes + directory.readUInt16LE(at + 28);
-    members.push({
-      name: directory.toString("utf8", at + entryBytes, nameEnd),
-      method: directory.readUInt16LE(at + 10),
-      compressedBytes: directory.readUInt32LE(at + 20),
-      bytes: directory.readUInt32LE(at + 24),
-      headerOffset: directory.readUInt32LE(at + 42),
-    });
-    at = nameEnd + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
-  }
-  return members;
 }
 
 async function readExactly(

@@ -33,12 +33,17 @@ const inputs = await Promise.all(
 
 after(() => pretrained[Symbol.dispose]());
 
+const stoppingAt = (stopIds: readonly number[]) => ({
+  ...pretrained,
+  processor: { ...pretrained.processor, stopIds },
+});
+
 test("beams are those of transformers, padded prompts with images together", async () => {
   const { maxTokens, cases } = JSON.parse(readFileSync(`${folder}llama/beams.json`, "utf8")) as Reference;
   const before = liveTensors();
   for (const { stopIds, tokenIds, scores, ...options } of cases) {
     const answers = await beamSearch(
-      { ...pretrained, stopIds },
+      stoppingAt(stopIds),
       inputs.map((input) => ({ ...input, maxTokens })),
       options,
     );
@@ -70,17 +75,17 @@ test("wrong numbers of beams are refused, an abort ends the search", async () =>
 
 test("several end tokens and stop strings end answers, and as many go on as there are beams", async () => {
   const asked = { ...inputs[0]!, maxTokens: 12 };
-  const [whole] = await beamSearch({ ...pretrained, stopIds: [] }, [asked], { beams: 3 });
+  const [whole] = await beamSearch(stoppingAt([]), [asked], { beams: 3 });
   // So many that most of the likeliest continuations end an answer.
   const stopIds = Array.from({ length: 260 }, (_, id) => id).filter((id) => id % 4 > 0);
-  const [ended] = await beamSearch({ ...pretrained, stopIds }, [asked], { beams: 3 });
+  const [ended] = await beamSearch(stoppingAt(stopIds), [asked], { beams: 3 });
   assert.deepEqual(
     ended!.tokenIds.map((id) => stopIds.includes(id)),
     ended!.tokenIds.map((_, at) => at === ended!.tokenIds.length - 1),
   );
   assert.ok(ended!.tokenIds.length < 12);
   const stop = [...whole!.text].slice(0, 6);
-  const [cut] = await beamSearch({ ...pretrained, stopIds: [] }, [{ ...asked, stop }], { beams: 3 });
+  const [cut] = await beamSearch(stoppingAt([]), [{ ...asked, stop }], { beams: 3 });
   assert.ok(stop.every((text) => !cut!.text.includes(text)));
   assert.notDeepEqual(cut!.tokenIds, whole!.tokenIds);
 });

@@ -90,7 +90,7 @@ export class BeamSequence implements Decoding {
     this.visual = visualOf(input);
     this.#budget = budgetOf(generator, input);
     this.capacity = input.inputIds.length + this.#budget.maxTokens;
-    this.#tokenizer = generator.tokenizer;
+    this.#tokenizer = generator.processor.tokenizer;
     this.#lengthPenalty = lengthPenalty;
   }
 

@@ -25,7 +25,7 @@ export function budgetOf(
   const imageTokens = inputIds.filter((id) => id === imageTokenId).length;
   return {
     maxTokens: Math.min(maxTokens, roomFor(inputIds.length, imageTokens, generator)),
-    stopIds: new Set(ignoreEos ? [] : generator.stopIds),
+    stopIds: new Set(ignoreEos ? [] : generator.processor.stopIds),
     stopStrings: stop,
     imageTokens,
   };
@@ -38,11 +38,11 @@ export function budgetOf(
 export function roomFor(
   promptTokens: number,
   imageTokens: number,
-  { model, contextLength }: Pick<TextGenerator, "model" | "contextLength">,
+  { model, processor }: TextGenerator,
 ): number {
   if (promptTokens === 0) throw new LlavaError("prompt", "the prompt is empty");
   const { slidingWindow = Infinity } = model.languageModel.config;
-  const limit = Math.min(contextLength, slidingWindow);
+  const limit = Math.min(processor.contextLength, slidingWindow);
   if (promptTokens < limit) return limit - promptTokens;
   throw new ContextFullError(promptTokens, imageTokens, limit);
 }

@@ -131,7 +131,7 @@ describe("generation", async () => {
       const options = { ...long, maxTokens: 40, temperature: 1.2, seed };
       const { deltas, text, tokenIds } = await answer(pretrained, { ...input, ...options });
       assert.equal(deltas.join(""), text);
-      assert.equal(text, pretrained.tokenizer.decode(tokenIds, { skipSpecial: true }));
+      assert.equal(text, pretrained.processor.tokenizer.decode(tokenIds, { skipSpecial: true }));
       assert.ok(deltas.every((delta) => delta !== "" && delta.isWellFormed()));
     }
   });
@@ -139,10 +139,13 @@ describe("generation", async () => {
   test("an end token ends the answer and is not part of its text; unless it is ignored", async () => {
     const [stopId] = expected[0]!.slice(9);
     const end = expected[0]!.indexOf(stopId!);
-    const generator = { ...pretrained, stopIds: [stopId!] };
+    const generator = { ...pretrained, processor: { ...pretrained.processor, stopIds: [stopId!] } };
     const ended = await answer(generator, { ...input, maxTokens: 24 });
     assert.deepEqual([ended.finishReason, ended.tokenIds], ["stop", expected[0]!.slice(0, end + 1)]);
-    assert.equal(ended.text, pretrained.tokenizer.decode(expected[0]!.slice(0, end), { skipSpecial: true }));
+    assert.equal(
+      ended.text,
+      pretrained.processor.tokenizer.decode(expected[0]!.slice(0, end), { skipSpecial: true }),
+    );
     const ignored = await answer(generator, { ...input, ...long });
     assert.deepEqual([ignored.finishReason, ignored.tokenIds], ["length", expected[0]]);
   });
@@ -176,7 +179,7 @@ describe("generation", async () => {
   });
 
   test("an answer ends where the context does", async () => {
-    const room = pretrained.contextLength - input.inputIds.length;
+    const room = pretrained.processor.contextLength - input.inputIds.length;
     const { tokenIds, finishReason } = await answer(pretrained, {
       ...input,
       ignoreEos: true,

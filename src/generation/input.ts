@@ -1,9 +1,12 @@
 import type { PretrainedLlava } from "../pretrained/index.ts";
+import type { Processor } from "../processing/processor/index.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
 /** What generates: a model, the tokenizer that reads its tokens, the ids that end an answer. */
-export type TextGenerator = Pick<PretrainedLlava, "model" | "tokenizer" | "stopIds" | "contextLength">;
+export interface TextGenerator extends Pick<PretrainedLlava, "model"> {
+  readonly processor: Pick<Processor, "tokenizer" | "stopIds" | "contextLength">;
+}
 
 /** The search for likely answers instead of a draw of one. */
 export interface BeamSettings {

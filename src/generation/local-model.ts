@@ -201,7 +201,7 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
   }
 
   #sampling(prompt: Prompt, options: AnswerOptions): AnswerOptions {
-    const own = "raw" in prompt || options.ignoreEos ? [] : this.pretrained.promptFormat.stop;
+    const own = "raw" in prompt || options.ignoreEos ? [] : this.pretrained.processor.promptFormat.stop;
     const { stop = [] } = options;
     return { ...options, stop: [...(typeof stop === "string" ? [stop] : stop), ...own] };
   }

@@ -6,9 +6,8 @@ import {
   type PromptPiece,
   rawPrompt,
   readMessages,
-  tokenizePrompt,
 } from "../processing/conversation/index.ts";
-import { type LoadOptions as ImageLoadOptions, loadImage, preprocess } from "../processing/image/index.ts";
+import { type LoadOptions as ImageLoadOptions, openImage } from "../processing/image/index.ts";
 import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
 import { roomFor } from "./budget.ts";
@@ -33,7 +32,8 @@ export interface PromptInputs extends Disposable {
 }
 
 /**
- * Renders and tokenizes a prompt, checks that it fits the context, and loads its images.
+ * Renders a prompt, opens its images, whose headers tell how many tokens they take, tokenizes it, checks that it fits the
+ * context, and decodes the images.
  * @throws LlavaError "prompt" or "image"; "network" for an image that cannot be fetched
  */
 export async function preparePrompt(
@@ -41,21 +41,17 @@ export async function preparePrompt(
   prompt: Prompt,
   options: ImageLoadOptions = {},
 ): Promise<PromptInputs> {
-  const { model, tokenizer, imageProcessor, promptFormat } = pretrained;
-  const { sources, pieces } = piecesOf(prompt, promptFormat);
-  const { inputIds } = tokenizePrompt(pieces, tokenizer, {
-    imageTokens: () => model.visionTower.tokens,
-    imageTokenId: model.imageTokenId,
-  });
+  const { processor } = pretrained;
+  const { sources, pieces } = piecesOf(prompt, processor.promptFormat);
+  const transparency = options.transparency ?? processor.imageConfig.transparency ?? "drop";
+  const opened = await Promise.all(sources.map((source) => openImage(source, { ...options, transparency })));
+  const layouts = opened.map(({ size }) => processor.layoutOf(size));
+  const { inputIds, imagePositions } = processor.encodePrompt(pieces, layouts);
   requireEmbeddings(inputIds, pretrained);
-  roomFor(inputIds.length, sources.length * model.visionTower.tokens, pretrained);
+  const imageTokens = imagePositions.reduce((sum, { length }) => sum + length, 0);
+  roomFor(inputIds.length, imageTokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
-  const images = await Promise.all(
-    sources.map(async (source) => {
-      const transparency = options.transparency ?? imageProcessor.transparency ?? "drop";
-      return preprocess(await loadImage(source, { ...options, transparency }), imageProcessor);
-    }),
-  );
+  const images = await Promise.all(opened.map(async (image) => processor.pixels(await image.decode())));
   const [{ data, height, width }] = images as [(typeof images)[number]];
   const values = new Float32Array(images.length * data.length);
   for (const [index, image] of images.entries()) values.set(image.data, index * data.length);
@@ -74,13 +70,13 @@ function piecesOf(
 }
 
 /** A tokenizer may know special tokens that the embedding table has no row for. */
-function requireEmbeddings(inputIds: readonly number[], { model, tokenizer }: PretrainedLlava): void {
+function requireEmbeddings(inputIds: readonly number[], { model, processor }: PretrainedLlava): void {
   const { vocabSize } = model.languageModel.config;
   const missing = inputIds.find((id) => id >= vocabSize && id !== model.imageTokenId);
   if (missing === undefined) return;
   throw new LlavaError(
     "prompt",
-    `the prompt has the token ${JSON.stringify(tokenizer.idToToken(missing))} (${missing}); the model embeds ${vocabSize}`,
+    `the prompt has the token ${JSON.stringify(processor.tokenizer.idToToken(missing))} (${missing}); the model embeds ${vocabSize}`,
     { hint: "Leave this token out of the prompt." },
   );
 }

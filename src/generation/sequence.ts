@@ -60,7 +60,7 @@ export class Sequence implements Decoding {
     this.visual = visualOf(input);
     this.sampler = new Sampler(input);
     this.#budget = budgetOf(generator, input);
-    this.answer = new Answer(generator.tokenizer, this.#budget);
+    this.answer = new Answer(generator.processor.tokenizer, this.#budget);
     this.capacity = input.inputIds.length + this.#budget.maxTokens;
   }
 

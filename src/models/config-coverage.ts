@@ -6,81 +6,20 @@ import { LlavaError } from "../errors.ts";
 import type { JsonObject } from "../files/index.ts";
 
 /** Fields that change results, with the values under which they do not; null and absent are such values, too. */
-type Neutral = Readonly<Record<string, readonly unknown[]>>;
+export type Neutral = Readonly<Record<string, readonly unknown[]>>;
+
+/** What becomes of the fields of a part. */
+export interface FieldCoverage {
+  /** Those that are followed. */
+  readonly read: readonly string[];
+  readonly neutral: Neutral;
+}
 
 /** Of any part: weights in another form, or heads taken out. */
-const ANY_NEUTRAL: Neutral = {
+export const ANY_NEUTRAL: Neutral = {
   quantization_config: [],
   compression_config: [],
   pruned_heads: ["{}", "[]"],
-};
-
-/** Of decoders akin to Llama whose files may call themselves so. */
-export const TEXT_NEUTRAL: Neutral = {
-  ...ANY_NEUTRAL,
-  partial_rotary_factor: [1],
-  rotary_pct: [1],
-  rope_interleaved: [false],
-  rope_ratio: [1],
-  alibi: [false],
-  use_alibi: [false],
-  logit_scale: [1],
-  logits_scaling: [1],
-  logits_scale: [1],
-  output_multiplier_scale: [1],
-  embedding_multiplier: [1],
-  embedding_scale: [1],
-  residual_multiplier: [1],
-  attention_multiplier: [],
-  scale_emb: [1],
-  scale_depth: [1],
-  mup_width_scale: [1],
-  final_logit_softcapping: [],
-  attn_logit_softcapping: [],
-  query_pre_attn_scalar: [],
-  clip_qkv: [],
-  qk_norm: [false],
-  use_qk_norm: [false],
-  qk_layernorm: [false],
-  parallel_attn: [false],
-  use_parallel_residual: [false],
-  attention_sinks: [false],
-  attention_chunk_size: [],
-  num_experts: [0, 1],
-  num_local_experts: [0, 1],
-  moe_intermediate_size: [0],
-  no_rope_layers: ["[]"],
-  tie_lm_head_bias: [false],
-  lm_head_bias: [false],
-};
-
-/** Of `rope_scaling` and `rope_parameters`. */
-export const ROPE_NEUTRAL: Neutral = { partial_rotary_factor: [1], mrope_section: [] };
-
-export const VISION_NEUTRAL: Neutral = { ...ANY_NEUTRAL, vision_use_head: [false], use_rope: [false] };
-
-/** Of LLaVA in the original layout. */
-export const ORIGINAL_NEUTRAL: Neutral = {
-  s2: [false],
-  mm_use_s2: [false],
-  mm_resampler_type: [],
-  mm_patch_merge_type: ["flat"],
-  use_mm_proj: [true],
-  mm_use_x_start_end: [false],
-  mm_vision_num_query_token: [],
-  mm_compressor: [],
-  mm_vision_tower_aux: [],
-  mm_vision_tower_aux_list: ["[]"],
-};
-
-/** Of LLaVA in Hugging Face's. */
-export const HUGGING_FACE_NEUTRAL: Neutral = {
-  ...ANY_NEUTRAL,
-  use_image_newline_parameter: [false],
-  spatial_merge_size: [1],
-  projector_layernorm_eps: [],
-  vision_feature_layers: [],
-  image_grid_pinpoints: ["[]"],
 };
 
 /**
@@ -117,7 +56,7 @@ const HARMLESS: readonly RegExp[] = [
  */
 export function coverFields(
   json: JsonObject,
-  { read, neutral, where }: { read: readonly string[]; neutral: Neutral; where: string },
+  { read, neutral, where }: FieldCoverage & { where: string },
 ): string[] {
   return Object.entries(json).flatMap(([field, value]) => {
     if (value === null || value === undefined || read.includes(field)) return [];

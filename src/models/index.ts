@@ -1,5 +1,5 @@
-export { type ClipVisionConfig, PUBLISHED_TOWERS, parseVisionConfig } from "./clip/config.ts";
-export { type ClipFeatureSelection, ClipVisionTower } from "./clip/model.ts";
+export type { ClipVisionConfig } from "./clip/config.ts";
+export { ClipVisionTower } from "./clip/model.ts";
 export { checked } from "./config-fields.ts";
 export {
   EfficientNetLite,
@@ -7,25 +7,34 @@ export {
   efficientNetLiteVariants,
 } from "./efficientnet-lite/model.ts";
 export {
+  BESIDE_TOWERS,
+  configFromGguf,
   contextLengthOf,
-  type LlamaConfig,
+  createLanguageModel,
+  ggufDialect,
+  originalOf,
+  PUBLISHED_TOWERS,
   parseTextConfig,
-  TEXT_MODEL_TYPES,
-  type TextModelType,
-} from "./llama/config.ts";
-export { configFromGguf, ggufDialect, ggufNames } from "./llama/gguf.ts";
-export { Llama, type LlamaOptions } from "./llama/model.ts";
+  parseVisionConfig,
+  type TextConfig,
+  type TowerConfig,
+  templateOf,
+} from "./families.ts";
+export type { LanguageModel, LanguageModelConfig, LanguageModelOptions, Named } from "./language-model.ts";
+export type { LlamaConfig } from "./llama/config.ts";
+export { ggufNames } from "./llama/gguf.ts";
+export { Llama } from "./llama/model.ts";
 export {
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
-  originalModelType,
   type ProjectorConfig,
   parseLlavaConfig,
   readLlavaConfig,
   unknownConfigFields,
 } from "./llava/config.ts";
-export { Llava, type LlavaParts, type Visual } from "./llava/model.ts";
+export { createLlava } from "./llava/create.ts";
+export { Llava, type LlavaParts, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
 export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { TowerOptions, VisionTower } from "./vision-tower.ts";
+export type { FeatureSelection, TowerOptions, VisionTower } from "./vision-tower.ts";

@@ -1,12 +1,14 @@
 import { Module, placeholder } from "../nn/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import { aten, type Tensor } from "../torch/index.ts";
-import type { TowerOptions, VisionTower } from "./vision-tower.ts";
+import { under } from "./under.ts";
+import type { StandardizedTower, TowerOptions, VisionTower } from "./vision-tower.ts";
 
 /**
  * A tower with fewer, standardised features: its square grid is averaged to `side`×`side` rows, and each channel is
  * brought to mean 0 and deviation 1 by statistics measured once on training images.
  */
-export class PooledTower extends Module implements VisionTower {
+export class PooledTower extends Module implements VisionTower, StandardizedTower {
   readonly tower: VisionTower;
   readonly featureMean: Tensor; // [hiddenSize]
   readonly featureStd: Tensor; // [hiddenSize]
@@ -23,16 +25,30 @@ export class PooledTower extends Module implements VisionTower {
   get hiddenSize(): number {
     return this.tower.hiddenSize;
   }
-  get tokens(): number {
-    return this.#side ** 2;
+  get grid(): FeatureGrid {
+    return { rows: this.#side, columns: this.#side, extra: 0 };
+  }
+
+  get unused(): readonly RegExp[] {
+    return under("tower", this.tower.unused);
+  }
+  get standardized(): StandardizedTower {
+    return this;
+  }
+  get statistics(): StandardizedTower["statistics"] {
+    return { feature_mean: this.featureMean, feature_std: this.featureStd };
   }
 
   forward(pixelValues: Tensor, options?: TowerOptions): Tensor {
-    return this.standardize(this.pool(this.tower.forward(pixelValues, options)));
+    return this.standardize(this.extract(pixelValues, options));
+  }
+
+  extract(pixelValues: Tensor, options?: TowerOptions): Tensor {
+    return this.#pool(this.tower.forward(pixelValues, options));
   }
 
   /** [N, grid², C] → [N, side², C] */
-  pool(features: Tensor): Tensor {
+  #pool(features: Tensor): Tensor {
     const [images, rows, width] = features.shape as [number, number, number];
     const grid = Math.sqrt(rows);
     const image = features.transpose(1, 2).reshape([images, width, grid, grid]);

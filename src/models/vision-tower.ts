@@ -1,5 +1,26 @@
 import type { Module, SegmentRunner } from "../nn/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import type { Tensor } from "../torch/index.ts";
+
+/** What the configurations of all families say. */
+export interface VisionConfig {
+  readonly family: string;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  /** Side of the square input image, pixels. */
+  readonly imageSize: number;
+  /** Side of a patch, pixels. */
+  readonly patchSize: number;
+}
+
+/** Which of a tower's features the projector takes. */
+export interface FeatureSelection {
+  /** Indices into the hidden states, whose first is the embeddings; negative from the end; several are concatenated. */
+  readonly featureLayers: readonly number[];
+  /** "patch" drops the class token. */
+  readonly selectStrategy: "patch" | "full";
+}
 
 export interface TowerOptions {
   /** Calls the layers, each a segment (see `ActivationCheckpoints`); by default each frees what it does not give. */
@@ -10,8 +31,24 @@ export interface TowerOptions {
 export interface VisionTower extends Module {
   /** Width of a feature row. */
   readonly hiddenSize: number;
-  /** Feature rows of one image. */
-  readonly tokens: number;
-  /** pixel values [N, 3, H, W] → [N, tokens, hiddenSize] */
+  /** Feature rows of a tile. */
+  readonly grid: FeatureGrid;
+  /** Paths of tensors that files may hold and the tower has no place for. */
+  readonly unused: readonly RegExp[];
+  /** The tower in two steps, where it brings its features to statistics of training images. */
+  readonly standardized?: StandardizedTower;
+  /** pixel values [N, 3, H, W] of N tiles → [N, tokens, hiddenSize] */
   forward(pixelValues: Tensor, options?: TowerOptions): Tensor;
+}
+
+/** A tower whose features are worth keeping before they are standardised: the statistics may change with the data. */
+export interface StandardizedTower {
+  /** What computes the features. */
+  readonly tower: VisionTower;
+  /** Means and deviations of the channels, [hiddenSize], by their names in the tower. */
+  readonly statistics: { readonly feature_mean: Tensor; readonly feature_std: Tensor };
+  /** pixel values [N, 3, H, W] → [N, tokens, hiddenSize], as they are measured */
+  extract(pixelValues: Tensor): Tensor;
+  /** [N, tokens, hiddenSize], as the projector takes them */
+  standardize(features: Tensor): Tensor;
 }

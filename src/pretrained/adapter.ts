@@ -8,7 +8,7 @@ import {
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { makeFolder } from "../files/index.ts";
-import { Llama } from "../models/index.ts";
+import type { Named } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import { Generator, noGrad, type Tensor } from "../torch/index.ts";
 import {
@@ -26,7 +26,6 @@ import {
   removeLora,
   transformersName,
 } from "./lora.ts";
-import { moduleName } from "./pretrained.ts";
 import { unusedTensors } from "./unused-tensors.ts";
 
 export interface LoadAdapterOptions {
@@ -46,14 +45,14 @@ export interface LoadAdapterOptions {
  * @throws LlavaError "checkpoint" or "config" for an adapter of another model, which is left as it was
  */
 export function loadAdapter(
-  model: Module,
+  model: Module & Named,
   place: string,
   { generator = new Generator(0), wholeModules = "all" }: LoadAdapterOptions = {},
 ): AdapterConfig {
   const folder = adapterFolder(place);
   const config = readAdapterConfig(folder);
   using files = openAdapter(folder);
-  const nameHere = model instanceof Llama ? llamaName : moduleName;
+  const nameHere = (canonical: string): string => model.paths.write(canonical) ?? canonical;
   const unused = unusedTensors(model);
   const lowRank = renamed(files.lowRank, (stored) => {
     const name = nameHere(stored);
@@ -85,8 +84,6 @@ export function loadAdapter(
 }
 
 const PROJECTOR = /^(?:multi_modal_projector\.|vision_tower\.feature_(?:mean|std)$)/;
-
-const llamaName = (canonical: string): string => canonical.replace(/^model\.language_model\./, "");
 
 /** The layers that a file's tensors belong to; one without a layer, or of another rank, is an error. */
 function adaptedPaths(model: Module, lowRank: TensorSource, { rank }: AdapterConfig): string[] {
@@ -143,7 +140,7 @@ export interface SaveAdapterOptions {
 }
 
 /** Writes a model's adapters as PEFT does: `adapter_model.safetensors` and `adapter_config.json`, which it can load. */
-export function saveAdapter(model: Module, folder: string, options: SaveAdapterOptions): void {
+export function saveAdapter(model: Module & Named, folder: string, options: SaveAdapterOptions): void {
   const { baseModel, wholeModules = [], metadata } = options;
   const tensors = adapterParameters(model);
   for (const [name, parameter] of model.namedParameters())
@@ -181,7 +178,7 @@ function commonOptions(model: Module) {
  * The adapted layers as PEFT's `target_modules`: ends of paths where no other layer ends so; a pattern where those of the
  * language model are meant, since the vision tower's have the same names; whole paths otherwise.
  */
-function targetsOf(model: Module): readonly string[] | string {
+function targetsOf(model: Module & Named): readonly string[] | string {
   const adapted = [...adaptedLinears(model)].map(([name]) => name);
   const ends = [...new Set(adapted.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
   const withEnds = [...linears(model)]

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { rowsOf } from "../processing/image/index.ts";
 import { assembledJson, type Eyes, loadPretrained } from "./index.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "llava-assemble-"));
@@ -28,7 +29,7 @@ describe("a vision tower that a checkpoint names", () => {
     };
     using loaded = await loadPretrained({ kind: "folder", path: apart }, { resolve });
     // What is found describes itself: the tiny tower has not the published one's shape.
-    assert.equal(loaded.model.visionTower.tokens, 4);
+    assert.equal(rowsOf(loaded.model.visionTower.grid), 4);
     assert.deepEqual(asked, [name]);
   });
 });

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { merged, openCheckpoint } from "../checkpoint/index.ts";
-import { type JsonObject, readJsonObject, readJsonVerbatim } from "../files/index.ts";
-import { ggufDialect, originalModelType, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
-import { type LoadOptions, loadFolders, type PretrainedLlava } from "./pretrained.ts";
-import type { ModelOrigin } from "./save.ts";
+import { type JsonObject, readJsonObject } from "../files/index.ts";
+import { ggufDialect, originalOf, parseLlavaConfig, parseVisionConfig } from "../models/index.ts";
+import { describeFolders } from "./load-folders.ts";
+import { type DescribedModel, type LoadOptions, loaded, type PretrainedLlava } from "./pretrained.ts";
 
 /** What a language model is given to see with, in the terms of the original LLaVA's config.json. */
 export interface Eyes {
@@ -17,19 +17,13 @@ export interface Eyes {
   readonly imageAspectRatio: "pad" | "square";
 }
 
-const architectures: Readonly<Record<string, string>> = {
-  llava_llama: "LlavaLlamaForCausalLM",
-  llava_mistral: "LlavaMistralForCausalLM",
-  llava_qwen: "LlavaQwenForCausalLM",
-};
-
 /** config.json in the original layout for a language model, whose own is `text`, that sees. */
 export function assembledJson(text: JsonObject, eyes: Eyes, where: string): JsonObject {
-  const type = originalModelType(text["model_type"], where);
+  const { modelType, architecture } = originalOf(text["model_type"], where);
   return {
     ...text,
-    architectures: [architectures[type]],
-    model_type: type,
+    architectures: [architecture],
+    model_type: modelType,
     mm_vision_tower: eyes.visionTower,
     mm_projector_type: eyes.projectorType,
     mm_vision_select_layer: eyes.featureLayer,
@@ -41,39 +35,38 @@ export function assembledJson(text: JsonObject, eyes: Eyes, where: string): Json
   };
 }
 
-/** Puts a language model and a vision tower together. The projector between them has no values yet. */
-export function loadAssembled(
+/** A language model and a vision tower, to be put together. The projector between them has no values yet. */
+export function describeAssembled(
   languageModel: string,
   eyes: Eyes,
   options: LoadOptions = {},
-): Promise<PretrainedLlava> {
-  const origin = assembledOrigin(languageModel, eyes);
+): Promise<DescribedModel> {
   const where = join(languageModel, "config.json");
   const vision = join(eyes.visionTower, "config.json");
-  return loadFolders(
+  const adapt = (json: JsonObject): JsonObject => assembledJson(json, eyes, where);
+  return describeFolders(
     {
       config: languageModel,
       files: languageModel,
-      read: () =>
-        parseLlavaConfig(
-          assembledJson(readJsonObject(where), eyes, where),
+      adapt,
+      assembled: () => ({
+        config: parseLlavaConfig(
+          adapt(readJsonObject(where)),
           where,
           parseVisionConfig(readJsonObject(vision), vision),
         ),
-      open: origin.open,
+        tower: eyes.visionTower,
+      }),
+      open: () => merged(openCheckpoint(languageModel, ggufDialect), openCheckpoint(eyes.visionTower)),
       withoutProjector: true,
     },
     options,
   );
 }
 
-/** Where the parts of such a model come from. */
-export function assembledOrigin(languageModel: string, eyes: Eyes): ModelOrigin {
-  const where = join(languageModel, "config.json");
-  return {
-    files: languageModel,
-    config: assembledJson(readJsonVerbatim(where), eyes, where),
-    visionTower: eyes.visionTower,
-    open: () => merged(openCheckpoint(languageModel, ggufDialect), openCheckpoint(eyes.visionTower)),
-  };
-}
+/** Puts a language model and a vision tower together. */
+export const loadAssembled = async (
+  languageModel: string,
+  eyes: Eyes,
+  options: LoadOptions = {},
+): Promise<PretrainedLlava> => loaded(await describeAssembled(languageModel, eyes, options));

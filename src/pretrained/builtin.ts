@@ -1,35 +1,43 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadStrict, openGguf, openSafetensors, openTorchFile, subtree } from "../checkpoint/index.ts";
+import {
+  loadStrict,
+  openGguf,
+  openSafetensors,
+  openTorchFile,
+  readGgufHeader,
+  subtree,
+} from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import {
   configFromGguf,
   contextLengthOf,
+  createLanguageModel,
   EfficientNetLite,
   type EfficientNetLiteVariant,
   ggufDialect,
-  Llama,
+  type LlamaConfig,
   Llava,
   PooledTower,
   Projector,
   type ProjectorConfig,
 } from "../models/index.ts";
-import { choosePromptFormat, stopIdsFor } from "../processing/conversation/index.ts";
 import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
-import { tokenizerFromGguf } from "../processing/tokenizer/index.ts";
+import { Processor, type ProcessorSource } from "../processing/processor/index.ts";
+import { type GgufMetadata, tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { Generator, keep, ones, zeros } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
 import { isAdapter } from "./adapter-files.ts";
 import { adaptedLinears, mergeLora } from "./lora.ts";
-import type { LoadOptions, PretrainedLlava } from "./pretrained.ts";
+import { type DescribedModel, type LoadOptions, loaded, type PretrainedLlava } from "./pretrained.ts";
 import { quantizing } from "./quantizing.ts";
 
 /** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */
 const IMAGE_TOKEN_ID = -200;
 
 /** `config.json` beside a built-in model's projector. */
-interface BuiltinConfig {
+export interface BuiltinConfig {
   readonly visionTower: EfficientNetLiteVariant;
   /** The tower's grid is averaged to this many rows and columns of features. */
   readonly tokensPerSide: number;
@@ -47,27 +55,71 @@ export interface BuiltinOptions extends LoadOptions {
   readonly untrained?: boolean;
 }
 
-/** Puts a built-in model together from its parts. */
-export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): PretrainedLlava {
-  const folder = dirname(parts.projector);
-  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
-  using gguf = openGguf(parts.languageModel, ggufDialect);
-  using towerFile = openTorchFile(parts.visionTower);
+/** What is known of a built-in model without its weights. */
+export interface BuiltinDescription {
+  readonly config: BuiltinConfig;
+  readonly text: LlamaConfig;
+  /** What the language model's file says of its tokenizer. */
+  readonly tokenizer: GgufMetadata;
+}
 
-  const metadata = new Map([...gguf.header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
-  const tokenizer = tokenizerFromGguf(metadata);
-  const template = options.chatTemplate ?? config.chatTemplate ?? metadata.get("tokenizer.chat_template");
-  const format = { name: options.template, chatTemplate: String(template) };
-  const promptFormat = choosePromptFormat({ ...format, tokenizer });
-  const text = configFromGguf(gguf.header, parts.languageModel);
+/** Reads what lies in the package: weights need not have been fetched. */
+export function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
+  const folder = dirname(projector);
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
+  const path = existsSync(languageModel) ? languageModel : join(folder, "language-model.gguf");
+  const header = readGgufHeader(path);
+  const tokenizer = new Map([...header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
+  return { config, text: configFromGguf(header, path), tokenizer };
+}
+
+export function describeBuiltin(parts: Builtin, options: BuiltinOptions = {}): DescribedModel {
+  const { config, text, tokenizer: metadata } = readBuiltin(parts);
   const tower = new EfficientNetLite(config.visionTower);
   const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
+  const template = options.chatTemplate ?? config.chatTemplate ?? metadata.get("tokenizer.chat_template");
+  const source: ProcessorSource = {
+    tokenizer: { metadata },
+    format: { name: options.template, chatTemplate: String(template) },
+    image: efficientNetLiteImageConfig(tower.imageSize),
+    grid: visionTower.grid,
+    imageTokenId: IMAGE_TOKEN_ID,
+    contextLength: contextLengthOf(text),
+    stopIds: [],
+  };
+  return {
+    processor: new Processor(source, tokenizerFromGguf(metadata)),
+    origin: undefined,
+    load: () => loadParts(parts, { tower, visionTower, config, text }, options),
+  };
+}
+
+/** Puts a built-in model together from its parts. */
+export const loadBuiltin = (parts: Builtin, options: BuiltinOptions = {}): PretrainedLlava =>
+  loaded(describeBuiltin(parts, options));
+
+function loadParts(
+  parts: Builtin,
+  {
+    tower,
+    visionTower,
+    config,
+    text,
+  }: Omit<BuiltinDescription, "tokenizer"> & {
+    readonly tower: EfficientNetLite;
+    readonly visionTower: PooledTower;
+  },
+  options: BuiltinOptions,
+): Llava {
+  const folder = dirname(parts.projector);
+  using gguf = openGguf(parts.languageModel, ggufDialect);
+  using towerFile = openTorchFile(parts.visionTower);
   const projector = new Projector(config.projector, {
     in: tower.hiddenSize,
     hidden: config.projector.hiddenSize,
     out: text.hiddenSize,
   });
-  const languageModel = new Llama(text);
+  const languageModel = createLanguageModel(text);
 
   const placement = {
     ...(options.dtype && { dtype: options.dtype }),
@@ -75,7 +127,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   };
   // The tower runs in float32: it is small, and training cached its features so.
   const device = options.device && { device: options.device };
-  loadStrict(tower, towerFile, { ...device, ignore: [/num_batches_tracked$/, /^_fc\./] });
+  loadStrict(tower, towerFile, { ...device, ignore: tower.unused });
   const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
   loadStrict(target, subtree(gguf, "model."), placement);
   if (options.untrained) {
@@ -88,18 +140,7 @@ export function loadBuiltin(parts: Builtin, options: BuiltinOptions = {}): Pretr
   const model = new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID });
   if (!options.untrained && isAdapter(folder)) mergeAdapter(model, folder);
   if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
-  return {
-    model,
-    tokenizer,
-    imageProcessor: efficientNetLiteImageConfig(tower.imageSize),
-    promptFormat,
-    textSource: { tokenizer: { metadata }, format },
-    stopIds: stopIdsFor([], promptFormat, tokenizer),
-    contextLength: contextLengthOf(text),
-    [Symbol.dispose]() {
-      for (const part of [visionTower, projector, languageModel]) part[Symbol.dispose]();
-    },
-  };
+  return model;
 }
 
 /** Where weights are in 8 bits the adapter stays beside them. */

@@ -1,10 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { merged, openCheckpoint, renamed, type TensorSource } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { readJsonObject } from "../files/index.ts";
+import { type JsonObject, readJsonObject } from "../files/index.ts";
 import { ggufDialect, type LlavaConfig } from "../models/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
+import type { DescribedCheckpoint } from "./describe-checkpoint.ts";
 import { isProjectorFolder, openProjector } from "./projector-file.ts";
 
 /** Where the parts of a checkpoint are: a LLaVA trained as an adapter has a configuration, but its base's tokenizer. */
@@ -13,8 +14,10 @@ export interface CheckpointFolders {
   readonly config: string;
   /** Holds tokenizer, image processor and generation settings. */
   readonly files: string;
-  /** Reads the configuration, where config.json is not a LLaVA's. */
-  readonly read?: () => LlavaConfig;
+  /** Reads the configuration and names the folder of the vision tower, where config.json is not a LLaVA's. */
+  readonly assembled?: () => DescribedCheckpoint;
+  /** Makes such a config.json that of a LLaVA. */
+  readonly adapt?: (json: JsonObject) => JsonObject;
   /** Opens the weights, under canonical names. */
   readonly open: (config: LlavaConfig) => TensorSource;
   /** The weights hold no projector: it is left without values. */
@@ -32,7 +35,9 @@ export async function checkpointFolders(
   folder: string,
   { base, resolve, report }: PlacesOptions,
 ): Promise<CheckpointFolders> {
-  if (!isProjectorFolder(folder)) {
+  // A projector's file need not be there where only its configuration is read.
+  const isProjector = isProjectorFolder(folder) || (base !== undefined && isDescribedAlone(folder));
+  if (!isProjector) {
     if (base === undefined)
       return { config: folder, files: folder, open: (config) => weightsOf(folder, config) };
     throw new LlavaError("usage", `${folder} is a whole model, which needs no base`, {
@@ -61,6 +66,10 @@ export async function checkpointFolders(
     open: (config) => merged(openProjector(folder, report), weightsOf(path, config)),
   };
 }
+
+const isDescribedAlone = (folder: string): boolean =>
+  existsSync(join(folder, "config.json")) &&
+  !readdirSync(folder).some((name) => /\.(?:safetensors|bin|gguf|index\.json)$/i.test(name));
 
 /** The weights of a checkpoint's folder with those of its vision tower. */
 export function weightsOf(folder: string, config: LlavaConfig): TensorSource {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { readJsonFile } from "../files/index.ts";
+import { type JsonObject, readJsonFile } from "../files/index.ts";
 import type { LlavaConfig } from "../models/index.ts";
 import {
   type AspectMode,
@@ -15,19 +15,17 @@ export const transparencyField = "image_transparency";
 
 /** From the checkpoint's own files, else from the tower's, as the original code has it. */
 export async function loadImageProcessor(
-  configFolder: string,
+  { json, path }: { readonly json: JsonObject; readonly path: string },
   folders: readonly string[],
   config: LlavaConfig,
 ): Promise<ImageProcessorConfig> {
   const aspect = config.imageAspectRatio === "pad" ? "pad" : "square";
-  const stated = (await readJsonFile(join(configFolder, "config.json")))?.[transparencyField];
+  const stated = json[transparencyField];
   const transparency = transparencies.find((each) => each === stated);
   if (transparency === undefined && stated !== undefined && stated !== null)
-    throw new LlavaError(
-      "config",
-      `${join(configFolder, "config.json")}: ${transparencyField} is ${JSON.stringify(stated)}`,
-      { hint: `It is one of ${transparencies.join(", ")}.` },
-    );
+    throw new LlavaError("config", `${path}: ${transparencyField} is ${JSON.stringify(stated)}`, {
+      hint: `It is one of ${transparencies.join(", ")}.`,
+    });
   const own =
     (await storedImageProcessor(folders, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
   return transparency === undefined ? own : { ...own, transparency };

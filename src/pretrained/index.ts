@@ -8,10 +8,11 @@ export {
   readAdapterConfig,
   writeAdapterConfig,
 } from "./adapter-files.ts";
-export { assembledJson, assembledOrigin, type Eyes, loadAssembled } from "./assemble.ts";
-export { type BuiltinOptions, loadBuiltin } from "./builtin.ts";
+export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
+export { type BuiltinConfig, type BuiltinOptions, loadBuiltin, readBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";
-export { loadPretrained, type PretrainedOptions } from "./load.ts";
+export { loadPretrained, openModelProcessor, type PretrainedOptions } from "./load.ts";
+export { loadCheckpoint } from "./load-folders.ts";
 export {
   adaptedLinears,
   adapterParameters,
@@ -20,13 +21,7 @@ export {
   mergeLora,
   removeLora,
 } from "./lora.ts";
-export {
-  checkpointOrigin,
-  createLlava,
-  type LoadOptions,
-  loadCheckpoint,
-  type PretrainedLlava,
-} from "./pretrained.ts";
+export type { DescribeOptions, LoadOptions, PretrainedLlava } from "./pretrained.ts";
 export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";

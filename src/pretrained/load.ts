@@ -11,6 +11,7 @@ import {
 import { LlavaError } from "../errors.ts";
 import type { Llava } from "../models/index.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
+import type { Processor } from "../processing/processor/index.ts";
 import {
   baseOfRun,
   fromRun,
@@ -23,14 +24,17 @@ import {
 import { type DType, Generator } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
 import { isAdapter, openAdapter, readAdapterConfig } from "./adapter-files.ts";
-import { loadAssembled } from "./assemble.ts";
-import { loadBuiltin } from "./builtin.ts";
-import { weightsOf } from "./checkpoint-folders.ts";
+import { describeAssembled } from "./assemble.ts";
+import { describeBuiltin } from "./builtin.ts";
+import { checkpointFolders, weightsOf } from "./checkpoint-folders.ts";
+import { describeFolders } from "./load-folders.ts";
 import { mergeLora } from "./lora.ts";
 import {
+  changed,
+  type DescribedModel,
+  type DescribeOptions,
   type LoadOptions,
-  loadCheckpoint,
-  loadFolders,
+  loaded,
   moduleName,
   type PretrainedLlava,
 } from "./pretrained.ts";
@@ -46,20 +50,35 @@ export interface PretrainedOptions extends LoadOptions {
  * projector with its base; or the output folder of a run, whose result it is.
  * @throws LlavaError "usage" for a base or a vision tower where none is needed
  */
-export async function loadPretrained(
+export const loadPretrained = async (
   resolved: ResolvedModel,
-  given: PretrainedOptions = {},
-): Promise<PretrainedLlava> {
-  const options = { resolve: resolveModel, ...given };
+  options: PretrainedOptions = {},
+): Promise<PretrainedLlava> => loaded(await describeModel(resolved, { resolve: resolveModel, ...options }));
+
+/**
+ * What turns messages, rows and images into the inputs of whatever `resolveModel` found. Only small files are read, of its
+ * parts too: weights, libtorch and the addon need not be here.
+ */
+export async function openModelProcessor(
+  resolved: ResolvedModel,
+  options: DescribeOptions = {},
+): Promise<Processor> {
+  const resolve = (name: string) => resolveModel(name, { weights: false });
+  return (await describeModel(resolved, { resolve, ...options })).processor;
+}
+
+type FindingOptions = LoadOptions & Required<Pick<LoadOptions, "resolve">>;
+
+async function describeModel(resolved: ResolvedModel, options: FindingOptions): Promise<DescribedModel> {
   if (resolved.kind === "builtin") {
     refuseParts(resolved.name, options);
-    return loadBuiltin(resolved, options);
+    return describeBuiltin(resolved, options);
   }
   const run = await readRunFolder(resolved.path);
-  if (run?.kind === "whole") return loadPretrained({ kind: "folder", path: run.path }, options);
-  if (run !== undefined) return loadTrainedPart(resolved.path, run, options);
-  if (isAdapter(resolved.path)) return loadAdapted(resolved.path, options);
-  return loadCheckpoint(resolved.path, options);
+  if (run?.kind === "whole") return describeModel({ kind: "folder", path: run.path }, options);
+  if (run !== undefined) return describeTrainedPart(resolved.path, run, options);
+  if (isAdapter(resolved.path)) return describeAdapted(resolved.path, options);
+  return describeFolders(await checkpointFolders(resolved.path, options), options);
 }
 
 /** Built-in models have all their parts. */
@@ -72,19 +91,19 @@ function refuseParts(name: string, options: Pick<PretrainedOptions, "base" | "vi
 }
 
 /** The model that a run started from, with what was trained in the places of its own. */
-async function loadTrainedPart(
+async function describeTrainedPart(
   folder: string,
   { weights, recipe }: Extract<RunFolder, { kind: "part" }>,
-  { base: given, ...options }: PretrainedOptions & { resolve: NonNullable<PretrainedOptions["resolve"]> },
-): Promise<PretrainedLlava> {
+  { base: given, ...options }: FindingOptions,
+): Promise<DescribedModel> {
   const name = given ?? fromRun(folder, recipe.model);
   const base = await resolveBase(name, options.resolve, {
     what: `${folder} holds what was trained of ${name}`,
     hint: "Give that model's folder or name (--base).",
   });
   const chatTemplate = options.chatTemplate ?? (await readChatTemplate(folder));
-  const pretrained = await loadStart(base, folder, recipe, { ...options, chatTemplate });
-  try {
+  const start = await describeStart(base, folder, recipe, { ...options, chatTemplate });
+  return changed(start, (model) => {
     const { projector } = recipe;
     const file = openWeights(weights);
     const isFile = projector !== "fresh" && projector !== "loaded";
@@ -92,12 +111,8 @@ async function loadTrainedPart(
       isFile ? merged(file, openProjector(fromRun(folder, projector))) : file,
       (stored) => moduleName(canonicalName(stored)),
     );
-    putTrained(pretrained.model, trained, options);
-  } catch (error) {
-    pretrained[Symbol.dispose]();
-    throw error;
-  }
-  return pretrained;
+    putTrained(model, trained, options);
+  });
 }
 
 /** Puts trained weights in their places; a projector that had no values must be among them. */
@@ -121,21 +136,21 @@ function putTrained(model: Llava, trained: TensorSource, { dtype, device }: Pret
 }
 
 /** As `llava train` has it before its first step, but for a projector that the trained weights bring. */
-async function loadStart(
+async function describeStart(
   base: ResolvedModel,
   folder: string,
   recipe: RunRecipe,
-  options: PretrainedOptions & { resolve: NonNullable<PretrainedOptions["resolve"]> },
-): Promise<PretrainedLlava> {
+  options: FindingOptions,
+): Promise<DescribedModel> {
   const { vision, tokensPerSide, projector } = recipe;
   if (base.kind === "builtin") {
     refuseParts(base.name, options);
     const untrained = projector !== "loaded";
-    return loadBuiltin(base, { ...options, untrained, ...(tokensPerSide && { tokensPerSide }) });
+    return describeBuiltin(base, { ...options, untrained, ...(tokensPerSide && { tokensPerSide }) });
   }
   if (vision === undefined) {
     const { base: inner, visionTower = recipe.visionTower } = { ...options, base: recipe.base };
-    return loadPretrained(base, {
+    return describeModel(base, {
       ...options,
       ...(inner !== undefined && { base: inner }),
       ...(visionTower !== undefined && { visionTower }),
@@ -148,14 +163,14 @@ async function loadStart(
     });
   const { projector: projectorType, featureLayer, imageAspectRatio } = vision;
   const eyes = { visionTower: tower.path, projectorType, featureLayer, imageAspectRatio };
-  return loadAssembled(base.path, eyes, options);
+  return describeAssembled(base.path, eyes, options);
 }
 
 /**
  * Base, then modules trained as a whole, then the low-rank parts. Where the folder has a configuration of its own, as the
  * original LLaVA's have, the base may be a language model alone.
  */
-async function loadAdapted(folder: string, options: PretrainedOptions): Promise<PretrainedLlava> {
+async function describeAdapted(folder: string, options: FindingOptions): Promise<DescribedModel> {
   const { base: _, ...others } = options;
   const base = await findBase(folder, options);
   const isWhole = existsSync(join(folder, "config.json"));
@@ -167,9 +182,9 @@ async function loadAdapted(folder: string, options: PretrainedOptions): Promise<
         hint: "Give the folder of the language model that it was trained from (--base).",
       },
     );
-  const pretrained =
+  const described =
     isWhole && base.kind === "folder"
-      ? await loadFolders(
+      ? await describeFolders(
           {
             config: folder,
             files: base.path,
@@ -177,19 +192,15 @@ async function loadAdapted(folder: string, options: PretrainedOptions): Promise<
           },
           others,
         )
-      : await loadPretrained(base, { chatTemplate: await readChatTemplate(folder), ...others });
-  using generator = new Generator(0);
-  try {
-    loadAdapter(pretrained.model, folder, { generator, wholeModules: isWhole ? "none" : "all" });
-    mergeLora(pretrained.model);
-  } catch (error) {
-    pretrained[Symbol.dispose]();
-    throw error;
-  }
-  return pretrained;
+      : await describeModel(base, { chatTemplate: await readChatTemplate(folder), ...others });
+  return changed({ ...described, origin: undefined }, (model) => {
+    using generator = new Generator(0);
+    loadAdapter(model, folder, { generator, wholeModules: isWhole ? "none" : "all" });
+    mergeLora(model);
+  });
 }
 
-async function findBase(folder: string, options: PretrainedOptions): Promise<ResolvedModel> {
+async function findBase(folder: string, options: FindingOptions): Promise<ResolvedModel> {
   const name = options.base ?? (await baseOfRun(folder)) ?? readAdapterConfig(folder).baseModel;
   if (name === undefined)
     throw new LlavaError("checkpoint", `${folder} holds an adapter that names no base model`, {
@@ -198,7 +209,7 @@ async function findBase(folder: string, options: PretrainedOptions): Promise<Res
   const beside = options.base === undefined && !isAbsolute(name) ? join(folder, name) : name;
   if (statSync(beside, { throwIfNoEntry: false })?.isDirectory())
     return { kind: "folder", path: resolve(beside) };
-  return await resolveBase(name, options.resolve ?? resolveModel, {
+  return await resolveBase(name, options.resolve, {
     what: `${folder} holds an adapter of ${name}`,
     hint: "Give the base model's folder or name (--base).",
   });

@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { Llama } from "../models/index.ts";
+import type { Named } from "../models/index.ts";
 import { Linear, LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
 import { type Generator, scope, type Tensor } from "../torch/index.ts";
 
@@ -21,7 +21,11 @@ const DEFAULT_TARGETS = /^(?!vision_tower\.|multi_modal_projector\.)(?!(?:.*\.)?
  * the adapters' first values, and their dropout as long as they live.
  * @throws LlavaError "config" for sizes that cannot be and targets that the model lacks
  */
-export function applyLora(model: Module, options: LoraOptions, generator: Generator): Map<string, Tensor> {
+export function applyLora(
+  model: Module & Named,
+  options: LoraOptions,
+  generator: Generator,
+): Map<string, Tensor> {
   const { targets = DEFAULT_TARGETS, ...lowRank } = options;
   const { rank, alpha, dropout = 0 } = lowRank;
   if (!Number.isInteger(rank) || rank < 1)
@@ -82,7 +86,7 @@ export function* adaptedLinears(model: Module): Iterable<[string, Linear & { ada
  * The adapters' parameters as PEFT's files name them: `base_model.model.<path>.lora_A.weight` and `…lora_B.weight`, the
  * path being transformers' (`model.language_model.layers.0.self_attn.q_proj`; `model.layers.0.…` of a bare Llama).
  */
-export function adapterParameters(model: Module): Map<string, Tensor> {
+export function adapterParameters(model: Module & Named): Map<string, Tensor> {
   const named = new Map<string, Tensor>();
   for (const [name, { adapter }] of adaptedLinears(model))
     for (const [part, parameter] of adapter.namedParameters())
@@ -91,10 +95,9 @@ export function adapterParameters(model: Module): Map<string, Tensor> {
 }
 
 /** The path of a part in transformers' module of the same architecture. */
-export function transformersName(model: Module, name: string): string {
-  if (model instanceof Llama) return name.startsWith("lm_head") ? name : `model.${name}`;
-  const head = /^language_model\.(lm_head.*)/.exec(name);
-  return head?.[1] ?? `model.${name}`;
+export function transformersName({ paths, layout }: Named, name: string): string {
+  const canonical = paths.read(name) ?? name;
+  return layout.write(canonical) ?? canonical;
 }
 
 /**

@@ -10,7 +10,7 @@ import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint
 import type { JsonObject } from "../files/index.ts";
 import type { Llava } from "../models/index.ts";
 import { fromTyped, Generator, inference, longTensor, randn, type Tensor } from "../torch/index.ts";
-import { checkpointOrigin, loadCheckpoint } from "./pretrained.ts";
+import { loadCheckpoint } from "./load-folders.ts";
 import { saveModel } from "./save.ts";
 
 const llama = fileURLToPath(new URL("../../test/fixtures/llava/llama", import.meta.url));
@@ -63,7 +63,7 @@ describe("tied output weights", () => {
     assert.match(reports[0]!, /tie_word_embeddings is true, but lm_head is stored with other values/);
 
     const saved = join(scratch, "other-head-saved");
-    const origin = await checkpointOrigin(folder);
+    const origin = pretrained.origin!;
     saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {}, prompts });
     const again = await load(saved);
     using second = again.pretrained;
@@ -79,12 +79,14 @@ describe("tied output weights", () => {
     );
     const { pretrained, reports } = await load(folder);
     using _ = pretrained;
-    assert.equal(pretrained.model.languageModel.lmHead, undefined);
+    const { languageModel } = pretrained.model;
+    const parameters = languageModel.namedParameters();
+    assert.equal(parameters.has("lm_head.weight"), false);
     assert.deepEqual(reports, []);
-    const { embedTokens } = pretrained.model.languageModel;
-    embedTokens.setParameter("weight", randn(embedTokens.weight.shape, new Generator(3)));
+    const { shape } = parameters.get("embed_tokens.weight")!;
+    languageModel.setParameter("embed_tokens.weight", randn(shape, new Generator(3)));
     const saved = join(scratch, "same-head-saved");
-    const origin = await checkpointOrigin(folder);
+    const origin = pretrained.origin!;
     saveModel(pretrained.model, saved, { origin, dtype: "float32", metadata: {}, prompts });
     using source = openCheckpoint(saved);
     assert.equal(source.has("lm_head.weight"), false);

@@ -26,7 +26,7 @@ test("answers end at the ids that are stated, at the tokenizer's end of text and
   write(path, "generation_config.json", { eos_token_id: 1 });
   const stopIds = async (template?: string) => {
     using loaded = await loadCheckpoint(path, { ...(template !== undefined && { template }) });
-    return loaded.stopIds;
+    return loaded.processor.stopIds;
   };
   assert.deepEqual(await stopIds("vicuna_v1"), [1, 2]);
   assert.deepEqual(await stopIds("plain"), [1, 2]);
@@ -80,16 +80,16 @@ test("images between control tokens: in the prompt where the tokenizer has or ge
     model: { ...model, vocab, merges: model.merges.filter(isLeft) },
   });
   using loaded = await loadCheckpoint(path);
-  const pieces = loaded.promptFormat.render([
+  const pieces = loaded.processor.promptFormat.render([
     {
       role: "user",
-      content: [
-        { type: "image", image: "a.png" },
-        { type: "text", text: "What?" },
-      ],
+      content: [{ type: "image" }, { type: "text", text: "What?" }],
     },
   ]);
-  const { inputIds } = tokenizePrompt(pieces, loaded.tokenizer, { imageTokens: () => 2, imageTokenId: -200 });
+  const { inputIds } = tokenizePrompt(pieces, loaded.processor.tokenizer, {
+    imageTokens: () => 2,
+    imageTokenId: -200,
+  });
   const at = inputIds.indexOf(-200);
   assert.deepEqual(inputIds.slice(at - 1, at + 3), [270, -200, -200, 271]);
 });

@@ -1,17 +1,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import {
-  CLIP_TEXT_TENSORS,
-  layouts,
-  RECOMPUTED_TENSORS,
-  type TensorSource,
-  writeSafetensors,
-} from "../checkpoint/index.ts";
+import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeSafetensors } from "../checkpoint/index.ts";
 import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
-import { type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
+import { BESIDE_TOWERS, type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
-import { transformersName } from "./lora.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
 
 /** Where a model came from, for what a checkpoint holds besides the weights that were loaded. */
@@ -87,10 +80,10 @@ function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
 /** The model's weights and, as they were loaded, those of the checkpoint that it has no place for. */
 function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
-  for (const [name, tensor] of model.namedParameters()) state.set(transformersName(model, name), tensor);
-  const ignored = [...RECOMPUTED_TENSORS, ...CLIP_TEXT_TENSORS];
+  for (const [name, tensor] of model.namedParameters()) state.set(model.paths.read(name)!, tensor);
+  const ignored = [...RECOMPUTED_TENSORS, ...BESIDE_TOWERS];
   // Output weights that the model has tied to its embedding would be read instead of it.
-  if (model.languageModel.lmHead === undefined) ignored.push(/^lm_head\./);
+  if (model.languageModel.config.tieWordEmbeddings) ignored.push(/^lm_head\./);
   for (const name of source.names())
     if (!state.has(name) && !ignored.some((pattern) => pattern.test(name)))
       state.set(name, source.read(name));

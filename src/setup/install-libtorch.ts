@@ -55,7 +55,7 @@ async function installLibtorch(
     const wheels: string[] = [];
     for (const wheel of await readPins(requirements)) wheels.push(await fetchWheel(wheel, options));
     for (const wheel of wheels) {
-      const bar = progress({ label: "unpacking", total: await unzippedBytes(wheel), unit: "bytes" });
+      const bar = progress({ label: "unpacking", total: unzippedBytes(wheel), unit: "bytes" });
       try {
         await extractZip(wheel, partial, {
           onBytes: (written) => bar.update(written),

@@ -17,6 +17,8 @@ export interface ResolveOptions extends SetupOptions {
   revision?: string;
   /** Ask the hub for the revision's newest commit, even where one is here. */
   refresh?: boolean;
+  /** False: only what describes the model is needed, such as configuration, tokenizer and chat template. */
+  weights?: boolean;
 }
 
 /** Where the files of a model are. */
@@ -38,7 +40,7 @@ export type ResolvedModel =
  * @throws LlavaError "config" for an unknown name, "setup", "network" or "checkpoint" when fetching fails
  */
 export async function resolveModel(nameOrPath: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const { env = process.env, offline = false, revision } = options;
+  const { env = process.env, offline = false, revision, weights = true } = options;
   const builtin = Object.hasOwn(builtinModels, nameOrPath) ? builtinModels[nameOrPath] : undefined;
   const found = builtin ? undefined : statSync(nameOrPath, { throwIfNoEntry: false });
   if (revision !== undefined && (builtin || found))
@@ -47,7 +49,8 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
     });
   if (builtin) {
     const folder = builtinFolder(nameOrPath, env);
-    const missing = missingFiles(builtin, folder);
+    // The language model's file tells the tokenizer too.
+    const missing = missingFiles(builtin, folder).filter((file) => weights || file === builtin.languageModel);
     if (missing.length > 0 && offline) throw notHere(nameOrPath, `${folder} lacks ${missing[0]!.name}`, env);
     if (missing.length > 0) await fetchBuiltin(builtin, folder, options);
     return locateBuiltin(nameOrPath, builtin, folder);
@@ -57,7 +60,7 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
     throw new LlavaError("config", `${nameOrPath} is a file; a model is a folder`, {
       hint: `Give the folder that holds config.json, tokenizer and weights, such as ${dirname(resolve(nameOrPath))}.`,
     });
-  const id = hubIdOf(nameOrPath, revision);
+  const id = { ...hubIdOf(nameOrPath, revision), weights };
   const isOffline = offline || offlineVariable(env) !== undefined;
   const path = await findHubModel(id, isOffline, options);
   if (path === undefined) throw notHere(hubName(id), "it is in no cache, or not all of it", env);

@@ -10,8 +10,8 @@ import {
 } from "../../src/checkpoint/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
 import { loadCheckpoint, type PretrainedLlava } from "../../src/pretrained/index.ts";
-import { rawPrompt, tokenizePrompt } from "../../src/processing/conversation/index.ts";
-import { decodeImage, preprocess } from "../../src/processing/image/index.ts";
+import { rawPrompt } from "../../src/processing/conversation/index.ts";
+import { decodeImage, rowsOf } from "../../src/processing/image/index.ts";
 import {
   backward,
   crossEntropy,
@@ -31,17 +31,15 @@ async function pixelsOf(names: readonly string[], pretrained: PretrainedLlava): 
   const images = await Promise.all(names.map((name) => decodeImage(`${fixtures}images/${name}`)));
   return stack(
     images.map((image) => {
-      const { data, height, width } = preprocess(image, pretrained.imageProcessor);
+      const { data, height, width } = pretrained.processor.pixels(image);
       return fromTyped(data, { dtype: "float32", shape: [3, height, width] });
     }),
   );
 }
 
-function idsOf(prompt: string, images: number, { tokenizer, model }: PretrainedLlava): number[] {
-  return tokenizePrompt(rawPrompt(prompt, images), tokenizer, {
-    imageTokens: () => model.visionTower.tokens,
-    imageTokenId: model.imageTokenId,
-  }).inputIds;
+function idsOf(prompt: string, images: number, { processor }: PretrainedLlava): number[] {
+  const layouts = Array.from({ length: images }, () => processor.layoutOf());
+  return processor.encodePrompt(rawPrompt(prompt, images), layouts).inputIds;
 }
 
 const metadataOf = (path: string): Record<string, string> =>
@@ -65,7 +63,7 @@ for (const name of ["llama", "llama-gqa-full", "qwen2", "multi-layer", "legacy-4
       const expectedIds = reference.read("input_ids").toNumbers();
       // The original code's prompts hold one placeholder an image; its features take their places later.
       const expanded = expectedIds.flatMap((id) =>
-        id === -200 ? Array<number>(model.visionTower.tokens).fill(id) : [id],
+        id === -200 ? Array<number>(rowsOf(model.visionTower.grid)).fill(id) : [id],
       );
       assert.deepEqual(ids, expanded);
 

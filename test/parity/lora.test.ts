@@ -13,7 +13,7 @@ import {
   type TensorSource,
   writeSafetensors,
 } from "../../src/checkpoint/index.ts";
-import { Llama, type Llava } from "../../src/models/index.ts";
+import { Llama, type Llava, readLlavaConfig } from "../../src/models/index.ts";
 import {
   adapterParameters,
   loadAdapter,
@@ -169,8 +169,7 @@ describe("an adapter that reaches what the features never use", () => {
 });
 
 test("a rank-stabilised adapter of a language model alone gives PEFT's logits, and is written by ends of paths", async () => {
-  using base = await loadCheckpoint(checkpoint("llama"));
-  using model = new Llama(base.model.languageModel.config);
+  using model = new Llama(readLlavaConfig(checkpoint("llama")).text);
   const weights = renamed(openCheckpoint(checkpoint("llama")), (name) =>
     /^(model\.language_model|lm_head)\./.test(name) ? name.replace("model.language_model.", "") : undefined,
   );

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { loadStrict, openGguf, openTorchFile, subtree } from "../../src/checkpoint/index.ts";
 import { configFromGguf, EfficientNetLite, ggufDialect, Llama } from "../../src/models/index.ts";
+import { rowsOf } from "../../src/processing/image/index.ts";
 import { tokenizerFromGguf } from "../../src/processing/tokenizer/index.ts";
 import { defaultModel, resolveModel } from "../../src/setup/index.ts";
 import { fromTyped, inference, longTensor, scope, type Tensor, tensor } from "../../src/torch/index.ts";
@@ -48,7 +49,7 @@ test("EfficientNet-lite2 gives timm's features", { skip }, () => {
     scope(() => {
       const rows = tower.forward(fromTyped(pixels, { dtype: "float32", shape: [1, 3, size, size] }));
       const [, width, grid] = expected.shape as [number, number, number, number];
-      assert.deepEqual(rows.shape, [1, tower.tokens, width]);
+      assert.deepEqual(rows.shape, [1, rowsOf(tower.grid), width]);
       const channels = rows.select(0, 0).transpose(0, 1).reshape([width, grid, grid]);
       const reference = expected.channels0to7.flat(2);
       assertClose(

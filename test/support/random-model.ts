@@ -11,6 +11,7 @@ import { type DType, Generator, randn, scope, type Tensor } from "../../src/torc
 import { checkGradients } from "./gradients.ts";
 
 export const tinyText: LlamaConfig = {
+  family: "llama",
   vocabSize: 48,
   hiddenSize: 16,
   intermediateSize: 24,
@@ -29,6 +30,7 @@ export const tinyText: LlamaConfig = {
 };
 
 export const tinyVision: ClipVisionConfig = {
+  family: "clip",
   hiddenSize: 12,
   intermediateSize: 20,
   numLayers: 3,

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { createProgress } from "../../../src/cli/index.ts";
 import { beamSearch, generateBatch } from "../../../src/generation/index.ts";
 import type { PretrainedLlava } from "../../../src/pretrained/index.ts";
-import { type PromptPiece, tokenizePrompt } from "../../../src/processing/conversation/index.ts";
-import { loadImage, preprocess } from "../../../src/processing/image/index.ts";
+import type { PromptPiece } from "../../../src/processing/conversation/index.ts";
+import { loadImage } from "../../../src/processing/image/index.ts";
 import {
   crossEntropy,
   fromTyped,
@@ -36,14 +36,14 @@ export class HeldOut {
   async look(images: readonly string[]): Promise<void> {
     const fresh = images.filter((image) => !this.#features.has(image));
     const bar = createProgress({ label: "images", total: fresh.length, unit: "images" });
-    const { model, imageProcessor } = this.pretrained;
+    const { model, processor } = this.pretrained;
     for (let start = 0; start < fresh.length; start += 20) {
       const chunk = fresh.slice(start, start + 20);
       const decoded = await Promise.all(chunk.map((image) => loadImage(join(this.#folder, image))));
       inference(() =>
         scope(() => {
           const pixels = decoded.map((image) => {
-            const { data, height, width } = preprocess(image, imageProcessor);
+            const { data, height, width } = processor.pixels(image);
             return fromTyped(data, { dtype: "float32", shape: [3, height, width] });
           });
           const features = model.encodeImages(stack(pixels));
@@ -58,14 +58,13 @@ export class HeldOut {
 
   /** Ids before an answer: the bare image without a question, an unillustrated question where `blind`. */
   promptIds(text: string | undefined, { blind = false } = {}): number[] {
-    const { tokenizer, model, promptFormat } = this.pretrained;
-    const image = blind ? [] : [{ type: "image", image: "" } as const];
+    const { processor } = this.pretrained;
+    const image = blind ? [] : [{ type: "image" } as const];
     const pieces: PromptPiece[] =
       text === undefined
         ? [{ image: 0 }]
-        : promptFormat.render([{ role: "user", content: [...image, { type: "text", text }] }]);
-    const imageTokens = () => model.visionTower.tokens;
-    return tokenizePrompt(pieces, tokenizer, { imageTokens, imageTokenId: model.imageTokenId }).inputIds;
+        : processor.promptFormat.render([{ role: "user", content: [...image, { type: "text", text }] }]);
+    return processor.encodePrompt(pieces, [processor.layoutOf()]).inputIds;
   }
 
   /** Greedy answers, or those of beam search, in the order of the questions. */
@@ -105,7 +104,8 @@ export class HeldOut {
     end: string,
   ): Promise<{ own: number; other: number }> {
     await this.look(chosen.map(({ image }) => image));
-    const { model, tokenizer } = this.pretrained;
+    const { model, processor } = this.pretrained;
+    const { tokenizer } = processor;
     const endId = tokenizer.specialTokens.get(end);
     const sums = { own: 0, other: 0, tokens: 0 };
     for (const [i, { captions }] of chosen.entries()) {

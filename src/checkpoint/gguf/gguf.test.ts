@@ -192,6 +192,7 @@ describe("GGUF decoder configuration", () => {
 
   test("comes from metadata and tensors", () => {
     assert.deepEqual(configFromGguf(header, "x.gguf"), {
+      family: "llama",
       vocabSize: 4,
       hiddenSize: 256,
       intermediateSize: 4,

@@ -5,8 +5,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
 import type { ImageProcessorConfig, PixelValues } from "../../processing/image/index.ts";
+import type { EncodedRow } from "../../processing/processor/index.ts";
 import { type LlavaRow, RowError, type RowProblem } from "../../protocol/index.ts";
-import type { EncodedRow } from "../encode-row.ts";
 import { loadPixels, type PixelSource } from "./pixel-loader.ts";
 import { type EncodingSource, openEncoder, type RowEncoder } from "./row-encoder.ts";
 

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { ggufMetadata } from "../../../test/support/gguf-metadata.ts";
 import { LlavaError } from "../../errors.ts";
-import type { TextSource } from "../../processing/conversation/index.ts";
 import { clipImageConfig, type PixelValues } from "../../processing/image/index.ts";
+import { type ProcessorSource, sourceWithoutModel } from "../../processing/processor/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { LoadingPool } from "./loading-pool.ts";
 import { type PixelSource, pixelsHere } from "./pixel-loader.ts";
@@ -142,26 +142,20 @@ describe("rows that a pool of threads encodes", () => {
   const folder = fileURLToPath(new URL("../../../test/fixtures/tokenizer/llama2", import.meta.url));
   const chat =
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' }}{% endfor %}";
-  const texts: Record<string, () => Promise<TextSource>> = {
-    "a folder's tokenizer, a named template": async () => ({
-      tokenizer: { folder },
-      format: { name: "v1", chatTemplate: chat },
-    }),
-    "a folder's tokenizer, another end of answers": async () => ({
-      tokenizer: { folder },
-      format: { name: "plain", answerEnd: "</s>" },
-    }),
-    "a GGUF file's tokenizer and chat template": async () => ({
-      tokenizer: { metadata: await ggufMetadata("smollm", "smollm") },
-      format: { chatTemplate: chat },
-    }),
+  const sources: Record<string, () => Promise<ProcessorSource>> = {
+    "a folder's tokenizer, a named template": async () =>
+      sourceWithoutModel({ folder }, { name: "v1", chatTemplate: chat }, 9),
+    "a folder's tokenizer, another end of answers": async () =>
+      sourceWithoutModel({ folder }, { name: "plain", answerEnd: "</s>" }, 9),
+    "a GGUF file's tokenizer and chat template": async () =>
+      sourceWithoutModel({ metadata: await ggufMetadata("smollm", "smollm") }, { chatTemplate: chat }, 9),
   };
-  for (const [name, open] of Object.entries(texts))
+  for (const [name, open] of Object.entries(sources))
     for (const truncates of [true, false])
       test(`are those of encoding here: ${name}, too long rows ${truncates ? "cut" : "refused"}`, async () => {
         const encoding: EncodingSource = {
-          text: await open(),
-          ...{ imageTokens: 9, imageTokenId: -200, turnMarks: "refuse", maxTokens: 500, truncates },
+          processor: await open(),
+          rules: { turnMarks: "refuse", maxTokens: 500, truncates },
         };
         const here = await openEncoder(encoding);
         const expected = await Promise.all(rows.map((row) => here.encode(row)));
@@ -204,8 +198,8 @@ describe("rows that a pool of threads encodes", () => {
       {
         processor,
         encoding: {
-          text: { tokenizer: { folder: "/nowhere" }, format: { name: "v1" } },
-          ...{ imageTokens: 9, imageTokenId: -200, maxTokens: 500, truncates: true },
+          processor: sourceWithoutModel({ folder: "/nowhere" }, { name: "v1" }, 9),
+          rules: { turnMarks: "refuse", maxTokens: 500, truncates: true },
         },
       },
       1,

@@ -1,6 +1,7 @@
-import { type OpenText, openText, type TextSource } from "../../processing/conversation/index.ts";
+import type { EncodedRow } from "../../processing/processor/index.ts";
+import { openProcessor, type Processor, type ProcessorSource } from "../../processing/processor/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
-import { type EncodedRow, encodeWithin, type RowEncoding, type RowLimits } from "../encode-row.ts";
+import { encodeWithin, type RowRules } from "./encode-within.ts";
 
 /** Makes ids of rows, here or in other threads. */
 export interface RowEncoder {
@@ -11,35 +12,24 @@ export interface RowEncoder {
 }
 
 /** How rows become ids, as plain data. */
-export interface EncodingSource extends RowLimits, Pick<RowEncoding, "imageTokenId" | "turnMarks"> {
-  readonly text: TextSource;
-  /** Feature rows of every image. */
-  readonly imageTokens: number;
+export interface EncodingSource {
+  readonly processor: ProcessorSource;
+  readonly rules: RowRules;
 }
 
-/** Encodes in this thread, with what the source's text was opened to. */
-export function rowsHere(
-  { imageTokens, ...source }: Omit<EncodingSource, "text">,
-  { tokenizer, promptFormat }: OpenText,
-): RowEncoder {
-  const encoding: RowEncoding = {
-    ...source,
-    tokenizer,
-    format: promptFormat,
-    imageTokens: () => imageTokens,
-  };
-  return {
-    isBackground: false,
-    encode: async (row) => {
-      try {
-        return encodeWithin(row, encoding, source);
-      } catch (error) {
-        if (error instanceof RowError) return error;
-        throw error;
-      }
-    },
-  };
-}
+/** Encodes in this thread. */
+export const rowsHere = (processor: Processor, rules: RowRules): RowEncoder => ({
+  isBackground: false,
+  encode: async (row) => {
+    try {
+      const layouts = row.images.map(() => processor.layoutOf());
+      return encodeWithin(row, processor, layouts, rules);
+    } catch (error) {
+      if (error instanceof RowError) return error;
+      throw error;
+    }
+  },
+});
 
-export const openEncoder = async (source: EncodingSource): Promise<RowEncoder> =>
-  rowsHere(source, await openText(source.text));
+export const openEncoder = async ({ processor, rules }: EncodingSource): Promise<RowEncoder> =>
+  rowsHere(await openProcessor(processor), rules);

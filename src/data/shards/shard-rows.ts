@@ -9,9 +9,9 @@ import {
   type TarMember,
 } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
-import { parseRow } from "../parse-row.ts";
-import { isAbsent } from "../row-fields.ts";
-import { rowHint } from "../rows.ts";
+import { parseRow } from "../rows/parse-row.ts";
+import { isAbsent } from "../rows/row-fields.ts";
+import { rowHint } from "../rows/row-length.ts";
 
 /** A row with the bytes of its images, or why it is none. */
 export type ShardRow = { readonly row: LlavaRow } | { readonly error: RowError };

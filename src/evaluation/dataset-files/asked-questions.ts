@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { readJsonLines } from "../../files/index.ts";
-import { check } from "./check.ts";
+import { readCheckedLines } from "./checked-lines.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
 const schema = z.object({
@@ -22,8 +21,7 @@ export interface AskedQuestion {
 
 /** Questions in the form that evaluations of LLaVA models share: question_id, image, question, answer, a line each. */
 export async function* readAskedQuestions(path: string): AsyncGenerator<AskedQuestion> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id, image, question, answer } = check(schema, value, `${path}:${line}`);
+  for await (const { question_id, image, question, answer } of readCheckedLines(path, schema)) {
     yield { id: question_id, image, question, answers: answer };
   }
 }

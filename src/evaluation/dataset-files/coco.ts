@@ -2,7 +2,7 @@ import { z } from "zod";
 import { streamJsonArray } from "../../files/index.ts";
 import type { Answer } from "../benchmark.ts";
 import { check } from "./check.ts";
-import { readJsonDocument } from "./json-document.ts";
+import { documentReader, readDocument } from "./json-document.ts";
 
 const id = z.union([z.number(), z.string()]).transform(String);
 const captionsSchema = z.object({
@@ -19,7 +19,7 @@ export interface CocoImage {
 
 /** The images of captions_val2014.json and files in its format, each with what people wrote about it. */
 export async function readCocoCaptions(path: string): Promise<CocoImage[]> {
-  const { images, annotations } = check(captionsSchema, await readJsonDocument(path), path);
+  const { images, annotations } = await readDocument(path, captionsSchema);
   const captions = Map.groupBy(annotations ?? [], ({ image_id }) => image_id);
   return images.map((image) => ({
     id: image.id,
@@ -51,12 +51,6 @@ export async function readCocoObjects(path: string): Promise<Map<string, Set<str
 const resultSchema = z.array(z.object({ image_id: id, caption: z.string() }));
 
 /** Captions in the form of COCO's results, a list of image_id and caption; undefined for any other file. */
-export async function readCocoResults(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = resultSchema.safeParse(await readJsonDocument(path));
-  return fit.success ? answersOf(fit.data) : undefined;
-}
-
-async function* answersOf(rows: z.output<typeof resultSchema>): AsyncGenerator<Answer> {
-  for (const { image_id, caption } of rows) yield { id: image_id, text: caption };
-}
+export const readCocoResults = documentReader(resultSchema, (rows): Answer[] =>
+  rows.map(({ image_id, caption }) => ({ id: image_id, text: caption })),
+);

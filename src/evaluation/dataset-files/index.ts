@@ -1,14 +1,13 @@
 export { type AskedQuestion, readAskedQuestions } from "./asked-questions.ts";
-export { cellImage, cellList, cellText, letteredCells } from "./cells.ts";
 export { check } from "./check.ts";
+export { readCheckedLines } from "./checked-lines.ts";
 export { type CocoImage, readCocoCaptions, readCocoObjects, readCocoResults } from "./coco.ts";
 export { imageDataUrl } from "./data-url.ts";
 export { type DuplicateKey, duplicateKey } from "./duplicate-key.ts";
 export { embeddedImage } from "./embedded-image.ts";
-export { readFittingList } from "./fitting-list.ts";
 export { imageGroup } from "./image-group.ts";
 export { imageSize } from "./image-size.ts";
-export { readJsonDocument } from "./json-document.ts";
+export { documentReader, readDocument, readJsonDocument } from "./json-document.ts";
 export { jsonBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
 export { findFile, findNested, imageFolder, locateFile, within } from "./locate.ts";
@@ -16,9 +15,7 @@ export { locateQuestions, type QuestionSource } from "./locate-questions.ts";
 export { readPickle } from "./pickle.ts";
 export {
   findTable,
-  type QuestionRow,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "./question-table.ts";
 export { readTable, type TableRow } from "./table.ts";

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
+import type { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { readDataFile } from "../../files/index.ts";
+import { check } from "./check.ts";
 
 /** The value in a JSON file, gzip-compressed or not. @throws LlavaError "data" naming the file and the line that is wrong */
 export async function readJsonDocument(path: string): Promise<unknown> {
@@ -16,6 +18,21 @@ export async function readJsonDocument(path: string): Promise<unknown> {
     });
   }
 }
+
+/** The same in the shape that its reader needs. @throws LlavaError "data" also for another shape */
+export const readDocument = async <Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema>> => check(schema, await readJsonDocument(path), path);
+
+/** Reads rows of a .json file whose document has the shape; of any other file nothing, undefined. */
+export const documentReader =
+  <Schema extends z.ZodType, Rows>(schema: Schema, rowsOf: (document: z.output<Schema>) => Rows) =>
+  async (path: string): Promise<Rows | undefined> => {
+    if (!path.endsWith(".json")) return undefined;
+    const { success, data } = schema.safeParse(await readJsonDocument(path));
+    return success ? rowsOf(data) : undefined;
+  };
 
 async function readCompressed(path: string): Promise<string> {
   try {

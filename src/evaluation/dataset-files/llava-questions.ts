@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { readJsonLines } from "../../files/index.ts";
-import { check } from "./check.ts";
+import { readCheckedLines } from "./checked-lines.ts";
 
 const schema = z.object({
   question_id: z.union([z.string(), z.number()]),
@@ -20,8 +19,7 @@ export interface LlavaQuestion {
 
 /** The questions of LLaVA's playground/data/eval: question_id, image, text, category, a line each. */
 export async function* readLlavaQuestions(path: string, suffix: string): AsyncGenerator<LlavaQuestion> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id, image, text, category } = check(schema, value, `${path}:${line}`);
+  for await (const { question_id, image, text, category } of readCheckedLines(path, schema)) {
     const bare = text.endsWith(suffix) ? text.slice(0, text.length - suffix.length) : text;
     yield { id: String(question_id), image, text: bare, category };
   }

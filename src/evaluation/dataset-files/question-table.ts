@@ -2,20 +2,9 @@ import { type Dirent, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { parquetColumns, readParquet } from "../../files/index.ts";
+import { QuestionRow } from "./question-row.ts";
 import { readTable, tableColumns } from "./table.ts";
 import { readWorkbook } from "./workbook.ts";
-
-/** A row of a table of questions. */
-export interface QuestionRow {
-  readonly values: Readonly<Record<string, unknown>>;
-  /** From 0, over all parts of the table. */
-  readonly place: number;
-  readonly where: string;
-  /** The table's folder. */
-  readonly folder: string;
-  /** Images so far by their row's index, for rows that name another's. */
-  readonly images: Map<string, string>;
-}
 
 /** What tells a table of a benchmark's questions from others. */
 export interface TableLayout {
@@ -151,7 +140,7 @@ export async function* tableRows({ paths }: Pick<TableFiles, "paths">): AsyncGen
   const images = new Map<string, string>();
   for (const path of paths)
     for await (const { values, where } of rowsOf(path))
-      yield { values, place: place++, where, folder: dirname(path), images };
+      yield new QuestionRow({ values, place: place++, where, folder: dirname(path), images });
 }
 
 async function* rowsOf(

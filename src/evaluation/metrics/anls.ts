@@ -1,4 +1,4 @@
-import { distance } from "fastest-levenshtein";
+import { editDistance } from "../../spelling.ts";
 
 /**
  * Average normalised Levenshtein similarity of one answer: that to the nearest accepted answer, 0 where it is below ½.
@@ -19,16 +19,3 @@ const plain = (text: string): string => text.trim().toLowerCase().split(/\s+/).j
 const isAstral = /[\u{10000}-\u{10ffff}]/u;
 
 const characters = (text: string): number => (isAstral.test(text) ? [...text].length : text.length);
-
-/** Levenshtein distance in characters, as Python counts them: those beyond 16 bits count once. */
-export function editDistance(first: string, second: string): number {
-  if (!isAstral.test(first) && !isAstral.test(second)) return distance(first, second);
-  const numbers = new Map<string, string>();
-  const short = (text: string): string =>
-    Array.from(text, (character) => {
-      const known = numbers.get(character) ?? String.fromCharCode(numbers.size);
-      numbers.set(character, known);
-      return known;
-    }).join("");
-  return distance(short(first), short(second));
-}

@@ -1,5 +1,5 @@
 export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
-export { anls, editDistance } from "./anls.ts";
+export { anls } from "./anls.ts";
 export { type BleuCounts, bleu, bleuCounts, bleuOf } from "./bleu.ts";
 export {
   CaptionCorpus,

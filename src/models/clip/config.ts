@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
-import { coverFields, VISION_NEUTRAL } from "../config-coverage.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
+import { ANY_NEUTRAL, coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, positive, smallCount } from "../config-fields.ts";
 
 /** A CLIP vision transformer: patch convolution without bias, class token, learned positions, pre-norm blocks. */
 export interface ClipVisionConfig {
+  readonly family: "clip";
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly numLayers: number;
@@ -31,10 +33,15 @@ const fields = z.object({
   layer_norm_eps: positive,
 });
 
-export const VISION_FIELDS: readonly string[] = Object.keys(fields.shape);
+/** Of config.json. */
+export const CLIP_FIELDS: FieldCoverage = {
+  read: Object.keys(fields.shape),
+  neutral: { ...ANY_NEUTRAL, vision_use_head: [false], use_rope: [false] },
+};
 
 /** CLIPVisionConfig's own defaults in transformers: a ViT-B/32. */
 const BASE: ClipVisionConfig = {
+  family: "clip",
   hiddenSize: 768,
   intermediateSize: 3072,
   numLayers: 12,
@@ -59,30 +66,19 @@ const LARGE: ClipVisionConfig = {
 export const CLIP_LARGE_336: ClipVisionConfig = { ...LARGE, imageSize: 336 };
 
 /** CLIP towers that original checkpoints name without describing them. */
-export const PUBLISHED_TOWERS: Readonly<Record<string, ClipVisionConfig>> = {
+export const PUBLISHED_CLIPS: Readonly<Record<string, ClipVisionConfig>> = {
   "openai/clip-vit-large-patch14-336": CLIP_LARGE_336,
   "openai/clip-vit-large-patch14": LARGE,
   "openai/clip-vit-base-patch16": { ...BASE, patchSize: 16 },
   "openai/clip-vit-base-patch32": BASE,
 };
 
-/** A CLIP vision transformer's `config.json` (or that of a whole CLIP model), or a `vision_config` inside another. */
-export function parseVisionConfig(json: unknown, where: string): ClipVisionConfig {
-  const { model_type: type = "clip_vision_model", vision_config: nested } = (json ?? {}) as Record<
-    string,
-    unknown
-  >;
-  if (type === "clip") return parseVisionConfig(nested, where);
-  if (type !== "clip_vision_model") {
-    throw new LlavaError(
-      "config",
-      `${where}: vision model type "${String(type)}"; known are clip_vision_model, clip`,
-      { hint: "Checkpoints with other vision towers are not read yet." },
-    );
-  }
-  coverFields((json ?? {}) as JsonObject, { read: VISION_FIELDS, neutral: VISION_NEUTRAL, where });
-  const config = checked(fields, json ?? {}, where);
+/** What a `config.json` says of a CLIP vision transformer. @throws LlavaError "config" naming the field */
+export function parseClipConfig(json: unknown, where: string): ClipVisionConfig {
+  coverFields(json as JsonObject, { ...CLIP_FIELDS, where });
+  const config = checked(fields, json, where);
   const vision: ClipVisionConfig = {
+    family: "clip",
     hiddenSize: config.hidden_size ?? BASE.hiddenSize,
     intermediateSize: config.intermediate_size ?? BASE.intermediateSize,
     numLayers: config.num_hidden_layers ?? BASE.numLayers,
@@ -106,4 +102,13 @@ export function parseVisionConfig(json: unknown, where: string): ClipVisionConfi
     );
   }
   return vision;
+}
+
+/** The patches of a tile, and the class token where it is kept. */
+export function gridOf(
+  { imageSize, patchSize }: Pick<ClipVisionConfig, "imageSize" | "patchSize">,
+  selectStrategy: "patch" | "full",
+): FeatureGrid {
+  const side = Math.floor(imageSize / patchSize);
+  return { rows: side, columns: side, extra: selectStrategy === "full" ? 1 : 0 };
 }

@@ -8,9 +8,10 @@ import {
   Module,
   placeholder,
 } from "../../nn/index.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, cat, type Tensor } from "../../torch/index.ts";
-import type { TowerOptions, VisionTower } from "../vision-tower.ts";
-import type { ClipVisionConfig } from "./config.ts";
+import type { FeatureSelection, TowerOptions, VisionTower } from "../vision-tower.ts";
+import { type ClipVisionConfig, gridOf } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
 class PatchEmbedding extends Module {
@@ -37,10 +38,10 @@ class ClipEmbeddings extends Module {
 
   constructor(config: ClipVisionConfig) {
     super();
-    const patches = Math.floor(config.imageSize / config.patchSize) ** 2;
+    const { rows, columns } = gridOf(config, "full");
     this.classEmbedding = placeholder([config.hiddenSize]);
     this.patchEmbedding = new PatchEmbedding(config);
-    this.positionEmbedding = new Embedding(1 + patches, config.hiddenSize);
+    this.positionEmbedding = new Embedding(1 + rows * columns, config.hiddenSize);
   }
 
   forward(pixelValues: Tensor): Tensor {
@@ -122,23 +123,17 @@ class ClipEncoder extends Module {
   }
 }
 
-export interface ClipFeatureSelection {
-  /** Indices into the hidden states, whose first is the embeddings; negative from the end; several are concatenated. */
-  readonly featureLayers: readonly number[];
-  /** "patch" drops the class token. */
-  readonly selectStrategy: "patch" | "full";
-}
-
 /** CLIP's vision transformer (arXiv 2103.00020), run only up to the deepest layer whose features are wanted. */
 export class ClipVisionTower extends Module implements VisionTower {
   readonly embeddings: ClipEmbeddings;
   readonly preLayrnorm: LayerNorm; // the checkpoints' spelling
   readonly encoder: ClipEncoder;
   readonly #features: readonly number[]; // indices from 0, the embeddings
-  readonly #selectStrategy: ClipFeatureSelection["selectStrategy"];
-  readonly #sizes: { hiddenSize: number; tokens: number };
+  readonly #selectStrategy: FeatureSelection["selectStrategy"];
+  readonly hiddenSize: number;
+  readonly grid: FeatureGrid;
 
-  constructor(config: ClipVisionConfig, selection: ClipFeatureSelection) {
+  constructor(config: ClipVisionConfig, selection: FeatureSelection) {
     super();
     const states = config.numLayers + 1;
     this.#features = selection.featureLayers.map((layer) => (layer < 0 ? states + layer : layer));
@@ -146,18 +141,14 @@ export class ClipVisionTower extends Module implements VisionTower {
     this.embeddings = new ClipEmbeddings(config);
     this.preLayrnorm = new LayerNorm(config.hiddenSize, config.layerNormEps);
     this.encoder = new ClipEncoder(config, Math.max(...this.#features));
-    const patches = Math.floor(config.imageSize / config.patchSize) ** 2;
-    this.#sizes = {
-      hiddenSize: config.hiddenSize * this.#features.length,
-      tokens: patches + (selection.selectStrategy === "full" ? 1 : 0),
-    };
+    this.hiddenSize = config.hiddenSize * this.#features.length;
+    this.grid = gridOf(config, selection.selectStrategy);
   }
 
-  get hiddenSize(): number {
-    return this.#sizes.hiddenSize;
-  }
-  get tokens(): number {
-    return this.#sizes.tokens;
+  /** Others train and store all layers. */
+  get unused(): readonly RegExp[] {
+    const kept = this.encoder.layers.map((_, layer) => layer).join("|");
+    return [/^post_layernorm\./, new RegExp(`^encoder\\.layers\\.(?!(?:${kept})\\.)`)];
   }
 
   forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {

@@ -1,4 +1,5 @@
 import { freeing, Module, placeholder } from "../../nn/index.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, type Tensor } from "../../torch/index.ts";
 import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 
@@ -197,8 +198,14 @@ export class EfficientNetLite extends Module implements VisionTower {
   get hiddenSize(): number {
     return HEAD_WIDTH;
   }
-  get tokens(): number {
-    return Math.ceil(this.#imageSize / 32) ** 2;
+  get grid(): FeatureGrid {
+    const side = Math.ceil(this.#imageSize / 32);
+    return { rows: side, columns: side, extra: 0 };
+  }
+
+  /** The classifier, and counts that only training needs. */
+  get unused(): readonly RegExp[] {
+    return [/^_fc\./, /^.*num_batches_tracked$/];
   }
 
   forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {

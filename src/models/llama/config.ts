@@ -2,11 +2,13 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
 import type { RopeScaling } from "../../nn/index.ts";
-import { coverFields, ROPE_NEUTRAL, TEXT_NEUTRAL } from "../config-coverage.ts";
+import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag, positive, smallCount } from "../config-fields.ts";
+import { LLAMA_NEUTRAL, ROPE_NEUTRAL } from "./neutral-fields.ts";
 
 /** A decoder of the Llama kind: Llama, Vicuna, Mistral and Qwen2 differ only in these numbers and biases. */
 export interface LlamaConfig {
+  readonly family: "llama";
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -64,47 +66,53 @@ const fields = z.object({
   use_sliding_window: flag,
 });
 
-export const TEXT_FIELDS: readonly string[] = Object.keys(fields.shape);
+/** Of config.json. */
+export const LLAMA_FIELDS: FieldCoverage = { read: Object.keys(fields.shape), neutral: LLAMA_NEUTRAL };
 
 type Fields = z.infer<typeof fields>;
 
-/**
- * What transformers takes for absent fields. It writes only those that differ, so small files rely on this table.
- * `sliding_window` null switches the window off; absent means Mistral's default.
- */
-const DEFAULTS = {
-  llama: { vocab: 32_000, hidden: 4096, intermediate: 11_008, layers: 32, heads: 32, positions: 2048 },
-  mistral: { vocab: 32_000, hidden: 4096, intermediate: 14_336, layers: 32, heads: 32, positions: 131_072 },
-  qwen2: { vocab: 151_936, hidden: 4096, intermediate: 22_016, layers: 32, heads: 32, positions: 32_768 },
-} as const;
+/** What a model type is told by beside its fields. Transformers writes only those that differ, so small files rely on it. */
+export interface LlamaRules {
+  readonly vocab: number;
+  readonly hidden: number;
+  readonly intermediate: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly positions: number;
+  /** Where the field is absent; as many as there are heads without it, or where the field is null. */
+  readonly keyValueHeads?: number;
+  /** "stated": as the fields say; "query-key-value": in those projections; "none". */
+  readonly biases: "stated" | "query-key-value" | "none";
+  /** "stated": as `sliding_window` says, null for none; "switched": where `use_sliding_window` is true too; "none". */
+  readonly window: "stated" | "switched" | "none";
+}
 
-const MISTRAL_KEY_VALUE_HEADS = 8;
-const QWEN2_KEY_VALUE_HEADS = 32;
+export const LLAMA_TYPES = {
+  llama: {
+    ...{ vocab: 32_000, hidden: 4096, intermediate: 11_008, layers: 32, heads: 32, positions: 2048 },
+    ...{ biases: "stated", window: "none" },
+  },
+  mistral: {
+    ...{ vocab: 32_000, hidden: 4096, intermediate: 14_336, layers: 32, heads: 32, positions: 131_072 },
+    ...{ keyValueHeads: 8, biases: "none", window: "stated" },
+  },
+  qwen2: {
+    ...{ vocab: 151_936, hidden: 4096, intermediate: 22_016, layers: 32, heads: 32, positions: 32_768 },
+    ...{ keyValueHeads: 32, biases: "query-key-value", window: "switched" },
+  },
+} as const satisfies Readonly<Record<string, LlamaRules>>;
+
 const DEFAULT_WINDOW = 4096;
 const DEFAULT_ROPE_THETA = 10_000;
 const DEFAULT_RMS_NORM_EPS = 1e-6;
 
-export type TextModelType = keyof typeof DEFAULTS;
-export const TEXT_MODEL_TYPES = Object.keys(DEFAULTS) as TextModelType[];
-
-/**
- * The decoder described by a `config.json` of model type llama, mistral or qwen2, or by the `text_config` inside one.
- * Throws LlavaError("config") naming the field.
- */
-export function parseTextConfig(json: unknown, where: string, type: string = modelType(json)): LlamaConfig {
-  if (!isTextModelType(type)) {
-    throw new LlavaError(
-      "config",
-      `${where}: language model type "${type}"; known are ${TEXT_MODEL_TYPES.join(", ")}`,
-      { hint: "Checkpoints around other language models are not read yet." },
-    );
-  }
-  coverFields(json as JsonObject, { read: TEXT_FIELDS, neutral: TEXT_NEUTRAL, where });
+/** What a `config.json`, or the `text_config` inside one, says of a decoder. @throws LlavaError "config" naming the field */
+export function parseLlamaConfig(json: unknown, where: string, rules: LlamaRules): LlamaConfig {
+  coverFields(json as JsonObject, { ...LLAMA_FIELDS, where });
   const config = checked(fields, json, where);
-  const defaults = DEFAULTS[type];
-  const hiddenSize = config.hidden_size ?? defaults.hidden;
-  const numHeads = config.num_attention_heads ?? defaults.heads;
-  const numKeyValueHeads = config.num_key_value_heads ?? keyValueHeads(type, config, numHeads);
+  const hiddenSize = config.hidden_size ?? rules.hidden;
+  const numHeads = config.num_attention_heads ?? rules.heads;
+  const numKeyValueHeads = config.num_key_value_heads ?? keyValueHeads(rules, config, numHeads);
   const headDim = config.head_dim ?? hiddenSize / numHeads;
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
     throw new LlavaError(
@@ -119,13 +127,15 @@ export function parseTextConfig(json: unknown, where: string, type: string = mod
     );
   }
   const ropeScaling = parseRopeScaling(config, where);
-  const slidingWindow = activeWindow(type, config);
-  const llamaBias = type === "llama" && (config.attention_bias ?? false);
+  const slidingWindow = activeWindow(rules, config);
+  const stated = rules.biases === "stated";
+  const outputBias = stated && (config.attention_bias ?? false);
   return {
-    vocabSize: config.vocab_size ?? defaults.vocab,
+    family: "llama",
+    vocabSize: config.vocab_size ?? rules.vocab,
     hiddenSize,
-    intermediateSize: config.intermediate_size ?? defaults.intermediate,
-    numLayers: config.num_hidden_layers ?? defaults.layers,
+    intermediateSize: config.intermediate_size ?? rules.intermediate,
+    numLayers: config.num_hidden_layers ?? rules.layers,
     numHeads,
     numKeyValueHeads,
     headDim,
@@ -133,11 +143,11 @@ export function parseTextConfig(json: unknown, where: string, type: string = mod
     rmsNormEps: config.rms_norm_eps ?? DEFAULT_RMS_NORM_EPS,
     ropeTheta: config.rope_parameters?.rope_theta ?? config.rope_theta ?? DEFAULT_ROPE_THETA,
     ...(ropeScaling && { ropeScaling }),
-    maxPositionEmbeddings: config.max_position_embeddings ?? defaults.positions,
+    maxPositionEmbeddings: config.max_position_embeddings ?? rules.positions,
     tieWordEmbeddings: config.tie_word_embeddings ?? false,
-    attentionBias: type === "qwen2" || llamaBias,
-    outputBias: llamaBias,
-    mlpBias: type === "llama" && (config.mlp_bias ?? false),
+    attentionBias: rules.biases === "query-key-value" || outputBias,
+    outputBias,
+    mlpBias: stated && (config.mlp_bias ?? false),
     ...(slidingWindow !== undefined && { slidingWindow }),
   };
 }
@@ -152,19 +162,13 @@ export function contextLengthOf({ maxPositionEmbeddings, ropeScaling }: LlamaCon
   return Math.max(maxPositionEmbeddings, Math.floor(original * factor));
 }
 
-const modelType = (json: unknown): string =>
-  String((json as { model_type?: unknown } | null)?.model_type ?? "llama");
-const isTextModelType = (type: string): type is TextModelType => Object.hasOwn(DEFAULTS, type);
+const keyValueHeads = ({ keyValueHeads }: LlamaRules, stated: Fields, heads: number): number =>
+  stated.num_key_value_heads === null ? heads : (keyValueHeads ?? heads);
 
-function keyValueHeads(type: TextModelType, config: Fields, numHeads: number): number {
-  if (config.num_key_value_heads === null || type === "llama") return numHeads;
-  return type === "mistral" ? MISTRAL_KEY_VALUE_HEADS : QWEN2_KEY_VALUE_HEADS;
-}
-
-function activeWindow(type: TextModelType, config: Fields): number | undefined {
-  if (type === "llama" || config.sliding_window === null) return undefined;
-  if (type === "qwen2" && !config.use_sliding_window) return undefined;
-  return config.sliding_window ?? DEFAULT_WINDOW;
+function activeWindow({ window }: LlamaRules, stated: Fields): number | undefined {
+  if (window === "none" || stated.sliding_window === null) return undefined;
+  if (window === "switched" && !stated.use_sliding_window) return undefined;
+  return stated.sliding_window ?? DEFAULT_WINDOW;
 }
 
 function parseRopeScaling(config: Fields, where: string): RopeScaling | undefined {

@@ -30,7 +30,7 @@ export const ggufNames = naming(
  * Heads in a query or key projection whose rows the "llama" architecture stores in rotary pairs (0, d/2, 1, d/2 + 1, …)
  * instead of halves; undefined for every other tensor and architecture.
  */
-export function pairedRotaryHeads(name: string, header: GgufHeader, where: string): number | undefined {
+function pairedRotaryHeads(name: string, header: GgufHeader, where: string): number | undefined {
   const part = /^blk\.\d+\.attn_([qk])\.(?:weight|bias)$/.exec(name)?.[1];
   if (part === undefined || header.metadata.get("general.architecture") !== "llama") return undefined;
   const heads = header.metadata.get("llama.attention.head_count");
@@ -41,22 +41,13 @@ export function pairedRotaryHeads(name: string, header: GgufHeader, where: strin
   throw new LlavaError("checkpoint", `${where}: ${name} has ${rows} rows for ${String(count)} heads`);
 }
 
-const dialect: GgufDialect = { names: ggufNames, pairedRotaryHeads };
-
 /** What files of these architectures call tensors and how they lay them out. */
-export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>
-  architecture === "llama" || architecture === "qwen2" ? dialect : undefined;
+export const llamaDialect: GgufDialect = { names: ggufNames, pairedRotaryHeads };
 
 /** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …) or "qwen2" describes. */
-export function configFromGguf(header: GgufHeader, where: string): LlamaConfig {
+export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaConfig {
   const { metadata, tensors } = header;
-  const architecture = metadata.get("general.architecture");
-  if (architecture !== "llama" && architecture !== "qwen2") {
-    throw new LlavaError(
-      "config",
-      `${where}: GGUF architecture ${String(architecture)}; known are llama, qwen2`,
-    );
-  }
+  const architecture = String(metadata.get("general.architecture"));
   const optional = (key: string): number | undefined => {
     const value = metadata.get(`${architecture}.${key}`);
     return typeof value === "number" && value > 0 ? value : undefined;
@@ -76,6 +67,7 @@ export function configFromGguf(header: GgufHeader, where: string): LlamaConfig {
   const slidingWindow = optional("attention.sliding_window");
   const ropeScaling = ropeScalingFromGguf(header, architecture, where);
   return {
+    family: "llama",
     vocabSize: tensors.get("token_embd.weight")?.shape[0] ?? required("vocab_size"),
     hiddenSize,
     intermediateSize: required("feed_forward_length"),

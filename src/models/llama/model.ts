@@ -1,3 +1,4 @@
+import { layouts, type Naming, naming } from "../../checkpoint/index.ts";
 import {
   type AttentionMask,
   activations,
@@ -11,9 +12,9 @@ import {
   type RotaryAngles,
   RotaryEmbedding,
   rotate,
-  type SegmentRunner,
 } from "../../nn/index.ts";
 import { arange, type DType, linear, type Tensor } from "../../torch/index.ts";
+import type { LanguageModel, LanguageModelOptions } from "../language-model.ts";
 import type { LlamaConfig } from "./config.ts";
 
 /** What all layers of one forward pass share. */
@@ -93,26 +94,10 @@ class LlamaLayer extends Module {
   }
 }
 
-export type LlamaOptions = {
-  /** int64 [T] or [B, T]; by default those after the cache's, or 0, 1, … */
-  readonly positions?: Tensor;
-  /** Calls the layers, each a segment (see `ActivationCheckpoints`). */
-  readonly runLayer?: SegmentRunner | undefined;
-} & (
-  | {
-      /** By default causal. */
-      readonly attention?: AttentionMask;
-      readonly cache?: undefined;
-    }
-  | {
-      readonly attention?: undefined;
-      /** All rows of a cache go on by T positions, or the pieces of a step by theirs; each sees its own row. */
-      readonly cache: KeyValueCache | CacheStep | undefined;
-    }
-);
+const paths = naming(["lm_head", "lm_head"], ["", "model.language_model."]);
 
 /** A decoder of the Llama family (arXiv 2302.13971), which by its configuration is also Vicuna, Mistral, Yi or Qwen2. */
-export class Llama extends Module {
+export class Llama extends Module implements LanguageModel {
   readonly embedTokens: Embedding;
   readonly layers: readonly LlamaLayer[];
   readonly norm: RmsNorm;
@@ -137,6 +122,16 @@ export class Llama extends Module {
     return this.#config;
   }
 
+  get paths(): Naming {
+    return paths;
+  }
+  get layout(): Naming {
+    return layouts.languageModel;
+  }
+  get unused(): readonly RegExp[] {
+    return this.lmHead === undefined ? [/^lm_head\.weight$/] : [];
+  }
+
   /** Where it computes. */
   get device(): string {
     return this.embedTokens.weight.device;
@@ -156,7 +151,7 @@ export class Llama extends Module {
   }
 
   /** [B, T, D] → hidden states after the final norm [B, T, D]; `logits` turns (some of) them into scores. */
-  forward(embeddings: Tensor, options: LlamaOptions = {}): Tensor {
+  forward(embeddings: Tensor, options: LanguageModelOptions = {}): Tensor {
     const { cache, attention = { causal: true } } = options;
     const [, length] = embeddings.shape as [number, number, number];
     const step = cache instanceof KeyValueCache ? CacheStep.of(cache, length) : cache;

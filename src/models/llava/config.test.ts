@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { parseVisionConfig } from "../clip/config.ts";
-import { contextLengthOf, parseTextConfig } from "../llama/config.ts";
+import { rowsOf } from "../../processing/image/index.ts";
+import { contextLengthOf, parseTextConfig, parseVisionConfig } from "../families.ts";
 import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./config.ts";
 
 const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
@@ -47,6 +47,7 @@ const ORIGINAL = {
 };
 
 const LLAMA_7B = {
+  family: "llama",
   vocabSize: 32064,
   hiddenSize: 4096,
   intermediateSize: 11008,
@@ -65,6 +66,7 @@ const LLAMA_7B = {
 };
 
 const CLIP_LARGE_336 = {
+  family: "clip",
   hiddenSize: 1024,
   intermediateSize: 4096,
   numLayers: 24,
@@ -86,7 +88,7 @@ describe("Hugging Face layout", () => {
       featureLayers: [-2],
       selectStrategy: "patch",
       imageAspectRatio: "crop",
-      imageSequenceLength: 576,
+      grid: { rows: 24, columns: 24, extra: 0 },
       useImageStartEnd: false,
     });
     assert.deepEqual(parseLlavaConfig({ model_type: "llava" }, "").vision, CLIP_LARGE_336);
@@ -104,10 +106,7 @@ describe("Hugging Face layout", () => {
       "",
     );
     assert.deepEqual([parsed.featureLayers, parsed.selectStrategy], [[-2, 6], "full"]);
-    assert.deepEqual(
-      [parsed.imageTokenId, parsed.imageSequenceLength, parsed.projector.bias],
-      [7, 577, false],
-    );
+    assert.deepEqual([parsed.imageTokenId, rowsOf(parsed.grid), parsed.projector.bias], [7, 577, false]);
   });
 
   test("tied embeddings are found at either level", () => {
@@ -257,7 +256,7 @@ describe("original layout", () => {
       featureLayers: [-2],
       selectStrategy: "patch",
       imageAspectRatio: "pad",
-      imageSequenceLength: 576,
+      grid: { rows: 24, columns: 24, extra: 0 },
       useImageStartEnd: false,
       visionTower: "openai/clip-vit-large-patch14-336",
     });
@@ -271,7 +270,7 @@ describe("original layout", () => {
     assert.equal(parse({ unfreeze_mm_vision_tower: true }).visionTower, undefined);
     assert.equal(parse({ mm_tunable_parts: "mm_mlp_adapter,mm_vision_tower" }).visionTower, undefined);
     assert.equal(parse({ image_aspect_ratio: undefined }).imageAspectRatio, "crop");
-    assert.equal(parse({ mm_vision_select_feature: "cls_patch" }).imageSequenceLength, 577);
+    assert.equal(rowsOf(parse({ mm_vision_select_feature: "cls_patch" }).grid), 577);
   });
 
   test("what was trained on tiles is refused", () => {
@@ -288,10 +287,7 @@ describe("original layout", () => {
       );
     for (const type of ["llava_next", "llava_onevision"])
       assert.throws(() => parseLlavaConfig({ model_type: type }, "c.json"), tiles(`model_type "${type}"`));
-    assert.equal(
-      parseLlavaConfig({ ...ORIGINAL, mm_patch_merge_type: "flat" }, "c.json").imageSequenceLength,
-      576,
-    );
+    assert.equal(rowsOf(parseLlavaConfig({ ...ORIGINAL, mm_patch_merge_type: "flat" }, "c.json").grid), 576);
   });
 
   test("projectors", () => {
@@ -324,7 +320,7 @@ describe("original layout", () => {
       image_size: 64,
     });
     const read = readLlavaConfig(folder);
-    assert.deepEqual([read.vision.hiddenSize, read.imageSequenceLength], [32, 4]);
+    assert.deepEqual([read.vision.hiddenSize, rowsOf(read.grid)], [32, 4]);
     assert.equal(read.visionTower, join(folder, "tower"));
     write("config.json", { ...json, mm_hidden_size: 64 });
     assert.throws(() => readLlavaConfig(folder), config(/mm_hidden_size 64; tower gives 32/));

@@ -2,22 +2,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, readJsonObject } from "../../files/index.ts";
-import {
-  CLIP_LARGE_336,
-  type ClipVisionConfig,
-  PUBLISHED_TOWERS,
-  parseVisionConfig,
-  VISION_FIELDS,
-} from "../clip/config.ts";
-import {
-  coverFields,
-  HUGGING_FACE_NEUTRAL,
-  ORIGINAL_NEUTRAL,
-  TEXT_NEUTRAL,
-  VISION_NEUTRAL,
-} from "../config-coverage.ts";
+import type { FeatureGrid } from "../../processing/image/index.ts";
+import { CLIP_LARGE_336, gridOf } from "../clip/config.ts";
+import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
-import { type LlamaConfig, parseTextConfig, TEXT_FIELDS, type TextModelType } from "../llama/config.ts";
+import {
+  originalModelTypes,
+  PUBLISHED_TOWERS,
+  parseTextConfig,
+  parseVisionConfig,
+  type TextConfig,
+  type TowerConfig,
+  textFields,
+  textTypeOf,
+  visionFields,
+} from "../families.ts";
+import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
 
 /** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
@@ -30,8 +30,8 @@ export interface ProjectorConfig {
 }
 
 export interface LlavaConfig {
-  readonly text: LlamaConfig;
-  readonly vision: ClipVisionConfig;
+  readonly text: TextConfig;
+  readonly vision: TowerConfig;
   readonly projector: ProjectorConfig;
   /** Id that stands in `inputIds` for one image feature row. */
   readonly imageTokenId: number;
@@ -41,8 +41,8 @@ export interface LlavaConfig {
   readonly selectStrategy: "patch" | "full";
   /** "pad" = mean-coloured square first; "crop" = resize and centre crop. */
   readonly imageAspectRatio: "pad" | "crop";
-  /** Feature rows of one image. */
-  readonly imageSequenceLength: number;
+  /** Feature rows of a tile of an image. */
+  readonly grid: FeatureGrid;
   /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
   readonly useImageStartEnd: boolean;
   /** Id or path of the vision tower whose weights are not in this checkpoint; undefined when they are. */
@@ -54,26 +54,6 @@ export const ORIGINAL_IMAGE_TOKEN_ID = -200;
 
 const layers = z.union([z.int(), z.array(z.int()).min(1)]).nullish();
 const DEFAULT_FEATURE_LAYER = -2;
-
-/** The decoder behind each model type of the original code ("llava" is its oldest). */
-const ORIGINAL_TEXT_TYPES: Readonly<Record<string, TextModelType>> = {
-  llava: "llama",
-  llava_llama: "llama",
-  llava_mistral: "mistral",
-  llava_qwen: "qwen2",
-};
-
-/** The original code's model type for a LLaVA around a language model of type llama, mistral or qwen2. */
-export function originalModelType(textType: unknown, where: string): string {
-  const found = Object.entries(ORIGINAL_TEXT_TYPES).find(
-    ([type, text]) => text === textType && type !== "llava",
-  );
-  if (found) return found[0];
-  const known = [...new Set(Object.values(ORIGINAL_TEXT_TYPES))].join(", ");
-  throw new LlavaError("config", `${where}: model_type ${JSON.stringify(textType)}; known are ${known}`, {
-    hint: "A language model is the folder of a Llama, Mistral or Qwen2; a LLaVA has its own vision tower.",
-  });
-}
 
 /** Types of Hugging Face whose images are cut into tiles, always. */
 const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
@@ -96,14 +76,14 @@ export function readLlavaConfig(folder: string, places: TowerPlaces = {}): Llava
 export function parseLlavaConfig(
   json: Readonly<Record<string, unknown>>,
   where: string,
-  tower?: ClipVisionConfig,
+  tower?: TowerConfig,
 ): LlavaConfig {
   const { model_type: type } = json;
-  const isOriginal = typeof type === "string" && Object.hasOwn(ORIGINAL_TEXT_TYPES, type);
+  const isOriginal = textTypeOf(type) !== undefined;
   if (isOriginal && (type !== "llava" || "mm_vision_tower" in json)) return parseOriginal(json, where, tower);
   if (type === "llava") return parseHuggingFace(json, where);
   if (TILED_TYPES.has(type)) throw needsTiles(`${where}: model_type "${type}"`);
-  const known = Object.keys(ORIGINAL_TEXT_TYPES).join(", ");
+  const known = originalModelTypes.join(", ");
   throw new LlavaError("config", `${where}: model_type ${JSON.stringify(type)}; known are ${known}`, {
     hint: "The model is not a LLaVA that this version reads.",
   });
@@ -123,7 +103,7 @@ const huggingFaceFields = z.object({
 });
 
 function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
-  coverFields(json, { read: HUGGING_FACE_FIELDS, neutral: HUGGING_FACE_NEUTRAL, where });
+  coverFields(json, { ...HUGGING_FACE_FIELDS, where });
   const config = checked(huggingFaceFields, json, where);
   const text = parseTextConfig(config.text_config ?? {}, `${where}, text_config`);
   const vision = config.vision_config
@@ -143,7 +123,7 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
     featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
     selectStrategy,
     imageAspectRatio: "crop",
-    imageSequenceLength: featureRows(vision, selectStrategy),
+    grid: gridOf(vision, selectStrategy),
     useImageStartEnd: false,
   };
 }
@@ -163,30 +143,34 @@ const originalFields = z.object({
   mm_tunable_parts: z.string().nullish(),
 });
 
-const HUGGING_FACE_FIELDS = Object.keys(huggingFaceFields.shape);
+const HUGGING_FACE_FIELDS: FieldCoverage = {
+  read: Object.keys(huggingFaceFields.shape),
+  neutral: HUGGING_FACE_NEUTRAL,
+};
 const ORIGINAL_FIELDS = Object.keys(originalFields.shape);
 
 /** Fields of a LLaVA's config.json, and of the parts' inside it, that nothing is known of. */
 export function unknownConfigFields(json: JsonObject, where: string): string[] {
   if ("mm_vision_tower" in json) {
-    const neutral = { ...TEXT_NEUTRAL, ...ORIGINAL_NEUTRAL };
-    return coverFields(json, { read: [...TEXT_FIELDS, ...ORIGINAL_FIELDS], neutral, where });
+    const text = textFields(json, where, textTypeOf(json["model_type"]));
+    const neutral = { ...text.neutral, ...ORIGINAL_NEUTRAL };
+    return coverFields(json, { read: [...text.read, ...ORIGINAL_FIELDS], neutral, where });
   }
-  const part = (name: string, read: readonly string[], neutral: typeof TEXT_NEUTRAL) =>
-    coverFields((json[name] ?? {}) as JsonObject, { read, neutral, where }).map(
-      (field) => `${name}.${field}`,
-    );
+  const part = (name: string, fieldsOf: (part: JsonObject) => FieldCoverage) => {
+    const inside = (json[name] ?? {}) as JsonObject;
+    return coverFields(inside, { ...fieldsOf(inside), where }).map((field) => `${name}.${field}`);
+  };
   return [
-    ...coverFields(json, { read: HUGGING_FACE_FIELDS, neutral: HUGGING_FACE_NEUTRAL, where }),
-    ...part("text_config", TEXT_FIELDS, TEXT_NEUTRAL),
-    ...part("vision_config", VISION_FIELDS, VISION_NEUTRAL),
+    ...coverFields(json, { ...HUGGING_FACE_FIELDS, where }),
+    ...part("text_config", (text) => textFields(text, where)),
+    ...part("vision_config", visionFields),
   ];
 }
 
 function parseOriginal(
   json: Readonly<Record<string, unknown>>,
   where: string,
-  tower?: ClipVisionConfig,
+  tower?: TowerConfig,
 ): LlavaConfig {
   const { model_type: type } = json;
   const config = checked(originalFields, json, where);
@@ -218,14 +202,14 @@ function parseOriginal(
   const tuned =
     config.unfreeze_mm_vision_tower || config.mm_tunable_parts?.split(",").includes("mm_vision_tower");
   return {
-    text: parseTextConfig(json, where, ORIGINAL_TEXT_TYPES[String(type)]),
+    text: parseTextConfig(json, where, textTypeOf(type)),
     vision,
     projector: originalProjector(config.mm_projector_type ?? "linear", where),
     imageTokenId: ORIGINAL_IMAGE_TOKEN_ID,
     featureLayers,
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
-    imageSequenceLength: featureRows(vision, selectStrategy),
+    grid: gridOf(vision, selectStrategy),
     useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
@@ -256,17 +240,8 @@ const needsTiles = (found: string): LlavaError =>
     hint: "Use a checkpoint of LLaVA or LLaVA-1.5, which look at an image as a whole.",
   });
 
-/** Patches of one image, with the class token where it is kept. */
-function featureRows({ imageSize, patchSize }: ClipVisionConfig, strategy: "patch" | "full"): number {
-  return Math.floor(imageSize / patchSize) ** 2 + (strategy === "full" ? 1 : 0);
-}
-
 /** A tower of n layers has hidden states −(n + 1) … n. */
-function checkedLayers(
-  stored: z.infer<typeof layers>,
-  { numLayers }: ClipVisionConfig,
-  where: string,
-): number[] {
+function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: TowerConfig, where: string): number[] {
   const list = [stored ?? DEFAULT_FEATURE_LAYER].flat();
   for (const layer of list) {
     if (layer > numLayers || layer < -(numLayers + 1)) {

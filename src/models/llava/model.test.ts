@@ -11,6 +11,7 @@ import {
   tinyVision,
 } from "../../../test/support/random-model.ts";
 import { AdamW } from "../../optim/index.ts";
+import { rowsOf } from "../../processing/image/index.ts";
 import {
   cat,
   crossEntropy,
@@ -69,7 +70,8 @@ describe("spliceImages", () => {
   test("gradients reach the features and the token table", () => {
     const wide = tinyLlava(2, "float64");
     const projected = randn([1, TOKENS, 16], generator, { dtype: "float64" });
-    checkModuleGradients(wide.languageModel.embedTokens, [projected], ([x]) =>
+    const table = new Map(wide.languageModel.namedModules()).get("embed_tokens")!;
+    checkModuleGradients(table, [projected], ([x]) =>
       wide.spliceImages(longTensor([3, ...image, 3], [1, 6]), x!),
     );
   });
@@ -92,7 +94,7 @@ describe("the vision tower", () => {
   const hidden = (featureLayers: number[], selectStrategy: "patch" | "full", input: Tensor) => {
     const tower = randomize(new ClipVisionTower(tinyVision, { featureLayers, selectStrategy }), 5);
     const features = noGrad(() => tower.forward(input));
-    assert.deepEqual([tower.tokens, tower.hiddenSize], features.shape.slice(1));
+    assert.deepEqual([rowsOf(tower.grid), tower.hiddenSize], features.shape.slice(1));
     return { features, layers: tower.encoder.layers.length };
   };
   const input = pixels(2);
@@ -217,4 +219,21 @@ test("a frozen tower computes in its weights' type, the cache and embeddings in 
     masters.languageModel.forward(masters.embed(longTensor([1, 2], [1, 2])), { cache }),
   );
   assert.equal(rows.dtype, "bfloat16");
+});
+
+test("tells what files hold and it has no place for by the paths of its parts", () => {
+  const unused = (name: string) => model.unused.some((pattern) => pattern.test(name));
+  assert.ok(unused("vision_tower.encoder.layers.2.mlp.fc1.bias"));
+  assert.ok(!unused("language_model.layers.10.mlp.up_proj.weight"));
+  assert.ok(!unused("encoder.layers.2.mlp.fc1.bias"));
+  for (const name of model.namedParameters().keys()) assert.ok(!unused(name), name);
+});
+
+test("has a canonical name for each parameter, which leads back to it", () => {
+  for (const named of [model, model.languageModel])
+    for (const path of named.namedParameters().keys()) {
+      const canonical = named.paths.read(path)!;
+      assert.equal(named.paths.write(canonical), path);
+      assert.equal(named.layout.read(named.layout.write(canonical)!), canonical);
+    }
 });

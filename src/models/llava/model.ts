@@ -1,14 +1,16 @@
+import { canonicalNames, type Naming, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { Module } from "../../nn/index.ts";
 import { aten, type DType, type Tensor } from "../../torch/index.ts";
-import type { Llama } from "../llama/model.ts";
+import type { LanguageModel, Named } from "../language-model.ts";
+import { under } from "../under.ts";
 import type { TowerOptions, VisionTower } from "../vision-tower.ts";
 import type { Projector } from "./projector.ts";
 
 export interface LlavaParts {
   readonly visionTower: VisionTower;
   readonly projector: Projector;
-  readonly languageModel: Llama;
+  readonly languageModel: LanguageModel;
   /** Id that stands in `inputIds` for one row of image features. It need not be in the vocabulary. */
   readonly imageTokenId: number;
 }
@@ -20,12 +22,15 @@ export type Visual =
   /** Features of the tower [N, tokens, C]. */
   | { readonly features: Tensor };
 
+/** Paths in the module and canonical names. */
+export const llavaPaths = naming(["language_model.lm_head", "lm_head"], ["", "model."]);
+
 /** Vision tower → projector → splice into the token embeddings → language model (arXiv 2304.08485, figure 1). */
-export class Llava extends Module {
+export class Llava extends Module implements Named {
   protected override readonly keys = { projector: "multi_modal_projector" };
   readonly visionTower: VisionTower;
   readonly projector: Projector;
-  readonly languageModel: Llama;
+  readonly languageModel: LanguageModel;
   readonly #imageTokenId: number;
   #computeDtype: DType | undefined;
 
@@ -35,6 +40,19 @@ export class Llava extends Module {
     this.projector = parts.projector;
     this.languageModel = parts.languageModel;
     this.#imageTokenId = parts.imageTokenId;
+  }
+
+  get paths(): Naming {
+    return llavaPaths;
+  }
+  get layout(): Naming {
+    return canonicalNames;
+  }
+  get unused(): readonly RegExp[] {
+    return [
+      ...under("language_model", this.languageModel.unused),
+      ...under("vision_tower", this.visionTower.unused),
+    ];
   }
 
   get imageTokenId(): number {

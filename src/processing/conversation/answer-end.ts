@@ -1,7 +1,7 @@
 import { LlavaError } from "../../errors.ts";
-import type { Message } from "../../protocol/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { jinjaString } from "./jinja.ts";
+import type { Conversation } from "./messages.ts";
 import { tokenizePrompt } from "./prompt.ts";
 import type { PromptFormat } from "./templates.ts";
 
@@ -14,7 +14,7 @@ export interface AnswerEnd {
 }
 
 const spoken = "A";
-const probe: readonly Message[] = [
+const probe: Conversation = [
   { role: "user", content: "Q" },
   { role: "assistant", content: spoken },
   { role: "user", content: "Q" },

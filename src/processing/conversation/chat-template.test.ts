@@ -127,10 +127,10 @@ test("templates are found in every file that may hold them, the newest form firs
 test("a name comes before the checkpoint's template, and that before the architecture", () => {
   const choose = (options: object) => choosePromptFormat({ tokenizer, ...options }).name;
   assert.equal(choose({ name: "plain", chatTemplate: smolLm2 }), "plain");
-  assert.match(choose({ chatTemplate: smolLm2, modelType: "llava_mistral" }), /checkpoint/);
-  assert.equal(choose({ modelType: "llava_mistral" }), "mistral_instruct");
-  assert.equal(choose({ modelType: "llava", textModelType: "qwen2" }), "qwen_1_5");
-  assert.equal(choose({ modelType: "llava_llama" }), "chatml_direct");
+  assert.match(choose({ chatTemplate: smolLm2, familyTemplate: "mistral_instruct" }), /checkpoint/);
+  assert.equal(choose({ familyTemplate: "mistral_instruct" }), "mistral_instruct");
+  assert.equal(choose({ familyTemplate: "qwen_1_5" }), "qwen_1_5");
+  assert.equal(choose({}), "chatml_direct");
 });
 
 test("a template that nothing states or hints at is told to be assumed", async () => {
@@ -140,9 +140,9 @@ test("a template that nothing states or hints at is told to be assumed", async (
     const { name, isAssumed = false } = choosePromptFormat({ tokenizer: plain, ...options });
     return [name, isAssumed];
   };
-  assert.deepEqual(choose({ modelType: "llava_llama" }), ["vicuna_v1", true]);
-  assert.deepEqual(choose({ modelType: "llava_llama", name: "vicuna_v1" }), ["vicuna_v1", false]);
-  assert.deepEqual(choose({ modelType: "llava_mistral" }), ["mistral_instruct", false]);
+  assert.deepEqual(choose({}), ["vicuna_v1", true]);
+  assert.deepEqual(choose({ name: "vicuna_v1" }), ["vicuna_v1", false]);
+  assert.deepEqual(choose({ familyTemplate: "mistral_instruct" }), ["mistral_instruct", false]);
   assert.deepEqual(choose({ chatTemplate: smolLm2 }), ["chat template of the checkpoint", false]);
 });
 

@@ -4,7 +4,7 @@ import { LlavaError } from "../../errors.ts";
 import { readJsonFile, strayKind } from "../../files/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { type Node, parseTemplate } from "./jinja.ts";
-import { type Conversation, conversationOf, placeImages, type Turn, type TurnPart } from "./messages.ts";
+import { type NumberedTurns, numberedTurns, placeImages, type Turn, type TurnPart } from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
 import type { PromptFormat } from "./templates.ts";
 import { isTimeUp, withinTime } from "./time-limit.ts";
@@ -52,10 +52,10 @@ export function chatTemplate(
   return {
     name: "chat template of the checkpoint",
     stop: [],
-    render: (messages, { addGenerationPrompt = true } = {}) => {
-      const conversation = conversationOf(messages, addGenerationPrompt);
+    render: (conversation, { addGenerationPrompt = true } = {}) => {
+      const numbered = numberedTurns(conversation, addGenerationPrompt);
       const rendered = render(template, timeLimit, {
-        messages: takesParts ? messagesOfParts(conversation) : messagesOfText(conversation, imageToken),
+        messages: takesParts ? messagesOfParts(numbered) : messagesOfText(numbered, imageToken),
         add_generation_prompt: addGenerationPrompt,
         bos_token: tokenText(tokenizer.bosId),
         eos_token: tokenText(tokenizer.eosId),
@@ -63,7 +63,7 @@ export function chatTemplate(
         pad_token: tokenText(tokenizer.padId),
       });
       const pieces = piecesOf(rendered, imageToken, endTokens);
-      const images = conversation.turns.flatMap((turn) => turn.parts.filter((part) => "image" in part));
+      const images = numbered.turns.flatMap((turn) => turn.parts.filter((part) => "image" in part));
       requireImageCount(pieces.filter((piece) => "image" in piece).length, images.length);
       return pieces;
     },
@@ -105,7 +105,7 @@ const readsParts = (source: string): boolean =>
 const said = (text: string, role: string): TrackedText =>
   tracked(text, role === "assistant" ? speaker.answer : speaker.said);
 
-function messagesOfText({ system, turns }: Conversation, imageToken: string): TemplateValue[] {
+function messagesOfText({ system, turns }: NumberedTurns, imageToken: string): TemplateValue[] {
   const first = system === undefined ? [] : [{ role: "system", content: said(system, "system") }];
   return [...first, ...turns.map((turn) => ({ role: turn.role, content: textOfTurn(turn, imageToken) }))];
 }
@@ -117,7 +117,7 @@ function textOfTurn({ role, parts }: Turn, imageToken: string): TrackedText {
   return joined(placeImages(parts).map(show));
 }
 
-function messagesOfParts({ system, turns }: Conversation): TemplateValue[] {
+function messagesOfParts({ system, turns }: NumberedTurns): TemplateValue[] {
   const textPart = (text: TrackedText) => ({ type: "text", text });
   const first = system === undefined ? [] : [{ role: "system", content: [textPart(said(system, "system"))] }];
   return [

@@ -14,10 +14,8 @@ export interface FormatChoice {
   /** Jinja source that came with the checkpoint. */
   readonly chatTemplate?: string | undefined;
   readonly tokenizer: Tokenizer;
-  /** `model_type` of the checkpoint, such as `llava_mistral` or `llava`. */
-  readonly modelType?: string | undefined;
-  /** `model_type` of its language model where the configuration nests one, such as `mistral`. */
-  readonly textModelType?: string | undefined;
+  /** What models around the checkpoint's language model are trained with, where that is one for all of them. */
+  readonly familyTemplate?: TemplateName | undefined;
   readonly imageToken?: string | undefined;
   /** Whether images stand between `<im_start>` and `<im_end>` (`mm_use_im_start_end` of the original code). */
   readonly imageStartEnd?: boolean | undefined;
@@ -52,9 +50,9 @@ function withImageMarks(format: PromptFormat): PromptFormat {
   const [start, end] = imageStartEnd.map((text): PromptPiece => ({ text, special: true }));
   return {
     ...format,
-    render: (messages, options) =>
+    render: (conversation, options) =>
       format
-        .render(messages, options)
+        .render(conversation, options)
         .flatMap((piece) => ("image" in piece ? [start!, piece, end!] : [piece])),
   };
 }
@@ -67,16 +65,8 @@ export function jinjaOfChoice(choice: FormatChoice): string {
   return answerEnd === undefined ? stated : withAnswerEnd(stated, answerEnd);
 }
 
-function templateOfArchitecture({
-  modelType = "",
-  textModelType = "",
-  tokenizer,
-}: FormatChoice): TemplateName {
-  const types = `${modelType} ${textModelType}`;
-  if (types.includes("mistral") || types.includes("mixtral")) return "mistral_instruct";
-  if (types.includes("qwen")) return "qwen_1_5";
-  if (types.includes("gemma")) return "gemma_instruct";
-  if (types.includes("mpt")) return "mpt";
+function templateOfArchitecture({ familyTemplate, tokenizer }: FormatChoice): TemplateName {
+  if (familyTemplate !== undefined) return familyTemplate;
   if (tokenizer.tokenToId("<|start_header_id|>") !== undefined) return "llava_llama_3";
   if (tokenizer.tokenToId("<|im_start|>") !== undefined) return "chatml_direct";
   return oldest;

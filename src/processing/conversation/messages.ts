@@ -1,11 +1,24 @@
 import { LlavaError } from "../../errors.ts";
 import {
-  type ContentPart,
+  type ImagePart,
   type ImageSource,
   type Message,
+  type Role,
+  type TextPart,
   type VideoPart,
   videoRefusal,
 } from "../../protocol/index.ts";
+
+/** The place of an image. Which image stands there is of no concern to a prompt. */
+export interface ImageSlot {
+  readonly type: "image";
+}
+
+/** What prompts are rendered of: messages, whatever they know of their images. */
+export type Conversation = readonly {
+  readonly role: Role;
+  readonly content: string | readonly (TextPart | ImageSlot | VideoPart)[];
+}[];
 
 /** A turn ready to render: image parts are numbered through the conversation. */
 export interface Turn {
@@ -17,15 +30,17 @@ export interface Turn {
 
 export type TurnPart = { readonly text: string } | { readonly image: number };
 
-export interface Conversation {
+export interface NumberedTurns {
   /** What the caller's system message says; `undefined` if there is none. */
   readonly system: string | undefined;
   readonly turns: readonly Turn[];
 }
 
-function partsOf({ content }: Message): readonly Exclude<ContentPart, VideoPart>[] {
-  const parts = typeof content === "string" ? [{ type: "text", text: content } as const] : content;
-  return parts.map((part) => {
+function partsOf<Part extends TextPart | ImageSlot>(
+  content: string | readonly (Part | VideoPart)[],
+): readonly (Part | TextPart)[] {
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  return content.map((part) => {
     if (part.type === "video") throw videoRefusal(part.video.path);
     return part;
   });
@@ -33,18 +48,23 @@ function partsOf({ content }: Message): readonly Exclude<ContentPart, VideoPart>
 
 /** All images of a conversation in the order in which prompts number them. */
 export function imagesOf(messages: readonly Message[]): ImageSource[] {
-  return messages.flatMap(partsOf).flatMap((part) => (part.type === "image" ? [part.image] : []));
+  return messages
+    .flatMap(({ content }) => partsOf<TextPart | ImagePart>(content))
+    .flatMap((part) => (part.type === "image" ? [part.image] : []));
 }
+
+export const countSlots = (conversation: Conversation): number =>
+  conversation.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length;
 
 /**
  * Checks the order of roles and numbers the images. Throws `prompt` for a system message after the start, turns
  * that don't alternate beginning with the user, images outside user turns, or an answer that is already there
  * when one is asked for.
  */
-export function conversationOf(messages: readonly Message[], addGenerationPrompt: boolean): Conversation {
+export function numberedTurns(messages: Conversation, addGenerationPrompt: boolean): NumberedTurns {
   const first = messages[0]?.role === "system" ? 1 : 0;
   let images = 0;
-  const turns = messages.slice(first).map(({ role, ...message }, index): Turn => {
+  const turns = messages.slice(first).map(({ role, content }, index): Turn => {
     const expected = index % 2 === 0 ? "user" : "assistant";
     if (role !== expected) {
       throw new LlavaError(
@@ -55,7 +75,7 @@ export function conversationOf(messages: readonly Message[], addGenerationPrompt
         },
       );
     }
-    const parts = partsOf({ role, ...message }).map((part) =>
+    const parts = partsOf(content).map((part) =>
       part.type === "text" ? { text: part.text } : { image: images++ },
     );
     if (role === "assistant") requireNoImage(parts, role);
@@ -68,7 +88,7 @@ export function conversationOf(messages: readonly Message[], addGenerationPrompt
     });
   }
   if (first === 0) return { system: undefined, turns };
-  const system = partsOf(messages[0]!).map((part) =>
+  const system = partsOf(messages[0]!.content).map((part) =>
     part.type === "text" ? { text: part.text } : { image: 0 },
   );
   requireNoImage(system, "system");

@@ -20,13 +20,6 @@ export interface ImagePiece {
 /** A rendered prompt is a list of pieces: an image is never a string, and user text never a control token. */
 export type PromptPiece = TextPiece | ImagePiece;
 
-export interface ImageTokens {
-  /** Feature rows of the image at `index`. */
-  readonly imageTokens: (index: number) => number;
-  /** The id that stands at each of these rows. It may also occur in text: find images by `imagePositions`. */
-  readonly imageTokenId: number;
-}
-
 export interface ImagePosition {
   readonly image: number;
   readonly start: number;
@@ -53,12 +46,16 @@ export interface TokenizedPrompt {
 /**
  * The one way from a rendered prompt to ids. Text between two images is encoded as one string, so merges cross
  * the seams of pieces as they would in the original prompt; ids and labels grow together, and a token across the
- * edge of an answer (the space before its first word) belongs to the answer.
+ * edge of an answer (the space before its first word) belongs to the answer. The image at `index` takes `imageTokens(index)`
+ * positions, each with `imageTokenId`, which may also occur in text: find images by `imagePositions`.
  */
 export function tokenizePrompt(
   pieces: readonly PromptPiece[],
   tokenizer: Tokenizer,
-  { imageTokens, imageTokenId }: ImageTokens,
+  {
+    imageTokens,
+    imageTokenId,
+  }: { readonly imageTokens: (index: number) => number; readonly imageTokenId: number },
 ): TokenizedPrompt {
   const prompt: TokenizedPrompt = { inputIds: [], labels: [], imagePositions: [], segments: [] };
   let run: TextPiece[] = [];

@@ -1,6 +1,12 @@
 import { LlavaError } from "../../errors.ts";
-import type { Message } from "../../protocol/index.ts";
-import { conversationOf, placeImages, type Turn, type TurnPart, textOf } from "./messages.ts";
+import {
+  type Conversation,
+  numberedTurns,
+  placeImages,
+  type Turn,
+  type TurnPart,
+  textOf,
+} from "./messages.ts";
 import type { PromptPiece, TextPiece } from "./prompt.ts";
 import { type TemplateData, type TemplateName, type TemplateStyle, templateData } from "./template-data.ts";
 
@@ -21,7 +27,7 @@ export interface PromptFormat {
   /** Whether images never stand between control tokens, not even in checkpoints that put such tokens around images. */
   readonly hasBareImages?: boolean;
   /** Throws `prompt` where roles are out of order or the format has no place for a message. */
-  render(messages: readonly Message[], options?: RenderOptions): PromptPiece[];
+  render(conversation: Conversation, options?: RenderOptions): PromptPiece[];
 }
 
 export const templateNames = Object.keys(templateData) as TemplateName[];
@@ -43,8 +49,8 @@ export function namedTemplate(name: string, answerEnd?: string): PromptFormat {
     stop: data.style === "plain" ? [] : [data.answerEnd ?? data.separator],
     turnMarks: turnMarksOf(data),
     hasBareImages: data.style === "plain",
-    render: (messages, { addGenerationPrompt = true } = {}) => {
-      const { system, turns } = conversationOf(messages, addGenerationPrompt);
+    render: (conversation, { addGenerationPrompt = true } = {}) => {
+      const { system, turns } = numberedTurns(conversation, addGenerationPrompt);
       const shown = [...(data.examples ?? []), ...(data.tagsImages ? tagged(turns) : turns.map(placed))];
       const pieces = renderers[data.style](data, system, shown, addGenerationPrompt);
       return pieces.filter((piece) => "image" in piece || piece.text !== "");

@@ -2,7 +2,8 @@ import { readFile, stat } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
 import { describeBytes } from "../../files/index.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
-import { decodeByLibrary, readLibraryHeader } from "./library.ts";
+import type { ImageSize } from "./layout.ts";
+import { decodeByLibrary, type LibraryHeader, readLibraryHeader, uprightSize } from "./library.ts";
 import { type LimitNames, raising } from "./limits.ts";
 import { readOwnFormat } from "./own/index.ts";
 import { type Pixels, UnreadVariant } from "./pixels.ts";
@@ -28,18 +29,31 @@ export type DecodeOptions = {
 /** A small file of countless progressive scans would keep a decoder busy for minutes. */
 const MOST_SCANS = 100;
 
-/**
- * Decodes a file or its bytes to RGB, the first frame of an animation, turned as its EXIF or XMP orientation says.
- *
- * The pixels are those of Pillow's `convert("RGB")`: colour profiles are not applied, and alpha is dropped and not blended
- * unless `transparency` says otherwise. AVIF is decoded by another library, which rounds otherwise and spreads chroma
- * otherwise. Throws code "image" for whatever cannot be decoded whole.
- */
-export async function decodeImage(
+/** An image whose header has been read, and whose pixels have not. */
+export interface OpenedImage {
+  /** As the image will be decoded: upright. */
+  readonly size: ImageSize;
+  /**
+   * Its pixels as RGB, the first frame of an animation, turned as its EXIF or XMP orientation says: those of Pillow's
+   * `convert("RGB")`. Colour profiles are not applied, and alpha is dropped and not blended unless `transparency` says
+   * otherwise. AVIF is decoded by another library, which rounds otherwise and spreads chroma otherwise. Throws code "image"
+   * for whatever cannot be decoded whole.
+   */
+  decode(): Promise<RgbImage>;
+}
+
+/** Decodes a file or its bytes (see `OpenedImage.decode`). */
+export const decodeImage = async (
   input: string | Uint8Array,
   options: DecodeOptions = {},
-): Promise<RgbImage> {
-  const { maxPixels = 100_000_000, maxBytes = 256 * 1024 * 1024, transparency = "drop" } = options;
+): Promise<RgbImage> => (await openEncoded(input, options)).decode();
+
+/** Reads a file, or its bytes, up to its pixels. Throws code "image" for what is none, or is larger than may be decoded. */
+export async function openEncoded(
+  input: string | Uint8Array,
+  options: DecodeOptions = {},
+): Promise<OpenedImage> {
+  const { maxPixels = 100_000_000, maxBytes = 256 * 1024 * 1024 } = options;
   const where = options.where ?? (typeof input === "string" ? input : "image");
   const bytes =
     typeof input === "string" ? await readImageFile(input, { ...options, maxBytes, where }) : input;
@@ -65,19 +79,22 @@ export async function decodeImage(
       },
     );
   }
-  let decoded: Pixels;
-  try {
-    decoded = await header.decode();
-  } catch (cause) {
-    if (cause instanceof UnreadVariant) throw unread(where, describeBytes(bytes), cause);
-    throw new LlavaError("image", `${where}: damaged or cut short: ${reason(cause)}`, {
-      hint: "get the file again",
-      cause,
-    });
-  }
-  const { image, found } = withoutAlpha(decoded, transparency);
-  if (found) options.onTransparency?.({ where, ...found });
-  return image;
+  const decode = async (): Promise<RgbImage> => {
+    let decoded: Pixels;
+    try {
+      decoded = await header.decode();
+    } catch (cause) {
+      if (cause instanceof UnreadVariant) throw unread(where, describeBytes(bytes), cause);
+      throw new LlavaError("image", `${where}: damaged or cut short: ${reason(cause)}`, {
+        hint: "get the file again",
+        cause,
+      });
+    }
+    const { image, found } = withoutAlpha(decoded, options.transparency ?? "drop");
+    if (found) options.onTransparency?.({ where, ...found });
+    return image;
+  };
+  return { size: header.upright, decode };
 }
 
 async function readImageFile(
@@ -109,22 +126,23 @@ async function readImageFile(
   }
 }
 
-interface Header {
-  readonly width: number;
-  readonly height: number;
+interface Header extends ImageSize {
+  /** Its size when it is turned upright. */
+  readonly upright: ImageSize;
   readonly jpeg?: JpegHeader;
   readonly decode: () => Pixels | Promise<Pixels>;
 }
 
 async function readHeader(bytes: Uint8Array, where: string): Promise<Header> {
   const jpeg = readJpegHeader(bytes);
-  if (jpeg) return { ...jpeg, jpeg, decode: () => decodeJpegFile(bytes, jpeg) };
+  if (jpeg) return readJpeg(bytes, jpeg);
   let cause: unknown;
   try {
     const own = readOwnFormat(bytes);
-    if (own !== undefined && !("png" in own)) return own;
+    if (own !== undefined && !("png" in own))
+      return { width: own.width, height: own.height, upright: own, decode: () => own.decode() };
     const header = await readLibraryHeader(own === undefined ? bytes : own.png);
-    if (header) return { ...header, decode: () => decodeByLibrary(header) };
+    if (header) return { ...header, upright: uprightSize(header), decode: () => decodeByLibrary(header) };
   } catch (error) {
     cause = error;
   }
@@ -167,14 +185,22 @@ function wayOut(kind: string): string {
   return "check the path, or get the file again";
 }
 
-async function decodeJpegFile(bytes: Uint8Array, jpeg: JpegHeader): Promise<Pixels> {
-  if (jpeg.isUpright && jpeg.components !== 4) {
-    const data = await decodeJpeg(bytes, jpeg);
-    if (data) return { width: jpeg.width, height: jpeg.height, channels: 3, data };
-  }
+async function readJpeg(bytes: Uint8Array, jpeg: JpegHeader): Promise<Header> {
+  const { width, height, isUpright, components } = jpeg;
+  const size = { width, height };
+  // What is wrong is told when the pixels are asked for.
+  const turned = isUpright ? undefined : await readLibraryHeader(bytes).catch(() => undefined);
+  const decode = async (): Promise<Pixels> => {
+    const data = isUpright && components !== 4 ? await decodeJpeg(bytes, jpeg) : undefined;
+    return data ? { ...size, channels: 3, data } : decodeByLibrary(turned ?? (await libraryHeader(bytes)));
+  };
+  return { ...size, upright: turned ? uprightSize(turned) : size, jpeg, decode };
+}
+
+async function libraryHeader(bytes: Uint8Array): Promise<LibraryHeader> {
   const header = await readLibraryHeader(bytes);
   if (header === undefined) throw new Error("not a JPEG image");
-  return decodeByLibrary(header);
+  return header;
 }
 
 function tooManyBytes(

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { LlavaError } from "../../errors.ts";
 import { parseImageProcessorConfig } from "./config.ts";
-import { decodeImage } from "./decode.ts";
+import { decodeImage, openEncoded } from "./decode.ts";
 import { type TransparentImage, transparencyNote } from "./transparency.ts";
 
 interface Case {
@@ -40,6 +40,14 @@ describe("decodeImage has Pillow's pixels of", () => {
       const pixels = Buffer.from(expected.pixels, "base64");
       for (const [at, value] of image.data.entries())
         assert.ok(Math.abs(value - pixels[at]!) <= 3, `${value} at ${at}, expected ${pixels[at]}`);
+    });
+});
+
+describe("the header has the size of the upright image of", () => {
+  for (const { name, width, height } of cases)
+    test(name, async () => {
+      const { size } = await openEncoded(fileOf(name));
+      assert.deepEqual([size.width, size.height], [width, height]);
     });
 });
 

@@ -1,6 +1,7 @@
 import sharp, { type Metadata } from "sharp";
 import { hasOwnTurn, isLimitedGrey, withAvifBrand } from "./avif.ts";
 import { readDirectory, tags } from "./exif.ts";
+import type { ImageSize } from "./layout.ts";
 import { exifOrientation, orientationOf, turnUpright, xmpOrientation } from "./orientation.ts";
 import { fullPalette, lookUp, type Pixels, UnreadVariant } from "./pixels.ts";
 import { lateMetadata } from "./png.ts";
@@ -14,6 +15,8 @@ export interface LibraryHeader
   /** How the image lies; 1 where the library turns it by itself. */
   readonly orientation: number;
   readonly turnsItself: boolean;
+  /** Whether rows and columns change places when the image is turned upright. */
+  readonly isTransposed: boolean;
   readonly isCmyk: boolean;
 }
 
@@ -28,8 +31,20 @@ export async function readLibraryHeader(file: Uint8Array): Promise<LibraryHeader
   const isCmyk = metadata.space === "cmyk";
   const orientation = orientationIn(bytes, metadata);
   const turnsItself = metadata.format === "heif" ? orientation === 1 : orientation === metadata.orientation;
-  return { ...metadata, bytes, orientation: turnsItself ? 1 : orientation, turnsItself, isCmyk };
+  // HEIF's own turns are done before its size is told.
+  const isTransposed = orientation >= 5 && orientation <= 8;
+  return {
+    ...metadata,
+    bytes,
+    orientation: turnsItself ? 1 : orientation,
+    turnsItself,
+    isTransposed,
+    isCmyk,
+  };
 }
+
+export const uprightSize = ({ width, height, isTransposed }: LibraryHeader): ImageSize =>
+  isTransposed ? { width: height, height: width } : { width, height };
 
 function orientationIn(bytes: Uint8Array, metadata: Metadata): number {
   if (metadata.format === "heif") {

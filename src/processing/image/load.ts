@@ -1,36 +1,40 @@
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../../errors.ts";
 import { heldBytes, type ImageSource, shortened } from "../../protocol/index.ts";
-import { type DecodeOptions, decodeImage } from "./decode.ts";
+import { type DecodeOptions, type OpenedImage, openEncoded } from "./decode.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import type { RgbImage } from "./rgb.ts";
 
 export type LoadOptions = DecodeOptions & DownloadOptions;
 
+/** Decodes an image from wherever it is (see `openImage`). */
+export const loadImage = async (source: ImageSource, options: LoadOptions = {}): Promise<RgbImage> =>
+  (await openImage(source, options)).decode();
+
 /**
- * Decodes an image from wherever it is: a path, the bytes of a file or their base64, or a `file:`, `data:`, `http:` or
- * `https:` URL. Throws code "image" for what is not an image, "network" for what cannot be fetched.
+ * Opens an image wherever it is: a path, the bytes of a file or their base64, or a `file:`, `data:`, `http:` or `https:` URL.
+ * Throws code "image" for what is not an image, "network" for what cannot be fetched.
  */
-export async function loadImage(source: ImageSource, options: LoadOptions = {}): Promise<RgbImage> {
+export async function openImage(source: ImageSource, options: LoadOptions = {}): Promise<OpenedImage> {
   const bytes = await heldBytes(source);
-  if (bytes !== undefined) return decodeImage(bytes, options);
+  if (bytes !== undefined) return openEncoded(bytes, options);
   const text = String(source);
   // One letter before the colon is a drive of Windows.
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
   switch (scheme) {
     case "data":
-      return decodeImage(readDataUrl(text, options.where), { where: "data: URL", ...options });
+      return openEncoded(readDataUrl(text, options.where), { where: "data: URL", ...options });
     case "file":
-      return decodeImage(readFileUrl(text), options);
+      return openEncoded(readFileUrl(text), options);
     case "http":
     case "https": {
       if (!URL.canParse(text)) throw new LlavaError("network", `${shortened(text)}: not an address`);
       const url = new URL(text);
       const bytes = await download(url, options);
-      return decodeImage(bytes, { where: `${url.protocol}//${url.host}${url.pathname}`, ...options });
+      return openEncoded(bytes, { where: `${url.protocol}//${url.host}${url.pathname}`, ...options });
     }
     default:
-      return decodeImage(text, { where: shortened(text), ...options });
+      return openEncoded(text, { where: shortened(text), ...options });
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
-import { decodeImage } from "./decode.ts";
+import { decodeImage, openEncoded } from "./decode.ts";
 import { readJpegHeader } from "./jpeg-header.ts";
 import { decodeJpeg } from "./turbojpeg.ts";
 
@@ -90,6 +90,8 @@ describe("orientation", () => {
       assert.equal(readJpegHeader(jpeg)!.isUpright, orientation === 1);
       const image = await decodeImage(jpeg);
       assert.equal(image.width, orientation < 5 ? width : height);
+      const { size } = await openEncoded(jpeg);
+      assert.deepEqual([size.width, size.height], [image.width, image.height]);
       assert.deepEqual(image.data, await bySharp(jpeg));
     });
   }

@@ -1,3 +1,4 @@
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { LlavaError } from "../../errors.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
@@ -75,20 +76,16 @@ export function sentencePieceTokenizer(
 
 /**
  * Reads the pieces of a `tokenizer.model`, a protocol buffer whose field 1 repeats (piece, score, type).
- * Throws `checkpoint` if the buffer does not parse.
+ * @throws LlavaError "checkpoint" if the buffer does not parse
  */
 export function readSentencePieceModel(buffer: Uint8Array, file: string): SentencePiece[] {
   const pieces: SentencePiece[] = [];
   try {
-    for (const { field, value } of protobufFields(buffer)) {
-      if (field !== 1 || !(value instanceof Uint8Array)) continue;
-      let [text, score, kind]: [string, number, number] = ["", 0, pieceKind.normal];
-      for (const part of protobufFields(value)) {
-        if (part.field === 1) text = new TextDecoder().decode(part.value as Uint8Array);
-        if (part.field === 2) score = floatOf(part.value as Uint8Array);
-        if (part.field === 3) kind = part.value as number;
-      }
-      pieces.push({ text, score, kind });
+    const model = new BinaryReader(buffer);
+    while (model.pos < model.len) {
+      const [field, type] = model.tag();
+      if (field === 1 && type === WireType.LengthDelimited) pieces.push(readPiece(model.bytes()));
+      else model.skip(type, field);
     }
   } catch (error) {
     throw new LlavaError("checkpoint", `${file} is not a SentencePiece model`, {
@@ -100,32 +97,15 @@ export function readSentencePieceModel(buffer: Uint8Array, file: string): Senten
   return pieces;
 }
 
-const floatOf = (bytes: Uint8Array): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat32(0, true);
-
-function* protobufFields(buffer: Uint8Array): Generator<{ field: number; value: number | Uint8Array }> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = buffer[at++];
-      if (byte === undefined) throw new RangeError("the buffer ends within a number");
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-  };
-  const bytes = (count: number): Uint8Array => {
-    if (at + count > buffer.length) throw new RangeError("the buffer ends within a field");
-    at += count;
-    return buffer.subarray(at - count, at);
-  };
-  while (at < buffer.length) {
-    const key = varint();
-    const wireType = key & 7;
-    if (wireType === 0) yield { field: key >>> 3, value: varint() };
-    else if (wireType === 1) yield { field: key >>> 3, value: bytes(8) };
-    else if (wireType === 2) yield { field: key >>> 3, value: bytes(varint()) };
-    else if (wireType === 5) yield { field: key >>> 3, value: bytes(4) };
-    else throw new RangeError(`wire type ${wireType}`);
+function readPiece(bytes: Uint8Array): SentencePiece {
+  let [text, score, kind]: [string, number, number] = ["", 0, pieceKind.normal];
+  const piece = new BinaryReader(bytes);
+  while (piece.pos < piece.len) {
+    const [field, type] = piece.tag();
+    if (field === 1) text = piece.string();
+    else if (field === 2) score = piece.float();
+    else if (field === 3) kind = piece.int32();
+    else piece.skip(type, field);
   }
+  return { text, score, kind };
 }

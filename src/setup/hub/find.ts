@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, parseJsonObject } from "../../files/index.ts";
 import type { Environment } from "../cache.ts";
-import type { HubId } from "./id.ts";
+import type { HubChoice, HubId } from "./id.ts";
 import { type HubFile, type HubListing, readListing } from "./listing.ts";
 import { type RepositoryFiles, repositoryFiles } from "./repository.ts";
 import { type HubStorage, hubStorages, ownRoot, sizeOf } from "./storage.ts";
@@ -56,12 +56,12 @@ export function usableFolder(id: HubId, env: Environment): string | undefined {
     if (files) return loadedFolder(id, commit, folder, files, env);
   }
   return earlierFolders(id, env).find(
-    (folder) => id.part === undefined && !folder.endsWith(".partial") && usableFiles(folder),
+    (folder) => id.part === undefined && !folder.endsWith(".partial") && usableFiles(folder, id),
   );
 }
 
 /** The files of a folder that make a model; undefined where one of them is not there, or one that decides it damaged. */
-export function usableFiles(folder: string, choice: Pick<HubId, "part"> = {}): string[] | undefined {
+export function usableFiles(folder: string, choice: HubChoice = {}): string[] | undefined {
   const names = new Set(filesIn(folder));
   const { files, unread, missing } = chooseFiles(names, choice, (name) => names.has(name) && folder);
   return [...unread, ...missing].length === 0 ? files : undefined;
@@ -76,7 +76,7 @@ export function isThere(folder: string, { name, bytes }: HubFile): boolean {
 /** Of a listing (see `chooseFiles`). */
 export const chooseListed = (
   { files }: HubListing,
-  choice: Pick<HubId, "part">,
+  choice: HubChoice,
   folderOf: (file: HubFile) => string | false,
 ): RepositoryFiles =>
   chooseFiles(new Set(files.keys()), choice, (name) => {
@@ -90,12 +90,15 @@ export const chooseListed = (
  */
 function chooseFiles(
   names: ReadonlySet<string>,
-  { part }: Pick<HubId, "part">,
+  choice: HubChoice,
   folderOf: (name: string) => string | false,
 ): RepositoryFiles {
   const contents = new Map<string, JsonObject>();
   for (;;) {
-    const chosen = repositoryFiles(names, contents, { part, isHere: (name) => folderOf(name) !== false });
+    const chosen = repositoryFiles(names, contents, {
+      ...choice,
+      isHere: (name) => folderOf(name) !== false,
+    });
     const before = contents.size;
     for (const name of chosen.unread) {
       const folder = folderOf(name);

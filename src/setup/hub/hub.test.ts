@@ -168,6 +168,26 @@ describe("a repository on the hub", () => {
     );
   });
 
+  test("without weights, only what describes it is fetched, and the weights when they are wanted", async () => {
+    const parts = repositories.filter(({ kind }) => kind !== "gguf");
+    await fc.assert(
+      fc.asyncProperty(parts, async (repository) => {
+        const needed = neededOf(repository);
+        const large = Object.keys(needed).filter((name) => isLarge(name) || name.endsWith(".index.json"));
+        const small = Object.keys(needed).filter((name) => !large.includes(name));
+        const env = newHome(allOf(repository));
+        const folder = await folderOf(env, { weights: false });
+        assert.deepEqual(hub.requests.toSorted(), ["listing", ...small].sort());
+        assert.equal(await folderOf(env, { weights: false, offline: true }), folder);
+        await assert.rejects(folderOf(env, { offline: true }), { code: "setup" });
+        hub.requests = [];
+        assert.equal(await folderOf(env), folder);
+        assert.deepEqual(hub.requests.toSorted(), large.sort());
+      }),
+      { numRuns: 10 },
+    );
+  });
+
   test("what is lost of it is fetched again, and nothing else", async () => {
     const lossy = repositories.chain((repository) =>
       fc.record({

@@ -5,9 +5,16 @@ export interface HubId {
   revision: string;
   /** A folder of the repository; or a GGUF file, by its name or by a part of it such as Q4_K_M. */
   part?: string;
+  /** False: only what describes the model, such as configuration, tokenizer and chat template. */
+  weights?: boolean;
 }
 
+/** What of a repository is wanted. */
+export type HubChoice = Pick<HubId, "part" | "weights">;
+
 const form = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w][\w./-]*))?(?::([\w][\w. /-]*))?$/;
+
+export const isHubName = (text: string): boolean => parseHubId(text) !== undefined;
 
 export function parseHubId(text: string): HubId | undefined {
   const [, repository, revision = "main", part] = text.match(form) ?? [];

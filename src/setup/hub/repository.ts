@@ -1,6 +1,7 @@
 import { basename, posix } from "node:path";
 import type { JsonObject } from "../../files/index.ts";
 import { chooseGguf } from "./gguf-choice.ts";
+import type { HubChoice } from "./id.ts";
 
 /** Containers of a model's weights, the first of which that is there is read; an index stands for the shards it names. */
 export const weightFiles = [
@@ -37,9 +38,7 @@ export interface RepositoryFiles {
   choices: string[];
 }
 
-export interface RepositoryChoice {
-  /** A folder of the repository instead of the whole; or one of its GGUF files, by its name or a part of it. */
-  part?: string | undefined;
+export interface RepositoryChoice extends HubChoice {
   /** Tells files that need not be fetched: of containers that hold the same weights one of them is preferred. */
   isHere?: (name: string) => boolean;
 }
@@ -55,7 +54,7 @@ export const chosenFolder = (names: Iterable<string>, part: string | undefined):
 export function repositoryFiles(
   names: ReadonlySet<string>,
   contents: ReadonlyMap<string, JsonObject>,
-  { part, isHere = () => false }: RepositoryChoice = {},
+  { part, weights: wantsWeights = true, isHere = () => false }: RepositoryChoice = {},
 ): RepositoryFiles {
   const found: RepositoryFiles = { files: [], unread: [], missing: [], choices: [] };
   const root = chosenFolder(names, part);
@@ -77,15 +76,26 @@ export function repositoryFiles(
     const take = (chosen: readonly string[]): void => {
       for (const name of chosen) if (!found.files.includes(prefix + name)) found.files.push(prefix + name);
     };
-    take([...inside.filter((name) => descriptions.test(name)), ...projectors.filter(has)].sort());
+    const besides = wantsWeights ? projectors.filter(has) : [];
+    take([...inside.filter((name) => descriptions.test(name)), ...besides].sort());
 
     const isAdapter = has(ADAPTER_CONFIG);
-    const weights = isAdapter
-      ? adapterWeights(has)
-      : modelWeights(inside, has, read, (name) => isHere(prefix + name), prefix === root ? gguf : undefined);
+    const hasDescription = isAdapter || weightFiles.some(has);
+    const weights =
+      hasDescription && !wantsWeights
+        ? { files: [], missing: [], choices: [] }
+        : isAdapter
+          ? adapterWeights(has)
+          : modelWeights(
+              inside,
+              has,
+              read,
+              (name) => isHere(prefix + name),
+              prefix === root ? gguf : undefined,
+            );
     take(weights.files);
     found.choices.push(...weights.choices.map((name) => prefix + name));
-    const lacking = weights.missing.filter((name) => needsWeights || name !== NO_WEIGHTS);
+    const lacking = weights.missing.filter((name) => (needsWeights && wantsWeights) || name !== NO_WEIGHTS);
     found.missing.push(...lacking.map((name) => (name === NO_WEIGHTS ? name : prefix + name)));
     // A GGUF file tells its configuration itself.
     const tellsItself = weights.files.length > 0 && weights.files.every((name) => /\.gguf$/i.test(name));

@@ -3,8 +3,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { tinyText, tinyVision } from "../../../test/support/random-model.ts";
-import type { LlamaConfig, LlavaConfig } from "../../models/index.ts";
-import { createLlava } from "../../pretrained/index.ts";
+import { createLlava, type LlamaConfig, type LlavaConfig } from "../../models/index.ts";
 import { type RecipeFields, resolveRecipe } from "../recipe/recipe.ts";
 import { advise, modelSizes, planMemory, renderPlan } from "./index.ts";
 
@@ -17,7 +16,7 @@ const configOf = (text: LlamaConfig): LlavaConfig => ({
   selectStrategy: "patch",
   imageAspectRatio: "pad",
   useImageStartEnd: false,
-  imageSequenceLength: 4,
+  grid: { rows: 2, columns: 2, extra: 0 },
 });
 
 const vicuna7b: LlamaConfig = {

@@ -1,19 +1,24 @@
 import { z } from "zod";
 import {
+  createLanguageModel,
+  createLlava,
   EfficientNetLite,
   efficientNetLiteVariants,
-  Llama,
-  type LlamaConfig,
+  type LanguageModel,
   type Llava,
   type LlavaConfig,
   type Projector,
+  type TextConfig,
 } from "../../models/index.ts";
-import { createLlava } from "../../pretrained/index.ts";
+import { type ImageLayout, tokensOf } from "../../processing/image/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+
+/** Every image of the models that there are. */
+const whole: ImageLayout = { tiles: "whole", size: undefined };
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
-  readonly text: LlamaConfig;
+  readonly text: TextConfig;
   readonly parameters: {
     readonly visionTower: number;
     readonly projector: number;
@@ -58,7 +63,7 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
     ...languageSizes(config.text, model.languageModel),
     parameters: partParameters(model),
     projectorWidths: [hiddenSize * config.featureLayers.length, ...hidden, config.text.hiddenSize],
-    imageTokens: config.imageSequenceLength,
+    imageTokens: tokensOf(whole, config.grid),
     tower: {
       perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
       between,
@@ -76,24 +81,25 @@ const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
 
 /** A built-in model: its language model's configuration, and what its own config.json says. */
 export function builtinSizes(
-  text: LlamaConfig,
+  text: TextConfig,
   { visionTower, tokensPerSide, projector }: BuiltinShape,
   recipe: Pick<Recipe, "tokensPerSide">,
 ): ModelSizes {
   const tower = new EfficientNetLite(visionTower);
-  using languageModel = new Llama(text);
+  using languageModel = createLanguageModel(text);
   const widths = [tower.hiddenSize, projector.hiddenSize, text.hiddenSize];
   const parameters = {
     visionTower: elements(tower) + 2 * tower.hiddenSize,
     projector: widths.slice(1).reduce((sum, width, i) => sum + width * (widths[i]! + 1), 0),
     languageModel: elements(languageModel),
   };
+  const side = recipe.tokensPerSide ?? tokensPerSide;
   const widest = 96 * (tower.imageSize / 2) ** 2; // the first expanded map, which is the largest
   return {
     ...languageSizes(text, languageModel),
     parameters,
     projectorWidths: widths,
-    imageTokens: (recipe.tokensPerSide ?? tokensPerSide) ** 2,
+    imageTokens: tokensOf(whole, { rows: side, columns: side, extra: 0 }),
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
     // Computed again, what the largest block and the stem save stays, and the inputs of blocks: an estimate.
     tower: {
@@ -115,7 +121,7 @@ export const builtinShapeSchema = z.object({
 });
 export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
-function languageSizes(text: LlamaConfig, model: Llama) {
+function languageSizes(text: TextConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();
   for (const [name, { shape }] of model.layers[0]!.namedParameters())
     if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);

@@ -2,16 +2,11 @@ import { existsSync } from "node:fs";
 import { loadStrict } from "../../checkpoint/index.ts";
 import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { PooledTower } from "../../models/index.ts";
 import {
-  assembledOrigin,
-  checkpointOrigin,
   type Eyes,
-  isAdapter,
   loadAssembled,
   loadBuiltin,
   loadPretrained,
-  type ModelOrigin,
   openProjector,
   type PretrainedLlava,
 } from "../../pretrained/index.ts";
@@ -29,14 +24,12 @@ export interface Surroundings {
   readonly communicator?: Communicator;
 }
 
-export interface Start {
-  readonly pretrained: PretrainedLlava;
-  /** undefined for a built-in model and an adapter's. */
-  readonly origin: ModelOrigin | undefined;
-}
-
 /** The model that a recipe starts from, with the projector that it starts from. */
-export async function loadStart(recipe: Recipe, generator: Generator, around: Surroundings): Promise<Start> {
+export async function loadStart(
+  recipe: Recipe,
+  generator: Generator,
+  around: Surroundings,
+): Promise<PretrainedLlava> {
   const {
     model: name,
     base,
@@ -71,17 +64,14 @@ export async function loadStart(recipe: Recipe, generator: Generator, around: Su
   const shared = { computeDtype: dtype, device, report };
   // What learns starts from the weights as they are stored, which the type that is computed in may not hold.
   const options = { ...shared, ...(frozenWeights && { frozenWeights, dtype }) };
-  const load = async (): Promise<Start> => {
+  const load = async (): Promise<PretrainedLlava> => {
     if (resolved.kind === "builtin") {
       const parts = {
         ...(tokensPerSide && { tokensPerSide }),
         ...(frozenWeights && { frozenWeights }),
         dtype: language.stored === "int8" ? dtype : language.stored,
       };
-      return {
-        pretrained: loadBuiltin(resolved, { ...shared, untrained, ...parts }),
-        origin: undefined,
-      };
+      return loadBuiltin(resolved, { ...shared, untrained, ...parts });
     }
     const run = await readRunFolder(resolved.path);
     if (run?.kind === "part")
@@ -92,13 +82,11 @@ export async function loadStart(recipe: Recipe, generator: Generator, around: Su
     const parts = { ...(base && { base }), ...(visionTower && { visionTower }) };
     if (vision) {
       const eyes = eyesOf(vision, folderOf(await find(vision.tower)));
-      return { pretrained: await loadAssembled(path, eyes, options), origin: assembledOrigin(path, eyes) };
+      return await loadAssembled(path, eyes, options);
     }
-    const pretrained = await loadPretrained(resolved, { ...options, ...parts, resolve: find });
-    const origin = isAdapter(path) ? undefined : await checkpointOrigin(path, { ...parts, resolve: find });
-    return { pretrained, origin };
+    return await loadPretrained(resolved, { ...options, ...parts, resolve: find });
   };
-  const { pretrained, origin } = await load();
+  const pretrained = await load();
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
   else if (start !== "loaded") loadProjector(pretrained, start, report);
@@ -110,7 +98,7 @@ export async function loadStart(recipe: Recipe, generator: Generator, around: Su
     if ((part === "projector" || !learns) && stored !== "int8")
       pretrained.model[part].to({ dtype: stored, device });
   }
-  return { pretrained, origin };
+  return pretrained;
 }
 
 /** What a recipe's `vision` says, in the terms of a model's configuration. */
@@ -136,12 +124,10 @@ function loadProjector({ model }: PretrainedLlava, path: string, report: (line: 
     });
   using source = openProjector(path, report);
   const { projector, visionTower } = model;
-  const statistics = visionTower instanceof PooledTower ? ["feature_mean", "feature_std"] : [];
+  const statistics = Object.entries(visionTower.standardized?.statistics ?? {});
   const parameters = new Map([
     ...named(prefixes.projector, projector.namedParameters()),
-    ...statistics.map(
-      (name) => [prefixes.visionTower + name, visionTower.namedParameters().get(name)!] as const,
-    ),
+    ...named(prefixes.visionTower, statistics),
   ]);
   loadStrict(
     {

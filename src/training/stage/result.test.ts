@@ -135,7 +135,7 @@ describe("a model that was trained whole is a checkpoint", () => {
     const fields = { ...stages["full"], maxSteps: 1, data: { ...data, transparency: "white" as const } };
     const path = await run("white", fields);
     using loaded = await loadPretrained({ kind: "folder", path });
-    assert.equal(loaded.imageProcessor.transparency, "white");
+    assert.equal(loaded.processor.imageConfig.transparency, "white");
     const config = join(path, "config.json");
     writeFileSync(config, readFileSync(config, "utf8").replace('"white"', '"grey"'));
     await assert.rejects(loadPretrained({ kind: "folder", path }), {
@@ -238,7 +238,7 @@ describe("what decides the prompt goes with the weights", () => {
   /** Prompt of a conversation and the ids that end its answer, as the folder says by itself. */
   async function promptOf(path: string) {
     using loaded = await loadPretrained({ kind: "folder", path });
-    const { promptFormat, stopIds } = loaded;
+    const { promptFormat, stopIds } = loaded.processor;
     return { text: promptText(promptFormat.render(asked)), stop: promptFormat.stop, stopIds, promptFormat };
   }
   const textIn = (name: string, answerEnd?: string) =>

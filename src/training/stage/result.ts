@@ -13,11 +13,12 @@ import type { Stage } from "./stage.ts";
  * With all of them goes the chat template of the prompts that they were trained on.
  */
 export function writeResult(
-  { pretrained, origin, groups, keptModules, measured, prompts }: Stage,
+  { pretrained, groups, keptModules, measured, prompts }: Stage,
   recipe: Recipe,
   step: number,
 ): string {
   const { output, train, lora, model } = recipe;
+  const { origin } = pretrained;
   const metadata = { recipe: JSON.stringify(portableRecipe(recipe)), step: String(step) };
   if (lora) {
     const folder = join(output, "adapter");

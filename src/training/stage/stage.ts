@@ -1,10 +1,10 @@
 import type { ParameterGroup } from "../../optim/index.ts";
-import { type ModelOrigin, type PretrainedLlava, transparencyField } from "../../pretrained/index.ts";
+import { type PretrainedLlava, transparencyField } from "../../pretrained/index.ts";
 import { Generator, useDevice } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 import { type Batch, type PreparedObjective, prepareObjective } from "../objectives/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { loadStart, type Start, type Surroundings } from "./load.ts";
+import { loadStart, type Surroundings } from "./load.ts";
 import { trainableGroups } from "./trainable.ts";
 
 export type { Surroundings } from "./load.ts";
@@ -12,8 +12,6 @@ export type { Surroundings } from "./load.ts";
 /** What a run trains, on what, and by which measure. */
 export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> {
   readonly pretrained: PretrainedLlava;
-  /** Where it came from, to write it whole; undefined for a built-in model. */
-  readonly origin: ModelOrigin | undefined;
   /** Names of checkpoints, PEFT's for adapters → tensors that learn, with the rates they learn at. */
   readonly groups: readonly ParameterGroup[];
   /** Whole modules of the adapter that is gone on from (see `Trainable`). */
@@ -25,13 +23,12 @@ export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> 
 export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
   const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
-  const { pretrained, origin } = withTransparency(recipe, await loadStart(recipe, generator, around), around);
+  const pretrained = withTransparency(recipe, await loadStart(recipe, generator, around), around);
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
   const prepared = await prepareObjective({ recipe, pretrained, generator, around });
   return {
     ...prepared,
     pretrained,
-    origin,
     groups,
     keptModules,
     generator,
@@ -44,18 +41,24 @@ export async function prepareStage(given: Recipe, around: Surroundings): Promise
 }
 
 /** With the recipe's way with transparent pixels, which a whole model keeps. */
-function withTransparency(recipe: Recipe, started: Start, { report }: Surroundings): Start {
+function withTransparency(
+  recipe: Recipe,
+  started: PretrainedLlava,
+  { report }: Surroundings,
+): PretrainedLlava {
   const { transparency } = recipe.data;
   if (transparency === undefined) return started;
-  const { pretrained, origin } = started;
-  const own = pretrained.imageProcessor.transparency ?? "drop";
+  const { processor, origin } = started;
+  const image = processor.imageConfig;
+  const own = image.transparency ?? "drop";
   if (own !== transparency && (recipe.lora || recipe.train.join() === "projector" || !origin))
     report(
       `data.transparency is "${transparency}", which the result does not keep: give it again (--transparency) where it is used`,
     );
   const config = { ...origin?.config, [transparencyField]: transparency };
   return {
-    pretrained: { ...pretrained, imageProcessor: { ...pretrained.imageProcessor, transparency } },
+    ...started,
+    processor: processor.with({ image: { ...image, transparency } }),
     origin: origin && { ...origin, config },
   };
 }

@@ -83,5 +83,7 @@ function addAdapters(
 }
 
 /** Parameters of a part by names of checkpoints. */
-export const named = (prefix: string, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
-  new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));
+export const named = (
+  prefix: string,
+  parameters: Iterable<readonly [name: string, parameter: Tensor]>,
+): Map<string, Tensor> => new Map([...parameters].map(([name, tensor]) => [prefix + name, tensor]));

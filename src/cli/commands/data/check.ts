@@ -54,7 +54,7 @@ async function run(names: readonly string[], options: Options, context: CommandC
   const { checkData, countRows, readDatasets, rowProblems } = await import("../../../data/index.ts");
   const signal = context.signal();
   const datasets = wholeFiles((await Promise.all(names.map(readDatasets))).flat());
-  using encoding = await openEncoding(options, context);
+  const encoding = await openEncoding(options, context);
   const counting = context.progress({ label: "counting", unit: "rows" });
   // Damage is told where it is met again, with the rows before it.
   const total = await countRows(datasets, {
@@ -65,7 +65,7 @@ async function run(names: readonly string[], options: Options, context: CommandC
   const problems: { source: string; problem: string; message: string }[] = [];
   const report = await checkData(datasets, {
     ...(options.images !== undefined && { images: options.images }),
-    ...(encoding && { encoding }),
+    ...encoding,
     maxTokens: options.maxTokens,
     transparency: options.transparency,
     concurrency: availableParallelism(),

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import type { RowEncoding } from "../../../data/index.ts";
 import { LlavaError } from "../../../errors.ts";
+import type { Processor, TurnMarks } from "../../../processing/processor/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { count } from "../../frame/model-options.ts";
 
@@ -27,53 +27,40 @@ export const addEncodingOptions = (command: Command): Command =>
     .option("--image-tokens <n>", "tokens of an image, with --tokenizer", count, 576)
     .option("--keep-marks", "let answers hold what marks turns, such as </s>, as ordinary text");
 
-/** How rows become ids, and what to dispose of afterwards; undefined without a tokenizer. */
+/** How rows become ids. */
+export interface Encoding {
+  readonly processor: Processor;
+  readonly turnMarks: TurnMarks;
+}
+
+/** By a model's small files or a tokenizer alone; undefined without either. */
 export async function openEncoding(
   { model, tokenizer: folder, template, answerEnd, imageTokens, keepMarks }: EncodingFlags,
   { progress, report, signal }: CommandContext,
-): Promise<(RowEncoding & Disposable) | undefined> {
+): Promise<Encoding | undefined> {
   const turnMarks = keepMarks ? "keep" : "refuse";
+  const { openProcessor, sourceWithoutModel, trainingProcessor } = await import(
+    "../../../processing/processor/index.ts"
+  );
   if (model !== undefined) {
-    const { ensureNative, resolveModel } = await import("../../../setup/index.ts");
-    await ensureNative({ progress, report });
-    const { loadPretrained } = await import("../../../pretrained/index.ts");
-    const resolved = await resolveModel(model, { progress, report, signal: signal() });
-    const pretrained = await loadPretrained(resolved);
-    const { tokenizer, textSource, stopIds } = pretrained;
-    const { requestedFormat, trainingFormat } = await import("../../../processing/conversation/index.ts");
-    const { format, note } = trainingFormat(
-      requestedFormat(textSource.format, { template, answerEnd }),
-      tokenizer,
-      stopIds,
-    );
+    const [{ resolveModel }, { openModelProcessor }] = await Promise.all([
+      import("../../../setup/index.ts"),
+      import("../../../pretrained/index.ts"),
+    ]);
+    const find = (name: string) => resolveModel(name, { progress, report, signal: signal(), weights: false });
+    const own = await openModelProcessor(await find(model), { resolve: find });
+    const { processor, note } = trainingProcessor(own, { template, answerEnd });
     if (note !== undefined) report(note);
-    return {
-      tokenizer,
-      format,
-      imageTokens: () => pretrained.model.visionTower.tokens,
-      imageTokenId: pretrained.model.imageTokenId,
-      turnMarks,
-      [Symbol.dispose]: () => pretrained[Symbol.dispose](),
-    };
+    return { processor, turnMarks };
   }
   if (folder === undefined) return undefined;
   if (template === undefined)
     throw new LlavaError("usage", "--tokenizer goes with --template", {
       hint: "LLaVA-1.5 is trained with plain in its first stage and with v1 in its second.",
     });
-  const [{ loadTokenizer }, { trainingFormat }] = await Promise.all([
-    import("../../../processing/tokenizer/index.ts"),
-    import("../../../processing/conversation/index.ts"),
-  ]);
-  const tokenizer = await loadTokenizer(folder);
-  const { format, note } = trainingFormat({ name: template, answerEnd }, tokenizer, []);
+  const format = { name: template, answerEnd };
+  const own = await openProcessor(sourceWithoutModel({ folder }, format, imageTokens));
+  const { processor, note } = trainingProcessor(own);
   if (note !== undefined) report(note);
-  return {
-    tokenizer,
-    format,
-    imageTokens: () => imageTokens,
-    imageTokenId: -200,
-    turnMarks,
-    [Symbol.dispose]() {},
-  };
+  return { processor, turnMarks };
 }

@@ -1,7 +1,8 @@
 import { styleText } from "node:util";
 import type { Command } from "commander";
-import type { EncodedRow, LlavaRow, RowEncoding } from "../../../data/index.ts";
+import type { LlavaRow } from "../../../data/index.ts";
 import { LlavaError } from "../../../errors.ts";
+import type { EncodedRow, Processor } from "../../../processing/processor/index.ts";
 import type { Tokenizer } from "../../../processing/tokenizer/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { collect, count } from "../../frame/model-options.ts";
@@ -37,8 +38,7 @@ Example:
 }
 
 async function run(name: string, options: Options, context: CommandContext): Promise<void> {
-  const { encodeRow } = await import("../../../data/index.ts");
-  using encoding = await openEncoding(options, context);
+  const encoding = await openEncoding(options, context);
   if (!encoding)
     throw new LlavaError("usage", "inspecting takes a tokenizer and a template", {
       hint: "Give --model, or --tokenizer and --template.",
@@ -47,9 +47,11 @@ async function run(name: string, options: Options, context: CommandContext): Pro
   for await (const { row, error } of chosenRows(name, options)) {
     try {
       if (error) throw error;
-      const encoded = encodeRow(row!, encoding);
+      const { processor, turnMarks } = encoding;
+      const layouts = row!.images.map(() => processor.layoutOf());
+      const encoded = processor.encodeRow(row!, layouts, turnMarks);
       if (options.json) console.log(JSON.stringify({ origin: row!.origin, ...encoded }));
-      else console.log(`${shownRow(row!, encoded, encoding, options.ids ?? false)}\n`);
+      else console.log(`${shownRow(row!, encoded, processor, options.ids ?? false)}\n`);
     } catch (problem) {
       if (!(problem instanceof LlavaError)) throw problem;
       failed++;
@@ -86,7 +88,7 @@ const styled = (format: Parameters<typeof styleText>[0], text: string): string =
   styleText(format, text, { stream: process.stdout });
 const hasColours = (): boolean => styled("green", "x") !== "x";
 
-function shownRow(row: LlavaRow, encoded: EncodedRow, { tokenizer }: RowEncoding, withIds: boolean): string {
+function shownRow(row: LlavaRow, encoded: EncodedRow, { tokenizer }: Processor, withIds: boolean): string {
   const { inputIds, labels, imagePositions, segments } = encoded;
   const trained = labels.filter((label) => label >= 0).length;
   const images = imagePositions.map(({ image, length }) => `${encoded.images[image]} (${length} tokens)`);

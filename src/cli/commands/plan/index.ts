@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { ensureNative } from "../../../setup/index.ts";
 import type { RowLengths } from "../../../training/index.ts";
-import type { CommandContext } from "../../frame/context.ts";
 import { count } from "../../frame/model-options.ts";
 import { readRecipe, resolveToShow } from "../../frame/recipe-file.ts";
 
@@ -13,7 +11,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-export function configure(command: Command, { progress, report }: CommandContext): void {
+export function configure(command: Command): void {
   command
     .description("Tell how much memory a recipe will take, before anything is fetched or loaded.")
     .argument("<recipe>", "a TypeScript file that exports a recipe, or the recipe.json of a run")
@@ -30,7 +28,6 @@ export function configure(command: Command, { progress, report }: CommandContext
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExample:\n  llava plan recipes/llava-1.5-7b/lora.ts --gpus 8 --memory 24GB")
     .action(async (path: string, words: string[], flags: Flags) => {
-      await ensureNative({ progress, report });
       const { advise, computing, parseOverrides, planMemory, recipeSizes, renderComputing, renderPlan } =
         await import("../../../training/index.ts");
       const given = await resolveToShow(await readRecipe(path), parseOverrides(words));

@@ -55,7 +55,7 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   const stages = inference(() => scope(() => traceStages(model.pretrained.model, inputs)));
   await setImmediate(); // lets a Ctrl-C during the computation through
   signal.throwIfAborted();
-  const transparency = flags.transparency ?? model.pretrained.imageProcessor.transparency ?? "drop";
+  const transparency = flags.transparency ?? model.pretrained.processor.imageConfig.transparency ?? "drop";
   writeSafetensors(out, stages, { format: "pt", transparency });
   for (const stage of stages.values()) stage.dispose();
   const seen = image.length > 0 ? `, transparent pixels by "${transparency}"` : "";

@@ -31,11 +31,11 @@ Example:
     --features.cache features --optimizer.learningRate 1e-3 --output runs/first`,
     )
     .action(async (path: string, words: string[], options: Options) => {
-      await ensureNative({ progress, report });
       const { parseOverrides, resolveRecipe, runRecipe } = await import("../../../training/index.ts");
       const [fields, overrides] = [await readRecipe(path), parseOverrides(words)];
       if (options.dryRun) return await dryRun(fields, overrides, options);
       const recipe = resolveRecipe(fields, overrides);
+      await ensureNative({ progress, report, signal: signal() });
       const result = await runRecipe(recipe, {
         progress,
         report,

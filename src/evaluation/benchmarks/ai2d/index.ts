@@ -4,20 +4,14 @@ import { z } from "zod";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   findTable,
   imageFolder,
-  letteredCells,
   locateFile,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -62,7 +56,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   files.sort((first, second) => Number.parseInt(first, 10) - Number.parseInt(second, 10));
   for (const file of files) {
     const path = join(questions, file);
-    const { imageName, questions: rows } = check(schema, await readJsonDocument(path), path);
+    const { imageName, questions: rows } = await readDocument(path, schema);
     for (const [text, { abcLabel, answerTexts, correctAnswer, questionId }] of Object.entries(rows))
       yield {
         id: questionId,
@@ -75,7 +69,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question", "options", "answer", "image"] },
   { columns: ["index", "question", "A", "B", "answer"] },
 ];
@@ -87,12 +81,12 @@ const isTable = async (path: string): Promise<boolean> =>
 /** lmms-lab's table, whose answers are places from 0, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
   for await (const row of tableRows(table)) {
-    const answer = cellText(row, "answer");
+    const answer = row.text("answer");
     yield {
-      id: cellText.optional(row, "index") ?? String(row.place),
-      question: cellText(row, "question"),
-      options: cellList(row, "options") ?? letteredCells(row),
-      image: cellImage(row) ?? "",
+      id: row.optionalText("index") ?? String(row.place),
+      question: row.text("question"),
+      options: row.list("options") ?? row.letteredOptions(),
+      image: row.image() ?? "",
       answer: /^\d$/.test(answer) ? letters[Number(answer)]! : answer,
     };
   }

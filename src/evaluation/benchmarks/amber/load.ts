@@ -3,7 +3,7 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile, readJsonDocument, within } from "../../dataset-files/index.ts";
+import { imageFolder, locateFile, readDocument, within } from "../../dataset-files/index.ts";
 
 export interface AmberQuery {
   readonly id: string;
@@ -52,10 +52,10 @@ type Truth = z.output<typeof truthSchema>[number];
 async function* queries(data: string, name: string): AsyncGenerator<AmberQuery & { annotation: Truth }> {
   const path = locateFile(data, inside(`query/query_${name}.json`));
   const truthPath = locateFile(data, inside("annotations.json"));
-  const rows = check(truthSchema, await readJsonDocument(truthPath), truthPath);
+  const rows = await readDocument(truthPath, truthSchema);
   const annotations = new Map(rows.map((row) => [row.id, row]));
   const folder = imageFolder(data, ["image", "images", "amber/image", "AMBER/image"]);
-  for (const { id, image, query } of check(querySchema, await readJsonDocument(path), path)) {
+  for (const { id, image, query } of await readDocument(path, querySchema)) {
     const annotation = annotations.get(id);
     if (annotation === undefined)
       throw new LlavaError("data", `${truthPath}: lacks question ${id} of ${path}`, {
@@ -103,7 +103,7 @@ export async function* loadDescriptions({ data }: LoadOptions): AsyncGenerator<D
 
 async function readWords(data: string): Promise<AmberWords> {
   const path = locateFile(data, inside("relation.json"));
-  const relation = check(z.record(z.string(), z.array(z.string())), await readJsonDocument(path), path);
+  const relation = await readDocument(path, z.record(z.string(), z.array(z.string())));
   const safe = new Set<string>();
   for await (const { text } of readLines(locateFile(data, inside("safe_words.txt")))) safe.add(text);
   const related = new Map(Object.entries(relation));

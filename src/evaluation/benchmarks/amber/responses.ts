@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { firstLineFits, readJsonLines } from "../../../files/index.ts";
+import { firstLineFits } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
-import { check, readFittingList } from "../../dataset-files/index.ts";
+import { documentReader, readCheckedLines } from "../../dataset-files/index.ts";
 
 const schema = z.looseObject({
   id: z.union([z.int(), z.string().regex(/^\d+$/)]).transform(Number),
@@ -15,25 +15,25 @@ const lastDescription = 1004;
 /** The answers of one task in a file of both, which the original evaluation takes as well; all of any other file. */
 const readTask =
   (isOurs: (id: number) => boolean) =>
-  async (path: string): Promise<AsyncIterable<Answer> | undefined> => {
+  async (path: string): Promise<Answer[] | undefined> => {
     const rows = await readResponses(path);
-    if (rows === undefined) return undefined;
-    const ours = rows.filter(({ id }) => isOurs(id));
-    return answersOf(ours.length > 0 ? ours : rows);
+    const ours = rows?.filter(({ id }) => isOurs(id)) ?? [];
+    return (ours.length > 0 ? ours : rows)?.map(({ id, response }) => ({
+      id: String(id),
+      text: response ?? "",
+    }));
   };
 
 /** A list, or lines, of id and response; undefined for any other file. */
 async function readResponses(path: string): Promise<Response[] | undefined> {
-  if (path.endsWith(".json")) return await readFittingList(path, schema);
+  if (path.endsWith(".json")) return await readList(path);
   if (!(await firstLineFits(path, schema))) return undefined;
   const rows: Response[] = [];
-  for await (const { value, line } of readJsonLines(path)) rows.push(check(schema, value, `${path}:${line}`));
+  for await (const row of readCheckedLines(path, schema)) rows.push(row);
   return rows;
 }
 
-async function* answersOf(rows: readonly Response[]): AsyncGenerator<Answer> {
-  for (const { id, response } of rows) yield { id: String(id), text: response ?? "" };
-}
+const readList = documentReader(z.array(schema).min(1), (rows): Response[] => rows);
 
 export const readDescriptions = readTask((id) => id <= lastDescription);
 export const readJudgements = readTask((id) => id > lastDescription);

@@ -10,17 +10,12 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
+  documentReader,
   imageFolder,
   jsonBytes,
-  letteredCells,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
@@ -54,7 +49,7 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
   if ("table" in source) return yield* tableItems(source.table, direct);
   const { path } = source;
   const folder = imageFolder(data, [`${split}2017`, `coco/${split}2017`]);
-  for (const row of check(schema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, schema)) {
     // The direct-answer task leaves out questions that people answered too differently.
     if (direct && row.difficult_direct_answer) continue;
     yield {
@@ -68,7 +63,7 @@ async function* load({ data, split = "val" }: LoadOptions, direct: boolean): Asy
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "choices", "correct_choice_idx"] },
   { columns: ["index", "question", "A", "D", "answer"] },
 ];
@@ -77,16 +72,16 @@ const layouts: readonly TableLayout[] = [
 async function* tableItems(table: TableFiles, direct: boolean): AsyncGenerator<AokVqaItem> {
   for await (const row of tableRows(table)) {
     if (direct && row.values["difficult_direct_answer"] === true) continue;
-    const place = cellText.optional(row, "correct_choice_idx");
-    const letter = cellText.optional(row, "answer");
+    const place = row.optionalText("correct_choice_idx");
+    const letter = row.optionalText("answer");
     yield {
-      id: cellText(row, "index", "question_id"),
-      question: cellText(row, "question"),
-      image: cellImage(row) ?? "",
-      choices: cellList(row, "choices") ?? letteredCells(row),
+      id: row.text("index", "question_id"),
+      question: row.text("question"),
+      image: row.image() ?? "",
+      choices: row.list("choices") ?? row.letteredOptions(),
       correct:
         place !== undefined ? Number(place) : letter === undefined ? undefined : letters.indexOf(letter),
-      answers: cellList(row, "direct_answers"),
+      answers: row.list("direct_answers"),
     };
   }
 }
@@ -108,22 +103,10 @@ const common = {
 } satisfies Partial<Benchmark>;
 
 /** The server's form, in which a question may have an answer of each kind: { id: { multiple_choice, direct_answer } }. */
-const readPredictions =
-  (field: string) =>
-  async (path: string): Promise<AsyncIterable<Answer> | undefined> => {
-    if (!path.endsWith(".json")) return undefined;
-    const fit = z
-      .record(z.string(), z.looseObject({ [field]: z.string() }))
-      .safeParse(await readJsonDocument(path));
-    return fit.success ? answersOf(fit.data, field) : undefined;
-  };
-
-async function* answersOf(
-  rows: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
-  field: string,
-): AsyncGenerator<Answer> {
-  for (const [id, row] of Object.entries(rows)) yield { id, text: String(row[field]) };
-}
+const readPredictions = (field: string) =>
+  documentReader(z.record(z.string(), z.looseObject({ [field]: z.string() })), (rows): Answer[] =>
+    Object.entries(rows).map(([id, row]) => ({ id, text: String(row[field]) })),
+  );
 
 const submission = (field: string, write: (item: AokVqaItem, answer: string) => string) => ({
   file: "predictions.json",

@@ -4,15 +4,11 @@ import { z } from "zod";
 import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   imageFolder,
   locateFile,
   locateQuestions,
   readCocoCaptions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -66,10 +62,10 @@ async function tableImages(
 ): Promise<CaptionedImage[]> {
   const images = new Map<string, { id: string; image: string; captions: string[] | undefined }>();
   for await (const row of tableRows(table)) {
-    const id = cellText(row, ...ids);
-    const own = cellList(row, captions);
+    const id = row.text(...ids);
+    const own = row.list(captions);
     const known = images.get(id);
-    if (known === undefined) images.set(id, { id, image: cellImage(row) ?? "", captions: own });
+    if (known === undefined) images.set(id, { id, image: row.image() ?? "", captions: own });
     else if (own !== undefined) known.captions = [...new Set([...(known.captions ?? []), ...own])];
   }
   return [...images.values()];
@@ -100,7 +96,7 @@ export const readKarpathy =
     );
     if ("table" in source) return tableImages(source.table, ["filename"], "caption");
     const { path } = source;
-    const { images } = check(karpathySchema, await readJsonDocument(path), path);
+    const { images } = await readDocument(path, karpathySchema);
     const wanted = split.replace("karpathy-", "");
     return images
       .filter((image) => image.split === wanted)
@@ -132,7 +128,7 @@ export const readTextCaps: CaptionReader = async ({ data, split }) => {
   ]);
   if ("table" in source) return tableImages(source.table, ["image_id"], "reference_strs");
   const { path } = source;
-  const { data: rows } = check(textCapsSchema, await readJsonDocument(path), path);
+  const { data: rows } = await readDocument(path, textCapsSchema);
   const folder = imageFolder(
     data,
     within(["", "textcaps/"])(`${split === "test" ? "test" : "train"}_images`),

@@ -3,18 +3,13 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageFolder,
   locateFile,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -49,7 +44,7 @@ async function* load({ data, split = "test", compat = false }: LoadOptions): Asy
   const folder = imageFolder(data, inside(`${split}/png`));
   for (const kind of kinds) {
     const path = locateFile(data, fileOf(split, kind));
-    const rows = check(schema, await readJsonDocument(path), path);
+    const rows = await readDocument(path, schema);
     for (const [index, { imgname, query, label }] of rows.entries())
       yield {
         id: `${kind}/${index}`,
@@ -62,7 +57,7 @@ async function* load({ data, split = "test", compat = false }: LoadOptions): Asy
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question", "answer", "type", "image"], without: ["question_id"] },
   { columns: ["query", "label", "human_or_machine", "image"] },
   { columns: ["index", "question", "answer"] },
@@ -72,16 +67,16 @@ const layouts: readonly TableLayout[] = [
 async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<ChartItem> {
   const counts = new Map<string, number>();
   for await (const row of tableRows(table)) {
-    const type = cellText.optional(row, "type", "human_or_machine", "split") ?? "";
+    const type = row.optionalText("type", "human_or_machine", "split") ?? "";
     const kind = type === "0" || type.startsWith("human") ? "human" : type === "" ? undefined : "augmented";
     const place = counts.get(kind ?? "") ?? 0;
     counts.set(kind ?? "", place + 1);
     yield {
-      id: cellText.optional(row, "index") ?? (kind === undefined ? String(place) : `${kind}/${place}`),
+      id: row.optionalText("index") ?? (kind === undefined ? String(place) : `${kind}/${place}`),
       ...(kind !== undefined && { labels: { kind } }),
-      question: cellText(row, "question", "query"),
-      image: cellImage(row) ?? "",
-      answer: cellText.optional(row, "answer") ?? cellList(row, "label")?.[0] ?? "",
+      question: row.text("question", "query"),
+      image: row.image() ?? "",
+      answer: row.optionalText("answer") ?? row.list("label")?.[0] ?? "",
       compat,
     };
   }

@@ -3,15 +3,11 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageFolder,
   locateQuestions,
   readAskedQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
   tableRows,
   within,
@@ -73,7 +69,7 @@ export async function* loadDocuments(
       yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image), compat };
     return;
   }
-  for (const row of check(schema, await readJsonDocument(path), path).data) {
+  for (const row of (await readDocument(path, schema)).data) {
     const types = row.question_types ?? row.answer_type ?? [];
     // A question of several types has them joined: tables count each question once.
     const labels = types.length === 0 ? {} : { type: [...types].sort().join(" + ") };
@@ -85,13 +81,13 @@ export async function* loadDocuments(
 /** lmms-lab's tables, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<DocumentItem> {
   for await (const row of tableRows(table)) {
-    const types = cellList(row, "question_types") ?? cellList(row, "answer_type") ?? [];
+    const types = row.list("question_types") ?? row.list("answer_type") ?? [];
     yield {
-      id: cellText(row, "index", "questionId"),
+      id: row.text("index", "questionId"),
       labels: types.length === 0 ? {} : { type: [...types].sort().join(" + ") },
-      question: cellText(row, "question"),
-      image: cellImage(row) ?? "",
-      answers: cellList(row, "answers") ?? cellList(row, "answer"),
+      question: row.text("question"),
+      image: row.image() ?? "",
+      answers: row.list("answers") ?? row.list("answer"),
       compat,
     };
   }

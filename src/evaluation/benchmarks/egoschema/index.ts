@@ -1,19 +1,15 @@
 import { z } from "zod";
-import type { VideoSource } from "../../../protocol/index.ts";
-import { letterPrompt } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellList,
-  cellText,
-  check,
+  documentReader,
   findFile,
   findNested,
   findTable,
   jsonBytes,
   locateFile,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   videoFiles,
   within,
@@ -58,8 +54,7 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
     if (table !== undefined) return yield* tableItems(data, table, split);
   }
   const answerPath = split === "subset" ? locateFile(data, answers) : findFile(data, answers);
-  const right =
-    answerPath === undefined ? {} : check(choices, await readJsonDocument(answerPath), answerPath);
+  const right = answerPath === undefined ? {} : await readDocument(answerPath, choices);
   const videoOf = videoFiles(data, [...inside("videos"), ...inside("good_clips_git")]);
   const letterOf = (id: string): string | undefined => letters[right[id] ?? -1];
   const path = split === "subset" ? findFile(data, questions) : locateFile(data, questions);
@@ -68,7 +63,7 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
       yield { id, question: "", options: unknownOptions, video: videoOf(id), answer: letterOf(id) };
     return;
   }
-  for (const row of check(questionSchema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, questionSchema)) {
     const answer = letterOf(row.q_uid);
     if (split === "subset" && answer === undefined) continue;
     yield {
@@ -81,21 +76,19 @@ async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<Eg
   }
 }
 
-const layouts: readonly TableLayout[] = [
-  { columns: ["question_idx", "question", "option"], folder: /subset/i },
-];
+const layouts = [{ columns: ["question_idx", "question", "option"], folder: /subset/i }];
 
 /** lmms-lab's tables, whose options carry their letters; answers are places from 0, where they are public. */
 async function* tableItems(data: string, table: TableFiles, split: string): AsyncGenerator<EgoSchemaItem> {
   const videoOf = videoFiles(data, [...inside("videos"), ...inside("good_clips_git")]);
   for await (const row of tableRows(table)) {
-    const answer = letters[Number(cellText.optional(row, "answer") ?? -1)];
+    const answer = letters[Number(row.optionalText("answer") ?? -1)];
     if (split === "subset" && answer === undefined) continue;
-    const id = cellText(row, "video_idx", "question_idx");
+    const id = row.text("video_idx", "question_idx");
     yield {
       id,
-      question: cellText(row, "question"),
-      options: (cellList(row, "option") ?? []).map((option) => option.replace(/^[A-E]\. /, "")),
+      question: row.text("question"),
+      options: (row.list("option") ?? []).map((option) => option.replace(/^[A-E]\. /, "")),
       video: videoOf(id),
       answer,
     };
@@ -106,15 +99,9 @@ const read = (answer: string, options: readonly string[]): string | undefined =>
   chosenOption(answer, options === unknownOptions ? [...letters.slice(0, 5)] : options);
 
 /** The server's own form: number of the option by question. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = choices.safeParse(await readJsonDocument(path));
-  return fit.success ? asLetters(fit.data) : undefined;
-}
-
-async function* asLetters(chosen: Readonly<Record<string, number>>): AsyncGenerator<Answer> {
-  for (const [id, index] of Object.entries(chosen)) yield { id, text: letters[index]! };
-}
+const readPredictions = documentReader(choices, (chosen): Answer[] =>
+  Object.entries(chosen).map(([id, index]) => ({ id, text: letters[index]! })),
+);
 
 export default benchmark<EgoSchemaItem>({
   name: "egoschema",

@@ -3,17 +3,13 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
-  check,
   findTable,
   imageFolder,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -52,7 +48,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
       yield { id, question: text, image: join(folder, image) };
     return;
   }
-  for (const [id, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
+  for (const [id, row] of Object.entries(await readDocument(path, schema))) {
     const { structural, semantic } = row.types;
     const labels = { structural, semantic, form: structural === "query" ? "open" : "binary" };
     yield {
@@ -65,7 +61,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["id", "question", "answer", "imageId"], folder: /testdev_balanced/ },
   { columns: ["index", "question", "answer"] },
 ];
@@ -76,16 +72,16 @@ async function* tableItems(data: string, table: TableFiles): AsyncGenerator<GqaI
     { columns: ["id", "image"], without: ["question"], folder: /testdev_balanced/ },
   ]);
   const images = new Map<string, string>();
-  if (shown) for await (const row of tableRows(shown)) images.set(cellText(row, "id"), cellImage(row) ?? "");
+  if (shown) for await (const row of tableRows(shown)) images.set(row.text("id"), row.image() ?? "");
   for await (const row of tableRows(table)) {
-    const image = images.get(cellText.optional(row, "imageId") ?? "") ?? cellImage(row) ?? "";
+    const image = images.get(row.optionalText("imageId") ?? "") ?? row.image() ?? "";
     const { structural, semantic } = (row.values["types"] ?? {}) as Readonly<Record<string, string>>;
     const form = structural === "query" ? "open" : "binary";
     yield {
-      id: cellText(row, "index", "id"),
-      question: cellText(row, "question"),
+      id: row.text("index", "id"),
+      question: row.text("question"),
       image,
-      answer: cellText(row, "answer"),
+      answer: row.text("answer"),
       ...(structural && semantic && { labels: { structural, semantic, form } }),
     };
   }

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { readJsonLines } from "../../../files/index.ts";
-import { cellImage, cellText, check, type TableFiles, tableRows } from "../../dataset-files/index.ts";
+import { readCheckedLines, type TableFiles, tableRows } from "../../dataset-files/index.ts";
 import type { ReviewedItem } from "./review.ts";
 
 const id = z.union([z.int(), z.string()]).transform(String);
@@ -16,16 +15,13 @@ const answerSchema = z.object({ question_id: id, text: z.string() });
 
 export type Question = z.infer<typeof questionSchema>;
 
-export async function* readQuestions(path: string): AsyncGenerator<Question> {
-  for await (const { value, line } of readJsonLines(path))
-    yield check(questionSchema, value, `${path}:${line}`);
-}
+export const readQuestions = (path: string): AsyncGenerator<Question> =>
+  readCheckedLines(path, questionSchema);
 
 /** Reference answers by question, so that files in another order fit too; the original pairs lines. */
 export async function readReferences(path: string): Promise<(questionId: string) => string> {
   const references = new Map<string, string>();
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id, text } = check(answerSchema, value, `${path}:${line}`);
+  for await (const { question_id, text } of readCheckedLines(path, answerSchema)) {
     references.set(question_id, text);
   }
   return (questionId) => references.get(questionId) ?? lacks(path, `question ${questionId}`);
@@ -38,8 +34,7 @@ export async function readContexts<Row extends { image: string }>(
   describe: (row: Row) => string,
 ): Promise<(image: string) => string> {
   const contexts = new Map<string, string>();
-  for await (const { value, line } of readJsonLines(path)) {
-    const row = check(schema, value, `${path}:${line}`);
+  for await (const row of readCheckedLines(path, schema)) {
     contexts.set(row.image, describe(row));
   }
   return (image) => contexts.get(image) ?? lacks(path, `image ${image}`);
@@ -59,12 +54,12 @@ export async function* tableItems(
 ): AsyncGenerator<ReviewedItem> {
   for await (const row of tableRows(table))
     yield {
-      id: cellText(row, "question_id", "index"),
-      labels: { category: cellText(row, "category") },
-      image: cellImage(row),
-      question: cellText(row, "question"),
-      reference: cellText(row, "gpt_answer", "gpt4_ans"),
-      context: cellText(row, "caption"),
+      id: row.text("question_id", "index"),
+      labels: { category: row.text("category") },
+      image: row.image(),
+      question: row.text("question"),
+      reference: row.text("gpt_answer", "gpt4_ans"),
+      context: row.text("caption"),
       rule,
       compat,
     };

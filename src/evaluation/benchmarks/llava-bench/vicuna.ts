@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
 import { benchmark, type LoadOptions, type Verdict } from "../../benchmark.ts";
-import { check, locateFile, readJsonDocument } from "../../dataset-files/index.ts";
+import { locateFile, readCheckedLines, readDocument } from "../../dataset-files/index.ts";
 import { readReferences } from "./load.ts";
 import { type ReviewedItem, readScores, reviewed, textJudge } from "./review.ts";
 
@@ -18,11 +17,10 @@ const references = ["gpt35", "bard", "alpaca-13b", "llama-13b", "vicuna-13b"];
 async function* load({ data, split = "gpt35", compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
   const at = (name: string): string => locateFile(data, [name, `llava/eval/table/${name}`]);
   const rulesFile = at("rule.json");
-  const rules = check(rulesSchema, await readJsonDocument(rulesFile), rulesFile);
+  const rules = await readDocument(rulesFile, rulesSchema);
   const reference = await readReferences(at(`answer/answer_${split}.jsonl`));
   const path = at("question.jsonl");
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id, text, category } = check(questionSchema, value, `${path}:${line}`);
+  for await (const { question_id, text, category } of readCheckedLines(path, questionSchema)) {
     yield {
       id: question_id,
       labels: { category },

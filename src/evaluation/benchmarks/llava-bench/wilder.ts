@@ -2,13 +2,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { readJsonLines } from "../../../files/index.ts";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
-import {
-  cellImage,
-  check,
-  locateQuestions,
-  type QuestionSource,
-  tableRows,
-} from "../../dataset-files/index.ts";
+import { check, locateQuestions, type QuestionSource, tableRows } from "../../dataset-files/index.ts";
 import { imageJudge, type ReviewedItem, reviewed } from "./review.ts";
 import { shownImage } from "./rules.ts";
 
@@ -51,7 +45,7 @@ interface Row {
 async function* rows(source: QuestionSource): AsyncGenerator<Row> {
   if ("table" in source) {
     for await (const cells of tableRows(source.table))
-      yield { value: cells.values, where: cells.where, image: cellImage(cells) ?? cellImage(cells, "Image") };
+      yield { value: cells.values, where: cells.where, image: cells.image() ?? cells.image("Image") };
     return;
   }
   const { path } = source;

@@ -1,4 +1,4 @@
-import { editDistance } from "../../metrics/index.ts";
+import { editDistance } from "../../../spelling.ts";
 import { letters } from "../../prompting/index.ts";
 import { pythonFloat, pythonFloatText, pythonInteger, roundHalfEven } from "../../python/index.ts";
 import type { MathVistaItem } from "./problem.ts";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, jsonBytes, locateFile, readJsonDocument } from "../../dataset-files/index.ts";
+import { jsonBytes, locateFile, readDocument } from "../../dataset-files/index.ts";
 import { question } from "../../prompting/index.ts";
 import { judge } from "./judge.ts";
 import { readMathVistaPredictions } from "./predictions.ts";
@@ -17,7 +17,7 @@ async function* load({
   compat = false,
 }: LoadOptions): AsyncGenerator<MathVistaItem> {
   const path = locateFile(data, [`${split}.json`, `data/${split}.json`, `mathvista/data/${split}.json`]);
-  for (const [id, row] of Object.entries(check(problemsSchema, await readJsonDocument(path), path))) {
+  for (const [id, row] of Object.entries(await readDocument(path, problemsSchema))) {
     const { skills, ...metadata } = row.metadata;
     yield {
       id,

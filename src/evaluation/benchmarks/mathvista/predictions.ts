@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { firstLineFits, readJsonLines } from "../../../files/index.ts";
-import type { Answer, Verdict } from "../../benchmark.ts";
-import { check, readJsonDocument } from "../../dataset-files/index.ts";
+import { firstLineFits } from "../../../files/index.ts";
+import type { Answer, Rows, Verdict } from "../../benchmark.ts";
+import { readCheckedLines, readJsonDocument } from "../../dataset-files/index.ts";
 import { pythonText } from "../../python/index.ts";
 
 const id = z.union([z.string(), z.number()]).transform(String);
@@ -28,27 +28,22 @@ type IdentifiedRow = z.output<typeof rowSchema>;
  * MathVista's own files: problems by their pid, or a list or lines of them, each with its response, what was extracted
  * from it, and whether the original found that true. undefined for other files.
  */
-export async function readMathVistaPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+export async function readMathVistaPredictions(path: string): Promise<Rows<Answer> | undefined> {
   if (await firstLineFits(path, rowSchema)) return lines(path);
   if (!path.endsWith(".json")) return undefined;
   const content = await readJsonDocument(path);
   const list = z.array(rowSchema).min(1).safeParse(content);
-  if (list.success) return answersOf(list.data.map((row) => [idOf(row), row] as const));
+  if (list.success) return list.data.map((row) => answerOf(idOf(row), row));
   const problems = problemsSchema.safeParse(content);
-  return problems.success ? answersOf(Object.entries(problems.data)) : undefined;
+  return problems.success ? Object.entries(problems.data).map(([id, row]) => answerOf(id, row)) : undefined;
 }
 
 const idOf = (row: IdentifiedRow): string => String("pid" in row ? row.pid : row.question_id);
 
 async function* lines(path: string): AsyncGenerator<Answer> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const row = check(rowSchema, value, `${path}:${line}`);
+  for await (const row of readCheckedLines(path, rowSchema)) {
     yield answerOf(idOf(row), row);
   }
-}
-
-async function* answersOf(rows: readonly (readonly [string, Row])[]): AsyncGenerator<Answer> {
-  for (const [problem, row] of rows) yield answerOf(problem, row);
 }
 
 function answerOf(problem: string, { response, extraction, prediction, true_false: stored }: Row): Answer {

@@ -2,16 +2,11 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageGroup,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { question } from "../../prompting/index.ts";
@@ -31,7 +26,7 @@ const questionsSchema = z.record(
   }),
 );
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "answer", "capability"] },
   { columns: ["index", "question", "answer", "category"] },
 ];
@@ -39,15 +34,15 @@ const layouts: readonly TableLayout[] = [
 /** lmms-lab's table, which has capabilities in one cell, and VLMEvalKit's, which calls them a category. */
 async function* tableItems(table: TableFiles): AsyncGenerator<MmVetItem> {
   for await (const row of tableRows(table)) {
-    const named = cellList(row, "capability") ?? cellList(row, "category") ?? [];
+    const named = row.list("capability") ?? row.list("category") ?? [];
     const own = named.flatMap((name) => name.split(",")).map((name) => name.trim().toLowerCase());
-    const id = cellText(row, "index", "question_id");
+    const id = row.text("index", "question_id");
     yield {
       id: id.replace(/^(?=\d)/, row.values["index"] === undefined ? "v1_" : ""),
       labels: { capabilities: capabilities.filter((name) => own.includes(name)).join("_") },
-      image: cellImage(row) ?? "",
-      question: cellText(row, "question"),
-      truth: cellText(row, "answer"),
+      image: row.image() ?? "",
+      question: row.text("question"),
+      truth: row.text("answer"),
     };
   }
 }
@@ -57,7 +52,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<MmVetItem> {
   if ("table" in source) return yield* tableItems(source.table);
   const { path } = source;
   const images = findFile(data, ["images", "mm-vet/images"]) ?? resolve(data, "images");
-  const questions = check(questionsSchema, await readJsonDocument(path), path);
+  const questions = await readDocument(path, questionsSchema);
   for (const [id, { imagename, question, answer, capability }] of Object.entries(questions))
     yield {
       id,

@@ -1,13 +1,6 @@
 import { z } from "zod";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import {
-  type Cell,
-  cellImage,
-  check,
-  locateQuestions,
-  tableRows,
-  within,
-} from "../../dataset-files/index.ts";
+import { type Cell, check, locateQuestions, tableRows, within } from "../../dataset-files/index.ts";
 import { type Options, toOptions } from "./choice.ts";
 
 export interface MmBenchItem extends BenchmarkItem {
@@ -63,7 +56,7 @@ export async function* loadMmBench(
   for await (const cells of tableRows({ paths })) {
     const row = check(rowSchema, withPlainCells(cells.values), cells.where);
     const ownSplit = textOf(row["split"]);
-    const image = cellImage(cells);
+    const image = cells.image();
     const labels = {
       category: textOf(row["category"]),
       l2: textOf(row["l2-category"] ?? row["L2-category"]),

@@ -2,10 +2,10 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { firstLineFits, readJsonLines } from "../../../files/index.ts";
+import { firstLineFits } from "../../../files/index.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import type { Answer } from "../../benchmark.ts";
-import { check } from "../../dataset-files/index.ts";
+import { readCheckedLines } from "../../dataset-files/index.ts";
 import { categories, idOf, tableRows } from "./files.ts";
 
 const answerSchema = z.looseObject({ question_id: z.string(), prompt: z.string(), text: z.string() });
@@ -53,8 +53,7 @@ async function* table(path: string, category: string): AsyncGenerator<Answer> {
 }
 
 async function* answersByPrompt(path: string): AsyncGenerator<Answer> {
-  for await (const { value, line } of readJsonLines(path)) {
-    const { question_id: id, prompt, text } = check(answerSchema, value, `${path}:${line}`);
+  for await (const { question_id: id, prompt, text } of readCheckedLines(path, answerSchema)) {
     const isOwn = id.includes(" ");
     const asked = prompt.replace(shortAnswerPrompt.trim(), "").trim();
     yield { id: isOwn ? id : idOf(id.split("/", 1)[0]!, id, asked), text };

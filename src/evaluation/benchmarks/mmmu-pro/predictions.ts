@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { firstLineFits, readJsonLines } from "../../../files/index.ts";
+import { firstLineFits } from "../../../files/index.ts";
 import type { Answer, Verdict } from "../../benchmark.ts";
-import { check } from "../../dataset-files/index.ts";
+import { readCheckedLines } from "../../dataset-files/index.ts";
 import { letters } from "../../prompting/index.ts";
 import { PythonRandom } from "../../python/index.ts";
 import { byLetter } from "../mmmu/load.ts";
@@ -23,8 +23,7 @@ export const readMmmuProPredictions = async (path: string): Promise<AsyncIterabl
 /** What no rule reads is drawn in the order of the rows, as the original does, but after MMMU's seed: it has none itself. */
 async function* outputs(path: string): AsyncGenerator<Answer> {
   const random = new PythonRandom(42);
-  for await (const { value, line } of readJsonLines(path)) {
-    const { id, response, options, pred_indexs: stored } = check(rowSchema, value, `${path}:${line}`);
+  for await (const { id, response, options, pred_indexs: stored } of readCheckedLines(path, rowSchema)) {
     const text = typeof response === "string" ? response : "";
     const texts = options == null ? undefined : optionsIn(options);
     const read = texts ? chosenLetter(text, byLetter(texts)) : undefined;

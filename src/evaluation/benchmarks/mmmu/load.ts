@@ -7,7 +7,7 @@ import {
   embeddedImage,
   findFile,
   locateFile,
-  readJsonDocument,
+  readDocument,
   within,
 } from "../../dataset-files/index.ts";
 import { letters } from "../../prompting/index.ts";
@@ -98,7 +98,7 @@ const dictionarySchema = z.record(
 );
 
 async function* loadAnswers(path: string, compat: boolean): AsyncGenerator<MmmuItem> {
-  const rows = check(dictionarySchema, await readJsonDocument(path), path);
+  const rows = await readDocument(path, dictionarySchema);
   for (const [id, { question_type, ground_truth }] of Object.entries(rows))
     yield {
       id,

@@ -2,9 +2,9 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { firstLineFits, readJsonLines } from "../../../files/index.ts";
-import type { Answer, Verdict } from "../../benchmark.ts";
-import { check, findFile, readJsonDocument } from "../../dataset-files/index.ts";
+import { firstLineFits } from "../../../files/index.ts";
+import type { Answer, Rows, Verdict } from "../../benchmark.ts";
+import { findFile, readCheckedLines, readDocument, readJsonDocument } from "../../dataset-files/index.ts";
 import { PythonRandom } from "../../python/index.ts";
 import { chosenLetter } from "./choice.ts";
 
@@ -28,17 +28,16 @@ const outputs = ["output.json", "parsed_output.json"];
  * `{ id: answer }` of main_eval_only.py, or main_parse_and_eval.py's rows: a folder with an output.json for each subject,
  * one such file, or lines of them. Rows that carry their options bring readings by them: `own`, `official` and `guessed`.
  */
-export async function readMmmuPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+export async function readMmmuPredictions(path: string): Promise<Rows<Answer> | undefined> {
   if ((await stat(path)).isDirectory()) return readFolder(path);
   const reader = new RowReader();
   if (await firstLineFits(path, rowSchema)) return readLines(path, reader);
   if (!path.endsWith(".json")) return undefined;
   const content = await readJsonDocument(path);
   const total = totalSchema.safeParse(content);
-  if (total.success)
-    return toAsync(Object.entries(total.data).map(([question, text]) => ({ id: question, text })));
+  if (total.success) return Object.entries(total.data).map(([question, text]) => ({ id: question, text }));
   const subject = subjectSchema.safeParse(content);
-  return subject.success ? toAsync(subject.data.map((row) => reader.read(row))) : undefined;
+  return subject.success ? subject.data.map((row) => reader.read(row)) : undefined;
 }
 
 /** In the order of the subjects' names, which is that of the original, so that its guesses are the same. */
@@ -52,7 +51,7 @@ async function* readFolder(folder: string): AsyncGenerator<Answer> {
     );
     if (path === undefined) continue;
     found++;
-    for (const row of check(subjectSchema, await readJsonDocument(path), path)) yield reader.read(row);
+    for (const row of await readDocument(path, subjectSchema)) yield reader.read(row);
   }
   if (found === 0)
     throw new LlavaError("data", `${folder}: holds no <Subject>/output.json`, {
@@ -61,12 +60,7 @@ async function* readFolder(folder: string): AsyncGenerator<Answer> {
 }
 
 async function* readLines(path: string, reader: RowReader): AsyncGenerator<Answer> {
-  for await (const { value, line } of readJsonLines(path))
-    yield reader.read(check(rowSchema, value, `${path}:${line}`));
-}
-
-async function* toAsync(answers: readonly Answer[]): AsyncGenerator<Answer> {
-  yield* answers;
+  for await (const row of readCheckedLines(path, rowSchema)) yield reader.read(row);
 }
 
 /** Reads rows in their order, in which the original draws a letter for each response that it cannot read. */

@@ -9,11 +9,11 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellText,
   check,
+  documentReader,
   findFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -53,7 +53,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
   for await (const row of tableRows({ paths })) {
     const { video, question, answer, qid, type } = check(rowSchema, row.values, row.where);
     // lmms-lab's table has the second answer in a column.
-    const other = second[video]?.[qid] ?? cellText.optional(row, "additional_ref_answer");
+    const other = second[video]?.[qid] ?? row.optionalText("additional_ref_answer");
     // What is before and what is after is one type.
     yield {
       id: `${video}_${qid}`,
@@ -67,7 +67,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenE
 }
 
 const readByVideo = async (path: string | undefined): Promise<z.infer<typeof byVideoSchema>> =>
-  path === undefined ? {} : check(byVideoSchema, await readJsonDocument(path), path);
+  path === undefined ? {} : await readDocument(path, byVideoSchema);
 
 let similarity: WordSimilarity | undefined;
 
@@ -131,16 +131,11 @@ function aggregate(outcomes: readonly Outcome[]): readonly Metric[] {
 }
 
 /** NExT-OE's results: {"<video>": {"<qid>": answer}}. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const { success, data } = byVideoSchema.safeParse(await readJsonDocument(path));
-  return success ? each(data) : undefined;
-}
-
-async function* each(videos: z.infer<typeof byVideoSchema>): AsyncGenerator<Answer> {
-  for (const [video, answers] of Object.entries(videos))
-    for (const [qid, text] of Object.entries(answers)) yield { id: `${video}_${qid}`, text };
-}
+const readPredictions = documentReader(byVideoSchema, (videos): Answer[] =>
+  Object.entries(videos).flatMap(([video, answers]) =>
+    Object.entries(answers).map(([qid, text]) => ({ id: `${video}_${qid}`, text })),
+  ),
+);
 
 export default benchmark<OpenEndedItem>({
   name: "nextqa-oe",

@@ -4,15 +4,10 @@ import { LlavaError } from "../../../errors.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   imageFolder,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
@@ -42,7 +37,7 @@ async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrV
   if ("table" in source) return yield* tableItems(source.table);
   const { path } = source;
   const folder = imageFolder(data, ["images", "ocr_vqa/images", "ocrvqa/images"]);
-  for (const [book, row] of Object.entries(check(schema, await readJsonDocument(path), path))) {
+  for (const [book, row] of Object.entries(await readDocument(path, schema))) {
     if (splits[row.split - 1] !== split) continue;
     if (row.questions.length !== row.answers.length)
       throw new LlavaError(
@@ -58,7 +53,7 @@ async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrV
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["image_id", "questions", "answers"] },
   { columns: ["index", "question", "answer"] },
 ];
@@ -66,14 +61,14 @@ const layouts: readonly TableLayout[] = [
 /** howard-hou's tables, a row a book, and VLMEvalKit's, a row a question. */
 async function* tableItems(table: TableFiles): AsyncGenerator<OcrVqaItem> {
   for await (const row of tableRows(table)) {
-    const image = cellImage(row) ?? "";
-    const [asked, answers] = [cellList(row, "questions"), cellList(row, "answers")];
+    const image = row.image() ?? "";
+    const [asked, answers] = [row.list("questions"), row.list("answers")];
     if (asked === undefined || answers === undefined) {
-      const index = cellText(row, "index");
-      yield { id: index, question: cellText(row, "question"), image, answer: cellText(row, "answer") };
+      const index = row.text("index");
+      yield { id: index, question: row.text("question"), image, answer: row.text("answer") };
       continue;
     }
-    const book = cellText(row, "image_id");
+    const book = row.text("image_id");
     for (const [index, text] of asked.entries())
       yield { id: `${book}/${index}`, question: text, image, answer: answers[index] ?? "" };
   }

@@ -2,9 +2,6 @@ import { join } from "node:path";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   findFile,
   imageFolder,
   locateQuestions,
@@ -37,10 +34,10 @@ async function* load({ data }: LoadOptions): AsyncGenerator<OkVqaItem> {
   if ("table" in source) {
     for await (const row of tableRows(source.table))
       yield {
-        id: cellText(row, "question_id"),
-        question: cellText(row, "question"),
-        image: cellImage(row) ?? "",
-        answers: cellList(row, "answers"),
+        id: row.text("question_id"),
+        question: row.text("question"),
+        image: row.image() ?? "",
+        answers: row.list("answers"),
       };
     return;
   }

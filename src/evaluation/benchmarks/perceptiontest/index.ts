@@ -1,16 +1,12 @@
 import { z } from "zod";
-import type { VideoSource } from "../../../protocol/index.ts";
-import { letterPrompt } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellList,
-  cellText,
-  check,
+  documentReader,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   videoFiles,
   within,
@@ -60,7 +56,7 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
   if ("table" in source) return yield* tableItems(data, source.table, compat);
   const { path } = source;
   const videoOf = videoFiles(data, [...inside(`${splits[split]}/videos`), ...inside("videos")]);
-  const videos = check(schema, await readJsonDocument(path), path);
+  const videos = await readDocument(path, schema);
   for (const [videoId, { mc_question }] of Object.entries(videos))
     for (const row of mc_question) {
       const { id: number, question: text, options, answer_id, area, reasoning } = row;
@@ -79,7 +75,7 @@ async function* load({ data, split = "val", compat = false }: LoadOptions): Asyn
     }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["video_name", "question_id", "question", "options"], folder: /^mc_question(_val)?\// },
 ];
 
@@ -87,17 +83,17 @@ const layouts: readonly TableLayout[] = [
 async function* tableItems(data: string, table: TableFiles, compat: boolean): AsyncGenerator<PerceptionItem> {
   const videoOf = videoFiles(data, inside("videos"));
   for await (const row of tableRows(table)) {
-    const videoId = cellText(row, "video_name");
-    const number = Number(cellText(row, "question_id"));
-    const answer = cellText.optional(row, "answer_id");
-    const [area, reasoning] = [cellText.optional(row, "area"), cellText.optional(row, "reasoning")];
+    const videoId = row.text("video_name");
+    const number = Number(row.text("question_id"));
+    const answer = row.optionalText("answer_id");
+    const [area, reasoning] = [row.optionalText("area"), row.optionalText("reasoning")];
     yield {
       id: `${videoId}/${number}`,
       labels: area === undefined || reasoning === undefined ? {} : { area, reasoning },
       videoId,
       number,
-      question: cellText(row, "question"),
-      options: cellList(row, "options") ?? [],
+      question: row.text("question"),
+      options: row.list("options") ?? [],
       video: videoOf(videoId),
       answer: answer === undefined ? undefined : Number(answer),
       compat,
@@ -115,16 +111,11 @@ const submissionSchema = z.record(
 );
 
 /** The server's form: the number of the option for each question of a video. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = submissionSchema.safeParse(await readJsonDocument(path));
-  return fit.success ? answersOf(fit.data) : undefined;
-}
-
-async function* answersOf(videos: z.output<typeof submissionSchema>): AsyncGenerator<Answer> {
-  for (const [videoId, rows] of Object.entries(videos))
-    for (const { id, answer_id } of rows) yield { id: `${videoId}/${id}`, text: letters[answer_id]! };
-}
+const readPredictions = documentReader(submissionSchema, (videos): Answer[] =>
+  Object.entries(videos).flatMap(([videoId, rows]) =>
+    rows.map(({ id, answer_id }) => ({ id: `${videoId}/${id}`, text: letters[answer_id]! })),
+  ),
+);
 
 export default benchmark<PerceptionItem>({
   name: "perceptiontest",

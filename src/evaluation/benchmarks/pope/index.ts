@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
@@ -10,12 +9,11 @@ import {
   type Outcome,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
   check,
   imageFolder,
   imageGroup,
   locateQuestions,
+  readCheckedLines,
   type TableFiles,
   tableRows,
   within,
@@ -45,8 +43,7 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
     if ("table" in source) return yield* tableItems(source.table, split, compat);
     const { path } = source;
     let place = offsets[category]!;
-    for await (const { value, line } of readJsonLines(path)) {
-      const { image, text, label } = check(rowSchema, value, `${path}:${line}`);
+    for await (const { image, text, label } of readCheckedLines(path, rowSchema)) {
       const id = String(++place);
       yield { id, labels: { category }, question: text, image: join(folder, image), label, compat };
     }
@@ -58,16 +55,12 @@ const tableLayout = { columns: ["question", "answer", "category"], without: ["A"
 /** Questions as lmms-lab and VLMEvalKit have them: a table with a column of the category; an index is the id there. */
 async function* tableItems(table: TableFiles, split: string, compat: boolean): AsyncGenerator<PopeItem> {
   for await (const row of tableRows(table)) {
-    const category = cellText(row, "category").toLowerCase();
+    const category = row.text("category").toLowerCase();
     if (split !== "all" && split !== category) continue;
-    const { answer } = check(
-      answerSchema,
-      { answer: cellText(row, "answer").trim().toLowerCase() },
-      row.where,
-    );
-    const id = cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place);
-    const image = cellImage(row) ?? "";
-    yield { id, labels: { category }, question: cellText(row, "question"), image, label: answer, compat };
+    const { answer } = check(answerSchema, { answer: row.text("answer").trim().toLowerCase() }, row.where);
+    const id = row.optionalText("index") ?? answerId(row.values) ?? String(row.place);
+    const image = row.image() ?? "";
+    yield { id, labels: { category }, question: row.text("question"), image, label: answer, compat };
   }
 }
 

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
-import { check, imageFolder, locateFile } from "../../dataset-files/index.ts";
+import { imageFolder, locateFile, readCheckedLines } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
 import { question } from "../../prompting/index.ts";
@@ -27,8 +26,7 @@ const rowSchema = z.object({
 async function* load({ data }: LoadOptions): AsyncGenerator<Question> {
   const path = locateFile(data, ["questions.jsonl"]);
   const folder = imageFolder(data.endsWith(".jsonl") ? join(data, "..") : data, ["images", "."]);
-  for await (const { value, line } of readJsonLines(path)) {
-    const row = check(rowSchema, value, `${path}:${line}`);
+  for await (const row of readCheckedLines(path, rowSchema)) {
     const bare = row.text.endsWith(shortAnswerPrompt)
       ? row.text.slice(0, -shortAnswerPrompt.length)
       : row.text;

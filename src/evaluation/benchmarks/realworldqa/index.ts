@@ -1,16 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonLines } from "../../../files/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
-  check,
-  letteredCells,
   locateQuestions,
+  readCheckedLines,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -34,13 +29,12 @@ async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<Real
   const source = await locateQuestions(data, "test", inside("annotations.jsonl"), layouts);
   if ("table" in source) return yield* tableItems(source.table, compat);
   let index = 0;
-  for await (const { value, line } of readJsonLines(source.path)) {
-    const row = check(lineSchema, value, `${source.path}:${line}`);
+  for await (const row of readCheckedLines(source.path, lineSchema)) {
     yield { ...row, id: String(index++), image: join(source.path, "..", row.image), compat };
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["index", "question", "answer", "A", "B"] },
   { columns: ["question", "answer", "image"], without: ["options", "type"] },
 ];
@@ -48,14 +42,14 @@ const layouts: readonly TableLayout[] = [
 /** The tables of xai-org and lmms-lab, whose questions list their options, and VLMEvalKit's, whose columns do. */
 async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<RealWorldItem> {
   for await (const row of tableRows(table)) {
-    const options = letteredCells(row);
-    const asked = cellText(row, "question");
+    const options = row.letteredOptions();
+    const asked = row.text("question");
     const listed = options.length === 0 ? asked : `${asked}\n${letteredOptions(options)}${letterPrompt}`;
     yield {
-      id: cellText.optional(row, "index") ?? String(row.place),
+      id: row.optionalText("index") ?? String(row.place),
       question: listed,
-      answer: cellText(row, "answer"),
-      image: cellImage(row) ?? "",
+      answer: row.text("answer"),
+      image: row.image() ?? "",
       compat,
     };
   }

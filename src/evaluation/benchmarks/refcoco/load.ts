@@ -3,8 +3,6 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
   check,
   findFile,
   findNested,
@@ -12,7 +10,7 @@ import {
   imageFolder,
   imageSize,
   locateFile,
-  readJsonDocument,
+  readDocument,
   readPickle,
   type TableFiles,
   tableRows,
@@ -99,9 +97,9 @@ async function* tableReferences(table: TableFiles, compat: boolean): AsyncGenera
     const corners: Box = [left, top, left + width, top + height];
     yield {
       id: String(row.place),
-      image: cellImage(row) ?? "",
+      image: row.image() ?? "",
       box: (compat ? inImage : inPaddedSquare)(corners, size.width, size.height),
-      sentences: (cellList(row, "answer") ?? []).map((text) => ({ id: String(sentences++), text })),
+      sentences: (row.list("answer") ?? []).map((text) => ({ id: String(sentences++), text })),
     };
   }
 }
@@ -142,7 +140,7 @@ async function readReferences(options: Options, files: ReferenceFiles): Promise<
   const referencePath = locateFile(data, inside(`refs(${by}).p`));
   const instancePath = locateFile(data, inside("instances.json"));
   const references = check(referenceSchema, await readPickle(referencePath), referencePath);
-  const instances = check(instanceSchema, await readJsonDocument(instancePath), instancePath);
+  const instances = await readDocument(instancePath, instanceSchema);
   const images = new Map(instances.images.map((image) => [image.id, image]));
   const annotations = new Map(instances.annotations.map((annotation) => [annotation.id, annotation]));
   const folder = imageFolder(data, ["train2014", "coco/train2014", "images/train2014"]);

@@ -9,19 +9,13 @@ import {
   type Published,
 } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageFolder,
   jsonBytes,
-  letteredCells,
   locateFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -84,11 +78,7 @@ async function* conversations(
   );
   if ("table" in source) return yield* tableItems(source.table, compat);
   const { path } = source;
-  for (const { id, image, conversations: turns } of check(
-    conversationSchema,
-    await readJsonDocument(path),
-    path,
-  )) {
+  for (const { id, image, conversations: turns } of await readDocument(path, conversationSchema)) {
     const text = turns[0].value.replace("<image>", "").trim();
     yield {
       id,
@@ -101,7 +91,7 @@ async function* conversations(
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question", "choices", "answer", "hint"], folder: /full/i },
   { columns: ["index", "question", "A", "B", "answer"] },
 ];
@@ -109,11 +99,11 @@ const layouts: readonly TableLayout[] = [
 /** The tables of derek-thomas and lmms-lab, which have the dataset's fields but its ids, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<ScienceQaItem> {
   for await (const row of tableRows(table)) {
-    const optional = (name: string): string => cellText.optional(row, name) ?? "";
-    const choices = cellList(row, "choices") ?? letteredCells(row);
-    const answer = cellText(row, "answer");
-    const image = cellImage(row);
-    const problem = { question: cellText(row, "question"), hint: optional("hint"), choices };
+    const optional = (name: string): string => row.optionalText(name) ?? "";
+    const choices = row.list("choices") ?? row.letteredOptions();
+    const answer = row.text("answer");
+    const image = row.image();
+    const problem = { question: row.text("question"), hint: optional("hint"), choices };
     const described = {
       subject: optional("subject"),
       hint: problem.hint,
@@ -121,7 +111,7 @@ async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<S
       grade: optional("grade"),
     };
     yield {
-      id: cellText.optional(row, "index") ?? String(row.place),
+      id: row.optionalText("index") ?? String(row.place),
       labels:
         described.subject === "" ? (image === undefined ? {} : { image: "IMG" }) : problemLabels(described),
       question: plainQuestion(problem),

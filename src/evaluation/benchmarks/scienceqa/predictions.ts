@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { firstLineFits } from "../../../files/index.ts";
 import type { Answer } from "../../benchmark.ts";
-import { check, readJsonDocument } from "../../dataset-files/index.ts";
+import { readJsonDocument } from "../../dataset-files/index.ts";
 import { statedLetter } from "../../parsing/index.ts";
 import { letters } from "../../prompting/index.ts";
 
@@ -16,23 +16,21 @@ const resultSchema = z.object({
 const answerSchema = z.object({ question_id: z.union([z.string(), z.number()]) });
 
 /** Answers from the files of LLaVA's and the dataset's own scorers; undefined for anything else. */
-export async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
+export async function readPredictions(path: string): Promise<Iterable<Answer> | undefined> {
   if (await firstLineFits(path, answerSchema)) return undefined;
   const document = await readJsonDocument(path);
-  if (scoredSchema.safeParse(document).success) return scoredAnswers(check(scoredSchema, document, path));
-  if (resultSchema.safeParse(document).success) return resultAnswers(check(resultSchema, document, path));
-  return undefined;
-}
-
-async function* scoredAnswers({ correct, incorrect }: z.output<typeof scoredSchema>): AsyncGenerator<Answer> {
-  for (const { question_id: id, pred } of [...correct, ...incorrect]) yield { id, text: pred };
+  const scored = scoredSchema.safeParse(document).data;
+  if (scored)
+    return [...scored.correct, ...scored.incorrect].map(({ question_id: id, pred }) => ({ id, text: pred }));
+  const result = resultSchema.safeParse(document).data;
+  return result && resultAnswers(result);
 }
 
 /**
  * What the model wrote; or the choice that the file records, where it wrote nothing or stated several and the dataset's
  * scorer took one.
  */
-async function* resultAnswers({ results, outputs }: z.output<typeof resultSchema>): AsyncGenerator<Answer> {
+function* resultAnswers({ results, outputs }: z.output<typeof resultSchema>): Generator<Answer> {
   for (const [id, choice] of Object.entries(results)) {
     const written = outputs?.[id] ?? "";
     const chosen = letters[choice] ?? "";

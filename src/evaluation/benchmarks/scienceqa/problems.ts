@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { check, readJsonDocument } from "../../dataset-files/index.ts";
+import { check, readDocument } from "../../dataset-files/index.ts";
 
 const problemSchema = z.object({
   question: z.string(),
@@ -24,16 +24,8 @@ export async function readProblems(
   splitsPath: string,
   split: string,
 ): Promise<Problem[]> {
-  const problems = check(
-    z.record(z.string(), z.unknown()),
-    await readJsonDocument(problemsPath),
-    problemsPath,
-  );
-  const splits = check(
-    z.record(z.string(), z.array(z.string())),
-    await readJsonDocument(splitsPath),
-    splitsPath,
-  );
+  const problems = await readDocument(problemsPath, z.record(z.string(), z.unknown()));
+  const splits = await readDocument(splitsPath, z.record(z.string(), z.array(z.string())));
   const ids = splits[split];
   if (ids === undefined)
     throw new LlavaError(

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { firstLineFits } from "../../../files/index.ts";
 import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
-import { check, findFile, readJsonDocument } from "../../dataset-files/index.ts";
+import { check, findFile, readDocument } from "../../dataset-files/index.ts";
 import { choiceFields, leaderboardRows } from "./leaderboard.ts";
 
 export interface Seed2Item extends BenchmarkItem {
@@ -98,7 +98,7 @@ export async function* loadSeed2(options: LoadOptions): AsyncGenerator<Seed2Item
 type Loaded = Omit<Seed2Item, "compat" | "labels"> & { readonly dimension: number };
 
 async function* questions(path: string, data: string): AsyncGenerator<Loaded> {
-  for (const row of check(datasetSchema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, datasetSchema)) {
     const options = [row.choice_a, row.choice_b, row.choice_c, row.choice_d];
     const files = [row.data_id].flat().map((name) => imageFile(data, row.data_source, name));
     // What is generated are pictures: the last four are the options'.

@@ -6,15 +6,11 @@ import { firstLineFits } from "../../../files/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellText,
   check,
   findFile,
-  letteredCells,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
@@ -46,7 +42,7 @@ const datasetSchema = z.object({
 const answerSchema = z.object({ question_id: id, gt_answer: z.string() });
 
 const datasetFiles = ["SEED-Bench.json", "seed_bench/SEED-Bench.json"];
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "choice_a", "choice_d", "answer"] },
   { columns: ["index", "question", "A", "D", "answer"] },
 ];
@@ -87,19 +83,19 @@ function jsonFilesIn(data: string): string[] {
 /** lmms-lab's table, and VLMEvalKit's of the questions about images. */
 async function* tableItems(table: TableFiles): AsyncGenerator<SeedItem> {
   for await (const row of tableRows(table)) {
-    const image = cellImage(row);
+    const image = row.image();
     const columns = ["choice_a", "choice_b", "choice_c", "choice_d"];
     const isLettered = row.values["choice_a"] === undefined;
     yield {
-      id: cellText(row, "question_id", "index"),
+      id: row.text("question_id", "index"),
       labels: {
-        modality: cellText.optional(row, "data_type") ?? "image",
-        type: cellText.optional(row, "category", "question_type_id") ?? "",
+        modality: row.optionalText("data_type") ?? "image",
+        type: row.optionalText("category", "question_type_id") ?? "",
       },
-      question: cellText(row, "question"),
-      options: isLettered ? letteredCells(row) : columns.map((name) => cellText(row, name)),
+      question: row.text("question"),
+      options: isLettered ? row.letteredOptions() : columns.map((name) => row.text(name)),
       ...(image !== undefined && { image }),
-      answer: cellText(row, "answer"),
+      answer: row.text("answer"),
     };
   }
 }
@@ -115,7 +111,7 @@ async function* load({ data, split = "all", compat = false }: LoadOptions): Asyn
 }
 
 async function* questions(path: string): AsyncGenerator<SeedItem> {
-  const { question_type, questions: rows } = check(datasetSchema, await readJsonDocument(path), path);
+  const { question_type, questions: rows } = await readDocument(path, datasetSchema);
   const types = new Map(Object.entries(question_type).map(([name, number]) => [number, name]));
   for (const row of rows) {
     // Of a video, the frame in its middle, as a file of its own.

@@ -3,18 +3,13 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   findFile,
   imageFolder,
   locateFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
-  type TableLayout,
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
@@ -69,7 +64,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
     return;
   }
   const read = await readTokens(locateFile(data, inside(tokenFile)));
-  const { data: rows } = check(annotationSchema, await readJsonDocument(annotations), annotations);
+  const { data: rows } = await readDocument(annotations, annotationSchema);
   for (const { image_id: image, question: asked, answers } of rows) {
     // LLaVA's questions have a capital at the start and nowhere else.
     const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
@@ -83,7 +78,7 @@ async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "image_id", "answers", "ocr_tokens"] },
   { columns: ["index", "question", "answer"] },
 ];
@@ -91,14 +86,14 @@ const layouts: readonly TableLayout[] = [
 /** The tables of facebook and lmms-lab, whose tokens are those of the paper, and VLMEvalKit's, which have none. */
 async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
   for await (const row of tableRows(table)) {
-    const asked = cellText(row, "question");
+    const asked = row.text("question");
     const text = asked.charAt(0).toUpperCase() + asked.slice(1).toLowerCase();
-    const tokens = cellList(row, "ocr_tokens");
-    const answers = cellList(row, "answers") ?? cellList(row, "answer");
+    const tokens = row.list("ocr_tokens");
+    const answers = row.list("answers") ?? row.list("answer");
     yield {
-      id: cellText.optional(row, "index") ?? idOf(cellText(row, "image_id"), text),
+      id: row.optionalText("index") ?? idOf(row.text("image_id"), text),
       question: text,
-      image: cellImage(row) ?? "",
+      image: row.image() ?? "",
       ...(tokens && { tokens }),
       ...(answers && { answers }),
     };
@@ -106,7 +101,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<TextVqaItem> {
 }
 
 async function readTokens(path: string): Promise<Map<string, string[]>> {
-  const { data } = check(tokenSchema, await readJsonDocument(path), path);
+  const { data } = await readDocument(path, tokenSchema);
   return new Map(data.map(({ image_id: image, ocr_tokens: tokens }) => [image, tokens]));
 }
 

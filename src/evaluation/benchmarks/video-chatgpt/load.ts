@@ -2,12 +2,11 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import type { LoadOptions } from "../../benchmark.ts";
 import {
-  cellText,
   check,
   locateFile,
   locateQuestions,
   type QuestionSource,
-  readJsonDocument,
+  readDocument,
   readTable,
   type TableFiles,
   tableRows,
@@ -61,13 +60,13 @@ function rowsOf(data: string, source: QuestionSource, split: Dimension): AsyncGe
 async function* hubRows(table: TableFiles, isPair: boolean): AsyncGenerator<Row> {
   const counter = new VideoCounter();
   for await (const row of tableRows(table)) {
-    const video = cellText(row, "video_name");
+    const video = row.text("video_name");
     yield {
       id: counter.id(video),
       video,
-      question: isPair ? cellText(row, "question_1") : cellText(row, "question"),
-      answer: cellText(row, "answer"),
-      other: isPair ? cellText(row, "question_2") : undefined,
+      question: isPair ? row.text("question_1") : row.text("question"),
+      answer: row.text("answer"),
+      other: isPair ? row.text("question_2") : undefined,
     };
   }
 }
@@ -91,7 +90,7 @@ const listSchema = z.array(
 
 async function* listRows(path: string): AsyncGenerator<Row> {
   const counter = new VideoCounter();
-  for (const row of check(listSchema, await readJsonDocument(path), path)) {
+  for (const row of await readDocument(path, listSchema)) {
     const other = "Q2" in row ? row.Q2 : undefined;
     yield { id: counter.id(row.video_name), video: row.video_name, question: row.Q, answer: row.A, other };
   }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Answer } from "../../benchmark.ts";
-import { readFittingList } from "../../dataset-files/index.ts";
+import { documentReader } from "../../dataset-files/index.ts";
 import { paraphraseOf } from "./item.ts";
 import { VideoCounter } from "./video-counter.ts";
 
@@ -11,13 +11,9 @@ const rowSchema = z.union([
 ]);
 
 /** Video-ChatGPT's list: {video_name, pred} for each question, {video_name, pred1, pred2} for each pair of questions. */
-export async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const list = await readFittingList(path, rowSchema);
-  return list && each(list);
-}
+export const readPredictions = documentReader(z.array(rowSchema).min(1), answersOf);
 
-async function* each(rows: readonly z.infer<typeof rowSchema>[]): AsyncGenerator<Answer> {
+function* answersOf(rows: readonly z.infer<typeof rowSchema>[]): Generator<Answer> {
   const counter = new VideoCounter();
   for (const row of rows) {
     const counted = counter.id(row.video_name);

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import type { VideoSource } from "../../../protocol/index.ts";
-import { letterPrompt } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -9,7 +8,7 @@ import {
   benchmark,
   type LoadOptions,
 } from "../../benchmark.ts";
-import { check, locateQuestions, readJsonDocument, tableRows } from "../../dataset-files/index.ts";
+import { check, documentReader, locateQuestions, tableRows } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { letteredOptions, letters, videoQuestion } from "../../prompting/index.ts";
 import { chosenLetter } from "../mmmu/choice.ts";
@@ -92,15 +91,9 @@ function rightLetter(answer: string, offered: readonly string[], where: string):
 const predictionsSchema = z.record(z.string(), z.object({ prediction: z.int().nonnegative() }));
 
 /** NExT-QA's results: {"<video>_<qid>": {prediction, answer}} with options by number. */
-async function readPredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const { success, data } = predictionsSchema.safeParse(await readJsonDocument(path));
-  return success ? chosen(data) : undefined;
-}
-
-async function* chosen(rows: z.infer<typeof predictionsSchema>): AsyncGenerator<Answer> {
-  for (const [id, { prediction }] of Object.entries(rows)) yield { id, text: letters[prediction] ?? "" };
-}
+const readPredictions = documentReader(predictionsSchema, (rows): Answer[] =>
+  Object.entries(rows).map(([id, { prediction }]) => ({ id, text: letters[prediction] ?? "" })),
+);
 
 const variant = (set: ChoiceSet): Benchmark =>
   benchmark<ChoiceItem>({

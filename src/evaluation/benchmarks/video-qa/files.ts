@@ -14,7 +14,7 @@ const combinedSchema = z.record(
 const listSchema = z.array(z.object({ question_id: id, Correctness: z.string().optional(), score })).min(1);
 
 /** What a judge said, by question: {pred, score}. Undefined for a file of another form. */
-export async function readJudgements(path: string): Promise<AsyncIterable<JudgedAnswer> | undefined> {
+export async function readJudgements(path: string): Promise<readonly JudgedAnswer[] | undefined> {
   if (!path.endsWith(".json")) return undefined;
   const document = await readJsonDocument(path);
   const list = listSchema.safeParse(document);
@@ -23,12 +23,6 @@ export async function readJudgements(path: string): Promise<AsyncIterable<Judged
     : Object.entries(combinedSchema.safeParse(document).data ?? {}).map(
         ([key, [said]]) => [key, said.pred, said.score] as const,
       );
-  return rows.length === 0 ? undefined : judgements(rows);
-}
-
-async function* judgements(
-  rows: readonly (readonly [string, string | undefined, number])[],
-): AsyncGenerator<JudgedAnswer> {
-  for (const [key, pred, given] of rows)
-    yield { id: key, verdict: { ...(pred !== undefined && { pred }), score: given } };
+  if (rows.length === 0) return undefined;
+  return rows.map(([id, pred, score]) => ({ id, verdict: { ...(pred !== undefined && { pred }), score } }));
 }

@@ -3,7 +3,6 @@ import { LlavaError } from "../../../errors.ts";
 import { streamJsonArray } from "../../../files/index.ts";
 import type { LoadOptions } from "../../benchmark.ts";
 import {
-  cellText,
   check,
   findFile,
   findTable,
@@ -72,11 +71,11 @@ const hubLayouts = [{ columns: ["video_name", "question", "question_id", "answer
 async function* hubRows(table: TableFiles): AsyncGenerator<Row> {
   for await (const row of tableRows(table))
     yield {
-      id: cellText(row, "question_id"),
-      video: cellText(row, "video_name"),
-      question: cellText(row, "question"),
-      answer: cellText(row, "answer"),
-      type: Number(cellText(row, "type")),
+      id: row.text("question_id"),
+      video: row.text("video_name"),
+      question: row.text("question"),
+      answer: row.text("answer"),
+      type: Number(row.text("type")),
     };
 }
 

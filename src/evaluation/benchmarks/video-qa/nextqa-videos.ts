@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { VideoSource } from "../../../protocol/index.ts";
-import { check, findFile, readJsonDocument, videoFiles } from "../../dataset-files/index.ts";
+import { findFile, readDocument, videoFiles } from "../../dataset-files/index.ts";
 
 const mapSchema = z.record(z.string(), z.string());
 
@@ -11,7 +11,7 @@ export async function nextQaVideos(
 ): Promise<(video: string) => VideoSource> {
   const name = "map_vid_vidorID.json";
   const path = findFile(data, [name, `dataset/nextqa/${name}`]);
-  const places = path === undefined ? {} : check(mapSchema, await readJsonDocument(path), path);
+  const places = path === undefined ? {} : await readDocument(path, mapSchema);
   const videoOf = videoFiles(data, folders);
   return (video) => videoOf(places[video] ?? video);
 }

@@ -3,14 +3,12 @@ import { z } from "zod";
 import type { VideoSource } from "../../../protocol/index.ts";
 import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
 import {
-  cellList,
-  cellText,
   check,
+  documentReader,
   findFile,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   type TableFiles,
-  type TableLayout,
   tableRows,
   videoFiles,
   within,
@@ -66,7 +64,7 @@ const videosSchema = z.array(
 );
 
 const inside = within(["", "videomme/", "Video-MME/videomme/", "evaluation/"]);
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "videoID", "question", "options", "answer"] },
   { columns: ["index", "video", "question", "candidates", "answer"] },
 ];
@@ -95,8 +93,8 @@ async function* rowsOf(table: TableFiles): AsyncGenerator<Row> {
     const { values } = cells;
     const renamed = {
       ...values,
-      options: cellList(cells, "options") ?? cellList(cells, "candidates"),
-      question_id: cellText(cells, "index", "question_id"),
+      options: cells.list("options") ?? cells.list("candidates"),
+      question_id: cells.text("index", "question_id"),
       videoID: values["videoID"] ?? values["video"],
       video_id: values["video_id"] ?? values["video"],
     };
@@ -113,7 +111,7 @@ async function* rowsOf(table: TableFiles): AsyncGenerator<Row> {
 }
 
 async function* questionsOf(path: string): AsyncGenerator<Row> {
-  for (const video of check(videosSchema, await readJsonDocument(path), path))
+  for (const video of await readDocument(path, videosSchema))
     for (const { question_id: id, task_type: task, question, answer, ...row } of video.questions) {
       const labels = {
         duration: video.duration ?? video.duration_category ?? "",
@@ -127,17 +125,11 @@ async function* questionsOf(path: string): AsyncGenerator<Row> {
 }
 
 /** The responses of a file of results. */
-export async function readVideoMmePredictions(path: string): Promise<AsyncIterable<Answer> | undefined> {
-  if (!path.endsWith(".json")) return undefined;
-  const fit = videosSchema.safeParse(await readJsonDocument(path));
-  return fit.success ? responses(fit.data) : undefined;
-}
-
-async function* responses(videos: z.output<typeof videosSchema>): AsyncGenerator<Answer> {
-  for (const { questions } of videos)
-    for (const { question_id: id, response } of questions)
-      if (response !== undefined) yield { id, text: response };
-}
+export const readVideoMmePredictions = documentReader(videosSchema, (videos): Answer[] =>
+  videos.flatMap(({ questions }) =>
+    questions.flatMap(({ question_id: id, response: text }) => (text === undefined ? [] : [{ id, text }])),
+  ),
+);
 
 /** The words of a SubRip file without numbers, times and tags; null where the video has none. */
 async function readSubtitles(data: string, videoId: string): Promise<string | null> {

@@ -3,17 +3,12 @@ import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
-  check,
   imageFolder,
   jsonBytes,
   locateQuestions,
-  readJsonDocument,
+  readDocument,
   readLlavaQuestions,
   type TableFiles,
-  type TableLayout,
   tableRows,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
@@ -52,7 +47,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWi
     return;
   }
   // The original has no ids; LLaVA numbers the rows.
-  for (const [id, row] of check(schema, await readJsonDocument(path), path).entries()) {
+  for (const [id, row] of (await readDocument(path, schema)).entries()) {
     const { answer_type: answerType, image: name } = row;
     yield {
       id: String(id),
@@ -65,7 +60,7 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWi
   }
 }
 
-const layouts: readonly TableLayout[] = [
+const layouts = [
   { columns: ["question_id", "question", "image", "category"], without: ["gpt_answer", "caption"] },
   { columns: ["index", "question", "answer"] },
 ];
@@ -73,14 +68,14 @@ const layouts: readonly TableLayout[] = [
 /** lmms-lab's tables, which name the image as the question's id, and VLMEvalKit's. */
 async function* tableItems(table: TableFiles): AsyncGenerator<VizWizItem> {
   for await (const row of tableRows(table)) {
-    const name = cellText.optional(row, "question_id") ?? "";
-    const answerType = cellText.optional(row, "category");
+    const name = row.optionalText("question_id") ?? "";
+    const answerType = row.optionalText("category");
     yield {
-      id: cellText.optional(row, "index") ?? answerId(row.values) ?? String(row.place),
-      question: cellText(row, "question"),
+      id: row.optionalText("index") ?? answerId(row.values) ?? String(row.place),
+      question: row.text("question"),
       name,
-      image: cellImage(row) ?? "",
-      answers: cellList(row, "answers") ?? cellList(row, "answer"),
+      image: row.image() ?? "",
+      answers: row.list("answers") ?? row.list("answer"),
       ...(answerType !== undefined && { labels: { answerType } }),
     };
   }

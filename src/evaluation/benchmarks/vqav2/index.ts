@@ -3,9 +3,6 @@ import { join } from "node:path";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
 import {
-  cellImage,
-  cellList,
-  cellText,
   findFile,
   imageFolder,
   jsonBytes,
@@ -73,12 +70,12 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
       : await locateQuestions(data, split, inside(questions), [tableLayout]);
   if ("table" in source) {
     for await (const row of tableRows(source.table)) {
-      const answerType = cellText.optional(row, "answer_type");
+      const answerType = row.optionalText("answer_type");
       yield {
-        id: cellText(row, "question_id"),
-        question: cellText(row, "question"),
-        image: cellImage(row) ?? "",
-        answers: cellList(row, "answers"),
+        id: row.text("question_id"),
+        question: row.text("question"),
+        image: row.image() ?? "",
+        answers: row.list("answers"),
         ...(answerType !== undefined && { labels: labelsOf(answerType) }),
       };
     }

@@ -1,5 +1,5 @@
+import { openStageData } from "../../batches/open-data.ts";
 import type { RowBatch } from "../../batches/row-batch.ts";
-import { openStageData } from "../../stage-data.ts";
 import type { ObjectiveInputs, PreparedObjective } from "../objective.ts";
 import { evaluateSupervised } from "./evaluation.ts";
 import { SupervisedObjective } from "./objective.ts";

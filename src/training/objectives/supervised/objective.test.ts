@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../../../test/support/close.ts";
 import { loadCheckpoint, type PretrainedLlava } from "../../../pretrained/index.ts";
+import { rowsOf } from "../../../processing/image/index.ts";
 import {
   cat,
   crossEntropy,
@@ -36,7 +37,8 @@ async function prepare() {
   const { model } = pretrained;
   model.requiresGrad_(false);
   model.projector.requiresGrad_();
-  const { tokens, hiddenSize } = model.visionTower;
+  const { grid, hiddenSize } = model.visionTower;
+  const tokens = rowsOf(grid);
   const features = randn([captions.length, tokens, hiddenSize], new Generator(7));
   const prefix = [1, ...Array<number>(tokens).fill(model.imageTokenId)];
   return { pretrained, features, prefix };

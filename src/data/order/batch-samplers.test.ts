@@ -1,0 +1,317 @@
+// Rows dealt to steps and ranks, from tables and from shards: npm test -- src/data/order.ts
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import fc from "fast-check";
+import type { SchemaElement } from "hyparquet";
+import { parquetWriteFile } from "hyparquet-writer";
+import { writeTar } from "../../../test/support/tar.ts";
+import type { LlavaError } from "../../errors.ts";
+import type { LlavaRow } from "../../protocol/index.ts";
+import { countRows } from "../rows/count-rows.ts";
+import type { Dataset } from "../rows/mixture.ts";
+import { rowTable } from "../rows/row-table.ts";
+import { ShardDealer } from "../shards/shard-sampler.ts";
+import { evenDraw } from "./even-draw.ts";
+import { groupedOrder } from "./grouped-order.ts";
+import { TableDealer, type TableDealerOptions } from "./table-sampler.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-dealers-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const sorted = (values: Iterable<number>): number[] => [...values].sort((a, b) => a - b);
+
+describe("a grouped order", () => {
+  const items = fc.array(fc.record({ kind: fc.constantFrom("a", "b"), length: fc.nat(1000) }), {
+    maxLength: 80,
+  });
+  const shape = fc.record({ ranks: fc.integer({ min: 1, max: 4 }), perRank: fc.integer({ min: 1, max: 5 }) });
+
+  test("holds every item once, whole steps of one kind, even shares for the ranks", () => {
+    fc.assert(
+      fc.property(items, shape, fc.nat(100), fc.nat(5), (all, { ranks, perRank }, seed, epoch) => {
+        const stepSize = ranks * perRank;
+        const [kindOf, lengthOf] = [(i: number) => all[i]!.kind, (i: number) => all[i]!.length];
+        const order = groupedOrder(all.length, { seed, epoch, stepSize, ranks, kindOf, lengthOf });
+        assert.deepEqual(sorted(order), [...all.keys()]);
+        const byKind = Map.groupBy(all.keys(), kindOf);
+        const whole = [...byKind.values()].reduce((sum, of) => sum + Math.floor(of.length / stepSize), 0);
+        for (let step = 0; step < whole; step++) {
+          const held = order.subarray(step * stepSize, (step + 1) * stepSize);
+          assert.equal(new Set(Array.from(held, kindOf)).size, 1);
+          const sums = Array.from({ length: ranks }, (_, rank) =>
+            held.reduce((sum, item, place) => (place % ranks === rank ? sum + lengthOf(item) : sum), 0),
+          );
+          assert.ok(Math.max(...sums) - Math.min(...sums) <= Math.max(...Array.from(held, lengthOf)));
+        }
+      }),
+    );
+  });
+});
+
+describe("an even draw", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 });
+  const setsOf = (lengths: readonly number[]): number[][] =>
+    lengths.map((length, set) => Array.from({ length }, (_, i) => 1000 * set + i));
+
+  test("takes the same number of every set, and over the epochs every item of one equally often", () => {
+    fc.assert(
+      fc.property(sizes, fc.nat(100), fc.integer({ min: 1, max: 6 }), (lengths, seed, epochs) => {
+        const sets = setsOf(lengths);
+        const count = lengths.reduce((sum, length) => sum + length, 0);
+        const seen = new Map<number, number>();
+        for (let epoch = 0; epoch < epochs; epoch++) {
+          const drawn = evenDraw(sets, { seed, epoch });
+          assert.equal(drawn.length, count);
+          const shares = sets.map((_, set) => drawn.filter((item) => Math.floor(item / 1000) === set).length);
+          assert.ok(Math.max(...shares) - Math.min(...shares) <= 1);
+          for (const item of drawn) seen.set(item, (seen.get(item) ?? 0) + 1);
+        }
+        for (const set of sets) {
+          const times = set.map((item) => seen.get(item) ?? 0);
+          assert.ok(Math.max(...times) - Math.min(...times) <= 1);
+        }
+      }),
+    );
+  });
+
+  test("is what a dealer deals where datasets are mixed evenly, grouped or not", async () => {
+    const table = { ...rowTable(rows), datasetOf: (row: number) => (row < 5 ? 0 : 1) };
+    for (const grouping of ["none", "modality"] as const) {
+      const options = {
+        rows: table,
+        rowsPerImage: 1,
+        batchSize: rows.length,
+        flips: false,
+        seed: 3,
+        grouping,
+      };
+      const dealer = new TableDealer({ ...options, mixing: "datasets" });
+      const dealt = (await dealer.deal()).flatMap((group) => group.rows.map(({ id }) => Number(id)));
+      assert.equal(dealt.filter((id) => id < 5).length, 18, grouping);
+    }
+  });
+});
+
+const rows = Array.from(
+  { length: 37 },
+  (_, i): LlavaRow => ({
+    id: String(i),
+    images: i % 3 > 0 ? [{ name: `${i % 7}.jpg` }] : [],
+    conversations: [
+      { from: "human", value: `${i % 3 > 0 ? "<image>\n" : ""}word ${"word ".repeat(i % 11)}` },
+      { from: "gpt", value: "yes" },
+    ],
+  }),
+);
+
+describe("a table's dealer", () => {
+  const dealer = (more: Partial<TableDealerOptions> = {}) =>
+    new TableDealer({ rows: rowTable(rows), rowsPerImage: 1, batchSize: 6, flips: true, seed: 3, ...more });
+  const idsOf = async (from: TableDealer, steps: number): Promise<string[][]> => {
+    const dealt: string[][] = [];
+    for (let i = 0; i < steps; i++)
+      dealt.push(
+        (await from.deal()).flatMap(({ rows: group, mirrored }) =>
+          group.map(({ id }) => `${id} ${mirrored}`),
+        ),
+      );
+    return dealt;
+  };
+
+  test("gives ranks the parts of the same steps, whatever the grouping", async () => {
+    for (const grouping of ["none", "length", "modality"] as const) {
+      const whole = await idsOf(dealer({ grouping, ranks: 1 }), 12);
+      const parts = await Promise.all(
+        [0, 1, 2].map((rank) => idsOf(dealer({ grouping, rank, ranks: 3 }), 12)),
+      );
+      for (const step of whole.keys()) {
+        const joined = parts.flatMap((part) => part[step]!);
+        assert.equal(joined.length, 6);
+        if (grouping === "none") assert.deepEqual(joined.toSorted(), whole[step]!.toSorted());
+      }
+      const epoch = parts.flatMap((part) => part.slice(0, 6).flat());
+      assert.equal(new Set(epoch.map((id) => id.split(" ")[0])).size, 36);
+    }
+  });
+
+  test("goes on from any step as if nothing had happened", async () => {
+    for (const grouping of ["none", "modality"] as const) {
+      const first = dealer({ grouping, rowsPerImage: 2 });
+      await idsOf(first, 5);
+      const second = dealer({ grouping, rowsPerImage: 2 });
+      second.state = JSON.parse(JSON.stringify(first.state));
+      assert.deepEqual(await idsOf(second, 20), await idsOf(first, 20));
+    }
+  });
+
+  test("keeps text and images apart", async () => {
+    const from = dealer({ grouping: "modality" });
+    for (let step = 0; step < 5; step++) {
+      const kinds = (await from.deal()).map(({ rows: [row] }) => row!.images.length === 0);
+      assert.equal(new Set(kinds).size, 1);
+    }
+  });
+});
+
+/** As Hugging Face's datasets write id, image and conversations. */
+const text = { type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" } as const;
+const huggingFaceSchema: SchemaElement[] = [
+  { name: "root", num_children: 3 },
+  { name: "id", ...text },
+  { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
+  { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+  { name: "path", ...text },
+  { name: "conversations", num_children: 1, converted_type: "LIST", repetition_type: "OPTIONAL" },
+  { name: "list", num_children: 1, repetition_type: "REPEATED" },
+  { name: "element", num_children: 2, repetition_type: "OPTIONAL" },
+  { name: "from", ...text },
+  { name: "value", ...text },
+];
+
+describe("a dealer of shards", () => {
+  const name = (path: string): Dataset => ({
+    path: join(folder, path),
+    strategy: { take: "all", amount: 100, isPercent: true },
+  });
+  const ids = (shard: number, count: number) => Array.from({ length: count }, (_, i) => `${shard}-${i}`);
+  const image = Buffer.from("no image, which nothing here decodes");
+  const datasets = [name("0.tar"), name("1.tar"), name("2.parquet")];
+  const made = Promise.all([
+    ...[0, 1].map((shard) =>
+      writeTar(
+        join(folder, `${shard}.tar`),
+        Object.fromEntries(
+          ids(shard, 9).flatMap((id) => [
+            [`${id}.jpg`, image],
+            [`${id}.json`, JSON.stringify({ id, caption: `caption ${id}` })],
+          ]),
+        ),
+      ),
+    ),
+    Promise.resolve(
+      parquetWriteFile({
+        filename: join(folder, "2.parquet"),
+        schema: huggingFaceSchema,
+        columnData: [
+          { name: "id", data: ids(2, 8) },
+          { name: "image", data: ids(2, 8).map((path) => ({ bytes: new Uint8Array(image), path })) },
+          {
+            name: "conversations",
+            data: ids(2, 8).map((id) => [
+              { from: "human", value: "<image>\nWhat?" },
+              { from: "gpt", value: `answer ${id}` },
+            ]),
+          },
+        ],
+        rowGroupSize: 3,
+      }),
+    ),
+  ]);
+  const dealer = (more: Partial<ConstructorParameters<typeof ShardDealer>[0]> = {}) =>
+    new ShardDealer({
+      ...{
+        datasets,
+        rowCount: 26,
+        batchSize: 4,
+        shuffleBuffer: 7,
+        flips: true,
+        seed: 1,
+        onBadRow: assert.fail,
+      },
+      ...more,
+    });
+  async function dealt(from: ShardDealer, steps: number): Promise<string[]> {
+    const all: string[] = [];
+    for (let i = 0; i < steps; i++)
+      for (const { rows: group, mirrored } of await from.deal()) all.push(`${group[0]!.id} ${mirrored}`);
+    return all;
+  }
+
+  test("reads rows with their images from both kinds, each once an epoch, mixed", async () => {
+    await made;
+    assert.equal(await countRows(datasets, { onDamage: assert.fail }), 26);
+    const from = dealer({ batchSize: 1 });
+    const groups = [];
+    for (let i = 0; i < 26; i++) groups.push(...(await from.deal()));
+    const all = groups.map(({ rows: [row] }) => row!);
+    assert.deepEqual(
+      all.map(({ id }) => id).toSorted(),
+      [...ids(0, 9), ...ids(1, 9), ...ids(2, 8)].toSorted(),
+    );
+    for (const row of all) {
+      assert.deepEqual(
+        row.images.map(({ bytes }) => Buffer.from(bytes!)),
+        [image],
+      );
+      assert.match(row.conversations[1]!.value, new RegExp(`(caption|answer) ${row.id}`));
+    }
+    assert.notDeepEqual(
+      all.map(({ id }) => id),
+      all.map(({ id }) => id).toSorted(),
+    );
+  });
+
+  test("goes on from any step, and gives ranks the parts of the same steps", async () => {
+    await made;
+    const whole = await dealt(dealer(), 20);
+    for (const before of [0, 3, 6, 7, 13]) {
+      const first = dealer();
+      await dealt(first, before);
+      const second = dealer();
+      second.state = JSON.parse(JSON.stringify(first.state));
+      assert.deepEqual(await dealt(second, 20 - before), whole.slice(4 * before));
+    }
+    const parts = await Promise.all([0, 1].map((rank) => dealt(dealer({ rank, ranks: 2 }), 20)));
+    assert.deepEqual(
+      whole.map((_, i) => parts[i % 2]![Math.floor(i / 2)]),
+      whole,
+    );
+    assert.throws(() => {
+      dealer({ seed: 2 }).state = dealer().state;
+    }, /drew with seed 1; here it is 2/);
+  });
+
+  test("names shards that are cut short and rows that are none, and goes on without them if told so", async () => {
+    await made;
+    const bad = await writeTar(join(folder, "bad.tar"), {
+      "good.jpg": image,
+      "good.txt": "a caption",
+      "textless.jpg": image,
+      "broken.json": "{",
+      "imageless.txt": "a caption",
+      "half.txt": "lost with its image",
+      "half.jpg": image,
+    });
+    truncateSync(bad, 7 * 1024 - 512);
+    const problems: string[] = [];
+    const onBadRow = (error: LlavaError) => void problems.push(error.message.replaceAll(`${folder}/`, ""));
+    const bads = [name("bad.tar")];
+    const from = dealer({ datasets: bads, batchSize: 1, onBadRow });
+    assert.deepEqual((await from.deal())[0]!.rows[0]!.id, "good");
+    assert.match(problems.join("\n"), /^bad\.tar\/textless: has neither conversations nor a caption$/m);
+    assert.match(problems.join("\n"), /^bad\.tar\/broken\.json: not valid JSON/m);
+    assert.match(
+      problems.join("\n"),
+      /^bad\.tar\/imageless \(id imageless\): 1 <image> in its text, but 0 images$/m,
+    );
+    assert.match(problems.join("\n"), /^bad\.tar: damaged or cut short after 6 files, the last half\.txt/m);
+    const strict = dealer({
+      datasets: bads,
+      onBadRow: (error) => {
+        throw error;
+      },
+    });
+    await assert.rejects(strict.deal(), { code: "data", message: /textless: has neither/ });
+    await assert.rejects(
+      countRows([name("none.tar")], {
+        onDamage: (error) => {
+          throw error;
+        },
+      }),
+      /none\.tar/,
+    );
+  });
+});

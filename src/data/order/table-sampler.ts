@@ -1,0 +1,88 @@
+import { mixSeed, permutation } from "../../random/index.ts";
+import type { RowTable } from "../rows/row-table.ts";
+import { partOf, type Rank, type RowDealer, type RowGroup } from "./batch-sampler.ts";
+import { evenDraw } from "./even-draw.ts";
+import { groupedOrder } from "./grouped-order.ts";
+import { ImageGroups } from "./image-groups.ts";
+import { EpochSampler, type SamplerState } from "./sampler.ts";
+
+export interface TableDealerOptions extends Partial<Rank> {
+  readonly rows: RowTable;
+  /** Rows of one image that share its tokens in a step. */
+  readonly rowsPerImage: number;
+  /** Rows in a step, over all ranks. */
+  readonly batchSize: number;
+  /** "modality": a step's rows all have images or all have none; "length": they are sorted within a step only. */
+  readonly grouping?: "none" | "length" | "modality";
+  /** "datasets": an epoch draws equally many rows of each dataset of a mixture; "rows": each row once. */
+  readonly mixing?: "rows" | "datasets";
+  readonly flips: boolean;
+  readonly seed: number;
+}
+
+/** Deals all rows of a table once an epoch. */
+export class TableDealer implements RowDealer<SamplerState> {
+  readonly #options: TableDealerOptions;
+  readonly #groups: ImageGroups;
+  readonly #sampler: EpochSampler;
+  readonly #rank: Rank;
+  /** Groups of rows in a step, over all ranks. */
+  readonly #stepSize: number;
+
+  constructor(options: TableDealerOptions) {
+    this.#options = options;
+    const { rows, rowsPerImage, batchSize, seed, rank = 0, ranks = 1 } = options;
+    const { grouping = "none", mixing = "rows" } = options;
+    this.#rank = { rank, ranks };
+    const onlyImage = (row: number): string | undefined => {
+      const images = rows.imagesOf(row);
+      if (images.length !== 1) return undefined;
+      return mixing === "datasets" ? `${rows.datasetOf(row)} ${images[0]}` : images[0];
+    };
+    this.#groups = new ImageGroups(rows.length, onlyImage, rowsPerImage);
+    this.#stepSize = Math.max(1, Math.round(batchSize / rowsPerImage / ranks)) * ranks;
+    const count = this.#groups.count;
+    const datasets = Map.groupBy(Array(count).keys(), (group) =>
+      rows.datasetOf(this.#groups.at(group, 0, seed)[0]!),
+    );
+    const itemsOf = (epoch: number): number[] | undefined =>
+      mixing === "datasets" ? evenDraw([...datasets.values()], { seed, epoch }) : undefined;
+    const order = (epoch: number): Uint32Array => {
+      const items = itemsOf(epoch);
+      if (grouping === "none")
+        return permutation(count, mixSeed(seed, epoch)).map((place) => items?.[place] ?? place);
+      const groups = Array.from({ length: count }, (_, group) => this.#groups.at(group, epoch, seed));
+      const lengths = groups.map((group) => group.reduce((sum, row) => sum + rows.lengthOf(row), 0));
+      const isText = (group: number): boolean => rows.imagesOf(groups[group]![0]!).length === 0;
+      return groupedOrder(count, {
+        ...{ seed, epoch, ranks, ...(items && { items }) },
+        stepSize: this.#stepSize,
+        kindOf: (group) => (grouping === "modality" && isText(group) ? "text" : "images"),
+        lengthOf: (group) => lengths[group]!,
+      });
+    };
+    this.#sampler = new EpochSampler(count, seed, order);
+  }
+
+  get stepsPerEpoch(): number {
+    return this.#groups.count / this.#stepSize;
+  }
+
+  get state(): SamplerState {
+    return this.#sampler.state;
+  }
+  set state(state: SamplerState) {
+    this.#sampler.state = state;
+  }
+
+  deal(): Promise<RowGroup[]> {
+    const { rows, flips, seed } = this.#options;
+    const step = partOf(this.#sampler.draw(this.#stepSize), this.#rank);
+    return Promise.resolve(
+      step.map(({ index, epoch }) => ({
+        rows: this.#groups.at(index, epoch, seed).map((row) => rows.at(row)),
+        mirrored: flips && mixSeed(seed, epoch, index, 1) % 2 === 1,
+      })),
+    );
+  }
+}

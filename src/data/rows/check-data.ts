@@ -1,0 +1,264 @@
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { LlavaError } from "../../errors.ts";
+import { ignoreLabel } from "../../processing/conversation/index.ts";
+import {
+  type ImageSize,
+  openEncoded,
+  type Transparency,
+  type TransparentImage,
+  transparencyNote,
+} from "../../processing/image/index.ts";
+import {
+  conversationOfRow,
+  type EncodedRow,
+  type Processor,
+  type TurnMarks,
+} from "../../processing/processor/index.ts";
+import { type LlavaRow, RowError, type RowImage, type RowProblem, rowError } from "../../protocol/index.ts";
+import { datasetRows } from "./dataset-rows.ts";
+import type { Dataset } from "./mixture.ts";
+
+export interface CheckOptions {
+  /** Folder that image names are relative to, where a dataset has none of its own; images are not looked at without it. */
+  readonly images?: string;
+  /** Makes ids of rows; they are not counted without it. */
+  readonly processor?: Processor;
+  readonly turnMarks?: TurnMarks;
+  /** Longest row, tokens with those of its images. */
+  readonly maxTokens: number;
+  /** What transparent pixels show; it decides what is told of them. */
+  readonly transparency?: Transparency;
+  /** Images that are decoded at a time. */
+  readonly concurrency: number;
+  /** Told of every row that cannot be used, and of a shard that is damaged; may throw to end the check. */
+  readonly onProblem: (problem: LlavaError, source: string) => void;
+  readonly onRow?: () => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a check found in one source: a file's rows about images of one folder, or without images. */
+export interface SourceReport {
+  readonly source: string;
+  rows: number;
+  /** Rows without a problem. */
+  usable: number;
+  textOnly: number;
+  severalImages: number;
+  /** Different images, and how many of them are missing or cannot be decoded. */
+  images: number;
+  missingImages: number;
+  brokenImages: number;
+  /** Rows with an image that is not opaque, and those of them with one that looks otherwise on white. */
+  transparentRows: number;
+  changedRows: number;
+  /** Rows by what is wrong with them. */
+  readonly problems: Partial<Record<RowProblem, number>>;
+  /** Of each row that could be encoded, tokens with those of its images. */
+  readonly lengths: number[];
+  supervisedTokens: number;
+  imageTokens: number;
+}
+
+export interface CheckReport {
+  readonly sources: readonly SourceReport[];
+  /** Files that end early, are damaged or hold no rows, with the reason. */
+  readonly damagedFiles: readonly string[];
+  /** Files in archives that are an operating system's own. */
+  readonly ignoredFiles: readonly string[];
+  /** Names of fields that are not read, and how many rows have them. */
+  readonly unusedFields: Readonly<Record<string, number>>;
+}
+
+const batchSize = 256;
+
+/** Looks at every row that the datasets take, decodes every image once and encodes every row, as training would. */
+export async function checkData(datasets: readonly Dataset[], options: CheckOptions): Promise<CheckReport> {
+  const check = new Check(options);
+  for (const dataset of datasets) await check.dataset(dataset);
+  return check.report();
+}
+
+class Check {
+  readonly #options: CheckOptions;
+  readonly #sources = new Map<string, SourceReport>();
+  readonly #damagedFiles: string[] = [];
+  readonly #ignoredFiles: string[] = [];
+  readonly #unusedFields: Record<string, number> = {};
+  /** By the path of an image file. */
+  readonly #images = new Map<string, CheckedImage>();
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+  }
+
+  report(): CheckReport {
+    const sources = [...this.#sources.values()].sort((a, b) => a.source.localeCompare(b.source, "en"));
+    return {
+      sources,
+      damagedFiles: this.#damagedFiles,
+      ignoredFiles: this.#ignoredFiles,
+      unusedFields: this.#unusedFields,
+    };
+  }
+
+  async dataset(dataset: Dataset): Promise<void> {
+    let batch: LlavaRow[] = [];
+    try {
+      for await (const found of datasetRows(dataset, (file) => this.#ignoredFiles.push(file))) {
+        if (this.#options.signal?.aborted) throw new LlavaError("aborted", "stopped while checking");
+        if ("error" in found) {
+          this.#options.onRow?.();
+          this.#bad(this.#source(dataset.path), found.error);
+        } else if (batch.push(found.row) >= batchSize) {
+          await this.#rows(batch, dataset.path);
+          batch = [];
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof LlavaError) || error.code !== "data") throw error;
+      this.#damagedFiles.push(error.message);
+      this.#options.onProblem(error, basename(dataset.path));
+    }
+    await this.#rows(batch, dataset.path);
+  }
+
+  async #rows(rows: readonly LlavaRow[], path: string): Promise<void> {
+    const sources = rows.map((row) => this.#source(path, row));
+    await this.#decode(rows, sources);
+    for (const [index, row] of rows.entries()) {
+      this.#options.onRow?.();
+      for (const name of row.unusedFields ?? [])
+        this.#unusedFields[name] = (this.#unusedFields[name] ?? 0) + 1;
+      const source = sources[index]!;
+      try {
+        this.#row(row, source);
+      } catch (error) {
+        if (!(error instanceof RowError)) throw error;
+        this.#bad(source, error);
+      }
+    }
+  }
+
+  #row(row: LlavaRow, source: SourceReport): void {
+    source.rows++;
+    const { images } = row;
+    if (images.length === 0) source.textOnly++;
+    if (images.length > 1) source.severalImages++;
+    const checked = images.map((image) => this.#images.get(this.#pathOf(image) ?? ""));
+    if (checked.some((image) => image?.transparent)) source.transparentRows++;
+    if (checked.some((image) => image?.transparent && transparencyNote(image.transparent)))
+      source.changedRows++;
+    const { processor, turnMarks, maxTokens } = this.#options;
+    if (processor) {
+      const layouts = checked.map((image) => processor.layoutOf(image?.size));
+      const encoded = processor.encodeRow(row, layouts, turnMarks);
+      this.#count(encoded, source);
+      const { length } = encoded.inputIds;
+      if (length > maxTokens)
+        throw rowError(
+          row,
+          "long",
+          `${length} tokens, more than ${maxTokens}`,
+          "Raise --max-tokens, or let training truncate or skip such rows (--data.onLongRow).",
+        );
+    } else conversationOfRow(row);
+    const problem = checked.find((image) => image?.problem)?.problem;
+    if (problem)
+      throw rowError(row, problem.kind, problem.message, "Get the image again, or take the row out.");
+    source.usable++;
+  }
+
+  #count({ inputIds, labels, imagePositions }: EncodedRow, source: SourceReport): void {
+    source.lengths.push(inputIds.length);
+    for (const label of labels) if (label !== ignoreLabel) source.supervisedTokens++;
+    for (const { length } of imagePositions) source.imageTokens += length;
+  }
+
+  #bad(source: SourceReport, error: RowError): void {
+    if (error.problem === "form") source.rows++;
+    source.problems[error.problem] = (source.problems[error.problem] ?? 0) + 1;
+    this.#options.onProblem(error, source.source);
+  }
+
+  /** Decodes the images that are new. */
+  async #decode(rows: readonly LlavaRow[], sources: readonly SourceReport[]): Promise<void> {
+    const jobs: (() => Promise<void>)[] = [];
+    const { transparency, concurrency } = this.#options;
+    for (const [index, row] of rows.entries())
+      for (const image of row.images) {
+        const path = this.#pathOf(image);
+        if (path === undefined || this.#images.has(path)) continue;
+        this.#images.set(path, {});
+        const source = sources[index]!;
+        source.images++;
+        jobs.push(async () => {
+          const checked = await checkImage(image.bytes ?? path, path, transparency);
+          this.#images.set(path, checked);
+          if (checked.problem?.kind === "missing") source.missingImages++;
+          if (checked.problem?.kind === "broken") source.brokenImages++;
+        });
+      }
+    await inParallel(jobs, concurrency);
+  }
+
+  /** undefined where images are not looked at. */
+  #pathOf({ name, bytes }: RowImage): string | undefined {
+    if (bytes !== undefined) return name;
+    const { images } = this.#options;
+    return images === undefined && !name.startsWith("/") ? undefined : resolve(images ?? "", name);
+  }
+
+  #source(path: string, row?: LlavaRow): SourceReport {
+    const [image] = row?.images ?? [];
+    const about =
+      image === undefined ? "text" : image.name.includes("/") ? image.name.split("/").find(Boolean)! : "";
+    const source = [basename(path), row === undefined || image?.bytes ? "" : about]
+      .filter(Boolean)
+      .join(": ");
+    let known = this.#sources.get(source);
+    if (!known) {
+      const counts = { rows: 0, usable: 0, textOnly: 0, severalImages: 0, images: 0 };
+      const more = { missingImages: 0, brokenImages: 0, transparentRows: 0, changedRows: 0 };
+      const tokens = { supervisedTokens: 0, imageTokens: 0 };
+      known = { source, ...counts, ...more, ...tokens, problems: {}, lengths: [] };
+      this.#sources.set(source, known);
+    }
+    return known;
+  }
+}
+
+interface CheckedImage {
+  readonly problem?: { readonly kind: "missing" | "broken"; readonly message: string };
+  readonly transparent?: TransparentImage;
+  readonly size?: ImageSize;
+}
+
+async function checkImage(
+  input: string | Uint8Array,
+  where: string,
+  transparency: Transparency = "drop",
+): Promise<CheckedImage> {
+  if (typeof input === "string" && !existsSync(input))
+    return { problem: { kind: "missing", message: `${input} does not exist` } };
+  let transparent: TransparentImage | undefined;
+  try {
+    const onTransparency = (found: TransparentImage) => {
+      transparent = found;
+    };
+    const opened = await openEncoded(input, { where, limits: {}, transparency, onTransparency });
+    await opened.decode();
+    return { size: opened.size, ...(transparent && { transparent }) };
+  } catch (error) {
+    if (!(error instanceof LlavaError)) throw error;
+    return { problem: { kind: "broken", message: error.message } };
+  }
+}
+
+async function inParallel(jobs: readonly (() => Promise<void>)[], concurrency: number): Promise<void> {
+  const queue = jobs.values();
+  const work = async (): Promise<void> => {
+    for (const job of queue) await job();
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+}

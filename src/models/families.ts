@@ -1,0 +1,156 @@
+import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
+import type { JsonObject } from "../files/index.ts";
+import type { TemplateName } from "../processing/conversation/index.ts";
+import { clip } from "./clip/family.ts";
+import type { LanguageModelFamily, LanguageModelType, VisionTowerFamily } from "./family.ts";
+import type { LanguageModel } from "./language-model.ts";
+import { llama } from "./llama/family.ts";
+import type { FeatureSelection, VisionTower } from "./vision-tower.ts";
+
+/** All families of language models: a new one is its folder and a word here. */
+const languageModels = [llama] as const satisfies readonly LanguageModelFamily[];
+
+/** All families of vision towers. */
+const visionTowers = [clip] as const satisfies readonly VisionTowerFamily[];
+
+/** Of any language model. */
+export type TextConfig = Parameters<(typeof languageModels)[number]["build"]>[0];
+
+/** Of any vision tower. */
+export type TowerConfig = ReturnType<(typeof visionTowers)[number]["parseConfig"]>;
+
+interface TextType extends LanguageModelType {
+  readonly family: LanguageModelFamily;
+  parseConfig(json: unknown, where: string): TextConfig;
+}
+
+const types: ReadonlyMap<string, TextType> = new Map(
+  languageModels.flatMap((family) =>
+    Object.entries(family.types).map(([name, type]) => [name, { ...type, family }]),
+  ),
+);
+
+const typeNames = [...types.keys()].join(", ");
+
+/** The original code's oldest model type, which says nothing of its language model. */
+const OLDEST = { modelType: "llava", text: "llama" };
+
+/** The language model behind each model type of the original code. */
+const textTypes: ReadonlyMap<string, string> = new Map([
+  [OLDEST.modelType, OLDEST.text],
+  ...Array.from(types, ([name, { original }]) => [original.modelType, name] as const),
+]);
+
+export const originalModelTypes = [...textTypes.keys()];
+
+/** The `model_type` of the language model in a checkpoint of the original code. */
+export const textTypeOf = (originalType: unknown): string | undefined =>
+  typeof originalType === "string" ? textTypes.get(originalType) : undefined;
+
+/** What the original code calls a LLaVA around a language model. @throws LlavaError "config" for one that is not known */
+export function originalOf(textType: unknown, where: string): LanguageModelType["original"] {
+  const found = typeof textType === "string" ? types.get(textType) : undefined;
+  if (found) return found.original;
+  const titles = Array.from(types.values(), ({ title }) => title);
+  throw new LlavaError("config", `${where}: model_type ${JSON.stringify(textType)}; known are ${typeNames}`, {
+    hint: `A language model is the folder of a ${titles.slice(0, -1).join(", ")} or ${titles.at(-1)}; a LLaVA has its own vision tower.`,
+  });
+}
+
+/** The template of a checkpoint that states none, by the language model that its config.json names. */
+export function templateOf({ model_type: type, text_config: text }: JsonObject): TemplateName | undefined {
+  const inside = (text as JsonObject | null | undefined)?.["model_type"];
+  return types.get(textTypeOf(type) ?? "")?.template ?? types.get(String(inside))?.template;
+}
+
+function languageModelType(type: string, where: string) {
+  const found = types.get(type);
+  if (found) return found;
+  throw new LlavaError("config", `${where}: language model type "${type}"; known are ${typeNames}`, {
+    hint: "Checkpoints around other language models are not read yet.",
+  });
+}
+
+const modelType = (json: unknown, assumed: string): string =>
+  String((json as { model_type?: unknown } | null)?.model_type ?? assumed);
+
+/**
+ * The decoder that a language model's `config.json` describes, or the `text_config` inside one: a Llama's where neither
+ * says `model_type`.
+ * @throws LlavaError "config" naming the field
+ */
+export const parseTextConfig = (
+  json: unknown,
+  where: string,
+  type: string = modelType(json, OLDEST.text),
+): TextConfig => languageModelType(type, where).parseConfig(json, where);
+
+/** The fields of such a file that are followed, and those that must not change anything. */
+export const textFields = (json: unknown, where: string, type: string = modelType(json, OLDEST.text)) =>
+  languageModelType(type, where).family.fields;
+
+const familyOf = <Family extends { readonly name: string }>(
+  families: readonly Family[],
+  { family }: { readonly family: string },
+): Family => families.find(({ name }) => name === family)!;
+
+/** Most positions that a sequence may have. */
+export const contextLengthOf = (config: TextConfig): number =>
+  familyOf(languageModels, config).contextLength(config);
+
+/** A language model without weights. */
+export const createLanguageModel = (config: TextConfig): LanguageModel =>
+  familyOf(languageModels, config).build(config);
+
+const ggufFamily = (architecture: unknown) =>
+  languageModels.find(({ gguf }) => gguf.architectures.some((known) => known === architecture))?.gguf;
+
+/** How an architecture's GGUF files are read (see `openGguf`). */
+export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>
+  ggufFamily(architecture)?.dialect;
+
+/** The decoder that a GGUF file describes. @throws LlavaError "config" */
+export function configFromGguf(header: GgufHeader, where: string): TextConfig {
+  const architecture = header.metadata.get("general.architecture");
+  const family = ggufFamily(architecture);
+  if (family) return family.parseConfig(header, where);
+  const known = languageModels.flatMap(({ gguf }) => gguf.architectures).join(", ");
+  throw new LlavaError("config", `${where}: GGUF architecture ${String(architecture)}; known are ${known}`);
+}
+
+/**
+ * A vision tower's `config.json`, that of a whole model with one, or the `vision_config` inside another: a CLIP's where
+ * none says `model_type`.
+ * @throws LlavaError "config" naming the field
+ */
+export function parseVisionConfig(json: unknown, where: string): TowerConfig {
+  const [assumed] = clip.modelTypes;
+  const type = modelType(json, assumed);
+  for (const family of visionTowers) {
+    const [tower, whole] = family.modelTypes;
+    if (type === whole) return parseVisionConfig((json as JsonObject)["vision_config"], where);
+    if (type === tower) return family.parseConfig(json ?? {}, where);
+  }
+  const known = visionTowers.flatMap(({ modelTypes }) => modelTypes).join(", ");
+  throw new LlavaError("config", `${where}: vision model type "${type}"; known are ${known}`, {
+    hint: "Checkpoints with other vision towers are not read yet.",
+  });
+}
+
+/** The fields of such a file that are followed, and those that must not change anything. */
+export const visionFields = (json: unknown) =>
+  (visionTowers.find(({ modelTypes: [tower] }) => tower === modelType(json, "")) ?? clip).fields;
+
+/** Towers that original checkpoints name without describing them. */
+export const PUBLISHED_TOWERS: Readonly<Record<string, TowerConfig>> = Object.assign(
+  {},
+  ...visionTowers.map(({ published }) => published),
+);
+
+/** What files of whole models hold beside a vision tower. */
+export const BESIDE_TOWERS: readonly RegExp[] = visionTowers.flatMap(({ besides }) => besides);
+
+/** A vision tower without weights. */
+export const createVisionTower = (config: TowerConfig, selection: FeatureSelection): VisionTower =>
+  familyOf(visionTowers, config).build(config, selection);

@@ -1,0 +1,41 @@
+import type { LanguageModelFamily, LanguageModelType } from "../family.ts";
+import {
+  contextLengthOf,
+  LLAMA_FIELDS,
+  LLAMA_TYPES,
+  type LlamaConfig,
+  type LlamaRules,
+  parseLlamaConfig,
+} from "./config.ts";
+import { llamaConfigFromGguf, llamaDialect } from "./gguf.ts";
+import { Llama } from "./model.ts";
+
+const parser = (rules: LlamaRules) => (json: unknown, where: string) => parseLlamaConfig(json, where, rules);
+
+/** Llama and what differs from it by numbers and biases alone. */
+export const llama = {
+  name: "llama",
+  types: {
+    llama: {
+      title: "Llama",
+      original: { modelType: "llava_llama", architecture: "LlavaLlamaForCausalLM" },
+      parseConfig: parser(LLAMA_TYPES.llama),
+    },
+    mistral: {
+      title: "Mistral",
+      original: { modelType: "llava_mistral", architecture: "LlavaMistralForCausalLM" },
+      template: "mistral_instruct",
+      parseConfig: parser(LLAMA_TYPES.mistral),
+    },
+    qwen2: {
+      title: "Qwen2",
+      original: { modelType: "llava_qwen", architecture: "LlavaQwenForCausalLM" },
+      template: "qwen_1_5",
+      parseConfig: parser(LLAMA_TYPES.qwen2),
+    },
+  } satisfies Readonly<Record<keyof typeof LLAMA_TYPES, LanguageModelType>>,
+  fields: LLAMA_FIELDS,
+  contextLength: contextLengthOf,
+  build: (config: LlamaConfig) => new Llama(config),
+  gguf: { architectures: ["llama", "qwen2"], dialect: llamaDialect, parseConfig: llamaConfigFromGguf },
+} as const satisfies LanguageModelFamily;

@@ -1,0 +1,105 @@
+import type { LlavaRow } from "../../protocol/index.ts";
+import {
+  choosePromptFormat,
+  jinjaOfChoice,
+  type PromptFormat,
+  type PromptPiece,
+  stopIdsFor,
+  type TokenizedPrompt,
+  tokenizePrompt,
+} from "../conversation/index.ts";
+import {
+  type FeatureGrid,
+  type ImageLayout,
+  type ImageProcessorConfig,
+  type ImageSize,
+  layoutOf,
+  type PixelValues,
+  preprocess,
+  type RgbImage,
+  tokensOf,
+} from "../image/index.ts";
+import type { Tokenizer } from "../tokenizer/index.ts";
+import { requireTrained, rowPieces, type TurnMarks } from "./row-prompt.ts";
+import { openTokenizer, type ProcessorSource } from "./source.ts";
+
+/** A row as the model sees it. */
+export interface EncodedRow extends TokenizedPrompt {
+  readonly id: string;
+  /** Names, in order of appearance. */
+  readonly images: readonly string[];
+}
+
+/**
+ * A model without its weights: what turns conversations, rows and images into the model's inputs. It is made of
+ * configuration and tokenizer files alone.
+ */
+export class Processor {
+  /** What it was made of: another thread makes the same of it. */
+  readonly source: ProcessorSource;
+  readonly tokenizer: Tokenizer;
+  readonly promptFormat: PromptFormat;
+  readonly imageConfig: ImageProcessorConfig;
+  /** The feature rows of a tile. */
+  readonly grid: FeatureGrid;
+  readonly imageTokenId: number;
+  /** Most positions a sequence may have. */
+  readonly contextLength: number;
+  /** Ids that end an answer (see `stopIdsFor`). */
+  readonly stopIds: readonly number[];
+
+  /** `tokenizer` is what `source.tokenizer` tells of. */
+  constructor(source: ProcessorSource, tokenizer: Tokenizer) {
+    this.source = source;
+    this.tokenizer = tokenizer;
+    this.promptFormat = choosePromptFormat({ ...source.format, tokenizer });
+    this.imageConfig = source.image;
+    this.grid = source.grid;
+    this.imageTokenId = source.imageTokenId;
+    this.contextLength = source.contextLength;
+    this.stopIds = stopIdsFor(source.stopIds, this.promptFormat, tokenizer);
+  }
+
+  /** The prompt format as a chat template in Jinja. */
+  get chatTemplate(): string {
+    return jinjaOfChoice({ ...this.source.format, tokenizer: this.tokenizer });
+  }
+
+  /** How an image of a size is seen; the size may be left out where every image is seen as a whole. */
+  layoutOf(size?: ImageSize): ImageLayout {
+    return layoutOf(size, this.imageConfig);
+  }
+
+  /** Ids of a rendered prompt; `layouts` are those of its images, in order. */
+  encodePrompt(pieces: readonly PromptPiece[], layouts: readonly ImageLayout[]): TokenizedPrompt {
+    return tokenizePrompt(pieces, this.tokenizer, {
+      imageTokens: (index) => tokensOf(layouts[index]!, this.grid),
+      imageTokenId: this.imageTokenId,
+    });
+  }
+
+  /**
+   * Ids and labels of a row, grown together piece by piece; `layouts` are those of its images, in order.
+   * @throws RowError naming the row: what `conversationOfRow` refuses, an answer that holds what the template marks turns
+   * with unless `turnMarks` is "keep", nothing to train
+   */
+  encodeRow(row: LlavaRow, layouts: readonly ImageLayout[], turnMarks: TurnMarks = "refuse"): EncodedRow {
+    const prompt = this.encodePrompt(rowPieces(row, this.promptFormat, turnMarks), layouts);
+    requireTrained(row, prompt);
+    return { ...prompt, id: row.id, images: row.images.map(({ name }) => name) };
+  }
+
+  /** What the vision tower is given of a decoded image. */
+  pixels(image: RgbImage): PixelValues {
+    return preprocess(image, this.imageConfig);
+  }
+
+  /** The same with another prompt format or other images. */
+  with(changes: Partial<Omit<ProcessorSource, "tokenizer">>): Processor {
+    return new Processor({ ...this.source, ...changes }, this.tokenizer);
+  }
+}
+
+/** Throws what `openTokenizer` and `choosePromptFormat` throw. */
+export const openProcessor = async (source: ProcessorSource): Promise<Processor> =>
+  new Processor(source, await openTokenizer(source.tokenizer));

@@ -1,0 +1,77 @@
+import { type LlavaRow, rowError } from "../../protocol/index.ts";
+import {
+  type Conversation,
+  countSlots,
+  ignoreLabel,
+  imageMark,
+  type PromptFormat,
+  type PromptPiece,
+  slottedParts,
+  type TokenizedPrompt,
+} from "../conversation/index.ts";
+import { findTurnMark } from "./turn-marks.ts";
+
+/** Whether answers may hold what the template marks turns with, such as "</s>"; "keep" trains it as ordinary text. */
+export type TurnMarks = "refuse" | "keep";
+
+/** A row as it is trained, answers supervised. @throws RowError naming the row */
+export function rowPieces(row: LlavaRow, format: PromptFormat, turnMarks: TurnMarks): PromptPiece[] {
+  const conversation = conversationOfRow(row);
+  if (turnMarks === "refuse") requireNoMark(row, format);
+  return format.render(conversation, { addGenerationPrompt: false });
+}
+
+/**
+ * The turns of a row. A first turn that is not human is dropped, as in the original; roles alternate after it.
+ * @throws RowError naming the row: roles out of order, no question with an answer, another number of placeholders than of
+ * images
+ */
+export function conversationOfRow(row: LlavaRow): Conversation {
+  const { conversations } = row;
+  const turns = conversations[0]?.from === "human" ? conversations : conversations.slice(1);
+  if (turns.length < 2) throw rowError(row, "turns", "it has no question with an answer", turnHint);
+  const messages = turns.map(({ from, value }, i): Conversation[number] => {
+    const expected = i % 2 === 0 ? "human" : "gpt";
+    if (from !== expected)
+      throw rowError(row, "turns", `turn ${i + 1} is from "${from}", expected "${expected}"`, turnHint);
+    return from === "human"
+      ? { role: "user", content: slottedParts(value) }
+      : { role: "assistant", content: value };
+  });
+  const placeholders = countSlots(messages);
+  const images = row.images.length;
+  if (placeholders === images)
+    return row.system === undefined ? messages : [{ role: "system", content: row.system }, ...messages];
+  throw rowError(
+    row,
+    "placeholders",
+    `${placeholders} ${imageMark} in its text, but ${images} image${images === 1 ? "" : "s"}`,
+    `Write ${imageMark} once for each image, in a human turn.`,
+  );
+}
+
+const turnHint = "Turns alternate, beginning with a human one.";
+
+function requireNoMark(row: LlavaRow, format: PromptFormat): void {
+  for (const [index, { from, value }] of row.conversations.entries()) {
+    const mark = from === "gpt" ? findTurnMark(value, format.turnMarks ?? format.stop) : undefined;
+    if (mark === undefined) continue;
+    throw rowError(
+      row,
+      "marks",
+      `the answer in turn ${index + 1} holds "${mark}", which marks turns in the template ${format.name}`,
+      "Take it out of the answer, or give --data.turnMarks keep to train it as ordinary text.",
+    );
+  }
+}
+
+/** @throws RowError where no answer has a token */
+export function requireTrained(row: LlavaRow, { labels }: TokenizedPrompt): void {
+  if (labels.some((label) => label !== ignoreLabel)) return;
+  throw rowError(
+    row,
+    "untrained",
+    "nothing in it is trained: no answer has a token",
+    "Give it an answer, or take it out.",
+  );
+}

@@ -1,0 +1,166 @@
+// Frozen features on disk: npm test -- src/training/features/feature-cache.test.ts
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { assertClose, largestDifference } from "../../../test/support/close.ts";
+import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
+import { pixelsHere } from "../../data/index.ts";
+import type { LlavaError } from "../../errors.ts";
+import { loadCheckpoint } from "../../pretrained/index.ts";
+import { silentProgress } from "../../setup/index.ts";
+import { stack, type Tensor } from "../../torch/index.ts";
+import { prepareStage } from "../stage/stage.ts";
+import { FeatureCache } from "./feature-cache.ts";
+import { frozenTower, LiveFeatures, ViewPixels } from "./image-inputs.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "llava-features-"));
+const cache = join(folder, "cache");
+const quiet = { progress: silentProgress, report: () => {} };
+let images: string[];
+
+before(async () => {
+  await drawSquares(folder, "train", 4);
+  images = readdirSync(folder).filter((name) => name.endsWith(".png"));
+  writeFileSync(join(folder, "broken.png"), "this is not an image");
+});
+after(() => rmSync(folder, { recursive: true }));
+
+async function options(names: readonly string[], mirrored = false) {
+  const { model, processor } = await loadCheckpoint(
+    fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url)),
+  );
+  const tower = frozenTower(model.visionTower.requiresGrad_(false));
+  const pixels = new ViewPixels(pixelsHere(processor.imageConfig), folder);
+  const common = { tower, processor: processor.imageConfig, pixels, folder, batchSize: 3 };
+  return { ...common, cache, towerId: "tiny", dtype: "float32" as const, images: names, mirrored };
+}
+
+const whole = (rows: readonly (Tensor | LlavaError)[]): Tensor => stack(rows as Tensor[]);
+
+describe("the feature cache", () => {
+  test("holds what the tower gives, mirrored images too", async () => {
+    const given = await options(images, true);
+    const cached = await FeatureCache.open(given, quiet);
+    const live = new LiveFeatures({ ...given, batchSize: 1 });
+    const plain = images.map((image) => ({ image, mirrored: false }));
+    const mirrored = images.map((image) => ({ image, mirrored: true }));
+    assertClose(whole(await cached.load(plain)), whole(await live.load(plain)), 1e-5, "features");
+    assertClose(whole(await cached.load(mirrored)), whole(await live.load(mirrored)), 1e-5, "mirrored");
+    assert.ok(largestDifference(whole(await cached.load(plain)), whole(await cached.load(mirrored))) > 0.01);
+  });
+
+  test("knows mean and deviation of each channel", async () => {
+    const cached = await FeatureCache.open(await options(images), quiet);
+    const rows = whole(await cached.load(images.map((image) => ({ image, mirrored: false })))).flatten(0, 1);
+    const { mean, std } = cached.statistics();
+    assertClose(mean, rows.mean([0]), 1e-5, "mean");
+    const centred = rows.sub(rows.mean([0]));
+    assertClose(std, centred.mul(centred).mean([0]).sqrt(), 1e-4, "deviation");
+  });
+
+  test("is computed once; a lost shard alone is computed again", async () => {
+    const computed = async () => {
+      let count = 0;
+      const increment = (by = 1) => {
+        count += by;
+      };
+      const progress = () => ({ update() {}, increment, stop() {} });
+      await FeatureCache.open(await options(images, true), { progress });
+      return count;
+    };
+    await computed();
+    assert.equal(await computed(), 0);
+    const [key] = readdirSync(cache).filter((name) => statSync(join(cache, name)).isDirectory());
+    rmSync(join(cache, key!, "mirrored-00000.safetensors"));
+    assert.equal(await computed(), images.length);
+  });
+
+  test("is another one for other images, or the same names with other contents", async () => {
+    const keys = async (names: readonly string[]) => {
+      await FeatureCache.open(await options(names), quiet);
+      return readdirSync(cache).length;
+    };
+    const before = await keys(images);
+    assert.equal(await keys(images.slice(1)), before + 1);
+    const copy = join(folder, "copy.png");
+    writeFileSync(copy, "");
+    await keys(["copy.png"]);
+    writeFileSync(copy, "longer");
+    assert.equal(await keys(["copy.png"]), before + 3);
+  });
+});
+
+describe("an image that cannot be decoded", () => {
+  const rows = () => {
+    const row = (image: string) => ({
+      id: `row of ${image}`,
+      image,
+      conversations: [
+        { from: "human", value: "<image>" },
+        { from: "gpt", value: "red" },
+      ],
+    });
+    const path = join(folder, "with-broken.json");
+    writeFileSync(path, JSON.stringify([...images, "broken.png", "missing.png"].map(row)));
+    return path;
+  };
+  const data = (onBadRow: "error" | "skip") => ({
+    rows: rows(),
+    images: folder,
+    template: "plain",
+    answerEnd: "</s>",
+    onBadRow,
+  });
+
+  test("is an error that names its row", async () => {
+    const recipe = squaresRecipe(folder, { data: data("error") });
+    await assert.rejects(
+      prepareStage(recipe, quiet),
+      /\(id row of missing\.png\): .*does not exist \(1 unusable/,
+    );
+    writeFileSync(join(folder, "missing.png"), "there, but damaged");
+    await assert.rejects(
+      prepareStage(recipe, quiet),
+      /\(id row of broken\.png\): .*cannot be decoded \(2 unusable rows/,
+    );
+    rmSync(join(folder, "missing.png"));
+  });
+
+  for (const store of ["", cache])
+    test(`is left out and reported where that is wanted, ${store ? "cached" : "not cached"}`, async () => {
+      const lines: string[] = [];
+      const features = { cache: store, dtype: "float32" as const };
+      const recipe = squaresRecipe(folder, { data: data("skip"), features, batchSize: images.length + 1 });
+      const report = (line: string) => void lines.push(line);
+      using stage = await prepareStage(recipe, { ...quiet, report });
+      const [batch] = await stage.source.next();
+      assert.ok(batch!.samples.every((id) => !id.includes("broken") && !id.includes("missing")));
+      assert.ok(batch!.samples.length >= images.length);
+      assert.ok(lines.some((line) => /missing\.png/.test(line)));
+      assert.equal(lines.filter((line) => /broken\.png/.test(line)).length, 1);
+    });
+
+  test("stops a run that keeps no features on disk when it is met", async () => {
+    rmSync(join(folder, "missing.png"), { force: true });
+    const path = join(folder, "with-broken.json");
+    const found = JSON.parse(readFileSync(path, "utf8")).filter(
+      ({ image }: { image: string }) => image !== "missing.png",
+    );
+    const own = join(folder, "found.json");
+    writeFileSync(own, JSON.stringify(found));
+    const features = { cache: "", dtype: "float32" as const };
+    const recipe = squaresRecipe(folder, {
+      data: { ...data("error"), rows: own },
+      features,
+      batchSize: images.length + 1,
+    });
+    using stage = await prepareStage(recipe, quiet);
+    await assert.rejects(
+      stage.source.next(),
+      /found\.json: row 17 \(id row of broken\.png\): .*broken\.png: looks like text/,
+    );
+  });
+});

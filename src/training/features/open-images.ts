@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import type { PixelLoader } from "../../data/index.ts";
+import { LlavaError } from "../../errors.ts";
+import type { PretrainedLlava } from "../../pretrained/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import type { Surroundings } from "../stage/load.ts";
+import { named, prefixes } from "../stage/trainable.ts";
+import { FeatureCache } from "./feature-cache.ts";
+import {
+  type FeatureSource,
+  frozenInputs,
+  frozenTower,
+  type ImageInputs,
+  LiveFeatures,
+  pixelInputs,
+  ViewPixels,
+} from "./image-inputs.ts";
+
+export interface OpenImagesOptions {
+  readonly recipe: Recipe;
+  readonly pretrained: PretrainedLlava;
+  readonly pixels: PixelLoader;
+  /** What image names are relative to. */
+  readonly folder: string;
+  /** All of them, where features are kept. */
+  readonly images: ReadonlySet<string>;
+  /** Whether they are seen mirrored too. */
+  readonly mirrored: boolean;
+  readonly around: Surroundings;
+}
+
+export interface OpenedImages {
+  readonly inputs: ImageInputs;
+  readonly cache: FeatureCache | undefined;
+}
+
+/** Where batches get their images from: pixels for a tower that learns, else its features, computed now or kept on disk. */
+export async function openImages(options: OpenImagesOptions): Promise<OpenedImages> {
+  const { recipe, pretrained, folder } = options;
+  const { model } = pretrained;
+  const processor = pretrained.processor.imageConfig;
+  const { features, train } = recipe;
+  const pixels = new ViewPixels(options.pixels, folder);
+  if (train.includes("visionTower")) {
+    if (features.cache === "") return { inputs: pixelInputs(model, pixels), cache: undefined };
+    throw new LlavaError("config", "features.cache is for a frozen vision tower", {
+      hint: "Leave visionTower out of train, or features.cache empty.",
+    });
+  }
+  const tower = frozenTower(model.visionTower);
+  const shared = { tower, pixels, batchSize: features.batchSize };
+  const frozen = (source: FeatureSource): ImageInputs => frozenInputs(source, tower);
+  if (features.cache === "") return { inputs: frozen(new LiveFeatures(shared)), cache: undefined };
+  const cache = await FeatureCache.open(
+    {
+      ...{ ...shared, processor, folder, mirrored: options.mirrored },
+      cache: features.cache,
+      dtype: features.dtype,
+      towerId: `${weightsHash(model.visionTower)} ${tower.tokens}`,
+      // Sorted, so that other rows about the same images find the same cache.
+      images: [...options.images].sort(),
+    },
+    options.around,
+  );
+  return { inputs: frozen(cache), cache };
+}
+
+/** Of everything but the statistics, which are applied after the cache. */
+function weightsHash(tower: PretrainedLlava["model"]["visionTower"]): string {
+  const hash = createHash("sha256");
+  const weights = tower.standardized?.tower ?? tower;
+  for (const [name, tensor] of weights.namedParameters()) hash.update(name).update(tensor.toBytes());
+  return hash.digest("hex");
+}
+
+/** A standardising tower takes its statistics from the training images, unless the model came with them. */
+export function measureFeatures(
+  { model }: PretrainedLlava,
+  cache: FeatureCache | undefined,
+): Map<string, Tensor> {
+  const tower = model.visionTower;
+  if (tower.standardized === undefined) return new Map();
+  if (!cache)
+    throw new LlavaError(
+      "config",
+      "this model standardises its image features, which takes a feature cache",
+      { hint: "Give --features.cache FOLDER." },
+    );
+  const { mean, std } = cache.statistics();
+  const { device } = tower.standardized.statistics.feature_mean;
+  tower.setParameter("feature_mean", mean.toDevice(device));
+  tower.setParameter("feature_std", std.toDevice(device));
+  return named(prefixes.visionTower, Object.entries(tower.standardized.statistics));
+}
