@@ -52,7 +52,7 @@ describe("a model on the hub", () => {
       [["model", "pull", "org/y"], {}, /shows no model org\/y/, /Check the name/],
       [["model", "pull", "org/x", "--revision", "v9"], {}, /no revision v9/, /branches, tags or commits/],
       [["model", "pull", "org/x@v9", "--revision", "v8"], {}, /org\/x@v9 at revision "v8"/, /either/],
-      [["model", "pull", "org/x:nothing"], {}, /no folder nothing/, /Choose/],
+      [["model", "pull", "org/x:nothing"], {}, /no folder nothing/, /folders with models are smaller/],
       [["model", "pull", "org/x"], { HF_HUB_OFFLINE: "1" }, /not on this machine/, /HF_HUB_OFFLINE unset/],
       [["model", "pull", "--revision", "v1"], {}, /has no revision v1/, /on the hub/],
     ] as const;

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { mkdtempSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
 import { startServer } from "./server.ts";
 
 export type HubFiles = Record<string, Buffer>;
@@ -86,6 +88,20 @@ function sendRange({ headers, method }: IncomingMessage, response: ServerRespons
   response.setHeader("content-length", content.length - start);
   if (start > 0) response.writeHead(206, { "content-range": `bytes ${start}-${last}/${content.length}` });
   response.end(method === "HEAD" ? undefined : content.subarray(start));
+}
+
+/** Another answer to all requests for something. */
+export const instead =
+  (wanted: string, respond: (response: ServerResponse) => unknown): TestHub["intercept"] =>
+  (_, response, asked) => {
+    if (asked === wanted) respond(response);
+    return asked === wanted;
+  };
+
+/** Surroundings in which nothing of a hub is on the machine, in a new folder inside `base`. */
+export function newHubHome(base: string, { url }: Pick<TestHub, "url">) {
+  const home = mkdtempSync(join(base, "home-"));
+  return { HF_ENDPOINT: url, LLAVA_HOME: join(home, "llava"), HF_HOME: join(home, "huggingface") };
 }
 
 /** Answers with bytes after which the connection ends, whatever was promised. */

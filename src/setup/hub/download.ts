@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { readJsonObject } from "../../files/index.ts";
 import { whyUnwritable } from "../cache.ts";
@@ -104,10 +105,16 @@ async function chooseWanted(
     if (unread.length > 0) continue;
     if (missing.length === 0) return files.map((name) => listing.files.get(name)!);
     throw new LlavaError("config", `${id.repository} on the hub has no ${missing.join(", ")}`, {
-      hint:
-        choices.length > 0
-          ? `Name one of ${choices.join(", ")}, or a part of its name: ${hubName({ ...id, part: choices[0]! })}`
-          : "Choose a repository in the layout of transformers, PEFT or the original LLaVA.",
+      hint: whatToName(id, listing, choices),
     });
   }
+}
+
+function whatToName(id: HubId, { files }: HubListing, choices: readonly string[]): string {
+  if (choices.length > 0)
+    return `Name one of ${choices.join(", ")}, or a part of its name: ${hubName({ ...id, part: choices[0]! })}`;
+  const folders = [...files.keys()].filter((name) => name.endsWith("/config.json")).map(dirname);
+  if (folders.length > 0)
+    return `Its folders with models are ${folders.join(", ")}: ${hubName({ ...id, part: folders[0]! })}`;
+  return "Choose a repository in the layout of transformers, PEFT or the original LLaVA.";
 }

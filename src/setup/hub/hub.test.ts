@@ -14,8 +14,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import { etagOf, type HubFiles as Files, startHub, type TestHub } from "../../../test/support/hub.ts";
-import { startServer } from "../../../test/support/server.ts";
+import {
+  etagOf,
+  type HubFiles as Files,
+  newHubHome,
+  startHub,
+  type TestHub,
+} from "../../../test/support/hub.ts";
 import { listModels } from "../model-list.ts";
 import { type ResolveOptions, resolveModel } from "../models.ts";
 
@@ -35,10 +40,9 @@ after(() => hub[Symbol.asyncDispose]());
 /** Nothing listens there. */
 const nowhere = "http://127.0.0.1:9";
 
-function newHome(files: Files): { HF_ENDPOINT: string; LLAVA_HOME: string; HF_HOME: string } {
-  const home = mkdtempSync(join(base, "home-"));
-  Object.assign(hub, { files, requests: [], authorization: new Set() });
-  return { HF_ENDPOINT: hub.url, LLAVA_HOME: join(home, "llava"), HF_HOME: join(home, "huggingface") };
+function newHome(files: Files) {
+  Object.assign(hub, { files, requests: [] });
+  return newHubHome(base, hub);
 }
 
 async function folderOf(env: ResolveOptions["env"], options: ResolveOptions = {}): Promise<string> {
@@ -316,62 +320,5 @@ describe("a repository on the hub", () => {
         [],
       );
     }
-  });
-});
-
-describe("the user's account and surroundings", () => {
-  test("a token is taken from HF_TOKEN, or from the file that hf auth login wrote", async () => {
-    const cases: [Record<string, string>, string | undefined][] = [
-      [{}, "Bearer from-file"],
-      [{ HF_TOKEN: "from-variable" }, "Bearer from-variable"],
-      [{ HF_TOKEN_PATH: join(base, "elsewhere") }, "Bearer from-elsewhere"],
-      [{ HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }, undefined],
-    ];
-    writeFileSync(join(base, "elsewhere"), " from-elsewhere\n");
-    for (const [variables, expected] of cases) {
-      const env = newHome(kinds["bin"]!);
-      mkdirSync(env.HF_HOME, { recursive: true });
-      writeFileSync(join(env.HF_HOME, "token"), "from-file\n");
-      await folderOf({ ...env, ...variables });
-      assert.deepEqual([...hub.authorization], [expected]);
-    }
-  });
-
-  test("HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE keep from the hub", async () => {
-    for (const variable of ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]) {
-      const env = newHome(kinds["bin"]!);
-      await assert.rejects(folderOf({ ...env, [variable]: "1" }), {
-        code: "setup",
-        hint: new RegExp(variable),
-      });
-      await assert.rejects(folderOf({ ...env, [variable]: "True" }), { code: "setup" });
-      const snapshot = fillPythonCache(env.HF_HOME, kinds["bin"]!);
-      assert.equal(await folderOf({ ...env, [variable]: "YES" }), snapshot);
-      assert.deepEqual(hub.requests, []);
-      await folderOf({ ...env, [variable]: "0" });
-      assert.deepEqual(hub.requests, ["listing"]);
-    }
-  });
-
-  test("HTTP_PROXY carries listing and files, except to hosts of NO_PROXY", async () => {
-    const asked: string[] = [];
-    await using proxy = await startServer((request, response) => {
-      asked.push(request.url ?? "");
-      const { pathname, search } = new URL(request.url ?? "");
-      fetch(hub.url + pathname + search).then(async (answer) =>
-        response.end(Buffer.from(await answer.arrayBuffer())),
-      );
-    });
-    for (const name of ["HTTP_PROXY", "http_proxy"]) {
-      const env = { ...newHome(kinds["bin"]!), HF_ENDPOINT: "http://hub.invalid", [name]: proxy.url };
-      await folderOf(env);
-      assert.ok(
-        asked.includes(`http://hub.invalid/org/x/resolve/${hub.commit}/pytorch_model.bin`),
-        asked.join("\n"),
-      );
-    }
-    asked.length = 0;
-    await folderOf({ ...newHome(kinds["bin"]!), HTTP_PROXY: proxy.url, NO_PROXY: "127.0.0.1" });
-    assert.deepEqual(asked, []);
   });
 });

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import {
   existsSync,
   lstatSync,
@@ -18,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
-import { etagOf, type HubFiles, startHub, type TestHub } from "../../../test/support/hub.ts";
+import { etagOf, type HubFiles, newHubHome, startHub } from "../../../test/support/hub.ts";
 import { listModels } from "../model-list.ts";
 import { type ResolveOptions, resolveModel } from "../models.ts";
 
@@ -34,9 +32,9 @@ const files: HubFiles = {
 };
 
 type Env = Record<"LLAVA_HOME" | "HF_HUB_CACHE" | "HF_ENDPOINT", string>;
-function newHome({ url }: { url: string }): Env {
-  const home = mkdtempSync(join(base, "home-"));
-  return { HF_ENDPOINT: url, LLAVA_HOME: join(home, "llava"), HF_HUB_CACHE: join(home, "hub") };
+function newHome(hub: { url: string }): Env {
+  const env = newHubHome(base, hub);
+  return { ...env, HF_HUB_CACHE: join(env.HF_HOME, "cache") };
 }
 
 async function pathOf(name: string, env: Env, options: ResolveOptions = {}): Promise<string> {
@@ -169,6 +167,7 @@ describe("the hub's cache", () => {
   test("where it cannot be written, what it lacks lies in this project's own", async () => {
     await using hub = await startHub(files);
     const env = newHome(hub);
+    mkdirSync(dirname(env.HF_HUB_CACHE));
     writeFileSync(env.HF_HUB_CACHE, "a file, below which there are no folders");
     const folder = await pathOf("org/x", env);
     assert.equal(folder, join(env.LLAVA_HOME, "hub/models--org--x/snapshots", hub.commit));
@@ -201,104 +200,5 @@ describe("the hub's cache", () => {
     writeFileSync(blob, files["model.safetensors"]!);
     await pathOf("org/x", env);
     assert.deepEqual(hub.requests, ["listing", "config.json"]);
-  });
-});
-
-const child = `
-const { resolveModel } = await import(${JSON.stringify(new URL("../models.ts", import.meta.url).href)});
-const report = (line) => console.log(line);
-console.log((await resolveModel("org/x", { report })).path);
-`;
-const resolveInChild = (env: Env) =>
-  spawn(process.execPath, ["--input-type=module", "-e", child], { env: { ...process.env, ...env } });
-
-/** Answers for the weights only when told to. */
-function holdWeights(hub: TestHub): { release: () => void; asked: Promise<unknown> } {
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const { promise: asked, resolve: tell } = Promise.withResolvers<void>();
-  hub.intercept = (request, response, name) => {
-    if (name !== "model.safetensors") return false;
-    tell();
-    void released.then(() => hub.send(request, response, files[name]!));
-    return true;
-  };
-  return { release, asked };
-}
-
-const outputOf = async (started: ReturnType<typeof resolveInChild>): Promise<string> => {
-  let output = "";
-  started.stdout.on("data", (text) => (output += text));
-  started.stderr.on("data", (text) => (output += text));
-  await once(started, "close");
-  return output;
-};
-
-describe("two processes that want the same model", () => {
-  test("fetch it once", async () => {
-    await using hub = await startHub(files);
-    const env = newHome(hub);
-    const { release, asked } = holdWeights(hub);
-    const outputs = [resolveInChild(env), resolveInChild(env)].map(outputOf);
-    await asked;
-    setTimeout(release, 1500);
-    const [first, second] = await Promise.all(outputs);
-    assert.equal(first!.trim().split("\n").at(-1), second!.trim().split("\n").at(-1));
-    assert.equal(hub.requests.filter((name) => name === "model.safetensors").length, 1);
-    assert.match(`${first}${second}`, /Another process is downloading model\.safetensors/);
-    assert.deepEqual(readdirSync(join(env.HF_HUB_CACHE, "models--org--x/.llava")), []);
-  });
-
-  test("one that was killed leaves its part to the next", async () => {
-    await using hub = await startHub(files);
-    const env = newHome(hub);
-    const ranges: (string | undefined)[] = [];
-    const { promise: asked, resolve: tell } = Promise.withResolvers<void>();
-    hub.intercept = (request, response, name) => {
-      if (name !== "model.safetensors") return false;
-      ranges.push(request.headers.range);
-      if (ranges.length > 1) return false;
-      response.writeHead(200, { "content-length": 63 }).write(files[name]!.subarray(0, 34));
-      tell();
-      return true;
-    };
-    const killed = resolveInChild(env);
-    await asked;
-    const partial = join(env.HF_HUB_CACHE, "models--org--x/.llava", `${blobOf("model.safetensors")}.partial`);
-    while (!existsSync(partial) || lstatSync(partial).size < 34)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    killed.kill("SIGKILL");
-    await once(killed, "close");
-    const folder = await pathOf("org/x", env);
-    assert.deepEqual(ranges, [undefined, "bytes=34-"]);
-    assert.deepEqual(readFileSync(join(folder, "model.safetensors")), files["model.safetensors"]);
-  });
-
-  const hasFlock = spawnSync("flock", ["--version"]).status === 0;
-  test("wait for one another by the lock of Python's client", { skip: !hasFlock && "no flock" }, async () => {
-    await using hub = await startHub(files);
-    const env = newHome(hub);
-    const lock = join(env.HF_HUB_CACHE, ".locks/models--org--x", `${blobOf("model.safetensors")}.lock`);
-    mkdirSync(dirname(lock), { recursive: true });
-    const other = spawn("flock", [lock, "-c", "echo held; cat"], { stdio: ["pipe", "pipe", "inherit"] });
-    await once(other.stdout, "data");
-    const told: string[] = [];
-    const running = pathOf("org/x", env, { report: (line) => told.push(line) });
-    while (!told.some((line) => /waiting/.test(line)))
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.ok(!hub.requests.includes("model.safetensors"));
-    const blob = join(env.HF_HUB_CACHE, "models--org--x/blobs", blobOf("model.safetensors"));
-    writeFileSync(blob, files["model.safetensors"]!);
-    other.stdin.end();
-    await running;
-    assert.ok(!hub.requests.includes("model.safetensors"), "it was there when the lock was free");
-
-    rmSync(blob);
-    const { release, asked } = holdWeights(hub);
-    const again = pathOf("org/x", env);
-    await asked;
-    assert.equal(spawnSync("flock", ["-n", lock, "true"]).status, 1, "it is held while this process fetches");
-    release();
-    await again;
-    assert.equal(spawnSync("flock", ["-n", lock, "true"]).status, 0);
   });
 });
