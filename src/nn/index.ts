@@ -1,5 +1,6 @@
 export { ActivationCheckpoints, freeing, type SegmentRunner } from "./activation-checkpoints.ts";
 export { activations } from "./activations.ts";
+export { AdaptedLinear } from "./adapted-linear.ts";
 export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow } from "./attention.ts";
 export { KeyValueCache } from "./cache/cache.ts";
 export { type CacheRow, KeyValuePool } from "./cache/pool.ts";
@@ -8,4 +9,5 @@ export { initializeLinear } from "./init.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
+export { QuantizedLinear } from "./quantized-linear.ts";
 export { type RopeScaling, type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";

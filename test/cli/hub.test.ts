@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { llava as run } from "../support/cli.ts";
 import { startHub, type TestHub } from "../support/hub.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const home = mkdtempSync(join(tmpdir(), "llava-cli-hub-"));
-after(() => rmSync(home, { recursive: true }));
+const home = temporaryFolder("llava-cli-hub");
 
 let hub: TestHub;
 before(async () => {

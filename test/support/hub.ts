@@ -37,9 +37,9 @@ export async function startHub(files: HubFiles = {}): Promise<TestHub> {
     url: server.url,
     files,
     get commit() {
-      return createHash("sha1")
-        .update(JSON.stringify(Object.entries(this.files)))
-        .digest("hex");
+      const hash = createHash("sha1");
+      for (const [name, content] of Object.entries(this.files)) hash.update(name).update(content);
+      return hash.digest("hex");
     },
     requests: [],
     authorization: new Set(),

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { type HubFiles, newHubHome, startHub } from "../../../test/support/hub.ts";
 import { startServer } from "../../../test/support/server.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { resolveModel } from "../models.ts";
 import { hubCache } from "./account.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-account-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub-account");
 
 const files: HubFiles = {
   "config.json": Buffer.from('{"model_type":"llava"}'),

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import {
   cut,
@@ -14,11 +13,11 @@ import {
   type TestHub,
 } from "../../../test/support/hub.ts";
 import { startServer } from "../../../test/support/server.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { downloadHubModel } from "./download.ts";
 import type { HubOptions } from "./place.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-failures-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub-failures");
 
 const WEIGHTS = "model.safetensors";
 const content = Buffer.from(Uint8Array.from({ length: 5000 }, (_, index) => (index * 7) % 251));

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -10,7 +9,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
@@ -21,11 +19,12 @@ import {
   startHub,
   type TestHub,
 } from "../../../test/support/hub.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { listModels } from "../model-list.ts";
-import { type ResolveOptions, resolveModel } from "../models.ts";
+import { resolveModel } from "../models.ts";
+import type { ResolveOptions } from "../options.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub");
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const weights = (name: string): Buffer => Buffer.from(`weights of ${name} `.repeat(40));

@@ -3,7 +3,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -13,15 +12,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { etagOf, type HubFiles, newHubHome, startHub } from "../../../test/support/hub.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { listModels } from "../model-list.ts";
-import { type ResolveOptions, resolveModel } from "../models.ts";
+import { resolveModel } from "../models.ts";
+import type { ResolveOptions } from "../options.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-layout-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub-layout");
 
 const files: HubFiles = {
   "config.json": Buffer.from('{"model_type":"llava"}'),

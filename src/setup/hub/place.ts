@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { isRefusal, unwritable, withLock } from "../../files/index.ts";
 import { makeCacheFolder } from "../cache.ts";
 import { downloadFile } from "../download.ts";
-import type { SetupOptions } from "../options.ts";
+import type { ResolveOptions, SetupOptions } from "../options.ts";
 import type { RetryOptions } from "../retry.ts";
 import { fileAddress, hubAccess } from "./address.ts";
 import { adopt, adoptPartial, isFileOf } from "./adopt.ts";
@@ -13,10 +13,9 @@ import { askForFile, type HubFile, type HubListing } from "./listing.ts";
 import { hubRefusal } from "./refusals.ts";
 import { findHubFile, type HubStorage, sizeOf } from "./storage.ts";
 
-export interface HubOptions extends SetupOptions, Pick<RetryOptions, "retries" | "pause"> {
-  /** Asks for the revision's newest commit, even where one is here. */
-  refresh?: boolean;
-}
+export interface HubOptions
+  extends Pick<ResolveOptions, keyof SetupOptions | "refresh">,
+    Pick<RetryOptions, "retries" | "pause"> {}
 
 type Named = HubFile & { etag: string };
 

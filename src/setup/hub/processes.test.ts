@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { etagOf, type HubFiles, newHubHome, startHub, type TestHub } from "../../../test/support/hub.ts";
-import { type ResolveOptions, resolveModel } from "../models.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { resolveModel } from "../models.ts";
+import type { ResolveOptions } from "../options.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-processes-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub-processes");
 
 const WEIGHTS = "model.safetensors";
 const content = Buffer.from("weights".repeat(9));

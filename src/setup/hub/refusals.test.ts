@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import type { OutgoingHttpHeaders } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { type HubFiles, instead, newHubHome, startHub } from "../../../test/support/hub.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { resolveModel } from "../models.ts";
 import { downloadHubModel } from "./download.ts";
 import type { HubOptions } from "./place.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-refusals-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub-refusals");
 
 const WEIGHTS = "model.safetensors";
 const content = Buffer.from("weights");

@@ -17,7 +17,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption, splitOptions } from "../../parsing/index.ts";
-import { letteredOptions, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, question, withoutSuffix } from "../../prompting/index.ts";
 
 interface Ai2dItem extends BenchmarkItem {
   readonly question: string;
@@ -95,8 +95,12 @@ async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
 /** Questions as LLaVA models are asked, with options and suffix in the text. */
 async function* asked(path: string, data: string): AsyncGenerator<Ai2dItem> {
   for await (const { id, image, question: text, answers } of readAskedQuestions(path)) {
-    const bare = text.endsWith(letterPrompt) ? text.slice(0, -letterPrompt.length) : text;
-    yield { id, ...splitOptions(bare), image: join(data, image), answer: answers?.[0] ?? "" };
+    yield {
+      id,
+      ...splitOptions(withoutSuffix(text, letterPrompt)),
+      image: join(data, image),
+      answer: answers?.[0] ?? "",
+    };
   }
 }
 

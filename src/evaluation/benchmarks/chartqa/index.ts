@@ -15,7 +15,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer } from "../../parsing/index.ts";
-import { question } from "../../prompting/index.ts";
+import { question, withoutSuffix } from "../../prompting/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 
 interface ChartItem extends BenchmarkItem {
@@ -87,7 +87,7 @@ async function* askedQuestions(path: string, data: string, compat: boolean): Asy
   for await (const { image, question: text, answers } of readAskedQuestions(path))
     yield {
       id: String(index++),
-      question: text.endsWith(shortAnswerPrompt) ? text.slice(0, -shortAnswerPrompt.length) : text,
+      question: withoutSuffix(text, shortAnswerPrompt),
       image: join(data, image),
       answer: answers?.[0] ?? "",
       compat,

@@ -20,6 +20,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { percentage } from "../../metrics/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 
 interface PopeItem extends BenchmarkItem {
   readonly question: string;
@@ -150,8 +151,6 @@ function aggregate(outcomes: readonly Outcome[]): Metric[] {
   ]);
 }
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<PopeItem>({
   name: "pope",
   title: "POPE (objects of COCO)",
@@ -160,16 +159,7 @@ export default benchmark<PopeItem>({
   files: categories.map((category) => `coco_pope_${category}.json`),
   splits: ["all", ...categories],
   headline: "f1",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "f1", value: 85.9, source },
-    { model: "LLaVA-1.5 13B", metric: "f1", value: 85.9, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "f1", value: 86.4, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "f1", value: 86.7, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "f1", value: 86.5, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "f1", value: 86.2, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "f1", value: 86.7, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "f1", value: 87.7, source },
-  ],
+  published: modelZooScores({ f1: [85.9, 85.9, 86.4, 86.7, 86.5, 86.2, 86.7, 87.7] }),
   load,
   answerId,
   prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
