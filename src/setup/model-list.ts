@@ -4,7 +4,7 @@ import type { Environment } from "./cache.ts";
 import { chooseListed, completeFolder, filesIn, isThere, usableFiles } from "./hub/find.ts";
 import { hubName } from "./hub/id.ts";
 import { readListing } from "./hub/listing.ts";
-import { repositoryFiles } from "./hub/repository.ts";
+import { modelFolders, repositoryFiles } from "./hub/repository.ts";
 import { HubStorage, hubStorages, ownRoot, repositoryOf, sizeOf } from "./hub/storage.ts";
 import { builtinModels } from "./manifest.ts";
 import { builtinFolder, missingFiles } from "./wheel-model.ts";
@@ -68,12 +68,12 @@ function isDescription(repository: string, revision: string, folder: string, env
   return filesIn(folder).every((name) => described?.files.includes(name));
 }
 
-/** Whether a snapshot has a whole model; of several GGUF files, any. */
+/** Whether a snapshot has a whole model; of several GGUF files or folders, any. */
 function isComplete(repository: string, revision: string, folder: string, env: Environment): boolean {
   if (completeFolder({ repository, revision }, env) !== undefined) return true;
   const names = new Set(readListing(hubStorages(repository, env), revision)?.files.keys());
   const { choices } = repositoryFiles(names, new Map());
-  return choices.some((part) => usableFiles(folder, { part }) !== undefined);
+  return [...choices, ...modelFolders(names)].some((part) => usableFiles(folder, { part }) !== undefined);
 }
 
 /** A download of an earlier version that is not finished lies under another name, beside one that is where there is one. */

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { readJsonObject } from "../../files/index.ts";
 import { whyUnwritable } from "../cache.ts";
@@ -8,6 +7,7 @@ import { chooseListed, earlierFolders, isThere, snapshotsOf, usableFolder } from
 import { type HubId, hubName } from "./id.ts";
 import { type HubFile, type HubListing, keepListing, listRepository, readListing } from "./listing.ts";
 import { type HubOptions, Placing } from "./place.ts";
+import { modelFolders } from "./repository.ts";
 import { type HubStorage, hubStorages } from "./storage.ts";
 import { loadedFolder } from "./view.ts";
 
@@ -113,7 +113,7 @@ async function chooseWanted(
 function whatToName(id: HubId, { files }: HubListing, choices: readonly string[]): string {
   if (choices.length > 0)
     return `Name one of ${choices.join(", ")}, or a part of its name: ${hubName({ ...id, part: choices[0]! })}`;
-  const folders = [...files.keys()].filter((name) => name.endsWith("/config.json")).map(dirname);
+  const folders = modelFolders(files.keys());
   if (folders.length > 0)
     return `Its folders with models are ${folders.join(", ")}: ${hubName({ ...id, part: folders[0]! })}`;
   return "Choose a repository in the layout of transformers, PEFT or the original LLaVA.";

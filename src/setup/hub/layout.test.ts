@@ -91,6 +91,8 @@ describe("the hub's cache", () => {
     assert.equal(await pathOf(`org/x@${hub.commit}:deeper`, env), folder);
     assert.equal(await pathOf("org/x:deeper", env, { offline: true, revision: hub.commit }), folder);
     assert.deepEqual(hub.requests, []);
+    const listed = listModels(env).find(({ name }) => name === `org/x@${hub.commit}`);
+    assert.equal(listed?.complete, true);
     await assert.rejects(pathOf("org/x:nowhere", env), { code: "config", message: /no folder nowhere/ });
   });
 

@@ -43,6 +43,11 @@ export interface RepositoryChoice extends HubChoice {
   isHere?: (name: string) => boolean;
 }
 
+/** The folders inside a repository that may be models by themselves. */
+export const modelFolders = (names: Iterable<string>): string[] => [
+  ...new Set([...names].filter((name) => /\/(?:config\.json|[^/]+\.gguf)$/i.test(name)).map(posix.dirname)),
+];
+
 /** The folder of a repository that a choice means, "" for the whole, else with a slash at its end. */
 export const chosenFolder = (names: Iterable<string>, part: string | undefined): string =>
   part !== undefined && [...names].some((name) => name.startsWith(`${part}/`)) ? `${part}/` : "";
