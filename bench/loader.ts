@@ -10,7 +10,7 @@
 import { parseArgs } from "node:util";
 import { LoadingPool, type RowLoader, rowLoaderHere } from "../src/data/index.ts";
 import { LlavaError } from "../src/errors.ts";
-import { releaseMemory } from "../src/processing/image/index.ts";
+import { clipImageConfig, releaseMemory } from "../src/processing/image/index.ts";
 import { openProcessor, sourceWithoutModel } from "../src/processing/processor/index.ts";
 import { median } from "./peer.ts";
 import { photo } from "./photo.ts";
@@ -34,7 +34,7 @@ const stepSize = 32;
 
 const photos = await Promise.all(Array.from({ length: 16 }, (_, seed) => photo(seed, quality)));
 const folder = new URL("../test/fixtures/tokenizer/llama2", import.meta.url).pathname;
-const source = sourceWithoutModel({ folder }, { name: "v1" }, 576);
+const source = { ...sourceWithoutModel({ folder }, { name: "v1" }, 576), image: clipImageConfig(336) };
 
 /** Wall and processor seconds for all images. */
 async function run(loader: RowLoader): Promise<{ wall: number; processor: number }> {

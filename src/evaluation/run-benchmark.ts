@@ -15,7 +15,7 @@ import {
   type Shard,
 } from "../runner/index.ts";
 import { type AnswerRow, Answers, writeAnswers } from "./answers/index.ts";
-import type { Benchmark, BenchmarkItem, LoadOptions } from "./benchmark.ts";
+import type { Benchmark, BenchmarkItem, DatasetOptions } from "./benchmark.ts";
 import { flattenPrompt } from "./prompting/index.ts";
 import type { RunFacts } from "./results/index.ts";
 
@@ -44,9 +44,9 @@ export function runFiles(folder: string, benchmark: Benchmark, split?: string): 
   };
 }
 
-export interface AnswerOptions {
+export interface AnswerBenchmarkOptions {
   readonly benchmark: Benchmark;
-  readonly load: LoadOptions;
+  readonly load: DatasetOptions;
   readonly answerer: Answerer;
   readonly files: RunFiles;
   /** Takes the first questions only. */
@@ -70,7 +70,7 @@ export interface Answered {
  * Asks a benchmark's questions and writes LLaVA's answer file. Stores of shards that lie beside the run's own are merged
  * into it first. What is answered already is not asked again. @throws LlavaError "usage" where questions are about videos
  */
-export async function answerBenchmark(options: AnswerOptions): Promise<Answered> {
+export async function answerBenchmark(options: AnswerBenchmarkOptions): Promise<Answered> {
   const { benchmark, answerer, files, limit, shard, load } = options;
   requireAnswerable(benchmark);
   const path = shard === undefined ? files.store : shardStore(files.store, shard);
@@ -101,7 +101,7 @@ export async function answerBenchmark(options: AnswerOptions): Promise<Answered>
 
 async function ask(
   path: string,
-  { answerer, retry, signal, onProgress }: AnswerOptions,
+  { answerer, retry, signal, onProgress }: AnswerBenchmarkOptions,
   questions: AsyncIterable<Question>,
   total: number,
 ): Promise<RunReport> {

@@ -1,5 +1,5 @@
 import { loadPretrained } from "../pretrained/index.ts";
-import type { LoadOptions as ImageLoadOptions } from "../processing/image/index.ts";
+import type { ImageLoadOptions } from "../processing/image/index.ts";
 import {
   defaultModel,
   type ProgressFactory,

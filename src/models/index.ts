@@ -15,7 +15,6 @@ export {
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
-  parseTextConfig,
   parseVisionConfig,
   templateOf,
 } from "./families.ts";

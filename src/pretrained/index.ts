@@ -2,9 +2,6 @@ export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdap
 export {
   type AdapterConfig,
   type AdapterFiles,
-  adapterFolder,
-  isAdapter,
-  openAdapter,
   readAdapterConfig,
   writeAdapterConfig,
 } from "./adapter-files.ts";
@@ -22,6 +19,6 @@ export {
   removeLora,
 } from "./lora.ts";
 export type { DescribeOptions, LoadOptions, PretrainedLlava } from "./pretrained.ts";
-export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
+export { openProjector } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";

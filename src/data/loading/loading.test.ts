@@ -1,12 +1,12 @@
 // Rows and pixels from other threads: npm test -- src/data/loading
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { ggufMetadata } from "../../../test/support/gguf-metadata.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { clipImageConfig, type PixelValues } from "../../processing/image/index.ts";
 import { openProcessor, type ProcessorSource, sourceWithoutModel } from "../../processing/processor/index.ts";
@@ -15,8 +15,7 @@ import type { RowRules } from "./encode-within.ts";
 import { LoadingPool } from "./loading-pool.ts";
 import { type RowLoader, rowLoaderHere } from "./row-loader.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-pixels-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pixels");
 
 const tokenizer = fileURLToPath(new URL("../../../test/fixtures/tokenizer/llama2", import.meta.url));
 const small = clipImageConfig(28, "pad");

@@ -1,13 +1,13 @@
 // Rows of steps and ranks, from tables and from shards: npm test -- src/data/order
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, truncateSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { truncateSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { SchemaElement } from "hyparquet";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../../test/support/tar.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import type { LlavaError } from "../../errors.ts";
 import type { LlavaRow } from "../../protocol/index.ts";
 import { countRows } from "../rows/count-rows.ts";
@@ -18,8 +18,7 @@ import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import { TableBatchSampler, type TableBatchSamplerOptions } from "./table-batch-sampler.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-dealers-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("dealers");
 
 const sorted = (values: Iterable<number>): number[] => [...values].sort((a, b) => a - b);
 

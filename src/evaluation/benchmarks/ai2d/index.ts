@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { letterPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   findTable,
@@ -44,7 +44,7 @@ const inside = within(["", "ai2d/"]);
 const testIds = inside("ai2d_test_ids.csv");
 const askedFiles = inside("test.jsonl");
 
-async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<Ai2dItem> {
   const ids = findFile(data, testIds);
   if (ids === undefined || (await isTable(ids))) {
     const source = await locateQuestions(data, "test", askedFiles, layouts);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -47,7 +47,7 @@ const schema = z.object({
 
 /** The questions of the Robust Reading Competition's files, or those of LLaVA models' evaluations. */
 export async function* loadDocuments(
-  { data, split = "val", compat = false }: LoadOptions,
+  { data, split = "val", compat = false }: DatasetOptions,
   { names, folders, images, table }: DocumentFiles,
 ): AsyncGenerator<DocumentItem> {
   const inside = within(folders);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findTable,
   imageFolder,
@@ -39,7 +39,7 @@ const files = ["testdev_balanced_questions.json", "llava_gqa_testdev_balanced.js
 const folders = ["", "questions/", "data/", "data/questions1.2/", "gqa/"];
 const candidates = files.flatMap(within(folders));
 
-async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<GqaItem> {
   const source = await locateQuestions(data, "testdev", candidates, layouts);
   if ("table" in source) return yield* tableItems(data, source.table);
   const { path } = source;

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { findFile, locateFile, locateQuestions } from "../../dataset-files/index.ts";
 import { modelZooScores, publishedScores } from "../../published-scores.ts";
 import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
@@ -9,7 +9,7 @@ import { describedImage } from "./rules.ts";
 
 const contextSchema = z.object({ image: z.string(), caption: z.union([z.string(), z.array(z.string())]) });
 
-async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+async function* load({ data, compat = false }: DatasetOptions): AsyncGenerator<ReviewedItem> {
   const source = await locateQuestions(
     data,
     "test",

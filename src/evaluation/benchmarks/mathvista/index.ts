@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { jsonBytes, locateFile, readDocument } from "../../dataset-files/index.ts";
 import { question } from "../../prompting/index.ts";
 import { modelZooScores, publishedScores } from "../../published-scores.ts";
@@ -16,7 +16,7 @@ async function* load({
   data,
   split = "testmini",
   compat = false,
-}: LoadOptions): AsyncGenerator<MathVistaItem> {
+}: DatasetOptions): AsyncGenerator<MathVistaItem> {
   const path = locateFile(data, [`${split}.json`, `data/${split}.json`, `mathvista/data/${split}.json`]);
   for (const [id, row] of Object.entries(await readDocument(path, problemsSchema))) {
     const { skills, ...metadata } = row.metadata;

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import {
   findFile,
   imageGroup,
@@ -48,7 +48,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<MmVetItem> {
   }
 }
 
-async function* load({ data }: LoadOptions): AsyncGenerator<MmVetItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<MmVetItem> {
   const source = await locateQuestions(data, "test", ["mm-vet.json", "mm-vet/mm-vet.json"], layouts);
   if ("table" in source) return yield* tableItems(source.table);
   const { path } = source;

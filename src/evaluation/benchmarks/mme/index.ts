@@ -6,7 +6,7 @@ import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
@@ -22,7 +22,7 @@ interface MmeItem extends BenchmarkItem {
   readonly answer: string;
 }
 
-async function* load({ data }: LoadOptions): AsyncGenerator<MmeItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<MmeItem> {
   const folders = ["ground_truth/", "mme/ground_truth/", "eval_tool/LaVIN/", "LaVIN/", ""];
   const tables = findFile(data, within(folders)("existence.txt"));
   for (const category of categories) {

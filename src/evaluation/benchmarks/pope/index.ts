@@ -4,7 +4,7 @@ import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
@@ -35,7 +35,7 @@ const rowSchema = z.object({ image: z.string(), text: z.string(), label: z.enum(
 const offsets: Readonly<Record<string, number>> = { adversarial: 0, popular: 20_000_000, random: 10_000_000 };
 const categories = Object.keys(offsets);
 
-async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<PopeItem> {
+async function* load({ data, split = "all", compat = false }: DatasetOptions): AsyncGenerator<PopeItem> {
   const folder = imageFolder(data, ["val2014", "coco/val2014", "pope/val2014"]);
   for (const category of split === "all" ? categories : [split]) {
     const name = `coco_pope_${category}.json`;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { imageFolder, locateFile, readCheckedLines } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
@@ -23,7 +23,7 @@ const rowSchema = z.object({
   category: z.string().optional(),
 });
 
-async function* load({ data }: LoadOptions): AsyncGenerator<Question> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<Question> {
   const path = locateFile(data, ["questions.jsonl"]);
   const folder = imageFolder(data.endsWith(".jsonl") ? join(data, "..") : data, ["images", "."]);
   for await (const row of readCheckedLines(path, rowSchema)) {

@@ -5,7 +5,7 @@ import {
   type Benchmark,
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Published,
 } from "../../benchmark.ts";
 import {
@@ -44,7 +44,11 @@ const conversationSchema = z.array(
   }),
 );
 
-async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ScienceQaItem> {
+async function* load({
+  data,
+  split = "test",
+  compat = false,
+}: DatasetOptions): AsyncGenerator<ScienceQaItem> {
   const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);
   if (findFile(data, inside("problems.json")) === undefined)
     return yield* conversations({ data, split, compat }, folder);

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { firstLineFits } from "../../../files/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   findFile,
@@ -102,7 +102,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<SeedItem> {
   }
 }
 
-async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<SeedItem> {
+async function* load({ data, split = "all", compat = false }: DatasetOptions): AsyncGenerator<SeedItem> {
   const seen = new Set<string>();
   for await (const item of await itemsOf(data)) {
     // The dataset and the leaderboard's files repeat some questions.

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -45,7 +45,7 @@ const tokenLine = "\nReference OCR token: ";
 /** LLaVA's answers carry the image and the prompt: several questions are about one image. */
 const idOf = (image: string, text: string): string => `${image} ${text.toLowerCase()}`;
 
-async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<TextVqaItem> {
   const folder = imageFolder(data, ["train_images", "textvqa/train_images", "images"]);
   const annotations = findFile(data, inside(annotationFile));
   if (annotations === undefined) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   imageFolder,
   jsonBytes,
@@ -35,7 +35,7 @@ const schema = z.array(
   }),
 );
 
-async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWizItem> {
+async function* load({ data, split = "val" }: DatasetOptions): AsyncGenerator<VizWizItem> {
   const folder = imageFolder(data, [split, `vizwiz/${split}`, "images"]);
   const names = [`${split}.json`, `Annotations/${split}.json`, `vizwiz/${split}.json`];
   const lines = split === "test" ? ["llava_test.jsonl", "vizwiz/llava_test.jsonl"] : [];

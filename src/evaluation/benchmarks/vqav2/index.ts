@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -62,7 +62,7 @@ function findRenamed(data: string, name: RegExp): string | undefined {
   return files.length === 1 ? join(data, files[0]!) : undefined;
 }
 
-async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaItem> {
+async function* load({ data, split = "val" }: DatasetOptions): AsyncGenerator<VqaItem> {
   const { images, questions, annotations } = splits[split] ?? splits["val"]!;
   const renamed = findRenamed(data, /questions?_.*val|val.*questions?/i);
   const source: QuestionSource =
