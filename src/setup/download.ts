@@ -9,7 +9,7 @@ import { fileGitHash, fileSha256, isRefusal, unwritable } from "../files/index.t
 import { type RequestOptions, request } from "./request.ts";
 import { type RetryOptions, Unavailable, withRetries } from "./retry.ts";
 
-export interface DownloadOptions
+interface DownloadOptions
   extends Omit<RequestOptions, "method">,
     Omit<RetryOptions, "hasProgressed" | "signal"> {
   /** The expected length; 0 when it is not known. */

@@ -8,7 +8,7 @@ export type HubFiles = Record<string, Buffer>;
 
 const isLarge = (name: string): boolean => /\.(?:safetensors|bin|gguf)$/.test(name);
 
-export const sha256 = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
+const sha256 = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
 const gitHash = (content: Buffer): string =>
   createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
 

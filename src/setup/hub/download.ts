@@ -51,7 +51,8 @@ export async function downloadHubModel(id: HubId, options: HubOptions = {}): Pro
   }
   const storage = whole ?? target;
   setCommit(storage, id.revision, commit, storage === target);
-  if (storage === target) await leaveEarlier(earlier, target.snapshot(commit), listing, report);
+  const isWhole = id.weights !== false && id.part === undefined;
+  if (isWhole && storage === target) await leaveEarlier(earlier, target.snapshot(commit), listing, report);
   const names = wanted.map(({ name }) => name);
   return loadedFolder(id, commit, storage.snapshot(commit), names, env);
 }

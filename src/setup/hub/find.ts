@@ -10,7 +10,7 @@ import { type HubStorage, hubStorages, ownRoot, sizeOf } from "./storage.ts";
 import { loadedFolder } from "./view.ts";
 
 /** A commit's files on this machine. */
-export interface HubSnapshot {
+interface HubSnapshot {
   storage: HubStorage;
   commit: string;
   folder: string;

@@ -1,5 +1,5 @@
 /** Files of one model; `choices` are those among which one must be named where it is not clear which. */
-export interface GgufChoice {
+interface GgufChoice {
   files: string[];
   choices: string[];
 }

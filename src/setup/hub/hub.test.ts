@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -274,6 +275,8 @@ describe("a repository on the hub", () => {
       join(`${own}.partial`, "non_lora_trainables.bin.partial"),
       needed["non_lora_trainables.bin"]!.subarray(0, 99),
     );
+    await folderOf(env, { weights: false });
+    assert.ok(existsSync(join(own, "adapter_config.json")), "as long as its weights are there alone");
     const told: string[] = [];
     const folder = await folderOf(env, { report: (line) => told.push(line) });
     assert.equal(folder, join(env.HF_HOME, "hub/models--org--x/snapshots", hub.commit));

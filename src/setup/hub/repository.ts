@@ -38,7 +38,7 @@ export interface RepositoryFiles {
   choices: string[];
 }
 
-export interface RepositoryChoice extends HubChoice {
+interface RepositoryChoice extends HubChoice {
   /** Tells files that need not be fetched: of containers that hold the same weights one of them is preferred. */
   isHere?: (name: string) => boolean;
 }

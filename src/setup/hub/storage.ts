@@ -50,7 +50,7 @@ export class HubStorage {
   /** The commit that was last known for a revision, which may be one itself. */
   commitOf(revision: string): string {
     const path = join(this.folder, "refs", revision);
-    return sizeOf(path) !== undefined ? readFileSync(path, "utf8").trim() : revision;
+    return (sizeOf(path) !== undefined && readFileSync(path, "utf8").trim()) || revision;
   }
 
   /** The branches and tags that are known to be at a commit. */
@@ -121,7 +121,7 @@ export const repositoryOf = (folder: string): string | undefined =>
 export const hubStorages = (repository: string, env: Environment): HubStorage[] =>
   hubRoots(env).map((root) => new HubStorage(root, repository));
 
-export const hubRoots = (env: Environment): string[] => [...new Set([hubCache(env), ownRoot(env)])];
+const hubRoots = (env: Environment): string[] => [...new Set([hubCache(env), ownRoot(env)])];
 
 export const ownRoot = (env: Environment): string => join(cacheFolder(env), "hub");
 
