@@ -6,7 +6,8 @@ import { startServer } from "./server.ts";
 
 export type HubFiles = Record<string, Buffer>;
 
-const isLarge = (name: string): boolean => /\.(?:safetensors|bin|gguf)$/.test(name);
+/** Whether the hub would keep it as a large file. */
+export const isLarge = (name: string): boolean => /\.(?:safetensors|bin|gguf)$/.test(name);
 
 const sha256 = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
 const gitHash = (content: Buffer): string =>
