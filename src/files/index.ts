@@ -1,6 +1,6 @@
 export { AtomicFile, writeAtomically, writeAtomicallyAsync } from "./atomic.ts";
 export { describeBytes, imageType } from "./file-kind.ts";
-export { fileSha256, fileSha256Sync, sha256 } from "./hash.ts";
+export { fileGitHash, fileSha256, fileSha256Sync, sha256 } from "./hash.ts";
 export {
   describeIssues,
   type JsonObject,
