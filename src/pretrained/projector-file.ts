@@ -31,7 +31,7 @@ export const isProjectorFolder = (folder: string): boolean =>
   !WEIGHTS.some((name) => existsSync(join(folder, name))) &&
   !existsSync(join(folder, "adapter_config.json"));
 
-export const PROJECTOR_PREFIX = "model.multi_modal_projector.";
+const PROJECTOR_PREFIX = "model.multi_modal_projector.";
 /** What may lie beside it: statistics of its features, and the newline between rows of them. */
 const BESIDE = /^model\.(?:vision_tower\.feature_(?:mean|std)|image_newline)$/;
 

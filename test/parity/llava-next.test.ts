@@ -3,9 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { canonicalName, openSafetensors, readSafetensorsHeader } from "../../src/checkpoint/index.ts";
-import { LocalModel } from "../../src/generation/index.ts";
-import { preparePrompt } from "../../src/generation/prompt.ts";
-import { traceStages } from "../../src/generation/trace.ts";
+import { LocalModel, traceStages } from "../../src/generation/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
 import { loadCheckpoint } from "../../src/pretrained/index.ts";
 import { decodeImage } from "../../src/processing/image/index.ts";
@@ -31,7 +29,7 @@ for (const name of ["llama", "llama3", "mistral", "qwen2", "original"])
         const expected = (stage: string) => reference.read(`${index}.${stage}`);
         using pretrained = await loadCheckpoint(`${fixtures}${name}`);
         const paths = images[index]!.map((image) => `${fixtures}images/${image}.png`);
-        using inputs = await preparePrompt(pretrained, { raw: prompt, images: paths });
+        using inputs = await new LocalModel(pretrained, { id: name }).prepare({ raw: prompt, images: paths });
         // The original code's placeholder is no token, nor has its vocabulary a row for one.
         const { imageTokenId, vocabSize } = {
           imageTokenId: pretrained.model.imageTokenId,

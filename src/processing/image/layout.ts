@@ -8,7 +8,7 @@ import { bestResolution } from "./tiles.ts";
 export type ImageLayout = WholeLayout | TiledLayout;
 
 /** One tile of all of it. */
-export interface WholeLayout {
+interface WholeLayout {
   readonly tiles: "whole";
   /** Upright, in pixels, as the file's header says; undefined where nobody looked, as "whole" allows. */
   readonly size: ImageSize | undefined;

@@ -74,7 +74,7 @@ export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, gene
  * The newline belongs to the language model's input, and learns with it; one that the model is given by the recipe, with
  * the projector as well. Beside adapters it stays as it was loaded, as PEFT has it.
  */
-export const newlineLearns = ({ train, anyres }: Pick<Recipe, "train" | "anyres">): boolean =>
+const newlineLearns = ({ train, anyres }: Pick<Recipe, "train" | "anyres">): boolean =>
   train.includes("languageModel") || (anyres !== undefined && train.includes("projector"));
 
 /** Adapters without effect, or those of a folder that is gone on from. */
