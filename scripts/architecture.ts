@@ -88,7 +88,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: ["protocol", "evaluation"],
   },
   cli: {
-    holds: "one file a command",
+    holds: "a folder a command",
     imports: [
       ...layers,
       "models",

@@ -1,6 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { Llava, Visual } from "../models/index.ts";
 import { type CachePiece, type CacheRow, CacheStep, KeyValuePool } from "../nn/index.ts";
+import type { ImageLayout } from "../processing/image/index.ts";
 import { cat, inference, keep, longTensor, scope, type Tensor } from "../torch/index.ts";
 import type { Decoding, NextLogits } from "./sequence.ts";
 
@@ -32,6 +33,12 @@ interface Piece extends CachePiece {
   readonly place: Place;
   /** Whether what follows it is chosen. */
   readonly isLast: boolean;
+}
+
+/** How images were cut, also where each is one tile and nobody says so. */
+function layoutsOf(visual: Visual): readonly ImageLayout[] {
+  const tiles = "pixels" in visual ? visual.pixels : visual.features;
+  return visual.layouts ?? Array.from({ length: tiles.size(0) }, () => ({ tiles: "whole", size: undefined }));
 }
 
 /**
@@ -138,12 +145,13 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
   /** Images of several prompts as those of one. */
   #together(visuals: readonly Visual[]): Visual | undefined {
     if (visuals.length < 2) return visuals[0];
+    const layouts = visuals.flatMap(layoutsOf);
     const pixels = visuals.flatMap((visual) => ("pixels" in visual ? visual.pixels : []));
-    if (pixels.length === visuals.length) return { pixels: cat(pixels) };
+    if (pixels.length === visuals.length) return { pixels: cat(pixels), layouts };
     const seen = visuals.map((visual) =>
       "pixels" in visual ? this.#model.encodeImages(visual.pixels) : visual.features,
     );
-    return { features: cat(seen) };
+    return { features: cat(seen), layouts };
   }
 
   /** Sequences that go on, as their rows lie in the caches, and then prompts. */

@@ -1,4 +1,5 @@
 import type { PretrainedLlava } from "../pretrained/index.ts";
+import type { ImageLayout } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -20,10 +21,12 @@ export interface BeamSettings {
 export interface GenerationInput extends SamplingOptions, BeamSettings {
   /** With a placeholder for each feature row of its images. */
   readonly inputIds: readonly number[];
-  /** [N, 3, H, W] of its N images. The caller disposes of it. */
+  /** [N, 3, H, W] of its images' N tiles. The caller disposes of it. */
   readonly pixelValues?: Tensor;
-  /** [N, tokens, C] that the tower made of its images before, in place of pixels. The caller disposes of it. */
+  /** [N, tokens, C] that the tower made of them before, in place of pixels. The caller disposes of it. */
   readonly imageFeatures?: Tensor;
+  /** How its images were cut into tiles; without it each is one. */
+  readonly layouts?: readonly ImageLayout[];
   /** Whether end tokens are tokens like others, so that only length and stop strings end the answer. */
   readonly ignoreEos?: boolean;
 }

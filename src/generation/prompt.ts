@@ -7,7 +7,7 @@ import {
   rawPrompt,
   readMessages,
 } from "../processing/conversation/index.ts";
-import { type ImageLoadOptions, openImage } from "../processing/image/index.ts";
+import { type ImageLayout, type ImageLoadOptions, openImage } from "../processing/image/index.ts";
 import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
 import { roomFor } from "./budget.ts";
@@ -27,8 +27,10 @@ export type PromptImages = ImageSource | readonly ImageSource[];
 export interface PromptInputs extends Disposable {
   /** With a placeholder for each feature row. */
   readonly inputIds: readonly number[];
-  /** [N, 3, H, W], absent without images. */
+  /** [N, 3, H, W] of all tiles, absent without images. */
   readonly pixelValues?: Tensor;
+  /** How each image was cut into its tiles. */
+  readonly layouts?: readonly ImageLayout[];
 }
 
 /**
@@ -52,11 +54,16 @@ export async function preparePrompt(
   roomFor(inputIds.length, imageTokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
   const images = await Promise.all(opened.map(async (image) => processor.pixels(await image.decode())));
-  const [{ data, height, width }] = images as [(typeof images)[number]];
-  const values = new Float32Array(images.length * data.length);
-  for (const [index, image] of images.entries()) values.set(image.data, index * data.length);
-  const pixelValues = keep(fromTyped(values, { dtype: "float32", shape: [images.length, 3, height, width] }));
-  return { inputIds, pixelValues, [Symbol.dispose]: () => pixelValues.dispose() };
+  const [{ height, width }] = images as [(typeof images)[number]];
+  const tiles = images.reduce((sum, image) => sum + image.tiles, 0);
+  const values = new Float32Array(tiles * 3 * height * width);
+  let start = 0;
+  for (const { data } of images) {
+    values.set(data, start);
+    start += data.length;
+  }
+  const pixelValues = keep(fromTyped(values, { dtype: "float32", shape: [tiles, 3, height, width] }));
+  return { inputIds, pixelValues, layouts, [Symbol.dispose]: () => pixelValues.dispose() };
 }
 
 function piecesOf(

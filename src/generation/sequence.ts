@@ -97,7 +97,7 @@ export class Sequence implements Decoding {
   }
 }
 
-export function visualOf({ pixelValues, imageFeatures }: GenerationInput): Visual | undefined {
-  if (pixelValues !== undefined) return { pixels: pixelValues };
-  return imageFeatures && { features: imageFeatures };
+export function visualOf({ pixelValues, imageFeatures, layouts }: GenerationInput): Visual | undefined {
+  if (pixelValues !== undefined) return { pixels: pixelValues, ...(layouts && { layouts }) };
+  return imageFeatures && { features: imageFeatures, ...(layouts && { layouts }) };
 }

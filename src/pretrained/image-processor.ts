@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, readJsonFile } from "../files/index.ts";
-import type { LlavaConfig } from "../models/index.ts";
+import { type LlavaConfig, ORIGINAL_IMAGE_TOKEN_ID } from "../models/index.ts";
 import {
   type AspectMode,
   clipImageConfig,
@@ -27,22 +27,45 @@ export async function loadImageProcessor(
       hint: `It is one of ${transparencies.join(", ")}.`,
     });
   const own =
-    (await storedImageProcessor(folders, aspect)) ?? clipImageConfig(config.vision.imageSize, aspect);
-  return transparency === undefined ? own : { ...own, transparency };
+    (await storedImageProcessor(folders, aspect, config)) ?? clipImageConfig(config.vision.imageSize, aspect);
+  const { tiling } = config;
+  return { ...own, ...(tiling && { tiling }), ...(transparency && { transparency }) };
 }
 
 async function storedImageProcessor(
   folders: readonly string[],
   aspect: AspectMode,
+  config: LlavaConfig,
 ): Promise<ImageProcessorConfig | undefined> {
   for (const folder of folders)
     for (const name of ["preprocessor_config.json", "processor_config.json"]) {
       const path = join(folder, name);
       const json = await readJsonFile(path);
       if (json !== undefined && (name === "preprocessor_config.json" || "image_processor" in json)) {
+        requireSamePinpoints(json, path, config);
         const stored = parseImageProcessorConfig(json, path);
         return aspect === "pad" ? { ...stored, aspect } : stored;
       }
     }
   return undefined;
+}
+
+/** transformers counts an image's tokens by the processor's list and cuts its features by the model's. */
+function requireSamePinpoints(json: JsonObject, path: string, { tiling, imageTokenId }: LlavaConfig): void {
+  const section = (json["image_processor"] ?? json) as JsonObject;
+  const stated = section["image_grid_pinpoints"];
+  if (
+    tiling === undefined ||
+    stated === null ||
+    stated === undefined ||
+    imageTokenId === ORIGINAL_IMAGE_TOKEN_ID
+  )
+    return;
+  const own = tiling.resolutions.map(({ width, height }) => [height, width]);
+  if (JSON.stringify(stated) === JSON.stringify(own)) return;
+  throw new LlavaError(
+    "config",
+    `${path}: image_grid_pinpoints is ${JSON.stringify(stated)}; config.json has ${JSON.stringify(own)}`,
+    { hint: "The two files are of different models; get both from the same one." },
+  );
 }

@@ -11,6 +11,7 @@ import {
 import { LlavaError } from "../errors.ts";
 import type { Llava } from "../models/index.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
+import { anyResSchema } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
 import {
   baseOfRun,
@@ -24,6 +25,7 @@ import {
 import { type DType, Generator } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
 import { isAdapter, openAdapter, readAdapterConfig } from "./adapter-files.ts";
+import { addNewline, withAnyRes } from "./any-res.ts";
 import { describeAssembled } from "./assemble.ts";
 import { describeBuiltin } from "./builtin.ts";
 import { checkpointFolders, weightsOf } from "./checkpoint-folders.ts";
@@ -102,8 +104,11 @@ async function describeTrainedPart(
     hint: "Give that model's folder or name (--base).",
   });
   const chatTemplate = options.chatTemplate ?? (await readChatTemplate(folder));
-  const start = await describeStart(base, folder, recipe, { ...options, chatTemplate });
+  const own = await describeStart(base, folder, recipe, { ...options, chatTemplate });
+  const start = recipe.anyres === undefined ? own : withAnyRes(own, anyResSchema.parse(recipe.anyres));
   return changed(start, (model) => {
+    const { tiling } = start.processor.imageConfig;
+    if (tiling) addNewline(model, tiling);
     const { projector } = recipe;
     const file = openWeights(weights);
     const isFile = projector !== "fresh" && projector !== "loaded";

@@ -32,10 +32,11 @@ export const isProjectorFolder = (folder: string): boolean =>
   !existsSync(join(folder, "adapter_config.json"));
 
 const PROJECTOR_PREFIX = "model.multi_modal_projector.";
-const STATISTIC = /^model\.vision_tower\.feature_(?:mean|std)$/;
+/** What may lie beside it: statistics of its features, and the newline between rows of them. */
+const BESIDE = /^model\.(?:vision_tower\.feature_(?:mean|std)|image_newline)$/;
 
 /**
- * A projector, with the statistics of its features where it has any, under canonical names: from a file in any container
+ * A projector, with the statistics of its features and a newline where it has any, under canonical names: from a file in any container
  * and with any of the known prefixes before its tensors, or from a folder that has one. What else the file holds is left
  * out, and told of.
  * @throws LlavaError "checkpoint" where there is none
@@ -46,7 +47,7 @@ export function openProjector(path: string, report: (line: string) => void = () 
   const all = file === undefined ? openCheckpoint(path) : openWeights(file);
   const source = renamed(all, (stored) => {
     const name = projectorName(stored);
-    return name.startsWith(PROJECTOR_PREFIX) || STATISTIC.test(name) ? name : undefined;
+    return name.startsWith(PROJECTOR_PREFIX) || BESIDE.test(name) ? name : undefined;
   });
   const [first = "nothing", ...others] = all.names();
   if ([...source.names()].some((name) => name.startsWith(PROJECTOR_PREFIX))) {

@@ -15,6 +15,8 @@ export interface RunRecipe {
         readonly imageAspectRatio: "pad" | "square";
       }
     | undefined;
+  /** How images are cut into tiles (`AnyRes`), where that was not the model's own way. */
+  readonly anyres?: unknown;
   readonly tokensPerSide?: number | undefined;
   /** "fresh", "loaded" or a file. */
   readonly projector: string;
@@ -32,6 +34,7 @@ const fields = z.object({
       imageAspectRatio: z.enum(["pad", "square"]),
     })
     .optional(),
+  anyres: z.unknown().optional(),
   tokensPerSide: z.int().positive().optional(),
   projector: z.string().default("fresh"),
   base: z.string().optional(),

@@ -42,6 +42,7 @@ export const schemas = {
   reshape: "reshape(Tensor self, int[] shape) -> Tensor",
   view: "view(Tensor self, int[] size) -> Tensor",
   viewDtype: "view.dtype(Tensor self, DType dtype) -> Tensor",
+  permute: "permute(Tensor self, int[] dims) -> Tensor",
   transpose: "transpose.int(Tensor self, int dim0, int dim1) -> Tensor",
   unsqueeze: "unsqueeze(Tensor self, int dim) -> Tensor",
   squeeze: "squeeze.dim(Tensor self, int dim) -> Tensor",
@@ -94,6 +95,10 @@ export const schemas = {
   silu: "silu(Tensor self) -> Tensor",
   gelu: "gelu(Tensor self, str approximate='none') -> Tensor",
   hardtanh: "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
+  maxPool2d:
+    "max_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, int[] dilation=1, bool ceil_mode=False) -> Tensor",
+  upsampleBilinear2d:
+    "upsample_bilinear2d(Tensor self, int[] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
   adaptiveAvgPool2d: "adaptive_avg_pool2d(Tensor self, int[] output_size) -> Tensor",
   scaledDotProductAttention:
     "llava::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor",

@@ -108,6 +108,9 @@ export class Tensor extends Handle {
   viewAs(dtype: DType): Tensor {
     return aten.viewDtype(this, dtype);
   }
+  permute(dims: readonly number[]): Tensor {
+    return aten.permute(this, dims);
+  }
   transpose(dim0: number, dim1: number): Tensor {
     return aten.transpose(this, dim0, dim1);
   }

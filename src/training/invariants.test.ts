@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { type FirstStep, firstStep as measureFirstStep } from "../../test/support/first-step.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { inRanks } from "../../test/support/thread-ranks.ts";
-import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
+import { finalBytes, fixtures, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { silentProgress } from "../setup/index.ts";
 import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
@@ -31,7 +31,10 @@ function assertSameStep(actual: FirstStep, expected: FirstStep): void {
   }
 }
 
-for (const [name, fields] of Object.entries({ ...stages, lora: withoutDropout }))
+/** Images of several tiles, of other grids in a step, and a newline that learns. */
+const tiles = { ...stages["all"], model: join(fixtures, "llava-next/llama") };
+
+for (const [name, fields] of Object.entries({ ...stages, lora: withoutDropout, tiles }))
   describe(`${name}: the gradient of a step is the same`, () => {
     test("packed into rows of any number, images included, as with a row for each sample", async () => {
       const unpacked = await firstStep({ ...fields, packedRows: 6 });
@@ -86,7 +89,7 @@ async function run(
   return { bytes: finalBytes(recipe), losses: losses(name) };
 }
 
-for (const [name, fields] of Object.entries(stages))
+for (const [name, fields] of Object.entries({ ...stages, tiles }))
   for (const dtype of ["float32", "bfloat16"] as const)
     describe(`${name} in ${dtype}: the same weights, to the last bit, come from`, async () => {
       const whole = run(`${name} ${dtype}`, { ...fields, dtype });

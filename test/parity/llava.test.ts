@@ -23,6 +23,7 @@ import {
   type Tensor,
 } from "../../src/torch/index.ts";
 import { assertClose, largestDifference } from "../support/close.ts";
+import { greedyIds } from "../support/greedy.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures/llava/", import.meta.url));
 const STAGE_TOLERANCE = 1e-4; // measured: at most 4e-6
@@ -82,20 +83,6 @@ for (const name of ["llama", "llama-gqa-full", "qwen2", "multi-layer", "legacy-4
       );
     });
   });
-}
-
-/** Greedy ids after `embeddings`, with the cache. */
-function greedyIds({ model }: PretrainedLlava, embeddings: Tensor, count: number): number[] {
-  const { languageModel } = model;
-  using cache = languageModel.newCache({ batch: 1, capacity: embeddings.size(1) + count });
-  const ids: number[] = [];
-  let inputs = embeddings;
-  while (ids.length < count) {
-    const hidden = languageModel.forward(inputs, { cache });
-    ids.push(languageModel.logits(hidden.slice(1, -1)).argmax().item());
-    inputs = languageModel.embed(longTensor([ids.at(-1)!], [1, 1]));
-  }
-  return ids;
 }
 
 for (const name of ["llama", "llama-gqa-full", "qwen2"]) {

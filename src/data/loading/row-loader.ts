@@ -7,7 +7,7 @@ import {
   releaseMemory,
 } from "../../processing/image/index.ts";
 import type { EncodedRow, Processor } from "../../processing/processor/index.ts";
-import { type LlavaRow, RowError, type RowImage } from "../../protocol/index.ts";
+import { type LlavaRow, RowError, type RowImage, rowError } from "../../protocol/index.ts";
 import { encodeWithin, type RowRules } from "./encode-within.ts";
 
 /** Rows with the images that they are about. */
@@ -55,6 +55,9 @@ export async function loadRows(
     opened.flatMap((image, at) => (image instanceof LlavaError ? [] : [[images[at]!.name, image.size]])),
   );
   const encode = (row: LlavaRow): EncodedRow => {
+    const broken = processor.imageConfig.tiling && row.images.find(({ name }) => !sizes.has(name));
+    // Where tokens depend on sizes, a row about an image that has none cannot be made; the image's own error tells why.
+    if (broken) throw rowError(row, "broken", `${broken.name} cannot be opened`, "Get the image again.");
     const layouts = row.images.map(({ name }) => processor.layoutOf(sizes.get(name)));
     return encodeWithin(row, processor, layouts, rules);
   };

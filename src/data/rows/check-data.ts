@@ -150,6 +150,13 @@ class Check {
     if (checked.some((image) => image?.transparent && transparencyNote(image.transparent)))
       source.changedRows++;
     const { processor, turnMarks, maxTokens } = this.#options;
+    const problem = checked.find((image) => image?.problem)?.problem;
+    const refuse = () => {
+      if (problem)
+        throw rowError(row, problem.kind, problem.message, "Get the image again, or take the row out.");
+    };
+    // Without its size, nothing is known of the tokens of an image that is cut into tiles.
+    if (processor?.imageConfig.tiling) refuse();
     if (processor) {
       const layouts = checked.map((image) => processor.layoutOf(image?.size));
       const encoded = processor.encodeRow(row, layouts, turnMarks);
@@ -163,9 +170,7 @@ class Check {
           "Raise --max-tokens, or let training truncate or skip such rows (--data.onLongRow).",
         );
     } else conversationOfRow(row);
-    const problem = checked.find((image) => image?.problem)?.problem;
-    if (problem)
-      throw rowError(row, problem.kind, problem.message, "Get the image again, or take the row out.");
+    refuse();
     source.usable++;
   }
 

@@ -197,21 +197,60 @@ describe("original layout", () => {
     assert.equal(rowsOf(parse({ mm_vision_select_feature: "cls_patch" }).grid), 577);
   });
 
-  test("what was trained on tiles is refused", () => {
-    const tiles = (what: string) =>
-      config(new RegExp(`^c.json: ${what} is not supported yet: AnyRes tiling`));
-    for (const [field, value] of [
-      ["image_aspect_ratio", "anyres"],
-      ["image_aspect_ratio", "anyres_max_9"],
-      ["mm_patch_merge_type", "spatial_unpad"],
-    ] as const)
-      assert.throws(
-        () => parseLlavaConfig({ ...ORIGINAL, [field]: value }, "c.json"),
-        tiles(`${field} "${value}"`),
-      );
-    for (const type of ["llava_next", "llava_onevision"])
-      assert.throws(() => parseLlavaConfig({ model_type: type }, "c.json"), tiles(`model_type "${type}"`));
-    assert.equal(rowsOf(parseLlavaConfig({ ...ORIGINAL, mm_patch_merge_type: "flat" }, "c.json").grid), 576);
+  test("tiles are read in the order and with the rounding of the layout", () => {
+    const tiled = {
+      image_aspect_ratio: "anyres",
+      image_grid_pinpoints: [[336, 672]],
+      mm_patch_merge_type: "spatial_unpad",
+    };
+    const original = (fields: object) =>
+      parseLlavaConfig({ ...ORIGINAL, ...tiled, ...fields }, "c.json").tiling;
+    assert.deepEqual(original({}), {
+      resolutions: [{ width: 336, height: 672 }],
+      side: 336,
+      merge: { order: "unpad", overview: true, rounding: "truncate" },
+    });
+    assert.deepEqual(original({ mm_patch_merge_type: "spatial_maxpool2x2_nobase" })?.merge, {
+      order: "maxpool2x2",
+      overview: false,
+      rounding: "truncate",
+    });
+    assert.equal(original({ image_aspect_ratio: "anyres_max_9" })?.merge.mostTiles, 9);
+    assert.equal(original({ mm_patch_merge_type: undefined })?.merge.order, "flat");
+    for (const whole of ["pad", "square", undefined])
+      assert.equal(original({ image_aspect_ratio: whole }), undefined);
+    const huggingFace = parseLlavaConfig(
+      { model_type: "llava_next", image_grid_pinpoints: [[336, 672]] },
+      "c.json",
+    );
+    assert.deepEqual(huggingFace.tiling, {
+      resolutions: [{ width: 672, height: 336 }],
+      side: 336,
+      merge: { order: "unpad", overview: true, rounding: "round" },
+    });
+    assert.equal(parseLlavaConfig({ model_type: "llava_next" }, "c.json").tiling?.resolutions.length, 5);
+  });
+
+  test("tiles that are not supported, or that the tower cannot see, are refused by their field", () => {
+    const refused = (fields: object, what: RegExp) =>
+      assert.throws(() => parseLlavaConfig({ ...ORIGINAL, ...fields }, "c.json"), config(what));
+    refused({ image_aspect_ratio: "highres" }, /^c.json: image_aspect_ratio "highres" is not supported/);
+    refused(
+      { image_aspect_ratio: "anyres_max" },
+      /^c.json: image_aspect_ratio "anyres_max" is not supported/,
+    );
+    refused({ mm_patch_merge_type: "unires" }, /^c.json: mm_patch_merge_type "unires" is not supported/);
+    refused({ image_aspect_ratio: "anyres" }, /^c.json: .*image_grid_pinpoints is missing/);
+    const tiled = { image_aspect_ratio: "anyres", image_grid_pinpoints: [[336, 300]] };
+    refused(tiled, /^c.json: image_grid_pinpoints has 336×300/);
+    refused(
+      { ...tiled, image_grid_pinpoints: [[336, 336]], mm_vision_select_feature: "cls_patch" },
+      /class token/,
+    );
+    assert.throws(
+      () => parseLlavaConfig({ model_type: "llava_onevision" }, "c.json"),
+      config(/llava_onevision/),
+    );
   });
 
   test("projectors", () => {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, readJsonObject } from "../../files/index.ts";
-import type { FeatureGrid } from "../../processing/image/index.ts";
+import type { FeatureGrid, Tiling } from "../../processing/image/index.ts";
 import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
@@ -19,6 +19,13 @@ import {
 import type { LanguageModelConfig } from "../language-model.ts";
 import type { VisionConfig } from "../vision-tower.ts";
 import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
+import {
+  huggingFaceTiling,
+  originalTiling,
+  originalTilingFields,
+  type TiledType,
+  tiledTypes,
+} from "./tiling.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
 
 /** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
@@ -42,6 +49,8 @@ export interface LlavaConfig {
   readonly selectStrategy: "patch" | "full";
   /** "pad" = mean-coloured square first; "crop" = resize and centre crop. */
   readonly imageAspectRatio: "pad" | "crop";
+  /** How images are cut into tiles (AnyRes); left out where they are seen as a whole. */
+  readonly tiling?: Tiling;
   /** Feature rows of a tile of an image. */
   readonly grid: FeatureGrid;
   /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
@@ -55,9 +64,6 @@ export const ORIGINAL_IMAGE_TOKEN_ID = -200;
 
 const layers = z.union([z.int(), z.array(z.int()).min(1)]).nullish();
 const DEFAULT_FEATURE_LAYER = -2;
-
-/** Types of Hugging Face whose images are cut into tiles, always. */
-const TILED_TYPES: ReadonlySet<unknown> = new Set(["llava_next", "llava_next_video", "llava_onevision"]);
 
 /** Reads the `config.json` in a checkpoint's folder, and that of the vision tower where it is a folder of its own. */
 export function readLlavaConfig(folder: string, places: TowerPlaces = {}): LlavaConfig {
@@ -82,9 +88,8 @@ export function parseLlavaConfig(
   const { model_type: type } = json;
   const isOriginal = textTypeOf(type) !== undefined;
   if (isOriginal && (type !== "llava" || "mm_vision_tower" in json)) return parseOriginal(json, where, tower);
-  if (type === "llava") return parseHuggingFace(json, where);
-  if (TILED_TYPES.has(type)) throw needsTiles(`${where}: model_type "${type}"`);
-  const known = originalModelTypes.join(", ");
+  if (type === "llava" || isTiled(type)) return parseHuggingFace(json, where);
+  const known = [...originalModelTypes, ...Object.keys(tiledTypes)].join(", ");
   throw new LlavaError("config", `${where}: model_type ${JSON.stringify(type)}; known are ${known}`, {
     hint: "The model is not a LLaVA that this version reads.",
   });
@@ -103,14 +108,28 @@ const huggingFaceFields = z.object({
   vision_config: z.record(z.string(), z.unknown()).nullish(),
 });
 
+const isTiled = (type: unknown): type is TiledType => Object.hasOwn(tiledTypes, String(type));
+
+/** LLaVA's fields, and those that its type adds. */
+const huggingFaceCoverage = ({ model_type: type }: JsonObject): FieldCoverage => ({
+  read: [
+    ...Object.keys(huggingFaceFields.shape),
+    ...(isTiled(type) ? Object.keys(tiledTypes[type].shape) : []),
+  ],
+  neutral: HUGGING_FACE_NEUTRAL,
+});
+
 function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
-  coverFields(json, { ...HUGGING_FACE_FIELDS, where });
+  coverFields(json, { ...huggingFaceCoverage(json), where });
   const config = checked(huggingFaceFields, json, where);
   const text = parseTextConfig(config.text_config ?? {}, `${where}, text_config`);
   const vision = config.vision_config
     ? parseVisionConfig(config.vision_config, `${where}, vision_config`)
     : CLIP_LARGE_336;
   const selectStrategy = config.vision_feature_select_strategy === "full" ? "full" : "patch";
+  const grid = gridOf(vision, selectStrategy);
+  const { model_type: type } = json;
+  const eye = { imageSize: vision.imageSize, grid };
   return {
     text: { ...text, tieWordEmbeddings: text.tieWordEmbeddings || (config.tie_word_embeddings ?? false) },
     vision,
@@ -124,7 +143,8 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
     featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
     selectStrategy,
     imageAspectRatio: "crop",
-    grid: gridOf(vision, selectStrategy),
+    ...(isTiled(type) && { tiling: huggingFaceTiling(type, json, eye, where) }),
+    grid,
     useImageStartEnd: false,
   };
 }
@@ -135,19 +155,14 @@ const originalFields = z.object({
   mm_projector_type: z.string().nullish(),
   mm_vision_select_layer: layers,
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
-  image_aspect_ratio: z.string().nullish(),
+  ...originalTilingFields,
   image_transparency: z.string().nullish(),
-  mm_patch_merge_type: z.string().nullish(),
   mm_use_im_start_end: flag,
   mm_use_im_patch_token: flag,
   unfreeze_mm_vision_tower: flag,
   mm_tunable_parts: z.string().nullish(),
 });
 
-const HUGGING_FACE_FIELDS: FieldCoverage = {
-  read: Object.keys(huggingFaceFields.shape),
-  neutral: HUGGING_FACE_NEUTRAL,
-};
 const ORIGINAL_FIELDS = Object.keys(originalFields.shape);
 
 /** Fields of a LLaVA's config.json, and of the parts' inside it, that nothing is known of. */
@@ -162,7 +177,7 @@ export function unknownConfigFields(json: JsonObject, where: string): string[] {
     return coverFields(inside, { ...fieldsOf(inside), where }).map((field) => `${name}.${field}`);
   };
   return [
-    ...coverFields(json, { ...HUGGING_FACE_FIELDS, where }),
+    ...coverFields(json, { ...huggingFaceCoverage(json), where }),
     ...part("text_config", (text) => textFields(text, where)),
     ...part("vision_config", visionFields),
   ];
@@ -175,7 +190,6 @@ function parseOriginal(
 ): LlavaConfig {
   const { model_type: type } = json;
   const config = checked(originalFields, json, where);
-  refuseTiles(config, where);
   coverFields(json, { read: [], neutral: ORIGINAL_NEUTRAL, where });
   const vision = tower ?? PUBLISHED_TOWERS[config.mm_vision_tower];
   if (!vision) {
@@ -200,6 +214,8 @@ function parseOriginal(
     );
   }
   const selectStrategy = config.mm_vision_select_feature === "cls_patch" ? "full" : "patch";
+  const grid = gridOf(vision, selectStrategy);
+  const tiling = originalTiling(json, { imageSize: vision.imageSize, grid }, where);
   const tuned =
     config.unfreeze_mm_vision_tower || config.mm_tunable_parts?.split(",").includes("mm_vision_tower");
   return {
@@ -210,7 +226,8 @@ function parseOriginal(
     featureLayers,
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
-    grid: gridOf(vision, selectStrategy),
+    ...(tiling && { tiling }),
+    grid,
     useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
@@ -227,19 +244,6 @@ function originalProjector(type: string, where: string): ProjectorConfig {
     `${where}: mm_projector_type "${type}"; known are linear, mlpNx_gelu, identity`,
   );
 }
-
-/** Without its tiles, a model trained with them would answer, but badly. */
-function refuseTiles(config: z.infer<typeof originalFields>, where: string): void {
-  for (const field of ["image_aspect_ratio", "mm_patch_merge_type"] as const) {
-    const value = config[field] ?? "";
-    if (/^(anyres|highres|crop_split|spatial)/.test(value)) throw needsTiles(`${where}: ${field} "${value}"`);
-  }
-}
-
-const needsTiles = (found: string): LlavaError =>
-  new LlavaError("config", `${found} is not supported yet: AnyRes tiling`, {
-    hint: "Use a checkpoint of LLaVA or LLaVA-1.5, which look at an image as a whole.",
-  });
 
 /** A tower of n layers has hidden states −(n + 1) … n. */
 function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: VisionConfig, where: string): number[] {

@@ -1,3 +1,4 @@
+import { placeholder } from "../../nn/index.ts";
 import { createLanguageModel, createVisionTower } from "../families.ts";
 import type { LlavaConfig } from "./config.ts";
 import { Llava } from "./model.ts";
@@ -15,5 +16,6 @@ export function createLlava(config: LlavaConfig): Llava {
     projector,
     languageModel: createLanguageModel(config.text),
     imageTokenId: config.imageTokenId,
+    ...(config.tiling?.merge.order === "unpad" && { imageNewline: placeholder([config.text.hiddenSize]) }),
   });
 }

@@ -63,7 +63,7 @@ describe("spliceImages", () => {
     ] as const)
       assert.throws(() => splice([[...ids]], features), {
         code: "prompt",
-        message: `Image tokens (${rows}) do not match image features (8 from 2 images)`,
+        message: `Image tokens (${rows}) do not match image features (8)`,
       });
   });
 

@@ -1,10 +1,12 @@
 import { canonicalNames, type Naming, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { Module } from "../../nn/index.ts";
-import { aten, type DType, type Tensor } from "../../torch/index.ts";
+import { Module, placeholder } from "../../nn/index.ts";
+import { type ImageLayout, tilesOf } from "../../processing/image/index.ts";
+import { aten, cat, type DType, type Tensor } from "../../torch/index.ts";
 import type { LanguageModel, Named } from "../language-model.ts";
 import { under } from "../under.ts";
 import type { TowerOptions, VisionTower } from "../vision-tower.ts";
+import { packTiles } from "./pack-tiles.ts";
 import type { Projector } from "./projector.ts";
 
 export interface LlavaParts {
@@ -13,14 +15,21 @@ export interface LlavaParts {
   readonly languageModel: LanguageModel;
   /** Id that stands in `inputIds` for one row of image features. It need not be in the vocabulary. */
   readonly imageTokenId: number;
+  /** [D], after each row of an image's joined tiles (see `packTiles`), where the model was made for it. */
+  readonly imageNewline?: Tensor;
 }
 
-/** What is to be seen of N images, in order of appearance. */
-export type Visual =
-  /** Pixel values [N, 3, H, W]. */
-  | { readonly pixels: Tensor }
-  /** Features of the tower [N, tokens, C]. */
-  | { readonly features: Tensor };
+/** What is to be seen of images, in order of appearance: N tiles, all of one image after all of another. */
+export type Visual = (
+  | /** Pixel values [N, 3, H, W]. */ { readonly pixels: Tensor }
+  | /** Features of the tower [N, tokens, C]. */ { readonly features: Tensor }
+) & {
+  /** How each image was cut; without it each is one tile. */
+  readonly layouts?: readonly ImageLayout[];
+};
+
+/** Tiles through the tower at once; more go in turns, so that an image of many takes no more memory. */
+const TILES_AT_ONCE = 64;
 
 /** Paths in the module and canonical names. */
 export const llavaPaths = naming(["language_model.lm_head", "lm_head"], ["", "model."]);
@@ -31,6 +40,9 @@ export class Llava extends Module implements Named {
   readonly visionTower: VisionTower;
   readonly projector: Projector;
   readonly languageModel: LanguageModel;
+  imageNewline: Tensor | undefined;
+  /** Tiles that go through the tower at once. */
+  tilesAtOnce = TILES_AT_ONCE;
   readonly #imageTokenId: number;
   #computeDtype: DType | undefined;
 
@@ -39,7 +51,13 @@ export class Llava extends Module implements Named {
     this.visionTower = parts.visionTower;
     this.projector = parts.projector;
     this.languageModel = parts.languageModel;
+    this.imageNewline = parts.imageNewline;
     this.#imageTokenId = parts.imageTokenId;
+  }
+
+  /** Gives a model that had none a newline, without values yet. */
+  addNewline(): void {
+    this.imageNewline = placeholder([this.languageModel.config.hiddenSize]);
   }
 
   get paths(): Naming {
@@ -81,14 +99,35 @@ export class Llava extends Module implements Named {
   embed(inputIds: Tensor, visual?: Visual): Tensor {
     if (visual === undefined) return this.languageModel.embed(inputIds);
     const features = "pixels" in visual ? this.encodeImages(visual.pixels) : visual.features;
-    return this.spliceImages(inputIds, this.project(features));
+    return this.spliceImages(inputIds, this.pack(this.project(features), visual.layouts));
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
   encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
-    return this.visionTower.forward(pixelValues.toDevice(device).to(computeDtype), options);
+    const encode = (tiles: Tensor) =>
+      this.visionTower.forward(tiles.toDevice(device).to(computeDtype), options);
+    const count = pixelValues.size(0);
+    if (count <= this.tilesAtOnce) return encode(pixelValues);
+    const starts = Array.from(
+      { length: Math.ceil(count / this.tilesAtOnce) },
+      (_, i) => i * this.tilesAtOnce,
+    );
+    return cat(starts.map((start) => encode(pixelValues.slice(0, start, start + this.tilesAtOnce))));
+  }
+
+  /** Projected features of tiles [N, tokens, D] → the tokens of all images [T, D] */
+  pack(projected: Tensor, layouts?: readonly ImageLayout[]): Tensor {
+    if (layouts === undefined || layouts.every(({ tiles }) => tiles === "whole"))
+      return projected.flatten(0, 1);
+    const packing = { tile: this.visionTower.grid, newline: this.imageNewline };
+    const images = projected.split(layouts.map(tilesOf));
+    return cat(
+      layouts.map((layout, i) =>
+        layout.tiles === "whole" ? images[i]!.flatten(0, 1) : packTiles(images[i]!, layout, packing),
+      ),
+    );
   }
 
   /** [N, tokens, C] → [N, tokens, D] in the language model's dtype. */
@@ -97,16 +136,16 @@ export class Llava extends Module implements Named {
     return this.projector.forward(features.to(dtype)).to(this.languageModel.computeDtype);
   }
 
-  /** Token embeddings [B, T, D] with the rows of image placeholders replaced by projected features [N, tokens, D]. */
+  /** Token embeddings [B, T, D] with the rows of image placeholders replaced by projected features [T, D] or [N, tokens, D]. */
   spliceImages(inputIds: Tensor, projected: Tensor): Tensor {
     const isImage = inputIds.eq(this.#imageTokenId); // [B, T]
     const text = this.languageModel.embed(inputIds.maskedFill(isImage, 0)); // [B, T, D]
     const rows = aten.nonzero(isImage.flatten()).squeeze(1);
-    const features = projected.flatten(0, 1); // [N·tokens, D]
+    const features = projected.flatten(0, -2); // [T, D]
     if (rows.size(0) !== features.size(0))
       throw new LlavaError(
         "prompt",
-        `Image tokens (${rows.size(0)}) do not match image features (${features.size(0)} from ${projected.size(0)} images)`,
+        `Image tokens (${rows.size(0)}) do not match image features (${features.size(0)})`,
         {
           hint: "Each <image> of a prompt needs one image, and the processor must count as many tokens as the tower gives.",
         },

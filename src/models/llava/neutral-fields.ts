@@ -5,7 +5,6 @@ export const ORIGINAL_NEUTRAL: Neutral = {
   s2: [false],
   mm_use_s2: [false],
   mm_resampler_type: [],
-  mm_patch_merge_type: ["flat"],
   use_mm_proj: [true],
   mm_use_x_start_end: [false],
   mm_vision_num_query_token: [],

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
 import { RESAMPLE_CODES, type Resample } from "./resample.ts";
+import type { Tiling } from "./tiles.ts";
 import { type Transparency, transparencies } from "./transparency.ts";
 
 /**
@@ -27,6 +28,8 @@ export type ImageProcessorConfig = {
   readonly normalize: { readonly mean: ChannelValues; readonly std: ChannelValues } | null;
   /** What transparent pixels show; "drop" where a checkpoint does not say. */
   readonly transparency?: Transparency;
+  /** How an image is cut into tiles, each of which goes through the steps above; left out where it is seen as a whole. */
+  readonly tiling?: Tiling;
 };
 
 const CLIP_MEAN: ChannelValues = [0.48145466, 0.4578275, 0.40821073];
@@ -83,7 +86,12 @@ const schema = z.object({
   transparency: z.enum(transparencies).nullish(),
 });
 
-const CLASSES = ["CLIPImageProcessor", "CLIPFeatureExtractor", "LlavaImageProcessor"];
+const CLASSES = [
+  "CLIPImageProcessor",
+  "CLIPFeatureExtractor",
+  "LlavaImageProcessor",
+  "LlavaNextImageProcessor",
+];
 
 /**
  * Reads the contents of a Hugging Face `preprocessor_config.json`, or the `image_processor` section of a
@@ -113,8 +121,8 @@ export function parseImageProcessorConfig(json: unknown, where: string): ImagePr
   const size = fields.size ?? 224;
   const crop = fields.crop_size ?? 224;
   return {
-    // CLIP's own do_pad only evens out a batch: nothing to do for one image.
-    aspect: fields.do_pad && className.startsWith("Llava") ? "pad" : "square",
+    // The do_pad of the others only evens out a batch: nothing to do for one image.
+    aspect: fields.do_pad && /^LlavaImageProcessor/.test(className) ? "pad" : "square",
     resize: fields.do_resize === false ? null : readSize(size),
     resample: RESAMPLE_CODES[fields.resample ?? 3]!,
     crop: fields.do_center_crop === false ? null : readRectangle(crop),

@@ -2,12 +2,11 @@ import { readFile, stat } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
 import { describeBytes } from "../../files/index.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
-import type { ImageSize } from "./layout.ts";
 import { decodeByLibrary, type LibraryHeader, readLibraryHeader, uprightSize } from "./library.ts";
 import { type LimitNames, raising } from "./limits.ts";
 import { readOwnFormat } from "./own/index.ts";
 import { type Pixels, UnreadVariant } from "./pixels.ts";
-import type { RgbImage } from "./rgb.ts";
+import type { ImageSize, RgbImage } from "./rgb.ts";
 import { type Transparency, type TransparentImage, withoutAlpha } from "./transparency.ts";
 import { decodeJpeg } from "./turbojpeg.ts";
 

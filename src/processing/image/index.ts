@@ -1,3 +1,4 @@
+export { type AnyRes, anyResSchema } from "./any-res.ts";
 export {
   type AspectMode,
   type ChannelValues,
@@ -8,12 +9,32 @@ export {
 } from "./config.ts";
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
+export type { FeatureMap, FeatureMerge, MapSize } from "./feature-map.ts";
 export { CLIP_MEAN_COLOUR, cropAt, padToSquare, paste } from "./geometry.ts";
-export { type FeatureGrid, type ImageLayout, type ImageSize, layoutOf, rowsOf, tokensOf } from "./layout.ts";
+export {
+  type FeatureGrid,
+  type ImageLayout,
+  layoutOf,
+  mapOf,
+  rowsOf,
+  type TiledLayout,
+  type TokenCounts,
+  tilesOf,
+  tokenCountsOf,
+  tokensOf,
+} from "./layout.ts";
 export { type ImageLoadOptions, loadImage, openImage } from "./load.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
-export { type Colour, createImage, type Rectangle, type RgbImage, releaseMemory } from "./rgb.ts";
+export {
+  type Colour,
+  createImage,
+  type ImageSize,
+  type Rectangle,
+  type RgbImage,
+  releaseMemory,
+} from "./rgb.ts";
+export { sizeOnCanvas, type Tiling } from "./tiles.ts";
 export {
   type Transparency,
   type TransparentImage,

@@ -1,16 +1,28 @@
+import { LlavaError } from "../../errors.ts";
 import type { ImageProcessorConfig } from "./config.ts";
-
-export interface ImageSize {
-  readonly width: number;
-  readonly height: number;
-}
+import { type FeatureMap, type FeatureMerge, joinTiles, type MapSize } from "./feature-map.ts";
+import type { ImageSize } from "./rgb.ts";
+import { bestResolution } from "./tiles.ts";
 
 /** How an image is cut into tiles, each of which the vision tower sees by itself. */
-export interface ImageLayout {
-  /** "whole": one tile of all of it. */
+export type ImageLayout = WholeLayout | TiledLayout;
+
+/** One tile of all of it. */
+interface WholeLayout {
   readonly tiles: "whole";
   /** Upright, in pixels, as the file's header says; undefined where nobody looked, as "whole" allows. */
   readonly size: ImageSize | undefined;
+}
+
+/** AnyRes: an overview of the whole image in one tile, then the tiles of a canvas that it fills along one side. */
+export interface TiledLayout {
+  readonly tiles: "anyres";
+  readonly size: ImageSize;
+  /** In pixels. */
+  readonly canvas: ImageSize;
+  /** Tiles of the canvas, which come row by row. */
+  readonly grid: MapSize;
+  readonly merge: FeatureMerge;
 }
 
 /** The feature rows that a vision tower makes of a tile. */
@@ -21,14 +33,55 @@ export interface FeatureGrid {
   readonly extra: number;
 }
 
-/** The layout of an image of a size, before its pixels are decoded. */
-export const layoutOf = (size: ImageSize | undefined, _: ImageProcessorConfig): ImageLayout => ({
-  tiles: "whole",
-  size,
-});
+/**
+ * The layout of an image of a size, before its pixels are decoded.
+ * @throws LlavaError "image" where the size is needed and not there
+ */
+export function layoutOf(
+  size: ImageSize | undefined,
+  { tiling }: Pick<ImageProcessorConfig, "tiling">,
+): ImageLayout {
+  if (tiling === undefined) return { tiles: "whole", size };
+  if (size === undefined)
+    throw new LlavaError("image", "how many tokens an image takes depends on its size, which is not known", {
+      hint: "Say where the images are: this model cuts them into tiles (AnyRes).",
+    });
+  const canvas = bestResolution(size, tiling.resolutions);
+  const grid = { rows: canvas.height / tiling.side, columns: canvas.width / tiling.side };
+  return { tiles: "anyres", size, canvas, grid, merge: tiling.merge };
+}
 
 /** Feature rows of a tile. */
 export const rowsOf = ({ rows, columns, extra }: FeatureGrid): number => rows * columns + extra;
 
+/** Tiles that the vision tower sees of an image. */
+export const tilesOf = (layout: ImageLayout): number =>
+  layout.tiles === "whole" ? 1 : 1 + layout.grid.rows * layout.grid.columns;
+
+/** The joined map of an image's tiles, after their overview. */
+export const mapOf = ({ grid, size, merge }: TiledLayout, tile: FeatureGrid): FeatureMap =>
+  joinTiles(tile, grid, size, merge);
+
+/** The tokens of an image by what they show. */
+export interface TokenCounts {
+  /** Of the image seen as one tile. */
+  readonly overview: number;
+  readonly tiles: number;
+  readonly newlines: number;
+}
+
+export function tokenCountsOf(layout: ImageLayout, tile: FeatureGrid): TokenCounts {
+  if (layout.tiles === "whole") return { overview: rowsOf(tile), tiles: 0, newlines: 0 };
+  const { final, newlines } = mapOf(layout, tile);
+  return {
+    overview: layout.merge.overview ? rowsOf(tile) : 0,
+    tiles: final.rows * final.columns,
+    newlines: newlines ? final.rows : 0,
+  };
+}
+
 /** Tokens that an image takes in a prompt: the one place where they are counted. */
-export const tokensOf = (_: ImageLayout, grid: FeatureGrid): number => rowsOf(grid);
+export function tokensOf(layout: ImageLayout, tile: FeatureGrid): number {
+  const { overview, tiles, newlines } = tokenCountsOf(layout, tile);
+  return overview + tiles + newlines;
+}

@@ -1,10 +1,10 @@
 import sharp, { type Metadata } from "sharp";
 import { hasOwnTurn, isLimitedGrey, withAvifBrand } from "./avif.ts";
 import { readDirectory, tags } from "./exif.ts";
-import type { ImageSize } from "./layout.ts";
 import { exifOrientation, orientationOf, turnUpright, xmpOrientation } from "./orientation.ts";
 import { fullPalette, lookUp, type Pixels, UnreadVariant } from "./pixels.ts";
 import { lateMetadata } from "./png.ts";
+import type { ImageSize } from "./rgb.ts";
 import { compressedYcc, plainYcc, yccToRgb } from "./ycc.ts";
 
 /** What the library says of a file, and how it is to be read. */

@@ -14,6 +14,12 @@ const cases: Case[] = JSON.parse(
   readFileSync(new URL("../../../test/fixtures/image/preprocess.json", import.meta.url), "utf8"),
 );
 
+type TiledCase = { side: number; from: [number, number]; tiles: number; sha256: string };
+
+const tiled: TiledCase[] = JSON.parse(
+  readFileSync(new URL("../../../test/fixtures/anyres/pixels.json", import.meta.url), "utf8"),
+);
+
 describe("preprocess", () => {
   test("equals transformers' processors on Pillow bit for bit", () => {
     assert.ok(cases.length > 80);
@@ -34,14 +40,36 @@ describe("preprocess", () => {
     }
   });
 
-  test("the aspect argument overrides the configured one", () => {
+  test("pads an image with the mean colour where it is told to", () => {
     const image = pattern(40, 20);
-    const config = clipImageConfig(28);
-    const padded = preprocess(image, config, "pad");
-    assert.deepEqual(padded, preprocess(image, clipImageConfig(28, "pad")));
-    assert.notDeepEqual(padded, preprocess(image, config));
+    const padded = preprocess(image, clipImageConfig(28, "pad"));
+    assert.notDeepEqual(padded, preprocess(image, clipImageConfig(28)));
     // The first row is padding: bytes 122, 116, 104.
     assert.ok(Math.abs(padded.data[0]! - (122 / 255 - 0.48145466) / 0.26862954) < 1e-6);
+  });
+
+  test("cuts AnyRes tiles as transformers' LLaVA-NeXT processor on Pillow does, bit for bit", () => {
+    assert.ok(tiled.length > 40);
+    for (const { side, from, tiles, sha256 } of tiled) {
+      const resolutions = [
+        [1, 2],
+        [2, 1],
+        [2, 2],
+        [3, 1],
+        [1, 3],
+      ].map(([rows, columns]) => ({
+        width: columns! * side,
+        height: rows! * side,
+      }));
+      const merge = { order: "unpad", overview: true, rounding: "round" } as const;
+      const values = preprocess(pattern(...from), {
+        ...clipImageConfig(side),
+        tiling: { resolutions, side, merge },
+      });
+      assert.deepEqual([values.tiles, values.channels, values.height, values.width], [tiles, 3, side, side]);
+      const digest = createHash("sha256").update(values.data).digest("hex");
+      assert.equal(digest, sha256, `${from.join("×")} in tiles of ${side}`);
+    }
   });
 
   test("steps left out of the configuration are left out", () => {

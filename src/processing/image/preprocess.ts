@@ -1,28 +1,50 @@
-import type { AspectMode, ImageProcessorConfig } from "./config.ts";
-import { centerRectangle, padToSquare, paste } from "./geometry.ts";
+import type { ImageProcessorConfig } from "./config.ts";
+import { centerRectangle, cropAt, padToSquare, paste } from "./geometry.ts";
+import { layoutOf, type TiledLayout } from "./layout.ts";
 import { resize } from "./resample.ts";
 import { openWorkspace } from "./resampleWorkspace.ts";
 import { type Colour, createImage, type RgbImage } from "./rgb.ts";
+import { sizeOnCanvas } from "./tiles.ts";
 
-/** Values of one image for the vision tower, planes of red, green and blue: [3, height, width]. */
+/** Values of one image for the vision tower, planes of red, green and blue of each tile: [tiles, 3, height, width]. */
 export type PixelValues = {
   readonly data: Float32Array;
+  readonly tiles: number;
   readonly channels: 3;
   readonly height: number;
   readonly width: number;
 };
 
 /**
- * Resize, centre crop, rescale and normalise one image as CLIPImageProcessor and LlavaImageProcessor of
- * transformers do on Pillow and NumPy, bit for bit. `aspect` overrides the configured mode.
+ * Resize, centre crop, rescale and normalise one image, or each tile of one, as CLIPImageProcessor, LlavaImageProcessor
+ * and LlavaNextImageProcessor of transformers do on Pillow and NumPy, bit for bit.
  */
-export function preprocess(
+export function preprocess(image: RgbImage, config: ImageProcessorConfig): PixelValues {
+  const layout = layoutOf(image, config);
+  if (layout.tiles === "anyres") return normalize(cutTiles(image, layout, config), config);
+  const square = config.aspect === "pad" ? padToSquare(image, meanColour(config)) : image;
+  return normalize([resizeAndCrop(square, config)], config);
+}
+
+/** The whole image, squeezed into a square, and the tiles of its canvas, which is black beside it. */
+function cutTiles(
   image: RgbImage,
-  config: ImageProcessorConfig,
-  aspect: AspectMode = config.aspect,
-): PixelValues {
-  const square = aspect === "pad" ? padToSquare(image, meanColour(config)) : image;
-  return normalize(resizeAndCrop(square, config), config);
+  { canvas, grid }: TiledLayout,
+  { tiling, resample }: ImageProcessorConfig,
+): RgbImage[] {
+  const { side } = tiling!;
+  const overview = resize(image, side, side, resample);
+  const { width, height } = sizeOnCanvas(image, canvas);
+  const resized = resize(image, width, height, resample);
+  const left = -Math.floor((canvas.width - width) / 2);
+  const top = -Math.floor((canvas.height - height) / 2);
+  const tiles = [overview];
+  for (let row = 0; row < grid.rows; row++)
+    for (let column = 0; column < grid.columns; column++)
+      tiles.push(
+        cropAt(resized, { left: left + column * side, top: top + row * side, width: side, height: side }),
+      );
+  return tiles;
 }
 
 /** Resizes only what the crop keeps; black where the resized image is smaller than the crop. */
@@ -54,9 +76,15 @@ function resizedSize(
   return { width: Math.trunc((short * width) / height), height: short };
 }
 
-function normalize(image: RgbImage, config: ImageProcessorConfig): PixelValues {
-  const { width, height } = image;
-  return { data: openWorkspace().lookUp(image, tableOf(config)), channels: 3, height, width };
+/** Tiles are of one size. */
+function normalize(tiles: readonly RgbImage[], config: ImageProcessorConfig): PixelValues {
+  const { width, height } = tiles[0]!;
+  const values = 3 * width * height;
+  const data = new Float32Array(tiles.length * values);
+  const table = tableOf(config);
+  for (const [index, tile] of tiles.entries())
+    openWorkspace().lookUp(tile, table, data.subarray(index * values, (index + 1) * values));
+  return { data, tiles: tiles.length, channels: 3, height, width };
 }
 
 const tables = new WeakMap<ImageProcessorConfig, Float32Array>();

@@ -29,8 +29,8 @@ export type Workspace = {
   resampleColumns(band: Band, kernel: Kernel): Band;
   /** Copies the result of a pass out. */
   read(band: Band): RgbImage;
-  /** Planes of red, green and blue, each byte replaced by the value in its channel's part of 3 × 256 values. */
-  lookUp(image: RgbImage, values: Float32Array): Float32Array;
+  /** Writes planes of red, green and blue, each byte replaced by the value in its channel's part of 3 × 256 values. */
+  lookUp(image: RgbImage, values: Float32Array, planes: Float32Array): void;
 };
 
 type Pass = (
@@ -141,14 +141,13 @@ export function openWorkspace(): Workspace {
       return { width, height, data };
     },
 
-    lookUp({ width, height, data }, values) {
+    lookUp({ width, height, data }, values, planes) {
       const pixels = width * height;
       const [source, tables] = [store(data), store(values)];
       const target = reserve(pixels * 12);
       look(source, pixels, tables, target);
-      const planes = new Float32Array(memory.buffer, target, pixels * 3).slice();
+      planes.set(new Float32Array(memory.buffer, target, pixels * 3));
       release();
-      return planes;
     },
   };
 

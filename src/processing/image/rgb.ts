@@ -7,6 +7,12 @@ export type RgbImage = {
   readonly data: Uint8Array;
 };
 
+/** In pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 export type Colour = readonly [red: number, green: number, blue: number];
 
 /** In pixels; it may reach outside the image where a function says so. */

@@ -28,6 +28,8 @@ export interface EncodedRow extends TokenizedPrompt {
   readonly id: string;
   /** Names, in order of appearance. */
   readonly images: readonly string[];
+  /** How each was cut into tiles. */
+  readonly layouts: readonly ImageLayout[];
 }
 
 /**
@@ -86,7 +88,7 @@ export class Processor {
   encodeRow(row: LlavaRow, layouts: readonly ImageLayout[], turnMarks: TurnMarks = "refuse"): EncodedRow {
     const prompt = this.encodePrompt(rowPieces(row, this.promptFormat, turnMarks), layouts);
     requireTrained(row, prompt);
-    return { ...prompt, id: row.id, images: row.images.map(({ name }) => name) };
+    return { ...prompt, id: row.id, images: row.images.map(({ name }) => name), layouts };
   }
 
   /** What the vision tower is given of a decoded image. */

@@ -11,8 +11,9 @@ import {
   rowError,
 } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
+import type { ImageLayout } from "../../processing/image/index.ts";
 import type { EncodedRow } from "../../processing/processor/index.ts";
-import { scope, stack, type Tensor } from "../../torch/index.ts";
+import { cat, scope, type Tensor } from "../../torch/index.ts";
 import type { ImageInputs, ImageView } from "../features/image-inputs.ts";
 import { masksOf, type PackingSample, packSamples, placeAttention, sharePrefix } from "./packing.ts";
 import type { RowBatch } from "./row-batch.ts";
@@ -33,6 +34,7 @@ export interface CollatorOptions {
 interface Sample extends PackingSample {
   readonly ids: readonly string[];
   readonly images: readonly string[];
+  readonly layouts: readonly ImageLayout[];
   readonly mirrored: boolean;
 }
 
@@ -69,18 +71,19 @@ export class Collator {
       const encoded = await Promise.all(groups.map(async (group) => (await load(group)).rows));
       const samples = groups.flatMap((group, at) => this.#samples(group, encoded[at]!, loaded));
       if (samples.length === 0) return undefined;
-      const { tokens, units, owners, attention, ...tensors } = scope(() => {
+      const { tokens, units, owners, attention, layouts, ...tensors } = scope(() => {
         const { order, tokens, units, owners, attention, ...packed } = packSamples(samples, packedRows);
         const seen = order.flatMap((at) => {
           const { images, mirrored } = samples[at]!;
           return images.map((image) => loaded.get(viewName(image, mirrored)) as Tensor);
         });
+        const layouts = order.flatMap((at) => samples[at]!.layouts);
         const placed = Object.fromEntries(
           Object.entries(packed).map(([name, tensor]) => [name, tensor.toDevice(device)]),
         ) as typeof packed;
-        const stacked = seen.length === 0 ? undefined : stack(seen).toDevice(device);
+        const tiles = seen.length === 0 ? undefined : cat(seen).toDevice(device);
         const blocks = placeAttention(attention, device);
-        return { tokens, units, owners, images: stacked, attention: blocks, ...placed };
+        return { tokens, units, owners, layouts, images: tiles, attention: blocks, ...placed };
       });
       let before = 0;
       const first = samples.map(({ ids }) => {
@@ -90,6 +93,7 @@ export class Collator {
       return {
         ...tensors,
         attention,
+        layouts,
         tokens,
         units,
         samples: samples.flatMap(({ ids }) => ids),
@@ -137,13 +141,16 @@ export class Collator {
       return [];
     });
     if (encoded.length === 0) return [];
-    const { images } = encoded[0]!;
-    const shared = { ...sharePrefix(encoded), ids: encoded.map(({ id }) => id), images, mirrored };
+    const { images, layouts } = encoded[0]!;
+    const shared = { ...sharePrefix(encoded), ids: encoded.map(({ id }) => id), images, layouts, mirrored };
     const covered = encoded.every(({ imagePositions }) =>
       imagePositions.every(({ start, length }) => start + length <= shared.inputIds.length),
     );
     if (covered) return [shared];
-    return encoded.map((row) => ({ ...sharePrefix([row]), ids: [row.id], images: row.images, mirrored }));
+    return encoded.map((row) => {
+      const { id, images, layouts } = row;
+      return { ...sharePrefix([row]), ids: [id], images, layouts, mirrored };
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import { rowLoaderHere } from "../../data/index.ts";
 import type { LlavaError } from "../../errors.ts";
 import { loadCheckpoint } from "../../pretrained/index.ts";
 import { silentProgress } from "../../setup/index.ts";
-import { stack, type Tensor } from "../../torch/index.ts";
+import { cat, type Tensor } from "../../torch/index.ts";
 import { prepareStage } from "../stage/stage.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import type { ImageView } from "./image-inputs.ts";
@@ -44,7 +44,7 @@ const viewsIn = (given: Awaited<ReturnType<typeof options>>, mirrored: boolean):
     return { name, mirrored, pixels };
   });
 
-const whole = (rows: readonly (Tensor | LlavaError)[]): Tensor => stack(rows as Tensor[]);
+const whole = (rows: readonly (Tensor | LlavaError)[]): Tensor => cat(rows as Tensor[]);
 
 describe("the feature cache", () => {
   test("holds what the tower gives, mirrored images too", async () => {

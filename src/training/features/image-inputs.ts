@@ -15,26 +15,26 @@ export interface ImageView {
 export interface ImageInputs {
   /** Whether views are asked for their pixels. */
   readonly takesPixels: boolean;
-  /** A tensor for each view, the caller's to dispose of; an error for an image that cannot be decoded. */
+  /** A tensor [tiles, …] for each view, the caller's to dispose of; an error for an image that cannot be decoded. */
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]>;
-  /** N loaded tensors, stacked → features of the tower [N, tokens, C] */
+  /** N tiles of loaded images, one after another → features of the tower [N, tokens, C] */
   encode(images: Tensor, options?: TowerOptions): Tensor;
 }
 
-/** For a tower that learns: batches hold pixel values [3, H, W]. */
+/** For a tower that learns: batches hold pixel values [tiles, 3, H, W]. */
 export const pixelInputs = (model: Llava): ImageInputs => ({
   takesPixels: true,
   load: (views) => Promise.all(views.map(async (view) => pixelTensor(await view.pixels(), view.mirrored))),
   encode: (images, options) => model.encodeImages(images, options),
 });
 
-/** [3, H, W], of values whose memory is taken back; an error is passed on. */
+/** [tiles, 3, H, W], of values whose memory is taken back; an error is passed on. */
 export function pixelTensor(pixels: PixelValues | LlavaError, mirrored: boolean): Tensor | LlavaError {
   if (pixels instanceof LlavaError) return pixels;
-  const { data, height, width } = pixels;
+  const { data, tiles, height, width } = pixels;
   return scope(() => {
-    const values = fromTyped(data, { dtype: "float32", shape: [3, height, width] });
+    const values = fromTyped(data, { dtype: "float32", shape: [tiles, 3, height, width] });
     releaseMemory(data);
-    return mirrored ? aten.flip(values, [2]) : values;
+    return mirrored ? aten.flip(values, [3]) : values;
   });
 }

@@ -1,7 +1,7 @@
 import { LlavaError } from "../../errors.ts";
 import type { VisionTower } from "../../models/index.ts";
 import { rowsOf } from "../../processing/image/index.ts";
-import { noGrad, scope, stack, type Tensor } from "../../torch/index.ts";
+import { cat, noGrad, scope, type Tensor } from "../../torch/index.ts";
 import { type ImageInputs, type ImageView, pixelTensor } from "./image-inputs.ts";
 
 /** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
@@ -40,7 +40,7 @@ export function frozenTower(tower: VisionTower): FrozenTower {
 
 export interface FeatureOptions {
   readonly tower: FrozenTower;
-  /** Images that the tower takes at once. */
+  /** Tiles that the tower takes at once. */
   readonly batchSize: number;
 }
 
@@ -64,8 +64,13 @@ export class LiveFeatures implements FeatureSource {
           const tensors = pixels.map((values, at) => pixelTensor(values, chunk[at]!.mirrored));
           const good = tensors.filter((each): each is Tensor => !(each instanceof LlavaError));
           if (good.length === 0) return [];
-          const rows = tower.extract(stack(good));
-          return good.map((_, i) => rows.select(0, i).clone());
+          const tiles = cat(good); // [tiles, 3, H, W]
+          const parts = Array.from({ length: Math.ceil(tiles.size(0) / batchSize) }, (_, part) =>
+            tower.extract(tiles.slice(0, part * batchSize, (part + 1) * batchSize)),
+          );
+          return cat(parts)
+            .split(good.map((image) => image.size(0)))
+            .map((image) => image.clone());
         }),
       );
       let next = 0;

@@ -3,18 +3,20 @@ import { loadStrict } from "../../checkpoint/index.ts";
 import type { Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
 import {
+  addNewline,
   type Eyes,
   loadAssembled,
   loadBuiltin,
   loadPretrained,
   openProjector,
   type PretrainedLlava,
+  withAnyRes,
 } from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
-import type { Generator } from "../../torch/index.ts";
+import { type Generator, randn, scope } from "../../torch/index.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";
-import { named, prefixes } from "./trainable.ts";
+import { NEWLINE, named, prefixes } from "./trainable.ts";
 
 export interface Surroundings {
   readonly progress: ProgressFactory;
@@ -86,7 +88,9 @@ export async function loadStart(
     }
     return await loadPretrained(resolved, { ...options, ...parts, resolve: find });
   };
-  const pretrained = await load();
+  const found = await load();
+  const pretrained = recipe.anyres === undefined ? found : withAnyRes(found, recipe.anyres);
+  startNewline(pretrained, generator, report);
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
   else if (start !== "loaded") loadProjector(pretrained, start, report);
@@ -99,6 +103,29 @@ export async function loadStart(
       pretrained.model[part].to({ dtype: stored, device });
   }
   return pretrained;
+}
+
+/** A model that had no newline begins with one as the original code draws it: normal, with a deviation of 1/√D. */
+function startNewline(
+  { model, processor: { imageConfig } }: PretrainedLlava,
+  generator: Generator,
+  report: (line: string) => void,
+): void {
+  if (imageConfig.tiling && addNewline(model, imageConfig.tiling))
+    report(
+      "the model had no image_newline, which AnyRes puts after each row of an image: it starts at random",
+    );
+  if (model.imageNewline?.device !== "meta") return;
+  const [width] = model.imageNewline.shape as [number];
+  const { device } = model.languageModel;
+  model.setParameter(
+    "image_newline",
+    scope(() =>
+      randn([width], generator)
+        .mul(width ** -0.5)
+        .toDevice(device),
+    ),
+  );
 }
 
 /** What a recipe's `vision` says, in the terms of a model's configuration. */
@@ -129,6 +156,8 @@ function loadProjector({ model }: PretrainedLlava, path: string, report: (line: 
     ...named(prefixes.projector, projector.namedParameters()),
     ...named(prefixes.visionTower, statistics),
   ]);
+  const newline = model.imageNewline && source.has(NEWLINE);
+  if (newline) parameters.set(NEWLINE, model.imageNewline!);
   loadStrict(
     {
       namedParameters: () => parameters,
@@ -136,6 +165,11 @@ function loadProjector({ model }: PretrainedLlava, path: string, report: (line: 
       setParameter: (name, tensor) => model.setParameter(name.replace(/^model\./, ""), tensor.clone()),
     },
     source,
-    { ignore: statistics.length > 0 ? [] : [/^model\.vision_tower\.feature_/] },
+    {
+      ignore: [
+        ...(statistics.length > 0 ? [] : [/^model\.vision_tower\.feature_/]),
+        ...(newline ? [] : [/^model\.image_newline$/]),
+      ],
+    },
   );
 }

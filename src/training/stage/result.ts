@@ -25,6 +25,7 @@ export function writeResult(
     const wholeModules = new Set([
       ...keptModules,
       ...train.map((part) => moduleNames[part]),
+      ...(recipe.anyres && pretrained.model.imageNewline ? ["image_newline"] : []),
       ...[...measured.keys()].map((name) => name.slice(name.lastIndexOf(".") + 1)),
     ]);
     saveAdapter(pretrained.model, folder, {
@@ -34,7 +35,7 @@ export function writeResult(
     });
     writeChatTemplate(folder, prompts);
     // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
-    if (recipe.vision && origin)
+    if ((recipe.vision || recipe.anyres) && origin)
       writeAtomically(join(folder, "config.json"), [`${JSON.stringify(origin.config, null, 2)}\n`]);
     return folder;
   }

@@ -11,6 +11,9 @@ import { type Generator, releasePages, type Tensor } from "../../torch/index.ts"
 import type { Recipe } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";
 
+/** The newline between rows of an image's features, in checkpoints. */
+export const NEWLINE = "model.image_newline";
+
 /** What names of tensors begin with in checkpoints. */
 export const prefixes = {
   visionTower: "model.vision_tower.",
@@ -54,10 +57,25 @@ export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, gene
     const parameters = named(prefixes[part], module.namedParameters());
     return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
   });
+  if (newlineLearns(recipe) && model.imageNewline) {
+    const { stored, device } = placement(recipe, "projector");
+    model.setParameter(
+      "image_newline",
+      model.imageNewline.clone().to(stored).toDevice(device).requiresGrad_(true),
+    );
+    groups.push(...decayGroups(new Map([[NEWLINE, model.imageNewline]]), { learningRate, weightDecay }));
+  }
   if (!adapters) return { groups, keptModules };
   for (const parameter of adapters.values()) parameter.requiresGrad_(true);
   return { groups: [...groups, ...decayGroups(adapters, { learningRate, weightDecay })], keptModules };
 }
+
+/**
+ * The newline belongs to the language model's input, and learns with it; one that the model is given by the recipe, with
+ * the projector as well. Beside adapters it stays as it was loaded, as PEFT has it.
+ */
+const newlineLearns = ({ train, anyres }: Pick<Recipe, "train" | "anyres">): boolean =>
+  train.includes("languageModel") || (anyres !== undefined && train.includes("projector"));
 
 /** Adapters without effect, or those of a folder that is gone on from. */
 function addAdapters(

@@ -1,7 +1,9 @@
+import { resolve } from "node:path";
 import { styleText } from "node:util";
 import type { Command } from "commander";
 import type { LlavaRow } from "../../../data/index.ts";
 import { LlavaError } from "../../../errors.ts";
+import type { ImageLayout } from "../../../processing/image/index.ts";
 import type { EncodedRow, Processor } from "../../../processing/processor/index.ts";
 import type { Tokenizer } from "../../../processing/tokenizer/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
@@ -13,6 +15,7 @@ interface Options extends EncodingFlags {
   count: number;
   id?: string[];
   ids?: boolean;
+  images: string;
   json?: boolean;
 }
 
@@ -24,6 +27,7 @@ export function configure(data: Command, context: CommandContext): void {
   addEncodingOptions(command)
     .option("--count <n>", "rows from the begin", count, 3)
     .option("--id <id>", "rows with this id instead (may be repeated)", collect)
+    .option("--images <folder>", "where images lie, for a model that cuts them into tiles", ".")
     .option("--ids", "print the ids too, −200 or the model's own at images")
     .option("--json", "print as JSON lines, with ids and labels")
     .addHelpText(
@@ -48,7 +52,7 @@ async function run(name: string, options: Options, context: CommandContext): Pro
     try {
       if (error) throw error;
       const { processor, turnMarks } = encoding;
-      const layouts = row!.images.map(() => processor.layoutOf());
+      const layouts = await layoutsOf(row!, processor, options.images);
       const encoded = processor.encodeRow(row!, layouts, turnMarks);
       if (options.json) console.log(JSON.stringify({ origin: row!.origin, ...encoded }));
       else console.log(`${shownRow(row!, encoded, processor, options.ids ?? false)}\n`);
@@ -64,6 +68,18 @@ async function run(name: string, options: Options, context: CommandContext): Pro
     throw new LlavaError("data", `${failed} of the rows cannot be used`, {
       hint: "llava data check lists all that is wrong.",
     });
+}
+
+/** Sizes matter, and files are opened, only where a model cuts images into tiles. */
+async function layoutsOf(row: LlavaRow, processor: Processor, folder: string): Promise<ImageLayout[]> {
+  if (processor.imageConfig.tiling === undefined) return row.images.map(() => processor.layoutOf());
+  const { openEncoded } = await import("../../../processing/image/index.ts");
+  return Promise.all(
+    row.images.map(async ({ name, bytes }) => {
+      const { size } = await openEncoded(bytes ?? resolve(folder, name), { where: name });
+      return processor.layoutOf(size);
+    }),
+  );
 }
 
 async function* chosenRows(name: string, { count: most, id: wanted }: Options) {

@@ -106,6 +106,7 @@ const measurePacked = (
     new SupervisedObjective(pretrained.model, (features) => features).loss({
       ...packed,
       images: features.indexSelect(0, longTensor(packed.order.map((sample) => images[sample]!))),
+      layouts: packed.order.map(() => ({ tiles: "whole", size: undefined })),
       samples: [],
       owners: new Int32Array(),
       [Symbol.dispose]() {},

@@ -48,11 +48,11 @@ export class SupervisedObjective implements Objective<RowBatch> {
   }
 
   /** float32 [S, vocab] */
-  #logits({ images, inputIds, positions, attention, supervised }: RowBatch): Tensor {
+  #logits({ images, layouts, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
     const runLayer = this.#checkpoints?.run ?? freeing;
     const features = images && this.#encodeImages(images, { runLayer });
-    const inputs = this.#model.embed(inputIds, features && { features }); // [R, T, D]
+    const inputs = this.#model.embed(inputIds, features && { features, layouts }); // [R, T, D]
     const hidden = languageModel.forward(inputs, {
       positions,
       attention,

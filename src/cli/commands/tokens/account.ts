@@ -1,0 +1,51 @@
+import {
+  type ImageLayout,
+  type ImageSize,
+  type MapSize,
+  mapOf,
+  type TokenCounts,
+  tokenCountsOf,
+  tokensOf,
+} from "../../../processing/image/index.ts";
+import type { Processor } from "../../../processing/processor/index.ts";
+
+/** What an image takes of a model's context. */
+export interface ImageAccount {
+  readonly name: string;
+  readonly size: ImageSize;
+  readonly layout: ImageLayout;
+  /** Rows and columns of features that show the image, before they are pooled or shrunk; absent where it is seen whole. */
+  readonly kept?: MapSize;
+  readonly counts: TokenCounts;
+  readonly tokens: number;
+}
+
+export interface TokenAccount {
+  readonly images: readonly ImageAccount[];
+  readonly total: number;
+  readonly contextLength: number;
+  /** What is left of the context for text; negative where the images alone are too many. */
+  readonly left: number;
+}
+
+export function accountOf(
+  named: readonly { readonly name: string; readonly size: ImageSize }[],
+  processor: Pick<Processor, "layoutOf" | "grid" | "contextLength">,
+): TokenAccount {
+  const { grid, contextLength } = processor;
+  const images = named.map(({ name, size }): ImageAccount => {
+    const layout = processor.layoutOf(size);
+    const map = layout.tiles === "anyres" ? mapOf(layout, grid) : undefined;
+    const kept = map && { rows: map.kept.rows, columns: map.kept.columns };
+    return {
+      name,
+      size,
+      layout,
+      ...(kept && { kept }),
+      counts: tokenCountsOf(layout, grid),
+      tokens: tokensOf(layout, grid),
+    };
+  });
+  const total = images.reduce((sum, { tokens }) => sum + tokens, 0);
+  return { images, total, contextLength, left: contextLength - total };
+}

@@ -1,0 +1,50 @@
+import { LlavaError } from "../errors.ts";
+import { type Llava, originalTiling } from "../models/index.ts";
+import type { AnyRes, Tiling } from "../processing/image/index.ts";
+import type { DescribedModel } from "./pretrained.ts";
+
+/** Tiles across and down of LLaVA-NeXT's five sizes. */
+const FIVE = [[1, 2], [2, 1], [2, 2], [3, 1], [1, 3]] as const; // biome-ignore format: a table
+
+/**
+ * The same model, seeing images in tiles, as its configuration says from now on. Where it has had no newline, that has no
+ * values yet once the model is loaded: see `addNewline`.
+ * @throws LlavaError "config" where its vision tower or its kind of checkpoint cannot have them
+ */
+export function withAnyRes<M extends Pick<DescribedModel, "processor" | "origin">>(
+  described: M,
+  anyRes: AnyRes,
+): M {
+  const { processor, origin } = described;
+  if (origin === undefined || !("mm_vision_tower" in origin.config))
+    throw new LlavaError(
+      "config",
+      "anyres is for a model in the original LLaVA's layout, or put together from parts",
+      {
+        hint: "llava-hf's LLaVA-1.5 becomes one by llava convert --to original; its built-in kin see images as a whole.",
+      },
+    );
+  const { imageConfig, grid } = processor;
+  // The image processor makes what the tower takes, which loading has checked.
+  const size = imageConfig.crop ?? imageConfig.resize;
+  const imageSize = size !== null && "width" in size ? size.width : 0;
+  const fields = {
+    image_aspect_ratio: anyRes.maxTiles === undefined ? "anyres" : `anyres_max_${anyRes.maxTiles}`,
+    image_grid_pinpoints:
+      anyRes.pinpoints ?? FIVE.map(([across, down]) => [across * imageSize, down * imageSize]),
+    mm_patch_merge_type: anyRes.mergeType,
+  };
+  const tiling = originalTiling(fields, { imageSize, grid }, "anyres")!;
+  return {
+    ...described,
+    processor: processor.with({ image: { ...imageConfig, aspect: "square", tiling } }),
+    origin: { ...origin, config: { ...origin.config, ...fields } },
+  };
+}
+
+/** Makes room for a newline, where features are merged with one and the model has had none. Whether it has. */
+export function addNewline(model: Llava, { merge }: Tiling): boolean {
+  if (merge.order !== "unpad" || model.imageNewline !== undefined) return false;
+  model.addNewline();
+  return true;
+}
