@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import { type Llava, originalTiling } from "../models/index.ts";
-import type { AnyRes, Tiling } from "../processing/image/index.ts";
+import type { AnyRes, FeatureGrid, Tiling } from "../processing/image/index.ts";
 import type { DescribedModel } from "./pretrained.ts";
 
 /** Tiles across and down of LLaVA-NeXT's five sizes. */
@@ -28,17 +28,11 @@ export function withAnyRes<M extends Pick<DescribedModel, "processor" | "origin"
   // The image processor makes what the tower takes, which loading has checked.
   const size = imageConfig.crop ?? imageConfig.resize;
   const imageSize = size !== null && "width" in size ? size.width : 0;
-  const fields = {
-    image_aspect_ratio: anyRes.maxTiles === undefined ? "anyres" : `anyres_max_${anyRes.maxTiles}`,
-    image_grid_pinpoints:
-      anyRes.pinpoints ?? FIVE.map(([across, down]) => [across * imageSize, down * imageSize]),
-    mm_patch_merge_type: anyRes.mergeType,
-  };
-  const tiling = originalTiling(fields, { imageSize, grid }, "anyres")!;
+  const tiling = anyResTiling(anyRes, { imageSize, grid });
   return {
     ...described,
     processor: processor.with({ image: { ...imageConfig, aspect: "square", tiling } }),
-    origin: { ...origin, config: { ...origin.config, ...fields } },
+    origin: { ...origin, config: { ...origin.config, ...originalFields(anyRes, imageSize) } },
   };
 }
 
@@ -48,3 +42,14 @@ export function addNewline(model: Llava, { merge }: Tiling): boolean {
   model.addNewline();
   return true;
 }
+
+/** As the original code's config.json has it. */
+const originalFields = ({ pinpoints, maxTiles, mergeType }: AnyRes, imageSize: number) => ({
+  image_aspect_ratio: maxTiles === undefined ? "anyres" : `anyres_max_${maxTiles}`,
+  image_grid_pinpoints: pinpoints ?? FIVE.map(([across, down]) => [across * imageSize, down * imageSize]),
+  mm_patch_merge_type: mergeType,
+});
+
+/** @throws LlavaError "config" naming what does not fit the vision tower */
+export const anyResTiling = (anyRes: AnyRes, eye: { imageSize: number; grid: FeatureGrid }): Tiling =>
+  originalTiling(originalFields(anyRes, eye.imageSize), eye, "anyres")!;

@@ -1,6 +1,6 @@
 export { loadAdapter, saveAdapter } from "./adapter.ts";
 export { readAdapterConfig, writeAdapterConfig } from "./adapter-files.ts";
-export { addNewline, withAnyRes } from "./any-res.ts";
+export { addNewline, anyResTiling, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
 export { loadBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";

@@ -4,7 +4,7 @@ import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
-import type { ModelSizes } from "./sizes.ts";
+import { type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
 
 /** What rows are like. */
 export interface RowLengths {
@@ -92,7 +92,13 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
     { name: "optimizer states", bytes: states, note: "two float32 moments of what learns" },
     { name: "gradients", bytes: peak - shared, note: gradientNote(recipe) },
     ...(peak === encoding
-      ? [{ name: "image encoding", bytes: tower.passing, note: `${tower.images} images at once` }]
+      ? [
+          {
+            name: "image encoding",
+            bytes: tower.passing,
+            note: `${tower.images} ${sizes.tiles > 1 ? "tiles" : "images"} at once`,
+          },
+        ]
       : [
           {
             name: "copies of weights",
@@ -118,7 +124,7 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
     {
       name: "image features",
       bytes: tower.kept,
-      note: `${batch.images} images, ${sizes.imageTokens} tokens each`,
+      note: `${batch.images} images${sizes.tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : ""}, ${sizes.imageTokens} tokens each`,
     },
     { name: "allocator", bytes: slack, note: `${100 * share} % of what comes and goes` },
     {
@@ -204,25 +210,30 @@ function copyBytes(
 
 /** Inputs of the projector's layers, in float32 features before. */
 function projectorActivations(
-  { projectorWidths, imageTokens }: ModelSizes,
+  { projectorWidths, tiles, tileRows }: ModelSizes,
   recipe: Recipe,
   batch: MicroBatch,
 ) {
   const [input = 0, ...others] = projectorWidths;
   const bytes = computeBytes(recipe);
-  return batch.images * imageTokens * (input * (8 + bytes) + sum(others) * 2 * bytes);
+  return batch.images * tiles * tileRows * (input * (8 + bytes) + sum(others) * 2 * bytes);
 }
 
 /** What the tower needs while images pass, and the features that a micro-batch waits for. */
-function towerBytes({ tower, imageTokens, projectorWidths }: ModelSizes, recipe: Recipe, batch: MicroBatch) {
+function towerBytes(
+  { tower, tiles, tileRows, projectorWidths }: ModelSizes,
+  recipe: Recipe,
+  batch: MicroBatch,
+) {
   const { computed, learns } = placement(recipe, "visionTower", tower);
   const bytes = byteWidth[computed];
-  const images = learns ? batch.images : Math.min(recipe.features.batchSize, batch.images);
+  const seen = batch.images * tiles;
+  const images = learns ? seen : Math.min(recipe.features.batchSize, seen);
   // A cache is built before the first step, so many images at once.
   const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;
   const passing = atOnce * bytes * (tower.perLayer + tower.between);
   const saved = recipe.activationCheckpointing ? tower.recomputed : tower.saved;
-  const kept = batch.images * (learns ? bytes * saved : 4 * imageTokens * (projectorWidths[0] ?? 0));
+  const kept = seen * (learns ? bytes * saved : 4 * tileRows * (projectorWidths[0] ?? 0));
   return { passing, kept, images: atOnce };
 }
 

@@ -3,16 +3,23 @@ import { dirname, join } from "node:path";
 import { readGgufHeader } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues, readJsonObject } from "../../files/index.ts";
-import { configFromGguf } from "../../models/index.ts";
+import { configFromGguf, type LlavaConfig } from "../../models/index.ts";
+import { anyResTiling } from "../../pretrained/index.ts";
+import type { AnyRes } from "../../processing/image/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { modelShape } from "./published-shapes.ts";
 import { builtinShapeSchema, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
 
+const inTiles = (shape: LlavaConfig, anyRes: AnyRes): LlavaConfig => ({
+  ...shape,
+  tiling: anyResTiling(anyRes, { imageSize: shape.vision.imageSize, grid: shape.grid }),
+});
+
 /** Sizes of the model that a recipe names, without reading its weights. @throws LlavaError "config" where they are not known */
 export async function recipeSizes(recipe: Recipe): Promise<ModelSizes> {
   const shape = await modelShape(recipe);
-  if (shape) return modelSizes(shape);
+  if (shape) return modelSizes(recipe.anyres === undefined ? shape : inTiles(shape, recipe.anyres));
   const resolved = await resolveModel(recipe.model, { offline: true }).catch(() => undefined);
   if (resolved?.kind === "builtin" && existsSync(resolved.languageModel)) {
     const path = join(dirname(resolved.projector), "config.json");

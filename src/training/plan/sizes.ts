@@ -10,11 +10,19 @@ import {
   type LlavaConfig,
   type Projector,
 } from "../../models/index.ts";
-import { type ImageLayout, tokensOf } from "../../processing/image/index.ts";
+import {
+  type ImageLayout,
+  type ImageSize,
+  layoutOf,
+  rowsOf,
+  tilesOf,
+  tokensOf,
+} from "../../processing/image/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
-/** Every image of the models that there are. */
 const whole: ImageLayout = { tiles: "whole", size: undefined };
+/** What an image is taken for where its tokens depend on its size: most photos of data sets are like it. */
+export const TYPICAL_PHOTO: ImageSize = { width: 640, height: 480 };
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
@@ -31,6 +39,9 @@ export interface ModelSizes {
   /** Widths of the features, of what lies between the projector's layers, and of the language model. */
   readonly projectorWidths: readonly number[];
   readonly imageTokens: number;
+  /** Tiles that the tower sees of an image, and feature rows of each. */
+  readonly tiles: number;
+  readonly tileRows: number;
   readonly tower: TowerSizes;
 }
 
@@ -51,6 +62,8 @@ interface TowerSizes {
 
 /** A model with a CLIP tower, from its configuration. */
 export function modelSizes(config: LlavaConfig): ModelSizes {
+  const { tiling } = config;
+  const layout = tiling === undefined ? whole : layoutOf(TYPICAL_PHOTO, { tiling });
   using model = createLlava(config); // shapes without memory
   const { hiddenSize, intermediateSize, imageSize, patchSize } = config.vision;
   const tokens = Math.floor(imageSize / patchSize) ** 2 + 1;
@@ -63,7 +76,9 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
     ...languageSizes(config.text, model.languageModel),
     parameters: partParameters(model),
     projectorWidths: [hiddenSize * config.featureLayers.length, ...hidden, config.text.hiddenSize],
-    imageTokens: tokensOf(whole, config.grid),
+    imageTokens: tokensOf(layout, config.grid),
+    tiles: tilesOf(layout),
+    tileRows: rowsOf(config.grid),
     tower: {
       perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
       between,
@@ -100,6 +115,8 @@ export function builtinSizes(
     parameters,
     projectorWidths: widths,
     imageTokens: tokensOf(whole, { rows: side, columns: side, extra: 0 }),
+    tiles: 1,
+    tileRows: side * side,
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
     // Computed again, what the largest block and the stem save stays, and the inputs of blocks: an estimate.
     tower: {
