@@ -2,7 +2,9 @@
  * Decoding and CLIP preprocessing of JPEG photos at 336 pixels, images per second on one thread, beside
  * transformers' CLIPImageProcessor with Pillow in the same run:
  *
- *   node bench/image.ts [--python PATH] [--images 32] [--repeats 7] [--json]
+ *   node bench/image.ts [--python PATH] [--images 32] [--repeats 7] [--tiles] [--json]
+ *
+ * With --tiles: AnyRes of decoded photos of 1920×1080, without the decoding, beside transformers' LlavaNextImageProcessor.
  *
  * The Python (or $PYTHON) needs pillow, numpy and transformers; without it only this project is measured.
  */
@@ -11,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { clipImageConfig, decodeImage, preprocess } from "../src/processing/image/index.ts";
+import { clipImageConfig, decodeImage, preprocess, type Tiling } from "../src/processing/image/index.ts";
 import { median, Peer } from "./peer.ts";
 import { photo } from "./photo.ts";
 
@@ -19,14 +21,32 @@ const SIDE = 336;
 
 type Contestant = { readonly name: string; run(): Promise<number>; close(): void };
 
-/** Seconds for all photos, one after the other. */
-function ours(paths: readonly string[]): Contestant {
-  const config = clipImageConfig(SIDE);
+const FIVE = [
+  [1, 2],
+  [2, 1],
+  [2, 2],
+  [3, 1],
+  [1, 3],
+].map(([rows, columns]) => ({
+  width: columns! * SIDE,
+  height: rows! * SIDE,
+}));
+const NEXT: Tiling = {
+  resolutions: FIVE,
+  side: SIDE,
+  merge: { order: "unpad", overview: true, rounding: "round" },
+};
+
+/** Seconds for all photos, one after the other; with tiles they are decoded before. */
+async function ours(paths: readonly string[], tiles: boolean): Promise<Contestant> {
+  const config = { ...clipImageConfig(SIDE), ...(tiles && { tiling: NEXT }) };
+  const decoded = tiles ? await Promise.all(paths.map((path) => decodeImage(path))) : undefined;
   return {
     name: "llava",
     async run() {
       const start = performance.now();
-      for (const path of paths) preprocess(await decodeImage(path), config);
+      for (const [index, path] of paths.entries())
+        preprocess(decoded?.[index] ?? (await decodeImage(path)), config);
       return (performance.now() - start) / 1000;
     },
     close() {},
@@ -49,6 +69,7 @@ const { values: flags } = parseArgs({
     python: { type: "string", default: process.env["PYTHON"] ?? "" },
     images: { type: "string", default: "32" },
     repeats: { type: "string", default: "7" },
+    tiles: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
@@ -57,11 +78,12 @@ sharp.concurrency(1);
 const folder = await mkdtemp(join(tmpdir(), "llava-bench-"));
 try {
   const count = Number(flags.images);
+  const size = flags.tiles ? { width: 1920, height: 1080 } : { width: 640, height: 480 };
   const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}.jpg`));
-  for (const [index, path] of paths.entries()) await writeFile(path, await photo(index));
+  for (const [index, path] of paths.entries()) await writeFile(path, await photo(index, size));
 
-  const contestants = [ours(paths)];
-  for (const backend of ["pil", "torchvision"]) {
+  const contestants = [await ours(paths, flags.tiles)];
+  for (const backend of flags.tiles ? ["next-pil", "next-torchvision"] : ["pil", "torchvision"]) {
     const found = await peer(flags.python, backend, paths);
     if (found) contestants.push(found);
   }
@@ -81,7 +103,7 @@ try {
     speedup: index === 0 ? 1 : median(times[index]!.map((time, round) => time / times[0]![round]!)),
   }));
   if (flags.json) {
-    const photos = { count, width: 640, height: 480, side: SIDE };
+    const photos = { count, ...size, side: SIDE };
     console.log(
       JSON.stringify({ bench: "image", photos, repeats: Number(flags.repeats), seconds: own, results }),
     );

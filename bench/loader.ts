@@ -32,7 +32,7 @@ const [images, repeats, quality] = [flags.images, flags.repeats, flags.quality].
 /** Images that are asked for at a time, as for a step of training. */
 const stepSize = 32;
 
-const photos = await Promise.all(Array.from({ length: 16 }, (_, seed) => photo(seed, quality)));
+const photos = await Promise.all(Array.from({ length: 16 }, (_, seed) => photo(seed, { quality })));
 const folder = new URL("../test/fixtures/tokenizer/llama2", import.meta.url).pathname;
 const source = { ...sourceWithoutModel({ folder }, { name: "v1" }, 576), image: clipImageConfig(336) };
 

@@ -1,8 +1,10 @@
 import sharp from "sharp";
 
-/** A JPEG of 640×480 with the smooth areas, edges and grain of a photo; the same for the same seed. */
-export async function photo(seed: number, quality = 90): Promise<Buffer> {
-  const [width, height] = [640, 480];
+/** A JPEG with the smooth areas, edges and grain of a photo; the same for the same seed. */
+export async function photo(
+  seed: number,
+  { width = 640, height = 480, quality = 90 }: { width?: number; height?: number; quality?: number } = {},
+): Promise<Buffer> {
   const data = new Uint8Array(width * height * 3);
   let state = seed + 1;
   for (let y = 0, at = 0; y < height; y++) {
