@@ -7,6 +7,8 @@ import { Module, placeholder } from "./module.ts";
 
 /** y = x·Wᵀ + b, plus what an adapter adds; x [..., in] → [..., out]. */
 export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
   readonly weight: Tensor; // [out, in]
   /** What a step of a weight in 8 bits is worth, [out]; undefined for weights in floating point. */
   weightScale: Tensor | undefined = undefined;
@@ -15,16 +17,19 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: { bias: boolean }) {
     super();
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
     this.weight = placeholder([outFeatures, inFeatures]);
     if (options.bias) this.bias = placeholder([outFeatures]);
   }
 
   forward(input: Tensor): Tensor {
-    const output = this.#product(input);
+    const output = this.product(input);
     return this.adapter === undefined ? output : output.add(this.adapter.forward(input));
   }
 
-  #product(input: Tensor): Tensor {
+  /** x·Wᵀ + b, without the adapter. */
+  protected product(input: Tensor): Tensor {
     const { dtype } = input;
     const { weight, weightScale, bias } = this;
     if (weightScale === undefined) return linear(input, weight.to(dtype), bias?.to(dtype));

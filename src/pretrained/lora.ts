@@ -42,9 +42,8 @@ export function applyLora(
     });
   scope(() => {
     for (const [, linear] of chosen) {
-      const { shape, device } = linear.weight;
-      const adapter = new LowRankAdapter([shape[0]!, shape[1]!], lowRank, generator);
-      linear.adapter = adapter.to({ device }).requiresGrad_();
+      const adapter = new LowRankAdapter([linear.outFeatures, linear.inFeatures], lowRank, generator);
+      linear.adapter = adapter.to({ device: linear.weight.device }).requiresGrad_();
     }
   });
   return adapterParameters(model);
