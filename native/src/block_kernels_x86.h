@@ -7,38 +7,27 @@
 namespace llava {
 namespace {
 
-// Weight rows that share each load of activations: four of small blocks; a large block takes all registers by itself.
-template <BlockType type>
-constexpr int kWeightRows = layoutOf(type).elements == 32 ? 4 : 1;
-template <BlockType type, int weightRows, int inputs>
-LLAVA_KERNEL void multiplyTile(const uint8_t* weights, int64_t blocks, const RoundedRow* input, float* out,
-                               int64_t outStride) {
+template <BlockType type, int inputs>
+LLAVA_KERNEL void multiplyTogether(const uint8_t* weights, int64_t blocks, const RoundedRow* input, float* out,
+                                   int64_t outStride) {
   if constexpr (layoutOf(type).elements == 32)
-    multiplySmall<type, weightRows, inputs>(weights, blocks, input, out, outStride);
+    multiplySmall<type, inputs>(weights, blocks, input, out, outStride);
   else
     multiplyLarge<type, inputs>(weights, blocks, input, out, outStride);
 }
 
-template <BlockType type, int weightRows>
-LLAVA_KERNEL void multiplyRows(const uint8_t* weights, int64_t blocks, const RoundedRow* inputs, int64_t count,
-                               float* out, int64_t outStride) {
-  int64_t i = 0;  // several rows of activations share each unpacking of weights
-  for (; i + 4 <= count; i += 4)
-    multiplyTile<type, weightRows, 4>(weights, blocks, inputs + i, out + i * outStride, outStride);
-  for (; i + 2 <= count; i += 2)
-    multiplyTile<type, weightRows, 2>(weights, blocks, inputs + i, out + i * outStride, outStride);
-  if (i < count) multiplyTile<type, weightRows, 1>(weights, blocks, inputs + i, out + i * outStride, outStride);
-}
-
+// Weights are read in the order in which they lie, which processors foresee best.
 template <BlockType type>
 LLAVA_TARGET void multiply(const uint8_t* weights, int64_t rows, int64_t blocks, const RoundedRow* inputs, int64_t count,
                            float* out, int64_t outStride) {
-  constexpr int together = kWeightRows<type>;
-  const int64_t stride = blocks * layoutOf(type).bytes;
-  int64_t row = 0;
-  for (; row + together <= rows; row += together)
-    multiplyRows<type, together>(weights + row * stride, blocks, inputs, count, out + row, outStride);
-  for (; row < rows; ++row) multiplyRows<type, 1>(weights + row * stride, blocks, inputs, count, out + row, outStride);
+  for (int64_t row = 0; row < rows; ++row, ++out, weights += blocks * layoutOf(type).bytes) {
+    int64_t i = 0;  // several rows of activations share each unpacking of weights
+    for (; i + 4 <= count; i += 4)
+      multiplyTogether<type, 4>(weights, blocks, inputs + i, out + i * outStride, outStride);
+    for (; i + 2 <= count; i += 2)
+      multiplyTogether<type, 2>(weights, blocks, inputs + i, out + i * outStride, outStride);
+    if (i < count) multiplyTogether<type, 1>(weights, blocks, inputs + i, out + i * outStride, outStride);
+  }
 }
 
 template <BlockType type>

@@ -28,7 +28,7 @@ LLAVA_KERNEL __m256i fifthBits(const uint8_t* bytes) {
   return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(spread, mask), mask), _mm256_set1_epi8(16));
 }
 
-// A type of 32 elements: unpacked once for several rows of activations.
+// A type of 32 elements.
 template <BlockType type>
 struct Small {
   static constexpr bool hasMinimum = type == BlockType::kQ4_1 || type == BlockType::kQ5_1;
@@ -42,51 +42,49 @@ struct Small {
     if constexpr (type == BlockType::kQ5_1) return _mm256_or_si256(nibbles(block + 8), fifthBits(block + 4));
   }
 
-  // `offset` is what the middle of the numbers takes off, the same for all weights.
-  LLAVA_KERNEL static __m256i dot(__m256i numbers, __m256i values, __m256i offset) {
+  LLAVA_KERNEL static __m256i dot(__m256i numbers, __m256i values) {
     if constexpr (type == BlockType::kQ8_0) return dotSigned(numbers, values);
-    if constexpr (middle != 0) return _mm256_sub_epi32(dotBytes(numbers, values), offset);
-    return dotBytes(numbers, values);
+    const __m256i products = dotBytes(numbers, values);
+    if constexpr (middle == 0) return products;
+    return _mm256_sub_epi32(products, dotBytes(_mm256_set1_epi8(middle), values));
   }
 };
 
-template <BlockType type, int weightRows, int inputs>
-LLAVA_KERNEL void multiplySmall(const uint8_t* weights, int64_t blocks, const RoundedRow* input, float* out,
-                                int64_t outStride) {
+// Adds a block's products to `sums`, one for each row of activations.
+template <BlockType type, int inputs>
+LLAVA_KERNEL void addSmall(const uint8_t* block, const RoundedRow* input, int64_t b, __m256* sums) {
   using Kind = Small<type>;
-  constexpr int bytes = layoutOf(type).bytes;
-  const int64_t stride = blocks * bytes;
-  __m256 sums[weightRows][inputs];
-  for (int r = 0; r < weightRows; ++r)
-    for (int i = 0; i < inputs; ++i) sums[r][i] = _mm256_setzero_ps();
-  for (int64_t b = 0; b < blocks; ++b) {
-    __m256i values[inputs], offsets[inputs];
-    __m256 steps[inputs], tops[inputs];
+  const __m256i numbers = Kind::numbers(block);
+  const __m256 scale = scaleAt(block);
 #pragma GCC unroll 4
-    for (int i = 0; i < inputs; ++i) {
-      values[i] = load(input[i].values + 32 * b);
-      steps[i] = _mm256_broadcast_ss(input[i].steps + b);
-      if constexpr (Kind::middle != 0) offsets[i] = dotBytes(_mm256_set1_epi8(Kind::middle), values[i]);
-      if constexpr (Kind::hasMinimum)
-        tops[i] = _mm256_cvtepi32_ps(dotBytes(_mm256_set1_epi8(1), values[i]));
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < weightRows; ++r) {
-      const uint8_t* block = weights + r * stride + b * bytes;
-      _mm_prefetch(reinterpret_cast<const char*>(block + kAhead), _MM_HINT_T0);
-      const __m256i numbers = Kind::numbers(block);
-      const __m256 scale = scaleAt(block);
-#pragma GCC unroll 4
-      for (int i = 0; i < inputs; ++i) {
-        const __m256 product = _mm256_cvtepi32_ps(Kind::dot(numbers, values[i], offsets[i]));
-        sums[r][i] = _mm256_fmadd_ps(product, _mm256_mul_ps(scale, steps[i]), sums[r][i]);
-        if constexpr (Kind::hasMinimum)
-          sums[r][i] = _mm256_fmadd_ps(tops[i], _mm256_mul_ps(scaleAt(block + 2), steps[i]), sums[r][i]);
-      }
+  for (int i = 0; i < inputs; ++i) {
+    const __m256i values = load(input[i].values + 32 * b);
+    const __m256 step = _mm256_broadcast_ss(input[i].steps + b);
+    const __m256 product = _mm256_cvtepi32_ps(Kind::dot(numbers, values));
+    sums[i] = _mm256_fmadd_ps(product, _mm256_mul_ps(scale, step), sums[i]);
+    if constexpr (Kind::hasMinimum) {
+      const __m256 total = _mm256_cvtepi32_ps(dotBytes(_mm256_set1_epi8(1), values));
+      sums[i] = _mm256_fmadd_ps(total, _mm256_mul_ps(scaleAt(block + 2), step), sums[i]);
     }
   }
-  for (int r = 0; r < weightRows; ++r)
-    for (int i = 0; i < inputs; ++i) out[i * outStride + r] = sumOf(sums[r][i]);
+}
+
+template <BlockType type, int inputs>
+LLAVA_KERNEL void multiplySmall(const uint8_t* weights, int64_t blocks, const RoundedRow* input, float* out,
+                                int64_t outStride) {
+  constexpr int bytes = layoutOf(type).bytes;
+  __m256 even[inputs], odd[inputs];  // a sum waits for the one before it: two are under way at once
+  for (int i = 0; i < inputs; ++i) even[i] = odd[i] = _mm256_setzero_ps();
+  int64_t b = 0;
+  for (; b + 2 <= blocks; b += 2) {
+    const uint8_t* block = weights + b * bytes;
+    _mm_prefetch(reinterpret_cast<const char*>(block + kAhead), _MM_HINT_T0);
+    addSmall<type, inputs>(block, input, b, even);
+    addSmall<type, inputs>(block + bytes, input, b + 1, odd);
+  }
+  if (b < blocks) addSmall<type, inputs>(weights + b * bytes, input, b, even);
+#pragma GCC unroll 4
+  for (int i = 0; i < inputs; ++i) out[i * outStride] = sumOf(_mm256_add_ps(even[i], odd[i]));
 }
 
 }  // namespace

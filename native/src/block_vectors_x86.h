@@ -14,7 +14,7 @@ namespace llava {
 namespace {
 
 // How far ahead weights are asked for.
-constexpr int64_t kAhead = 1024;
+constexpr int64_t kAhead = 2048;
 
 LLAVA_KERNEL __m256i load(const void* bytes) { return _mm256_loadu_si256(static_cast<const __m256i*>(bytes)); }
 LLAVA_KERNEL __m128i loadHalf(const void* bytes) { return _mm_loadu_si128(static_cast<const __m128i*>(bytes)); }
