@@ -8,9 +8,10 @@
  * core can feed, whatever else the machine does, and the best of the repeats is the least disturbed one.
  */
 import { parseArgs } from "node:util";
-import { LoadingPool, type PixelLoader, pixelsHere } from "../src/data/index.ts";
+import { LoadingPool, type RowLoader, rowLoaderHere } from "../src/data/index.ts";
 import { LlavaError } from "../src/errors.ts";
 import { clipImageConfig, releaseMemory } from "../src/processing/image/index.ts";
+import { openProcessor, sourceWithoutModel } from "../src/processing/processor/index.ts";
 import { median } from "./peer.ts";
 import { photo } from "./photo.ts";
 
@@ -32,17 +33,20 @@ const [images, repeats, quality] = [flags.images, flags.repeats, flags.quality].
 const stepSize = 32;
 
 const photos = await Promise.all(Array.from({ length: 16 }, (_, seed) => photo(seed, quality)));
-const config = clipImageConfig(336);
+const folder = new URL("../test/fixtures/tokenizer/llama2", import.meta.url).pathname;
+const source = { ...sourceWithoutModel({ folder }, { name: "v1" }, 576), image: clipImageConfig(336) };
 
 /** Wall and processor seconds for all images. */
-async function run(loader: PixelLoader): Promise<{ wall: number; processor: number }> {
+async function run(loader: RowLoader): Promise<{ wall: number; processor: number }> {
   const [started, used] = [performance.now(), process.cpuUsage()];
   for (let start = 0; start < images; start += stepSize) {
     const step = Array.from({ length: Math.min(stepSize, images - start) }, (_, i) => start + i);
     const loaded = await Promise.all(
-      step.map((i) => loader.load({ image: photos[i % photos.length]!, where: String(i) })),
+      step.map((i) =>
+        loader.load({ folder, images: [{ name: String(i), bytes: photos[i % photos.length]! }] }),
+      ),
     );
-    for (const pixels of loaded) {
+    for (const pixels of loaded.flatMap((one) => one.pixels)) {
       if (pixels instanceof LlavaError) throw pixels;
       releaseMemory(pixels.data); // as training does once it has made a tensor of them
     }
@@ -53,7 +57,8 @@ async function run(loader: PixelLoader): Promise<{ wall: number; processor: numb
 
 const results = [];
 for (const workers of flags.workers.split(",").map(Number)) {
-  using loader = workers === 0 ? pixelsHere(config) : new LoadingPool({ processor: config }, workers);
+  using loader =
+    workers === 0 ? rowLoaderHere(await openProcessor(source)) : new LoadingPool(source, workers);
   await run(loader); // warms up
   const times = [];
   for (let repeat = 0; repeat < repeats; repeat++) times.push(await run(loader));

@@ -85,7 +85,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   datagen: {
     holds: "training rows made from captions and data sets: questions by rule, concept filter",
-    imports: ["protocol"],
+    imports: ["protocol", "evaluation"],
   },
   cli: {
     holds: "one file a command",

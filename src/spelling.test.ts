@@ -30,6 +30,7 @@ test("near are names with few other letters, other marks, or one the beginning o
   assert.deepEqual(nearNames("max_tokens", names), ["maxTokens"]);
   assert.deepEqual(nearNames("llava-smol", names), ["llava-smol-135m"]);
   assert.deepEqual(nearNames("sytsem", names), ["system"]);
+  assert.deepEqual(nearNames("poep", ["mme", "pope"]), ["pope"]);
   assert.deepEqual(nearNames("temperature", names), []);
   assert.equal(didYouMean("temperature", names), "");
   assert.equal(didYouMean("imagse", names), '; did you mean "images"?');

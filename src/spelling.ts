@@ -16,9 +16,18 @@ export function editDistance(first: string, second: string): number {
   return distance(short(first), short(second));
 }
 
+/** Whether the texts differ by two neighbours that have changed places. */
+function areSwapped(first: string, second: string): boolean {
+  const at = [...first].findIndex((letter, i) => letter !== second[i]);
+  return (
+    at >= 0 && first.slice(0, at) + first.charAt(at + 1) + first.charAt(at) + first.slice(at + 2) === second
+  );
+}
+
 /**
  * The names that somebody may have meant by `word`, nearest first and three at most: a third of the letters may differ,
- * or one is the beginning of the other. Capitals and the marks between words do not count.
+ * two neighbours may have changed places, or one is the beginning of the other. Capitals and the marks between words do
+ * not count.
  */
 export function nearNames(word: string, names: Iterable<string>): string[] {
   const wanted = plain(word);
@@ -26,7 +35,8 @@ export function nearNames(word: string, names: Iterable<string>): string[] {
     const candidate = plain(name);
     const shorter = Math.min(candidate.length, wanted.length);
     const begins = shorter >= 3 && (candidate.startsWith(wanted) || wanted.startsWith(candidate));
-    const away = begins ? Number(candidate !== wanted) : editDistance(candidate, wanted);
+    const isOneAway = begins || areSwapped(candidate, wanted);
+    const away = isOneAway ? Number(candidate !== wanted) : editDistance(candidate, wanted);
     return begins || away <= Math.max(1, Math.floor(wanted.length / 3)) ? [{ name, away }] : [];
   });
   return near

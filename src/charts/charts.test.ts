@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parseHTML } from "linkedom";
 import sharp from "sharp";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import {
   barChart,
   histogram,
@@ -256,20 +256,13 @@ test("circles grow in area with their size", () => {
 });
 
 test("charts are saved by their ending, and nothing else is left in the folder", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "llava-charts-"));
-  try {
-    const svg = charts["line"]!("auto", "a");
-    await saveChart(join(folder, "new", "a.svg"), svg);
-    await saveChart(join(folder, "new", "a.PNG"), svg);
-    assert.deepEqual((await readdir(join(folder, "new"))).sort(), ["a.PNG", "a.svg"]);
-    assert.equal(await readFile(join(folder, "new", "a.svg"), "utf8"), svg);
-    assert.equal((await sharp(join(folder, "new", "a.PNG")).metadata()).width, 1520);
-    await assert.rejects(
-      saveChart(join(folder, "a.pdf"), svg),
-      /a\.pdf: charts are written as \.svg or \.png/,
-    );
-    await assert.rejects(saveChart(join(folder, "new", "a.svg", "b.svg"), svg), { code: "usage" });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolder("llava-charts");
+  const svg = charts["line"]!("auto", "a");
+  await saveChart(join(folder, "new", "a.svg"), svg);
+  await saveChart(join(folder, "new", "a.PNG"), svg);
+  assert.deepEqual((await readdir(join(folder, "new"))).sort(), ["a.PNG", "a.svg"]);
+  assert.equal(await readFile(join(folder, "new", "a.svg"), "utf8"), svg);
+  assert.equal((await sharp(join(folder, "new", "a.PNG")).metadata()).width, 1520);
+  await assert.rejects(saveChart(join(folder, "a.pdf"), svg), /a\.pdf: charts are written as \.svg or \.png/);
+  await assert.rejects(saveChart(join(folder, "new", "a.svg", "b.svg"), svg), { code: "usage" });
 });

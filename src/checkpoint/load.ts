@@ -10,7 +10,7 @@ export interface ParameterTree {
   setParameter(name: string, tensor: Tensor): void;
 }
 
-export interface LoadOptions {
+export interface LoadStrictOptions {
   /** Element type of the loaded parameters; as stored without it. */
   readonly dtype?: DType;
   readonly device?: string;
@@ -32,7 +32,7 @@ const LISTED = 8;
 export function loadStrict(
   target: ParameterTree,
   source: TensorSource,
-  options: LoadOptions = {},
+  options: LoadStrictOptions = {},
 ): LoadReport {
   const { dtype, device, ignore = [] } = options;
   const parameters = target.namedParameters();

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { llava as run } from "../../test/support/cli.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 
-const home = mkdtempSync(join(tmpdir(), "llava-cli-"));
-after(() => rmSync(home, { recursive: true }));
+const home = temporaryFolder("llava-cli");
 
 const nothingInstalled = {
   LLAVA_HOME: home,

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
+import { imageType, unreadable } from "../files/index.ts";
 import { heldBytes, type ImageSource } from "../protocol/index.ts";
 
 /** Largest image that is sent: what the usual endpoints take. */
@@ -26,10 +27,7 @@ async function readImage(path: string, maxBytes: number): Promise<Uint8Array> {
     return await readFile(path);
   } catch (cause) {
     if (cause instanceof LlavaError) throw cause;
-    throw new LlavaError("image", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, cause, "image");
   }
 }
 
@@ -49,19 +47,8 @@ const tooLarge = (what: string, size: number, maxBytes: number): LlavaError =>
     hint: "Make the image smaller, or raise the limit if the endpoint takes larger ones.",
   });
 
-/** Signatures at the beginning of encoded images, as Latin-1; "." is any byte. */
-const signatures: readonly (readonly [RegExp, string])[] = [
-  [/^\x89PNG\r\n/, "image/png"],
-  [/^\xff\xd8\xff/, "image/jpeg"],
-  [/^RIFF.{4}WEBP/s, "image/webp"],
-  [/^GIF8[79]a/, "image/gif"],
-  [/^BM/, "image/bmp"],
-  [/^(II\*\0|MM\0\*)/, "image/tiff"],
-  [/^.{4}ftypavi[fs]/s, "image/avif"],
-];
-
-/** The MIME type that the first bytes tell, whatever the file is called. */
-function sniffImageType(bytes: Uint8Array): string | undefined {
-  const start = String.fromCharCode(...bytes.subarray(0, 16));
-  return signatures.find(([signature]) => signature.test(start))?.[1];
+/** The media type that the first bytes tell, whatever the file is called. */
+export function sniffImageType(bytes: Uint8Array): string | undefined {
+  const type = imageType(bytes);
+  return type && `image/${type}`;
 }

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import * as fake from "../../test/support/endpoint.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { LlavaError } from "../errors.ts";
 import type { GenerationRequest, StreamPart } from "../protocol/index.ts";
 import { EndpointError, EndpointModel, type EndpointModelOptions } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-client-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-client");
 
 const hello: GenerationRequest = { messages: [{ role: "user", content: "Hello" }] };
 

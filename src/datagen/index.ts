@@ -1,3 +1,4 @@
+export { flickrRows } from "./captions/flickr8k.ts";
 export { readCaptions } from "./captions/read-captions.ts";
 export type { CaptionedPhoto } from "./captions/scene.ts";
 export {
@@ -15,3 +16,4 @@ export { englishReader, type Reader } from "./language/english-reader.ts";
 export { asSentence } from "./language/grammar.ts";
 export { type QuestionType, questionTypes } from "./questions/question.ts";
 export type { ConversationRow } from "./rows.ts";
+export { scienceQaRows } from "./scienceqa.ts";

@@ -1,4 +1,4 @@
-import { shortAnswerPrompt } from "../protocol/index.ts";
+import { type RowTurn, shortAnswerPrompt } from "../protocol/index.ts";
 import { mulberry32, pick, seedOfText, shuffled } from "../random/index.ts";
 import { byAgreement } from "./captions/agreement.ts";
 import { type Scene, speciesOf } from "./captions/scene.ts";
@@ -8,8 +8,9 @@ import type { AskedQuestion } from "./questions/yes-no.ts";
 /** A training sample in LLaVA's form. */
 export interface ConversationRow {
   readonly id: string;
-  readonly image: string;
-  readonly conversations: readonly { readonly from: "human" | "gpt"; readonly value: string }[];
+  /** Relative to the folder of images. */
+  readonly image?: string;
+  readonly conversations: readonly RowTurn[];
 }
 
 /** The first is LLaVA-1.5's for captions. */

@@ -1,17 +1,16 @@
 // Ranks that are threads: npm test -- src/distributed
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { inRanks } from "../../test/support/thread-ranks.ts";
 import { rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { clipGradNorm } from "../optim/index.ts";
 import { tensor } from "../torch/index.ts";
 import { alone, sumNumbers } from "./communicator.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-ranks-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-ranks");
 
 interface Ran {
   readonly step: number;

@@ -46,7 +46,7 @@ export interface Answer {
 }
 
 /** Foreign prediction files hold answers, and sometimes what a benchmark's original files lack. */
-export interface LoadOptions {
+export interface DatasetOptions {
   /** Folder of the dataset's original files. */
   readonly data: string;
   /** "val", "test", "adversarial"; the benchmark's first split when left out. */
@@ -123,12 +123,12 @@ export interface Benchmark<Item extends BenchmarkItem = BenchmarkItem> {
   /** Name of the metric that stands for the benchmark. */
   readonly headline: string;
   readonly published: readonly Published[];
-  /** What `LoadOptions.compat` reproduces; undefined where scores depend on no bug of the original. */
+  /** What `DatasetOptions.compat` reproduces; undefined where scores depend on no bug of the original. */
   readonly compat?: string;
   /** What the scorer does otherwise than the official one, also with `compat`: a phrase each. The judge's words are apart. */
   readonly differences?: readonly string[];
   /** Items in the order of the original file. Errors are LlavaError "data" naming file and line. */
-  load(options: LoadOptions): AsyncIterable<Item>;
+  load(options: DatasetOptions): AsyncIterable<Item>;
   /** The exact prompt; images are absolute paths. */
   prompt(item: Item): readonly Message[];
   readonly sampling: SamplingOptions;

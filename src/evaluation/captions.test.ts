@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { evaluateCaptions } from "./captions.ts";
-import { captionTokens, cider, rougeL } from "./metrics/index.ts";
+import { captionTokens, ciderOf, DocumentFrequencies, rougeLOf } from "./metrics/index.ts";
 
 interface Fixture {
   references: Record<string, string[]>;
@@ -85,6 +85,7 @@ test("an empty prediction scores zero instead of failing", () => {
     { prediction: [], references: [["a", "dog"]] },
     { prediction: ["a", "cat"], references: [["a", "cat"]] },
   ];
-  assert.equal(cider(captions).perItem[0], 0);
-  assert.equal(rougeL(captions).perItem[0], 0);
+  const frequencies = new DocumentFrequencies(captions.map(({ references }) => references));
+  assert.equal(ciderOf(captions[0]!, frequencies), 0);
+  assert.equal(rougeLOf(captions[0]!), 0);
 });

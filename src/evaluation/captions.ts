@@ -1,5 +1,13 @@
 import { LlavaError } from "../errors.ts";
-import { bleu, captionTokens, cider, plainCider, rougeL } from "./metrics/index.ts";
+import {
+  CaptionCorpus,
+  captionMetrics,
+  captionOutcome,
+  captionTokens,
+  ciderOf,
+  mean,
+  plainCider,
+} from "./metrics/index.ts";
 
 export interface CaptionScores {
   /** CIDEr-D; 1.0 is what papers print as 100. Depends on which images are in the corpus. */
@@ -30,32 +38,40 @@ export function evaluateCaptions(
   references: ReadonlyMap<string, readonly string[]>,
 ): CaptionReport {
   if (predictions.size === 0) throw new LlavaError("data", "There are no predicted captions to score.");
-  const captions = [...predictions].map(([id, prediction]) => {
-    const written = references.get(id) ?? [];
-    if (written.length === 0)
+  const described = [...predictions.keys()].map((id) => {
+    const captions = references.get(id) ?? [];
+    if (captions.length === 0)
       throw new LlavaError("data", `Image "${id}" has a prediction but no reference caption.`);
-    return { prediction: captionTokens(prediction), references: written.map(captionTokens) };
+    return { id, captions };
   });
-  const consensus = cider(captions);
-  const subsequence = rougeL(captions);
-  const [bleu1, bleu2, bleu3, bleu4] = bleu(captions);
+  const corpus = new CaptionCorpus(described, undefined);
+  const outcomes = described.map((image) => captionOutcome({ ...image, corpus }, predictions.get(image.id)!));
+  const shares = new Map(captionMetrics(outcomes).map(({ name, value }) => [name, value / 100]));
+  const share = (name: string): number => shares.get(name)!;
+  const plain = described.map(({ id, captions }) => {
+    const caption = {
+      prediction: captionTokens(predictions.get(id)!),
+      references: captions.map(captionTokens),
+    };
+    return ciderOf(caption, corpus.frequencies, plainCider);
+  });
   return {
-    images: captions.length,
+    images: described.length,
     unanswered: [...references.keys()].filter((id) => !predictions.has(id)),
     scores: {
-      cider: consensus.score,
-      ciderPlain: cider(captions, plainCider).score,
-      bleu1,
-      bleu2,
-      bleu3,
-      bleu4,
-      rougeL: subsequence.score,
+      cider: share("cider"),
+      ciderPlain: mean(plain),
+      bleu1: share("bleu-1"),
+      bleu2: share("bleu-2"),
+      bleu3: share("bleu-3"),
+      bleu4: share("bleu-4"),
+      rougeL: share("rouge-l"),
     },
-    items: [...predictions].map(([id, prediction], index) => ({
+    items: outcomes.map(({ id, values }) => ({
       id,
-      prediction,
-      cider: consensus.perItem[index]!,
-      rougeL: subsequence.perItem[index]!,
+      prediction: predictions.get(id)!,
+      cider: values!["cider"]!,
+      rougeL: values!["rougeL"]!,
     })),
   };
 }

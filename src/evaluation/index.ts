@@ -1,7 +1,8 @@
 export * from "./answers/index.ts";
 export { requireSubmission, writeSubmission } from "./answers/submission.ts";
 export type * from "./benchmark.ts";
-export { type ProblemRow, scienceQaRows } from "./benchmarks/scienceqa/training-rows.ts";
+export { type Problem, readProblemSplit } from "./benchmarks/scienceqa/problems.ts";
+export { formatProblem } from "./benchmarks/scienceqa/prompt-forms.ts";
 export { type CaptionReport, type CaptionScores, evaluateCaptions } from "./captions.ts";
 export * from "./judge/index.ts";
 export * from "./metrics/index.ts";

@@ -15,7 +15,7 @@ import {
   type Shard,
 } from "../runner/index.ts";
 import { type AnswerRow, Answers, writeAnswers } from "./answers/index.ts";
-import type { Benchmark, BenchmarkItem, LoadOptions } from "./benchmark.ts";
+import type { Benchmark, BenchmarkItem, DatasetOptions } from "./benchmark.ts";
 import { flattenPrompt } from "./prompting/index.ts";
 import type { RunFacts } from "./results/index.ts";
 
@@ -44,9 +44,9 @@ export function runFiles(folder: string, benchmark: Benchmark, split?: string): 
   };
 }
 
-export interface AnswerOptions {
+export interface AnswerBenchmarkOptions {
   readonly benchmark: Benchmark;
-  readonly load: LoadOptions;
+  readonly load: DatasetOptions;
   readonly answerer: Answerer;
   readonly files: RunFiles;
   /** Takes the first questions only. */
@@ -70,7 +70,7 @@ export interface Answered {
  * Asks a benchmark's questions and writes LLaVA's answer file. Stores of shards that lie beside the run's own are merged
  * into it first. What is answered already is not asked again. @throws LlavaError "usage" where questions are about videos
  */
-export async function answerBenchmark(options: AnswerOptions): Promise<Answered> {
+export async function answerBenchmark(options: AnswerBenchmarkOptions): Promise<Answered> {
   const { benchmark, answerer, files, limit, shard, load } = options;
   requireAnswerable(benchmark);
   const path = shard === undefined ? files.store : shardStore(files.store, shard);
@@ -79,8 +79,9 @@ export async function answerBenchmark(options: AnswerOptions): Promise<Answered>
   const isOurs = ({ id }: BenchmarkItem): boolean => shard === undefined || inShard(id, shard);
   let total = 0;
   for await (const item of items()) if (isOurs(item)) total++;
-  const report = await ask(path, options, questionsOf(benchmark, items(), isOurs), total);
-  if (shard === undefined) await writeAnswers(files.answers, rowsOf(benchmark, items(), report));
+  const prompts = new Map<string, string>();
+  const report = await ask(path, options, questionsOf(benchmark, items(), isOurs, prompts), total);
+  if (shard === undefined) await writeAnswers(files.answers, rowsOf(prompts, report));
   const answers = new Answers([files.answers]);
   answers.model = answerer.id;
   for (const { id, text } of report.answers.values()) answers.add({ id, text: text.trim() });
@@ -100,7 +101,7 @@ export async function answerBenchmark(options: AnswerOptions): Promise<Answered>
 
 async function ask(
   path: string,
-  { answerer, retry, signal, onProgress }: AnswerOptions,
+  { answerer, retry, signal, onProgress }: AnswerBenchmarkOptions,
   questions: AsyncIterable<Question>,
   total: number,
 ): Promise<RunReport> {
@@ -131,10 +132,12 @@ export const firstOf = (benchmark: Benchmark, limit: number | undefined): Benchm
         },
       };
 
+/** The questions, whose texts are put into `prompts` as they are taken. */
 async function* questionsOf(
   { name, prompt, sampling }: Benchmark,
   items: AsyncIterable<BenchmarkItem>,
   isOurs: (item: BenchmarkItem) => boolean,
+  prompts: Map<string, string>,
 ): AsyncGenerator<Question> {
   for await (const item of items) {
     if (!isOurs(item)) continue;
@@ -143,21 +146,20 @@ async function* questionsOf(
       throw new LlavaError("data", `${name}: question ${item.id} has no image`, {
         hint: "Files of predictions hold no images; point --data to the dataset's original files.",
       });
+    prompts.set(item.id, flattenPrompt(messages).text);
     yield { id: item.id, messages, sampling };
   }
 }
 
-async function* rowsOf(
-  { prompt }: Benchmark,
-  items: AsyncIterable<BenchmarkItem>,
-  { answers }: RunReport,
-): AsyncGenerator<AnswerRow> {
-  for await (const item of items) {
-    const answer = answers.get(item.id);
+function* rowsOf(
+  prompts: ReadonlyMap<string, string>,
+  { answers }: Pick<RunReport, "answers">,
+): Generator<AnswerRow> {
+  for (const [id, prompt] of prompts) {
+    const answer = answers.get(id);
     if (answer === undefined) continue;
-    const { key, id, text, model } = answer;
-    const { text: asked } = flattenPrompt(prompt(item));
-    yield { id, prompt: asked, text: text.trim(), model, answerId: key.slice(0, 22) };
+    const { key, text, model } = answer;
+    yield { id, prompt, text: text.trim(), model, answerId: key.slice(0, 22) };
   }
 }
 

@@ -66,6 +66,19 @@ export async function readHead(path: string): Promise<Buffer> {
   return buffer.subarray(0, bytesRead);
 }
 
+const imageTypes: Readonly<Record<string, string>> = {
+  "a JPEG image": "jpeg",
+  "a PNG image": "png",
+  "a GIF image": "gif",
+  "a WebP image": "webp",
+  "a BMP image": "bmp",
+  "a TIFF image": "tiff",
+  "an AVIF image": "avif",
+};
+
+/** The subtype of an image's media type ("jpeg" of image/jpeg), of kinds that endpoints take; else undefined. */
+export const imageType = (bytes: Uint8Array): string | undefined => imageTypes[describeBytes(bytes)];
+
 /** What a file is, see `describeBytes`. */
 export const fileKind = async (path: string): Promise<string> => describeBytes(await readHead(path));
 

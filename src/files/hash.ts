@@ -1,9 +1,26 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 
-/** The SHA-256 of a file, in hexadecimal. */
+/** The SHA-256 of bytes or of a text in UTF-8, in hexadecimal. */
+export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+
+/** The same of a file, piece by piece: weights may be larger than what a buffer holds. */
 export async function fileSha256(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/** The same at once. */
+export function fileSha256Sync(path: string): string {
+  const hash = createHash("sha256");
+  const piece = Buffer.allocUnsafe(2 ** 22);
+  const descriptor = openSync(path, "r");
+  try {
+    for (let count = readSync(descriptor, piece); count > 0; count = readSync(descriptor, piece))
+      hash.update(piece.subarray(0, count));
+  } finally {
+    closeSync(descriptor);
+  }
   return hash.digest("hex");
 }

@@ -1,6 +1,6 @@
 export { AtomicFile, writeAtomically, writeAtomicallyAsync } from "./atomic.ts";
-export { describeBytes } from "./file-kind.ts";
-export { fileSha256 } from "./hash.ts";
+export { describeBytes, imageType } from "./file-kind.ts";
+export { fileSha256, fileSha256Sync, sha256 } from "./hash.ts";
 export {
   describeIssues,
   type JsonObject,
@@ -13,16 +13,24 @@ export {
   readJsonVerbatim,
 } from "./json.ts";
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
-export { firstLineFits, type JsonLine, readJsonLineBatches, readJsonLines, readLines } from "./json-lines.ts";
+export {
+  firstLineFits,
+  type JsonLine,
+  readJsonLineBatches,
+  readJsonLines,
+  readLines,
+  readWholeLines,
+} from "./json-lines.ts";
 export { type JsonSpan, jsonObjects } from "./json-objects.ts";
 export { slowLockPatience, withLock } from "./lock.ts";
 export { countParquetRows, type ParquetRow, parquetColumns, readParquet } from "./parquet.ts";
 export { readPrefix } from "./prefix.ts";
-export { readPieces } from "./read-pieces.ts";
 export { isRefusal, makeFolders, refusalOf, unwritable } from "./refusals.ts";
 export { readStoredZip } from "./stored-zip.ts";
 export { jsonKind, KIND_BYTES, strayKind } from "./stray-kind.ts";
 export { type ReadTarOptions, readTar, type TarMember } from "./tar.ts";
+export { unreadable } from "./unreadable.ts";
 export { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
+export { linesIn } from "./utf8.ts";
 export { writeRows } from "./write-rows.ts";
 export { makeFolder, writing } from "./writing.ts";

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { readPieces } from "./read-pieces.ts";
+import { decodeLines } from "./utf8.ts";
 
 export interface JsonLine {
   readonly value: unknown;
@@ -16,8 +17,8 @@ export async function* readJsonLines(path: string): AsyncGenerator<JsonLine> {
 /** The same, in batches as they come from the disk: a million rows are not a million awaited promises. */
 export async function* readJsonLineBatches(path: string): AsyncGenerator<Iterable<JsonLine>> {
   let line = 0;
-  for await (const bytes of readWholeLines(path)) {
-    const texts = decodeLines(bytes, path, line);
+  for await (const { bytes } of readWholeLines(path)) {
+    const texts = textsOf(bytes, path, line);
     yield parseTogether(texts, line) ?? parseEach(texts, path, line);
     line += texts.length;
   }
@@ -69,54 +70,31 @@ export async function firstLineFits(path: string, schema: z.ZodType): Promise<bo
 /** The lines of a UTF-8 file, without their ends, holding a piece of the file at a time. */
 export async function* readLines(path: string): AsyncGenerator<{ text: string; line: number }> {
   let line = 0;
-  for await (const bytes of readWholeLines(path))
-    for (const text of decodeLines(bytes, path, line)) yield { text, line: ++line };
+  for await (const { bytes } of readWholeLines(path))
+    for (const text of textsOf(bytes, path, line)) yield { text, line: ++line };
 }
 
-/** Pieces of the file that end with a line, without the newline there. */
-async function* readWholeLines(path: string): AsyncGenerator<Uint8Array> {
-  let rest: Uint8Array = new Uint8Array();
+export interface WholeLines {
+  /** Without the newline at their end. */
+  readonly bytes: Buffer;
+  /** Whether there was one, as after all lines but perhaps the file's last. */
+  readonly isEnded: boolean;
+}
+
+/** Pieces of a file, each of whole lines. @throws LlavaError "data" where it cannot be read */
+export async function* readWholeLines(path: string): AsyncGenerator<WholeLines> {
+  let rest: Buffer = Buffer.alloc(0);
   for await (const bytes of readPieces(path)) {
-    const piece: Buffer = rest.length > 0 ? Buffer.concat([rest, bytes]) : bytes;
+    const piece = rest.length > 0 ? Buffer.concat([rest, bytes]) : bytes;
     const end = piece.lastIndexOf(0x0a);
-    if (end >= 0) yield piece.subarray(0, end);
+    if (end >= 0) yield { bytes: piece.subarray(0, end), isEnded: true };
     rest = piece.subarray(end + 1);
   }
-  if (rest.length > 0) yield rest;
+  if (rest.length > 0) yield { bytes: rest, isEnded: false };
 }
 
-function decodeLines(bytes: Uint8Array, path: string, before: number): string[] {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    return decodeEach(bytes, path, before);
-  }
+function textsOf(bytes: Uint8Array, path: string, before: number): string[] {
+  const text = decodeLines(bytes, path, before);
   const lines = text.split("\n");
   return text.includes("\r") ? lines.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)) : lines;
-}
-
-/** Goes line by line to the one that is not UTF-8. */
-function decodeEach(bytes: Uint8Array, path: string, before: number): string[] {
-  const texts: string[] = [];
-  for (let start = 0; start <= bytes.length; ) {
-    const found = bytes.indexOf(0x0a, start);
-    const end = found < 0 ? bytes.length : found;
-    texts.push(decode(bytes.subarray(start, end), path, before + texts.length + 1));
-    start = end + 1;
-  }
-  return texts;
-}
-
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-function decode(bytes: Uint8Array, path: string, line: number): string {
-  try {
-    return decoder.decode(bytes);
-  } catch (cause) {
-    throw new LlavaError("data", `${path}:${line}: not UTF-8`, {
-      hint: "Convert the file to UTF-8.",
-      cause,
-    });
-  }
 }

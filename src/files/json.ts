@@ -3,6 +3,8 @@ import type { z } from "zod";
 import { LlavaError } from "../errors.ts";
 import { readPrefix } from "./prefix.ts";
 import { serverError, strayKind } from "./stray-kind.ts";
+import { unreadable } from "./unreadable.ts";
+import { decodeLines } from "./utf8.ts";
 
 export type JsonObject = Record<string, unknown>;
 
@@ -113,40 +115,10 @@ export function readJsonVerbatim(path: string): JsonObject {
 
 /** The text of a data set's file. @throws LlavaError "data" for a file that cannot be read or is not UTF-8 */
 export async function readDataFile(path: string): Promise<string> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new LlavaError("data", `${path}:${firstBadLine(bytes)}: not UTF-8`, {
-      hint: "Convert the file to UTF-8.",
-      cause,
-    });
-  }
-}
-
-/** Counted from 1. A newline is a character of its own in UTF-8, so that each line can be looked at alone. */
-function firstBadLine(bytes: Uint8Array): number {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let line = 1;
-  for (let start = 0; start < bytes.length; line++) {
-    const found = bytes.indexOf(0x0a, start);
-    const end = found < 0 ? bytes.length : found;
-    try {
-      decoder.decode(bytes.subarray(start, end));
-    } catch {
-      return line;
-    }
-    start = end + 1;
-  }
-  return line;
+  const bytes = await readFile(path).catch((cause) => {
+    throw unreadable(path, cause);
+  });
+  return decodeLines(bytes, path);
 }
 
 /** What does not fit a schema, in one line: "data.rows: is needed; seed: expected number". */

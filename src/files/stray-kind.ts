@@ -1,3 +1,5 @@
+import { describeBytes } from "./file-kind.ts";
+
 /** What a file turns out to be that was taken for another. */
 export interface FileKind {
   /** "a Git LFS pointer, 135 bytes long, in place of a file of 14.5 GB" */
@@ -12,27 +14,24 @@ export const KIND_BYTES = 1024;
 const AGAIN = "The download got something else; fetch the file again.";
 const UNPACK = "Unpack it, and give what is inside.";
 
-/** First bytes of containers that people take for what they contain. */
-const MAGIC: readonly (readonly [bytes: string, FileKind])[] = [
-  ["\x1f\x8b", { what: "compressed with gzip", hint: "Decompress it with gunzip." }],
-  ["BZh", { what: "compressed with bzip2", hint: "Decompress it with bunzip2." }],
-  ["\xfd7zXZ\0", { what: "compressed with xz", hint: "Decompress it with unxz." }],
-  ["\x28\xb5\x2f\xfd", { what: "compressed with zstd", hint: "Decompress it with unzstd." }],
-  ["7z\xbc\xaf\x27\x1c", { what: "a 7z archive", hint: UNPACK }],
-  ["Rar!\x1a\x07", { what: "a RAR archive", hint: UNPACK }],
-  ["PK\x03\x04", { what: "a zip archive", hint: UNPACK }],
-  ["PK\x05\x06", { what: "an empty zip archive", hint: AGAIN }],
-  [
-    "\x89HDF\r\n\x1a\n",
-    { what: "an HDF5 file, as TensorFlow writes", hint: "Give the weights as safetensors." },
-  ],
-  ["PAR1", { what: "a parquet file", hint: "Give it where rows are expected, as .parquet." }],
-  ["%PDF-", { what: "a PDF", hint: AGAIN }],
-  ["\x89PNG\r\n\x1a\n", { what: "a PNG image", hint: AGAIN }],
-  ["\xff\xd8\xff", { what: "a JPEG image", hint: AGAIN }],
-  ["\xff\xfe", { what: "text in UTF-16", hint: "Convert it to UTF-8." }],
-  ["\xfe\xff", { what: "text in UTF-16", hint: "Convert it to UTF-8." }],
-];
+/** What people take for what it contains, by `describeBytes`. */
+const STRAY: Readonly<Record<string, FileKind>> = {
+  "a gzip archive": { what: "compressed with gzip", hint: "Decompress it with gunzip." },
+  "a bzip2 archive": { what: "compressed with bzip2", hint: "Decompress it with bunzip2." },
+  "an xz archive": { what: "compressed with xz", hint: "Decompress it with unxz." },
+  "a zstd archive": { what: "compressed with zstd", hint: "Decompress it with unzstd." },
+  "a 7-Zip archive": { what: "a 7z archive", hint: UNPACK },
+  "a RAR archive": { what: "a RAR archive", hint: UNPACK },
+  "a zip archive": { what: "a zip archive", hint: UNPACK },
+  "an empty zip archive": { what: "an empty zip archive", hint: AGAIN },
+  "a tar archive": { what: "a tar archive", hint: UNPACK },
+  "an HDF5 file": { what: "an HDF5 file, as TensorFlow writes", hint: "Give the weights as safetensors." },
+  "a parquet file": { what: "a parquet file", hint: "Give it where rows are expected, as .parquet." },
+  "a PDF document": { what: "a PDF", hint: AGAIN },
+  "a PNG image": { what: "a PNG image", hint: AGAIN },
+  "a JPEG image": { what: "a JPEG image", hint: AGAIN },
+  "text in UTF-16": { what: "text in UTF-16", hint: "Convert it to UTF-8." },
+};
 
 /**
  * Recognises by its first bytes (up to `KIND_BYTES` of them) what is often found under the name of a file of weights, a
@@ -44,9 +43,8 @@ export function strayKind(start: Uint8Array, fileLength = start.byteLength): Fil
   const text = Buffer.from(start.subarray(0, KIND_BYTES)).toString("latin1");
   const pointer = pointerKind(text, fileLength);
   if (pointer !== undefined) return pointer;
-  const magic = MAGIC.find(([bytes]) => text.startsWith(bytes));
-  if (magic !== undefined) return magic[1];
-  if (text.slice(257, 262) === "ustar") return { what: "a tar archive", hint: UNPACK };
+  const stray = STRAY[describeBytes(start)];
+  if (stray !== undefined) return stray;
   if (/^\0+$/.test(text) && text.length > 8)
     return { what: "all zeros where it begins", hint: "The download did not finish; fetch the file again." };
   const words = text.replace(/^\xef\xbb\xbf/, "").trimStart();

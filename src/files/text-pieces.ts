@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { LlavaError } from "../errors.ts";
 import { describeBytes, kindBytes, readHead } from "./file-kind.ts";
+import { unreadable } from "./unreadable.ts";
 
 export interface TextPieces {
   /** Whether the file's bytes are those of the pieces, so that a place in the text is one in the file. */
@@ -16,13 +17,15 @@ export interface TextPieces {
  */
 export async function openTextPieces(path: string, pieceSize: number): Promise<TextPieces> {
   const head = await readHead(path).catch((cause) => {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, cause);
   });
+  const kind = describeBytes(head);
   const unpacker =
-    head.indexOf(GZIP) === 0 ? createGunzip() : head.indexOf(ZSTD) === 0 ? createZstdDecompress() : undefined;
+    kind === "a gzip archive"
+      ? createGunzip()
+      : kind === "a zstd archive"
+        ? createZstdDecompress()
+        : undefined;
   const file = createReadStream(path, { highWaterMark: pieceSize });
   if (unpacker !== undefined) {
     file.on("error", (error) => unpacker.destroy(error));
@@ -32,9 +35,6 @@ export async function openTextPieces(path: string, pieceSize: number): Promise<T
   if (encoding !== undefined) return { isVerbatim: false, pieces: transcoded(file, encoding) };
   return { isVerbatim: true, pieces: ofText(file, path, "is") };
 }
-
-const GZIP = Buffer.of(0x1f, 0x8b);
-const ZSTD = Buffer.of(0x28, 0xb5, 0x2f, 0xfd);
 
 /** By a mark at the begin, or by the zero beside the first bracket. */
 function utf16Of(head: Buffer): "utf-16le" | "utf-16be" | undefined {

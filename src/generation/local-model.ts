@@ -1,6 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../pretrained/index.ts";
-import type { LoadOptions as ImageLoadOptions } from "../processing/image/index.ts";
+import type { ImageLoadOptions } from "../processing/image/index.ts";
 import {
   type BatchModel,
   type BatchRequest,

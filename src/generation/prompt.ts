@@ -7,7 +7,7 @@ import {
   rawPrompt,
   readMessages,
 } from "../processing/conversation/index.ts";
-import { type LoadOptions as ImageLoadOptions, openImage } from "../processing/image/index.ts";
+import { type ImageLoadOptions, openImage } from "../processing/image/index.ts";
 import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
 import { roomFor } from "./budget.ts";

@@ -2,43 +2,34 @@ import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import { clip } from "./clip/family.ts";
 import type { LanguageModelFamily, LanguageModelType, VisionTowerFamily } from "./family.ts";
-import type { LanguageModel } from "./language-model.ts";
+import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
 import { llama } from "./llama/family.ts";
-import type { FeatureSelection, VisionTower } from "./vision-tower.ts";
+import type { FeatureSelection, VisionConfig, VisionTower } from "./vision-tower.ts";
 
-/** All families of language models: a new one is its folder and a word here. */
-const languageModels = [llama] as const satisfies readonly LanguageModelFamily[];
+/** All families of language models: a new one is its folder and a word here. Files that say no type are the first's. */
+export const languageModels: readonly [LanguageModelFamily, ...LanguageModelFamily[]] = [llama];
 
-/** All families of vision towers. */
-const visionTowers = [clip] as const satisfies readonly VisionTowerFamily[];
+/** All families of vision towers, the same. */
+export const visionTowers: readonly [VisionTowerFamily, ...VisionTowerFamily[]] = [clip];
 
-/** Of any language model. */
-export type TextConfig = Parameters<(typeof languageModels)[number]["build"]>[0];
-
-/** Of any vision tower. */
-export type TowerConfig = ReturnType<(typeof visionTowers)[number]["parseConfig"]>;
-
-interface TextType extends LanguageModelType {
-  readonly family: LanguageModelFamily;
-  parseConfig(json: unknown, where: string): TextConfig;
-}
-
-const types: ReadonlyMap<string, TextType> = new Map(
+const types: ReadonlyMap<string, LanguageModelType & { family: LanguageModelFamily }> = new Map(
   languageModels.flatMap((family) =>
     Object.entries(family.types).map(([name, type]) => [name, { ...type, family }]),
   ),
 );
 
 const typeNames = [...types.keys()].join(", ");
+const [assumedType = ""] = types.keys();
 
 /** The original code's oldest model type, which says nothing of its language model. */
-const OLDEST = { modelType: "llava", text: "llama" };
+const OLDEST_LLAVA = "llava";
 
 /** The language model behind each model type of the original code. */
 const textTypes: ReadonlyMap<string, string> = new Map([
-  [OLDEST.modelType, OLDEST.text],
+  [OLDEST_LLAVA, assumedType],
   ...Array.from(types, ([name, { original }]) => [original.modelType, name] as const),
 ]);
 
@@ -72,23 +63,30 @@ function languageModelType(type: string, where: string) {
   });
 }
 
+const [assumedTower] = visionTowers[0].modelTypes;
+
 const modelType = (json: unknown, assumed: string): string =>
   String((json as { model_type?: unknown } | null)?.model_type ?? assumed);
 
 /**
- * The decoder that a language model's `config.json` describes, or the `text_config` inside one: a Llama's where neither
- * says `model_type`.
+ * The decoder that a language model's `config.json` describes, or the `text_config` inside one.
  * @throws LlavaError "config" naming the field
  */
 export const parseTextConfig = (
   json: unknown,
   where: string,
-  type: string = modelType(json, OLDEST.text),
-): TextConfig => languageModelType(type, where).parseConfig(json, where);
+  type: string = modelType(json, assumedType),
+): LanguageModelConfig => languageModelType(type, where).parseConfig(json, where);
 
 /** The fields of such a file that are followed, and those that must not change anything. */
-export const textFields = (json: unknown, where: string, type: string = modelType(json, OLDEST.text)) =>
+export const textFields = (json: unknown, where: string, type: string = modelType(json, assumedType)) =>
   languageModelType(type, where).family.fields;
+
+function publishedBy<Entry>(families: readonly { readonly published: Readonly<Record<string, Entry>> }[]) {
+  return Object.fromEntries(families.flatMap(({ published }) => Object.entries(published))) as Readonly<
+    Record<string, Entry>
+  >;
+}
 
 const familyOf = <Family extends { readonly name: string }>(
   families: readonly Family[],
@@ -96,37 +94,35 @@ const familyOf = <Family extends { readonly name: string }>(
 ): Family => families.find(({ name }) => name === family)!;
 
 /** Most positions that a sequence may have. */
-export const contextLengthOf = (config: TextConfig): number =>
+export const contextLengthOf = (config: LanguageModelConfig): number =>
   familyOf(languageModels, config).contextLength(config);
 
 /** A language model without weights. */
-export const createLanguageModel = (config: TextConfig): LanguageModel =>
+export const createLanguageModel = (config: LanguageModelConfig): LanguageModel =>
   familyOf(languageModels, config).build(config);
 
 const ggufFamily = (architecture: unknown) =>
-  languageModels.find(({ gguf }) => gguf.architectures.some((known) => known === architecture))?.gguf;
+  languageModels.find(({ gguf }) => gguf?.architectures.includes(String(architecture)))?.gguf;
 
 /** How an architecture's GGUF files are read (see `openGguf`). */
 export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>
   ggufFamily(architecture)?.dialect;
 
 /** The decoder that a GGUF file describes. @throws LlavaError "config" */
-export function configFromGguf(header: GgufHeader, where: string): TextConfig {
+export function configFromGguf(header: GgufHeader, where: string): LanguageModelConfig {
   const architecture = header.metadata.get("general.architecture");
   const family = ggufFamily(architecture);
   if (family) return family.parseConfig(header, where);
-  const known = languageModels.flatMap(({ gguf }) => gguf.architectures).join(", ");
+  const known = languageModels.flatMap(({ gguf }) => gguf?.architectures ?? []).join(", ");
   throw new LlavaError("config", `${where}: GGUF architecture ${String(architecture)}; known are ${known}`);
 }
 
 /**
- * A vision tower's `config.json`, that of a whole model with one, or the `vision_config` inside another: a CLIP's where
- * none says `model_type`.
+ * A vision tower's `config.json`, that of a whole model with one, or the `vision_config` inside another.
  * @throws LlavaError "config" naming the field
  */
-export function parseVisionConfig(json: unknown, where: string): TowerConfig {
-  const [assumed] = clip.modelTypes;
-  const type = modelType(json, assumed);
+export function parseVisionConfig(json: unknown, where: string): VisionConfig {
+  const type = modelType(json, assumedTower);
   for (const family of visionTowers) {
     const [tower, whole] = family.modelTypes;
     if (type === whole) return parseVisionConfig((json as JsonObject)["vision_config"], where);
@@ -140,17 +136,23 @@ export function parseVisionConfig(json: unknown, where: string): TowerConfig {
 
 /** The fields of such a file that are followed, and those that must not change anything. */
 export const visionFields = (json: unknown) =>
-  (visionTowers.find(({ modelTypes: [tower] }) => tower === modelType(json, "")) ?? clip).fields;
+  (visionTowers.find(({ modelTypes: [tower] }) => tower === modelType(json, "")) ?? visionTowers[0]).fields;
+
+/** What config.json of language models that recipes name says, by hub name. */
+export const PUBLISHED_DECODERS = publishedBy(languageModels);
 
 /** Towers that original checkpoints name without describing them. */
-export const PUBLISHED_TOWERS: Readonly<Record<string, TowerConfig>> = Object.assign(
-  {},
-  ...visionTowers.map(({ published }) => published),
-);
+export const PUBLISHED_TOWERS = publishedBy(visionTowers);
 
 /** What files of whole models hold beside a vision tower. */
 export const BESIDE_TOWERS: readonly RegExp[] = visionTowers.flatMap(({ besides }) => besides);
 
+/** The features that a tower gives for a tile. */
+export const gridOf = (
+  config: VisionConfig,
+  selectStrategy: FeatureSelection["selectStrategy"],
+): FeatureGrid => familyOf(visionTowers, config).gridOf(config, selectStrategy);
+
 /** A vision tower without weights. */
-export const createVisionTower = (config: TowerConfig, selection: FeatureSelection): VisionTower =>
+export const createVisionTower = (config: VisionConfig, selection: FeatureSelection): VisionTower =>
   familyOf(visionTowers, config).build(config, selection);

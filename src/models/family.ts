@@ -1,5 +1,7 @@
 import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
+import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
+import type { FeatureGrid } from "../processing/image/index.ts";
 import type { FieldCoverage } from "./config-coverage.ts";
 import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
 import type { FeatureSelection, VisionConfig, VisionTower } from "./vision-tower.ts";
@@ -21,6 +23,8 @@ export interface LanguageModelFamily {
   /** As its configurations say. */
   readonly name: string;
   readonly types: Readonly<Record<string, LanguageModelType>>;
+  /** config.json of those that recipes name, by hub name: they can be planned where the models are not. */
+  readonly published: Readonly<Record<string, JsonObject>>;
   /** Fields of config.json. */
   readonly fields: FieldCoverage;
   /** Most positions that a sequence may have. */
@@ -49,6 +53,8 @@ export interface VisionTowerFamily {
   readonly fields: FieldCoverage;
   /** @throws LlavaError "config" naming the field */
   parseConfig(json: unknown, where: string): VisionConfig;
+  /** The features of a tile. */
+  gridOf(config: VisionConfig, selectStrategy: FeatureSelection["selectStrategy"]): FeatureGrid;
   /** The tower without weights. */
   build(config: VisionConfig, selection: FeatureSelection): VisionTower;
 }

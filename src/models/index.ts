@@ -13,15 +13,13 @@ export {
   createLanguageModel,
   ggufDialect,
   originalOf,
+  PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
-  parseTextConfig,
   parseVisionConfig,
-  type TextConfig,
-  type TowerConfig,
   templateOf,
 } from "./families.ts";
 export type { LanguageModel, LanguageModelConfig, LanguageModelOptions, Named } from "./language-model.ts";
-export type { LlamaConfig } from "./llama/config.ts";
+export { LLAMA_TYPES, type LlamaConfig, parseLlamaConfig } from "./llama/config.ts";
 export { ggufNames } from "./llama/gguf.ts";
 export { Llama } from "./llama/model.ts";
 export {
@@ -37,4 +35,4 @@ export { Llava, type LlavaParts, llavaPaths, type Visual } from "./llava/model.t
 export { Projector } from "./llava/projector.ts";
 export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { FeatureSelection, TowerOptions, VisionTower } from "./vision-tower.ts";
+export type { FeatureSelection, TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

@@ -7,7 +7,11 @@ export interface LanguageModelConfig {
   readonly family: string;
   readonly vocabSize: number;
   readonly hiddenSize: number;
+  readonly intermediateSize: number;
   readonly numLayers: number;
+  readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
   readonly tieWordEmbeddings: boolean;
   /** Tokens a query sees back at most; undefined = all. No mask is needed for sequences up to it. */
   readonly slidingWindow?: number;

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { assertClose } from "../../test/support/close.ts";
 import { collectGarbage } from "../../test/support/garbage.ts";
 import { backward, Generator, keep, liveTensors, noGrad, randn, scope, type Tensor } from "../torch/index.ts";
-import { ActivationCheckpoints, Linear, LowRankAdapter, type SegmentRunner } from "./index.ts";
+import { ActivationCheckpoints, AdaptedLinear, Linear, LowRankAdapter, type SegmentRunner } from "./index.ts";
 
 const generator = new Generator(1);
 const direct: SegmentRunner = (segment, hidden) => segment(hidden);
@@ -12,17 +12,19 @@ const direct: SegmentRunner = (segment, hidden) => segment(hidden);
 /** Three linear layers with an activation between; the first is behind a learning input, the others adapted. */
 function network(dropout = 0) {
   const drawing = new Generator(2);
-  const layers = Array.from({ length: 3 }, () => {
+  const layers: Linear[] = Array.from({ length: 3 }, () => {
     const layer = new Linear(8, 8, { bias: true });
     for (const [name, { shape }] of layer.namedParameters())
       layer.setParameter(name, randn(shape, drawing).mul(0.4));
     return layer;
   });
   const dropping = new Generator(3);
-  for (const layer of layers.slice(1)) {
-    layer.adapter = new LowRankAdapter([8, 8], { rank: 2, alpha: 2, dropout }, dropping);
-    layer.adapter.setParameter("lora_B.weight", randn([8, 2], drawing));
-  }
+  const adapters = layers.slice(1).map((layer) => {
+    const adapter = new LowRankAdapter([8, 8], { rank: 2, alpha: 2, dropout }, dropping);
+    adapter.setParameter("lora_B.weight", randn([8, 2], drawing));
+    return new AdaptedLinear(layer, adapter);
+  });
+  layers.splice(1, 2, ...adapters);
   const embedding = keep(randn([2, 5, 8], drawing)).requiresGrad_();
   for (const layer of layers) layer.requiresGrad_();
   const leaves = [embedding, ...layers.flatMap((layer) => layer.parameters())];
@@ -31,7 +33,7 @@ function network(dropout = 0) {
       .reduce((hidden, layer) => run((x) => layer.forward(x).sigmoid(), hidden), embedding.mul(2))
       .pow(2)
       .sum();
-  return { layers, leaves, loss, dropping };
+  return { adapters, leaves, loss, dropping };
 }
 
 const gradients = ({ leaves }: { leaves: Tensor[] }) => leaves.map(({ grad }) => grad!);
@@ -55,9 +57,9 @@ describe("recomputed activations", () => {
     });
 
   test("reach only what learns: layers before it are not computed again", () => {
-    const { layers, loss, leaves } = network();
+    const { adapters, loss, leaves } = network();
     for (const leaf of leaves) leaf.requiresGrad_(false);
-    layers[1]!.adapter!.requiresGrad_();
+    adapters[0]!.adapter.requiresGrad_();
     const calls: number[] = [];
     const checkpoints = new ActivationCheckpoints();
     let index = 0;
@@ -74,7 +76,7 @@ describe("recomputed activations", () => {
     assert.deepEqual(calls, [0, 1, 2, 2, 1]);
     assert.deepEqual(
       leaves.map(({ grad }) => grad !== undefined),
-      leaves.map((leaf) => layers[1]!.adapter!.parameters().includes(leaf)),
+      leaves.map((leaf) => adapters[0]!.adapter.parameters().includes(leaf)),
     );
   });
 

@@ -10,6 +10,7 @@ import {
   LayerNorm,
   Linear,
   type Module,
+  QuantizedLinear,
   RmsNorm,
 } from "./index.ts";
 
@@ -71,19 +72,18 @@ describe("a weight in 8 bits", () => {
   const quantized = (bias: boolean) => {
     const layer = filled(new Linear(64, 32, { bias }));
     const whole = layer.weight.clone();
-    layer.quantize();
-    return { layer, whole };
+    return { layer: new QuantizedLinear(layer), whole };
   };
 
   test("is off by at most half a step of its row, 1/254 of the row's largest value; zeros stay zeros", () => {
     const { layer, whole } = quantized(false);
-    assert.deepEqual([layer.weight.dtype, layer.weightScale?.dtype], ["int8", "float32"]);
+    assert.deepEqual([layer.weight.dtype, layer.weightScale.dtype], ["int8", "float32"]);
     const steps = whole.abs().amax([1], true).div(127);
-    const error = layer.weight.to("float64").mul(layer.weightScale!.to("float64").unsqueeze(1)).sub(whole);
+    const error = layer.weight.to("float64").mul(layer.weightScale.to("float64").unsqueeze(1)).sub(whole);
     assert.ok(error.abs().div(steps).amax().item() <= 0.5 + 1e-5);
-    const empty = new Linear(2, 2, { bias: false });
-    empty.setParameter("weight", tensor([0, 0, 3, -1], { shape: [2, 2] }));
-    empty.quantize();
+    const zeros = new Linear(2, 2, { bias: false });
+    zeros.setParameter("weight", tensor([0, 0, 3, -1], { shape: [2, 2] }));
+    const empty = new QuantizedLinear(zeros);
     assert.deepEqual(empty.weight.toNumbers(), [0, 0, 127, -42]);
     assert.deepEqual(empty.forward(tensor([1, 1], { shape: [1, 2] })).toNumbers()[0], 0);
   });
@@ -111,7 +111,7 @@ describe("a weight in 8 bits", () => {
 
   test("passes gradients to the input as the values it stands for would, and takes a quarter of the bytes", () => {
     const { layer } = quantized(false);
-    const dense = layer.weight.to("float64").mul(layer.weightScale!.to("float64").unsqueeze(1));
+    const dense = layer.weight.to("float64").mul(layer.weightScale.to("float64").unsqueeze(1));
     checkGradients([normal(3, 64)], ([x]) => layer.forward(x!));
     const x = normal(3, 64).requiresGrad_();
     layer.forward(x).sum().backward();
@@ -119,7 +119,6 @@ describe("a weight in 8 bits", () => {
     const bytes = (parameters: Tensor[]) =>
       parameters.reduce((sum, { elements, dtype }) => sum + elements * byteWidth[dtype], 0);
     assert.equal(bytes(layer.parameters()), 64 * 32 + 32 * 4);
-    layer.quantize(); // again: nothing
     assert.equal(layer.weight.dtype, "int8");
     assert.throws(() => layer.requiresGrad_(), /floating point/);
   });

@@ -1,9 +1,7 @@
-import { LlavaError } from "../errors.ts";
 import {
   aten,
   empty,
   type Generator,
-  isFloating,
   isRecording,
   keep,
   linear,
@@ -65,15 +63,8 @@ export class LowRankAdapter extends Module {
     return input.mul(kept.mul(1 / (1 - dropout)));
   }
 
-  /**
-   * weight + scale·B·A, added in float32 or wider and rounded once: a new tensor.
-   * @throws LlavaError "usage" for a weight in whole numbers
-   */
+  /** weight + scale·B·A, added in float32 or wider and rounded once: a new tensor. */
   mergedInto(weight: Tensor): Tensor {
-    if (!isFloating(weight.dtype))
-      throw new LlavaError("usage", "an adapter cannot be merged into a weight that is in whole numbers", {
-        hint: "Save the adapter, and merge it into the model loaded with whole weights.",
-      });
     return noGrad(() => {
       const precise = weight.dtype === "float64" ? "float64" : "float32";
       const product = this.up.to(precise).matmul(this.down.to(precise));

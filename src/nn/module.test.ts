@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collectGarbage } from "../../test/support/garbage.ts";
-import { liveTensors, ones, scope, type Tensor } from "../torch/index.ts";
-import { Embedding, LayerNorm, Linear, Module, placeholder, RmsNorm } from "./index.ts";
+import { Generator, liveTensors, ones, scope, type Tensor } from "../torch/index.ts";
+import {
+  AdaptedLinear,
+  Embedding,
+  LayerNorm,
+  Linear,
+  LowRankAdapter,
+  Module,
+  placeholder,
+  RmsNorm,
+} from "./index.ts";
 
 class Block extends Module {
   readonly selfAttn = new Linear(2, 3, { bias: true });
@@ -35,6 +44,38 @@ test("keys are the fields' paths in snake case, with indices and a class's own n
     expected.map((name) => `model.${name}`),
   );
   assert.equal(model.parameters().length, expected.length);
+});
+
+test("replace puts a module in the place of another, at any depth and in lists, whose names it may keep", () => {
+  const model = new Model();
+  const names = [...model.namedParameters().keys()];
+  for (const path of ["layers.1.self_attn", "lm_head"]) {
+    const base = new Map(model.namedModules()).get(path);
+    assert.ok(base instanceof Linear);
+    const adapter = new LowRankAdapter([base.weight.size(0), 2], { rank: 1, alpha: 1 }, new Generator(1));
+    const adapted = new AdaptedLinear(base, adapter);
+    model.replace(path, adapted);
+    const added = [`${path}.adapter.lora_A.weight`, `${path}.adapter.lora_B.weight`];
+    assert.deepEqual(
+      [...model.namedParameters().keys()].filter((name) => !names.includes(name)),
+      added,
+    );
+    model.setParameter(`${path}.weight`, ones(base.weight.shape));
+    assert.deepEqual(
+      [...model.namedModules()].filter(([name]) => name === path).map(([, module]) => module),
+      [adapted, base],
+    );
+    model.replace(path, base);
+    assert.deepEqual([...model.namedParameters().keys()], names);
+  }
+  const block = new Block();
+  model.replace("layers.0", block);
+  assert.equal(model.layers[0], block);
+  for (const path of ["", "layers", "layers.2", "layers.0.weight", "head"])
+    assert.throws(() => model.replace(path, block), {
+      code: "usage",
+      message: `there is no module "${path}"`,
+    });
 });
 
 test("setParameter replaces and disposes, at any depth; an unknown name is an error", () => {

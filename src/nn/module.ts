@@ -4,19 +4,36 @@ import { type DType, isFloating, keep, metaTensor, releasePages, Tensor } from "
 /** "qProj" → "q_proj", "layerNorm1" → "layer_norm1": the names that Hugging Face checkpoints use. */
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+/** A parameter or module of another, whose place `put` gives to another one. */
+interface Field {
+  readonly key: string;
+  readonly value: Tensor | Module;
+  put(other: Tensor | Module): void;
+}
+
+/** The beginning of the keys inside a module. */
+const within = (key: string): string => (key === "" ? "" : `${key}.`);
+
+/** The key of an element of a list. */
+const placed = (key: string, place: number): string =>
+  key.includes("#") ? key.replace("#", String(place + 1)) : `${key}.${place}`;
+
 /**
  * A part of a model. Its parameters are its fields: tensors, other modules, and arrays of modules. A state-dict key is
- * the path of field names in snake case. A field that is private (#) or that a class lists in `nonParameters` is none.
+ * the path of field names in snake case. A private field (#) is none.
  */
 export abstract class Module implements Disposable {
-  /** Field name → key, where the checkpoint's name is not the snake-case form. */
+  /**
+   * Field name → key, where the checkpoint's name is not the snake-case form: "" for a module that adds no step to paths;
+   * with # for a list's places, counted from 1.
+   */
   protected readonly keys?: Readonly<Record<string, string>>;
 
   namedParameters(prefix = ""): Map<string, Tensor> {
     const found = new Map<string, Tensor>();
     for (const { key, value } of this.#fields(prefix)) {
       if (value instanceof Tensor) found.set(key, value);
-      else for (const [name, tensor] of value.namedParameters(`${key}.`)) found.set(name, tensor);
+      else for (const [name, tensor] of value.namedParameters(within(key))) found.set(name, tensor);
     }
     return found;
   }
@@ -24,7 +41,7 @@ export abstract class Module implements Disposable {
   /** This module under the name "" and all inside it, by their paths. */
   *namedModules(name = ""): Iterable<[name: string, module: Module]> {
     yield [name, this];
-    for (const { key, value } of this.#fields(name === "" ? "" : `${name}.`))
+    for (const { key, value } of this.#fields(within(name)))
       if (value instanceof Module) yield* value.namedModules(key);
   }
 
@@ -38,26 +55,45 @@ export abstract class Module implements Disposable {
   }
 
   #set(name: string, tensor: Tensor): boolean {
-    for (const { key, value, field } of this.#fields("")) {
+    for (const { key, value, put } of this.#fields("")) {
       if (value instanceof Tensor) {
         if (key !== name) continue;
         if (value !== tensor) value.dispose();
-        (this as unknown as Record<string, Tensor>)[field] = keep(tensor);
+        put(keep(tensor));
         return true;
       }
-      if (name.startsWith(`${key}.`) && value.#set(name.slice(key.length + 1), tensor)) return true;
+      if (name.startsWith(within(key)) && value.#set(name.slice(within(key).length), tensor)) return true;
     }
     return false;
   }
 
-  *#fields(prefix: string): Iterable<{ key: string; field: string; value: Tensor | Module }> {
+  /** Puts a module in the place of one inside, which is not disposed of: the new one may hold it, or its tensors. */
+  replace(path: string, module: Module): void {
+    if (!this.#replace(path, module)) throw new LlavaError("usage", `there is no module "${path}"`);
+  }
+
+  #replace(path: string, module: Module): boolean {
+    for (const { key, value, put } of this.#fields("")) {
+      if (value instanceof Tensor) continue;
+      if (key === path) {
+        put(module);
+        return true;
+      }
+      if (path.startsWith(within(key)) && value.#replace(path.slice(within(key).length), module)) return true;
+    }
+    return false;
+  }
+
+  *#fields(prefix: string): Iterable<Field> {
     for (const [field, value] of Object.entries(this)) {
-      const key = prefix + (this.keys?.[field] ?? snakeCase(field));
+      const own = this.keys?.[field] ?? snakeCase(field);
+      const key = own === "" ? prefix.slice(0, -1) : prefix + own;
       if (value instanceof Tensor || value instanceof Module) {
-        yield { key, field, value };
+        yield { key, value, put: (other) => Object.assign(this, { [field]: other }) };
       } else if (Array.isArray(value)) {
         for (const [i, element] of value.entries())
-          if (element instanceof Module) yield { key: `${key}.${i}`, field, value: element };
+          if (element instanceof Module)
+            yield { key: placed(key, i), value: element, put: (other) => value.splice(i, 1, other) };
       }
     }
   }

@@ -1,76 +1,39 @@
-import { LlavaError } from "../errors.ts";
-import {
-  type BlockType,
-  blockLayouts,
-  type DType,
-  dequantize,
-  noGrad,
-  quantize,
-  quantizedLinear,
-  type Tensor,
-  type WrittenBlockType,
-} from "../torch/index.ts";
+import { aten, linear, noGrad, scope, type Tensor } from "../torch/index.ts";
 import { Linear } from "./layers.ts";
 import { placeholder } from "./module.ts";
 
 /**
- * y = x·Wᵀ + b of a W in blocks of ggml's types, used as they lie in a GGUF file; x [..., in] → [..., out] in x's element type,
- * on the CPU. Such a weight does not learn; gradients of the input go through it, so that an adapter beside it does.
+ * A linear layer whose weight is kept in 8 bits, symmetric, with a scale for each output: off by at most 1/254 of a row's
+ * largest value. Such a weight does not learn; gradients of the input go through it.
  */
 export class QuantizedLinear extends Linear {
-  readonly type: BlockType;
+  /** What a step of the weight is worth, [out]. */
+  readonly weightScale: Tensor;
 
-  /**
-   * `weight` becomes the blocks [out, bytes], which are loaded or set.
-   * @throws LlavaError "config" where `inFeatures` is no multiple of a block; `name` says whose
-   */
-  constructor(
-    inFeatures: number,
-    outFeatures: number,
-    options: { bias: boolean; type: BlockType; name?: string },
-  ) {
-    super(inFeatures, outFeatures, options);
-    const { type, name = "weight" } = options;
-    this.type = type;
-    const { blockElements, blockBytes } = blockLayouts[type];
-    if (inFeatures % blockElements !== 0)
-      throw new LlavaError(
-        "config",
-        `${name} has rows of ${inFeatures}, not a multiple of ${type}'s ${blockElements}`,
-        { hint: "Keep it in 16 bits, or take a type of smaller blocks." },
-      );
-    this.setParameter(
-      "weight",
-      placeholder([outFeatures, (inFeatures / blockElements) * blockBytes], "uint8"),
+  /** Takes the place of a layer, whose weight is disposed of. */
+  constructor({ weight, bias }: Linear) {
+    super(weight.size(1), weight.size(0), { bias: bias !== undefined });
+    this.weightScale = placeholder([weight.size(0)]);
+    const [quantized, scale] = noGrad(() =>
+      scope(() => {
+        const precise = weight.detach().to("float32");
+        const steps = precise.abs().amax([1]).div(INT8_MAX).clamp(SMALLEST_STEP); // of a row of zeros
+        const rounded = aten.round(precise.div(steps.unsqueeze(1)));
+        return [rounded.clamp(-INT8_MAX, INT8_MAX).to("int8"), steps];
+      }),
     );
+    this.setParameter("weight", quantized!);
+    this.setParameter("weight_scale", scale!);
+    if (bias !== undefined) this.setParameter("bias", bias);
+    weight.dispose();
   }
 
-  /** A layer's weight in blocks, with its bias and adapter, which it shares; the layer is left as it is. */
-  static of(layer: Linear, type: WrittenBlockType, name?: string): QuantizedLinear {
-    const { inFeatures, outFeatures, bias, adapter } = layer;
-    const quantized = new QuantizedLinear(inFeatures, outFeatures, {
-      bias: bias !== undefined,
-      type,
-      ...(name !== undefined && { name }),
-    });
-    quantized.setParameter(
-      "weight",
-      noGrad(() => quantize(layer.weight.detach(), type)),
-    );
-    if (bias !== undefined) quantized.setParameter("bias", bias);
-    quantized.adapter = adapter;
-    return quantized;
-  }
-
-  protected override product(input: Tensor): Tensor {
-    return quantizedLinear(input, this.weight, this.type, this.bias?.to(input.dtype));
-  }
-
-  /** It is in whole numbers already. */
-  override quantize(): void {}
-
-  /** W [out, in] in floating point, a copy. */
-  decoded(dtype: DType = "float32"): Tensor {
-    return dequantize(this.weight, this.type, dtype);
+  override forward(input: Tensor): Tensor {
+    const { dtype } = input;
+    const scaled = linear(input, this.weight.to(dtype)).mul(this.weightScale.to(dtype));
+    return this.bias === undefined ? scaled : scaled.add(this.bias.to(dtype));
   }
 }
+
+const INT8_MAX = 127;
+const SMALLEST_STEP = 1e-30;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { checkGradients } from "../../test/support/gradients.ts";
-import { parseTextConfig } from "../models/index.ts";
+import { LLAMA_TYPES, parseLlamaConfig } from "../models/index.ts";
 import { Generator, longTensor, randn, type Tensor } from "../torch/index.ts";
 import { RotaryEmbedding, rotate } from "./index.ts";
 
@@ -26,7 +26,7 @@ describe("angles are transformers'", () => {
         num_attention_heads: 1,
         rope_parameters: parameters,
       };
-      const { ropeTheta, ropeScaling } = parseTextConfig(json, "fixture", "llama");
+      const { ropeTheta, ropeScaling } = parseLlamaConfig(json, "fixture", LLAMA_TYPES.llama);
       const rotary = new RotaryEmbedding(headDim, ropeTheta, ropeScaling);
       const angles = rotary.angles(longTensor(fixture.positions), "float32");
       assert.deepEqual(angles.cos.shape, [1, 1, fixture.positions.length, headDim]);

@@ -16,7 +16,7 @@ import {
   EfficientNetLite,
   type EfficientNetLiteVariant,
   ggufDialect,
-  type LlamaConfig,
+  type LanguageModelConfig,
   Llava,
   PooledTower,
   Projector,
@@ -26,7 +26,7 @@ import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
 import { Processor, type ProcessorSource } from "../processing/processor/index.ts";
 import { type GgufMetadata, tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
-import { Generator, keep, ones, zeros } from "../torch/index.ts";
+import { Generator, isFloating, keep, ones, zeros } from "../torch/index.ts";
 import { loadAdapter } from "./adapter.ts";
 import { isAdapter } from "./adapter-files.ts";
 import { adaptedLinears, mergeLora } from "./lora.ts";
@@ -58,19 +58,17 @@ export interface BuiltinOptions extends LoadOptions {
 /** What is known of a built-in model without its weights. */
 export interface BuiltinDescription {
   readonly config: BuiltinConfig;
-  readonly text: LlamaConfig;
+  readonly text: LanguageModelConfig;
   /** What the language model's file says of its tokenizer. */
   readonly tokenizer: GgufMetadata;
 }
 
-/** Reads what lies in the package: weights need not have been fetched. */
-export function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
+function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
   const folder = dirname(projector);
   const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
-  const path = existsSync(languageModel) ? languageModel : join(folder, "language-model.gguf");
-  const header = readGgufHeader(path);
+  const header = readGgufHeader(languageModel);
   const tokenizer = new Map([...header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
-  return { config, text: configFromGguf(header, path), tokenizer };
+  return { config, text: configFromGguf(header, languageModel), tokenizer };
 }
 
 export function describeBuiltin(parts: Builtin, options: BuiltinOptions = {}): DescribedModel {
@@ -147,7 +145,7 @@ function loadParts(
 function mergeAdapter(model: Llava, folder: string): void {
   using generator = new Generator(0);
   loadAdapter(model, folder, { generator, wholeModules: "none" });
-  const isWhole = [...adaptedLinears(model)].every(([, { weightScale }]) => weightScale === undefined);
+  const isWhole = [...adaptedLinears(model)].every(([, { weight }]) => isFloating(weight.dtype));
   if (isWhole) mergeLora(model);
 }
 

@@ -2,14 +2,11 @@ export { type LoadAdapterOptions, loadAdapter, type SaveAdapterOptions, saveAdap
 export {
   type AdapterConfig,
   type AdapterFiles,
-  adapterFolder,
-  isAdapter,
-  openAdapter,
   readAdapterConfig,
   writeAdapterConfig,
 } from "./adapter-files.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
-export { type BuiltinConfig, type BuiltinOptions, loadBuiltin, readBuiltin } from "./builtin.ts";
+export { type BuiltinConfig, type BuiltinOptions, loadBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";
 export { loadPretrained, openModelProcessor, type PretrainedOptions } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";
@@ -22,6 +19,6 @@ export {
   removeLora,
 } from "./lora.ts";
 export type { DescribeOptions, LoadOptions, PretrainedLlava } from "./pretrained.ts";
-export { isProjectorFolder, openProjector, PROJECTOR_PREFIX } from "./projector-file.ts";
+export { openProjector } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { type ModelOrigin, saveModel } from "./save.ts";

@@ -4,7 +4,7 @@ import { assertClose, largestDifference } from "../../test/support/close.ts";
 import { collectGarbage } from "../../test/support/garbage.ts";
 import { checkModuleGradients, randomize, tinyLlava, tinyText } from "../../test/support/random-model.ts";
 import { Llama } from "../models/index.ts";
-import { Linear, LowRankAdapter } from "../nn/index.ts";
+import { AdaptedLinear, Linear, LowRankAdapter } from "../nn/index.ts";
 import {
   crossEntropy,
   Generator,
@@ -98,14 +98,14 @@ describe("adapters", () => {
   });
 
   test("have the gradients of their formula", () => {
-    const layer = randomize(new Linear(4, 3, { bias: true }), 2, "float64");
-    layer.adapter = new LowRankAdapter([3, 4], { rank: 2, alpha: 3 }, new Generator(3)).to({
+    const adapter = new LowRankAdapter([3, 4], { rank: 2, alpha: 3 }, new Generator(3)).to({
       dtype: "float64",
     });
-    layer.adapter.setParameter("lora_B.weight", randn([3, 2], new Generator(4), { dtype: "float64" }));
+    const layer = new AdaptedLinear(randomize(new Linear(4, 3, { bias: true }), 2, "float64"), adapter);
+    adapter.setParameter("lora_B.weight", randn([3, 2], new Generator(4), { dtype: "float64" }));
     const input = randn([2, 5, 4], new Generator(6), { dtype: "float64" });
     checkModuleGradients(layer, [input], ([x]) => layer.forward(x!));
-    const { weight, bias, adapter } = layer;
+    const { weight, bias } = layer;
     const sum = weight.add(adapter.up.matmul(adapter.down).mul(1.5));
     assertClose(layer.forward(input), input.matmul(sum.transpose(0, 1)).add(bias!), 1e-6, "W + 3/2·B·A");
   });

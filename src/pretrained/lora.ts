@@ -1,7 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { Named } from "../models/index.ts";
-import { Linear, LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
-import { type Generator, scope, type Tensor } from "../torch/index.ts";
+import { AdaptedLinear, Linear, LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
+import { type Generator, isFloating, scope, type Tensor } from "../torch/index.ts";
 
 export interface LoraOptions extends LowRankOptions {
   /**
@@ -35,15 +35,17 @@ export function applyLora(
   if (!(dropout >= 0 && dropout < 1))
     throw new LlavaError("config", `the dropout of LoRA is ${dropout}; expected a number from 0, below 1`);
   const chosen = chosenLinears(model, targets);
-  const adapted = chosen.find(([, linear]) => linear.adapter !== undefined);
-  if (adapted !== undefined)
-    throw new LlavaError("usage", `${adapted[0]} has an adapter already`, {
+  const adapted = new Map(adaptedLinears(model));
+  const twice = chosen.find(([name]) => adapted.has(name));
+  if (twice !== undefined)
+    throw new LlavaError("usage", `${twice[0]} has an adapter already`, {
       hint: "Merge it (mergeLora) or take it off (removeLora) first.",
     });
   scope(() => {
-    for (const [, linear] of chosen) {
-      const adapter = new LowRankAdapter([linear.outFeatures, linear.inFeatures], lowRank, generator);
-      linear.adapter = adapter.to({ device: linear.weight.device }).requiresGrad_();
+    for (const [name, linear] of chosen) {
+      const { inFeatures, outFeatures, weight } = linear;
+      const adapter = new LowRankAdapter([outFeatures, inFeatures], lowRank, generator);
+      model.replace(name, new AdaptedLinear(linear, adapter.to({ device: weight.device }).requiresGrad_()));
     }
   });
   return adapterParameters(model);
@@ -70,15 +72,15 @@ function unknownTarget(target: string, all: readonly [string, Linear][]): LlavaE
   });
 }
 
-/** The linear layers of a model by their paths. */
+/** The linear layers of a model by their paths, within adapters too. */
 export function* linears(model: Module): Iterable<[name: string, linear: Linear]> {
   for (const [name, module] of model.namedModules()) if (module instanceof Linear) yield [name, module];
 }
 
 /** The layers that have an adapter. */
-export function* adaptedLinears(model: Module): Iterable<[string, Linear & { adapter: LowRankAdapter }]> {
-  for (const [name, linear] of linears(model))
-    if (linear.adapter !== undefined) yield [name, linear as Linear & { adapter: LowRankAdapter }];
+export function* adaptedLinears(model: Module): Iterable<[name: string, linear: AdaptedLinear]> {
+  for (const [name, module] of model.namedModules())
+    if (module instanceof AdaptedLinear) yield [name, module];
 }
 
 /**
@@ -104,27 +106,24 @@ export function transformersName({ paths, layout }: Named, name: string): string
  * @throws LlavaError "usage" where weights are in 8 bits
  */
 export function mergeLora(model: Module): void {
-  for (const [name, { weightScale }] of adaptedLinears(model))
-    if (weightScale !== undefined)
+  for (const [name, { weight }] of adaptedLinears(model))
+    if (!isFloating(weight.dtype))
       throw new LlavaError(
         "usage",
         `${name} has its weight in 8 bits, which an adapter cannot be merged into`,
-        {
-          hint: "Save the adapter, and merge it into the model loaded with whole weights.",
-        },
+        { hint: "Save the adapter, and merge it into the model loaded with whole weights." },
       );
   scope(() => {
-    for (const [, linear] of adaptedLinears(model))
-      linear.setParameter("weight", linear.adapter.mergedInto(linear.weight));
+    for (const [, { base, adapter }] of adaptedLinears(model))
+      base.setParameter("weight", adapter.mergedInto(base.weight));
   });
   removeLora(model);
 }
 
 /** Takes the adapters off and disposes of them: the model is the base again. */
 export function removeLora(model: Module): void {
-  for (const [, linear] of adaptedLinears(model)) {
-    const { adapter } = linear;
-    (linear as Linear).adapter = undefined;
+  for (const [name, { base, adapter }] of [...adaptedLinears(model)]) {
+    model.replace(name, base);
     adapter[Symbol.dispose]();
   }
 }

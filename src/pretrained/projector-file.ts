@@ -31,7 +31,7 @@ export const isProjectorFolder = (folder: string): boolean =>
   !WEIGHTS.some((name) => existsSync(join(folder, name))) &&
   !existsSync(join(folder, "adapter_config.json"));
 
-export const PROJECTOR_PREFIX = "model.multi_modal_projector.";
+const PROJECTOR_PREFIX = "model.multi_modal_projector.";
 const STATISTIC = /^model\.vision_tower\.feature_(?:mean|std)$/;
 
 /**

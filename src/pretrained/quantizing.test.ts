@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose, largestDifference } from "../../test/support/close.ts";
+import { QuantizedLinear } from "../nn/index.ts";
 import { byteWidth, crossEntropy, Generator, longTensor, noGrad, randn, scope } from "../torch/index.ts";
 import { applyLora, loadCheckpoint, mergeLora, type PretrainedLlava } from "./index.ts";
 import { linears } from "./lora.ts";
@@ -30,9 +31,12 @@ test("adapters' gradients are those beside the same weights in floating point", 
   using narrow = await loadCheckpoint(folder, { frozenWeights: "int8" });
   using wide = await loadCheckpoint(folder);
   scope(() => {
-    for (const [name, { weight, weightScale }] of linears(narrow.model))
-      if (weightScale !== undefined)
-        wide.model.setParameter(`${name}.weight`, weight.to("float32").mul(weightScale.unsqueeze(1)));
+    for (const [name, linear] of linears(narrow.model))
+      if (linear instanceof QuantizedLinear)
+        wide.model.setParameter(
+          `${name}.weight`,
+          linear.weight.to("float32").mul(linear.weightScale.unsqueeze(1)),
+        );
   });
   const gradientsOf = (loaded: PretrainedLlava) => {
     using generator = new Generator(7);

@@ -1,21 +1,22 @@
 import type { ParameterTree } from "../checkpoint/index.ts";
 import type { LanguageModel } from "../models/index.ts";
-import { Linear, type Module } from "../nn/index.ts";
+import { type Module, QuantizedLinear } from "../nn/index.ts";
+import { linears } from "./lora.ts";
 
 /**
  * A model to load into whose decoder layers are brought to 8 bits as their weights arrive, so that a whole copy of the
  * model is never alive. Embeddings, norms and the vocabulary's scores stay as loaded.
  */
 export function quantizing(model: Module, { layers }: Pick<LanguageModel, "layers">): ParameterTree {
-  const linears = new Set(layers.flatMap((layer) => [...layer.namedModules()].map(([, module]) => module)));
-  const byWeight = new Map<string, Linear>();
-  for (const [name, module] of model.namedModules())
-    if (module instanceof Linear && linears.has(module)) byWeight.set(`${name}.weight`, module);
+  const inLayers = new Set(layers.flatMap((layer) => [...layer.namedModules()].map(([, module]) => module)));
+  const narrowed = new Map([...linears(model)].filter(([, linear]) => inLayers.has(linear)));
   return {
     namedParameters: () => model.namedParameters(),
     setParameter(name, tensor) {
       model.setParameter(name, tensor);
-      byWeight.get(name)?.quantize();
+      const path = name.replace(/\.weight$/, "");
+      const linear = narrowed.get(path);
+      if (linear !== undefined && path !== name) model.replace(path, new QuantizedLinear(linear));
     },
   };
 }

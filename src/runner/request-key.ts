@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
+import { sha256 } from "../files/index.ts";
 import { heldBytes, type ImageSource, type Message, type SamplingOptions } from "../protocol/index.ts";
 import type { Answerer } from "./answerer.ts";
 
@@ -70,5 +70,3 @@ async function fileDigest(path: string): Promise<string> {
     });
   }
 }
-
-const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { EndpointError } from "../client/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { GenerationRequest } from "../protocol/index.ts";
@@ -21,8 +21,7 @@ import {
   runQuestions,
 } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-runner-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-runner");
 let files = 0;
 const newPath = (): string => join(folder, `${++files}.jsonl`);
 

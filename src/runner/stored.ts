@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { readPieces } from "../files/index.ts";
+import { linesIn, readWholeLines } from "../files/index.ts";
 import type { FinishReason, SamplingOptions, Usage } from "../protocol/index.ts";
 
 /** An answer as it stands in the store. */
@@ -46,31 +46,23 @@ export interface StoredBatch {
   readonly end: number;
 }
 
-const newline = 0x0a;
-
 /**
  * The complete batches of a store's file: what a kill left half written at its end is left out.
  * @throws LlavaError "data", naming file and line, for a file that cannot be read or a line that is something else
  */
 export async function* readStored(path: string): AsyncGenerator<StoredBatch> {
-  let rest: Buffer = Buffer.alloc(0);
   let offset = 0;
   let number = 0;
   let batch: StoredRecord[] = [];
-  for await (const chunk of readPieces(path)) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let start = 0;
-    for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
-      const { rest: following, ...record } = parseLine(bytes.subarray(start, end), `${path}:${++number}`);
-      start = end + 1;
+  for await (const { bytes, isEnded } of readWholeLines(path))
+    for (const line of isEnded ? linesIn(bytes) : []) {
+      const { rest, ...record } = parseLine(line, `${path}:${++number}`);
+      offset += line.length + 1;
       batch.push(record);
-      if (following !== undefined) continue;
-      yield { records: batch, end: offset + start };
+      if (rest !== undefined) continue;
+      yield { records: batch, end: offset };
       batch = [];
     }
-    offset += start;
-    rest = bytes.subarray(start);
-  }
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

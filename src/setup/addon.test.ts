@@ -11,13 +11,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { ensureNative, hashSources, locateNative } from "./addon.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-addon-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-addon");
 
 function write(path: string, content: string, mode = 0o644): void {
   mkdirSync(dirname(path), { recursive: true });

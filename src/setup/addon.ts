@@ -4,7 +4,7 @@ import { copyFile, rename, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { withLock, writeAtomically } from "../files/index.ts";
+import { sha256, withLock, writeAtomically } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
@@ -180,5 +180,3 @@ function stampPath(env: Environment, sources: string): string {
   const asked = [env.LIBTORCH ?? "", sources, process.platform, process.arch];
   return join(addonFolder(env), `stamp-${sha256(asked.join("\n")).slice(0, 16)}.json`);
 }
-
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

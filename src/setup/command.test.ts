@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { runCommand } from "./command.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-command-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-command");
 
 describe("runCommand", () => {
   test("returns status and last lines, and keeps everything in the log", async () => {

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { startServer } from "../../test/support/server.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { downloadFile } from "./download.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-download-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-download");
 
 const content = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, index) => (index * 7) % 251));
 const sha256 = createHash("sha256").update(content).digest("hex");

@@ -4,7 +4,15 @@ import { LlavaError } from "../errors.ts";
 import { fileSha256, type JsonObject, parseJsonObject, withLock, writeAtomically } from "../files/index.ts";
 import { makeCacheFolder } from "./cache.ts";
 import { downloadFile } from "./download.ts";
-import { type HubId, type HubRecord, hubPlaces, recordedFolder, sizeOf } from "./hub.ts";
+import {
+  describedPlaces,
+  type HubId,
+  type HubPlaces,
+  type HubRecord,
+  hubPlaces,
+  recordedFolder,
+  sizeOf,
+} from "./hub.ts";
 import { findHubFile } from "./hub-account.ts";
 import {
   type HubFile,
@@ -14,19 +22,19 @@ import {
   listRepository,
   refusalHint,
 } from "./hub-listing.ts";
-import type { SetupOptions } from "./options.ts";
+import type { ResolveOptions } from "./options.ts";
 import { type Progress, silentProgress } from "./progress.ts";
 import { repositoryFiles } from "./repository.ts";
 
 /**
- * Makes sure that all of a model's files are here and returns their folder: the snapshot of Python's hub client when it
+ * Makes sure that all of a model's files are here, or all but its weights where those are not asked for, and returns their folder: the snapshot of Python's hub client when it
  * lacks nothing, else a folder of this project's. What is in either, or was left by an interrupted run, is not downloaded
  * again.
  * @throws LlavaError "config" when the hub has no such model, "setup" or "network" for anything else that fails
  */
-export async function downloadHubModel(id: HubId, options: SetupOptions = {}): Promise<string> {
-  const { env = process.env, report, signal } = options;
-  const { own } = hubPlaces(id, env);
+export async function downloadHubModel(id: HubId, options: ResolveOptions = {}): Promise<string> {
+  const { report, signal } = options;
+  const { own } = placesOf(id, options);
   makeCacheFolder(dirname(own));
   return withLock(`${own}.lock`, () => complete(id, options), {
     onWait: (holder) => report?.(`Another process is downloading this model; waiting: ${holder}.`),
@@ -34,9 +42,14 @@ export async function downloadHubModel(id: HubId, options: SetupOptions = {}): P
   });
 }
 
-async function complete(id: HubId, options: SetupOptions): Promise<string> {
-  const { env = process.env, progress = silentProgress, report, signal } = options;
+function placesOf(id: HubId, { env = process.env, weights = true }: ResolveOptions): HubPlaces {
   const places = hubPlaces(id, env);
+  return weights ? places : describedPlaces(places);
+}
+
+async function complete(id: HubId, options: ResolveOptions): Promise<string> {
+  const { env = process.env, weights = true, progress = silentProgress, report, signal } = options;
+  const places = placesOf(id, options);
   const { own, record, snapshot } = places;
   const recorded = recordedFolder(places);
   if (recorded) return recorded;
@@ -79,9 +92,8 @@ async function complete(id: HubId, options: SetupOptions): Promise<string> {
     folder ??= partial;
     return parseJsonObject(await readFile(join(folder, name)), join(folder, name));
   };
-  const wanted = await chooseFiles(id, listing, read, (file) =>
-    folders.some((folder) => isThere(folder, file)),
-  );
+  const isHere = (file: HubFile): boolean => folders.some((folder) => isThere(folder, file));
+  const wanted = await chooseFiles(id, listing, read, { isHere, weights });
 
   const keep = async (folder: string): Promise<string> => {
     const files = Object.fromEntries(wanted.map(({ name, bytes, sha256 }) => [name, sha256 ? bytes : null]));
@@ -95,7 +107,7 @@ async function complete(id: HubId, options: SetupOptions): Promise<string> {
   }
 
   const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
-  const here = wanted.filter((file) => folders.some((folder) => isThere(folder, file)));
+  const here = wanted.filter(isHere);
   makeCacheFolder(partial, total - here.reduce((sum, { bytes }) => sum + bytes, 0));
   report?.(`${here.length === 0 ? "Downloading" : "Completing"} ${id.repository} into ${own}.`);
   bar = progress({ label: id.repository, total, unit: "bytes" });
@@ -114,7 +126,7 @@ async function complete(id: HubId, options: SetupOptions): Promise<string> {
 }
 
 /** What Python's client has is a commit's; where the hub no longer shows that one, the revision itself is asked for. */
-async function listOf(id: HubId, commit: string | undefined, options: SetupOptions): Promise<HubListing> {
+async function listOf(id: HubId, commit: string | undefined, options: ResolveOptions): Promise<HubListing> {
   const { env = process.env, signal } = options;
   try {
     return await listRepository(id.repository, commit ?? id.revision, env, signal);
@@ -129,14 +141,15 @@ async function chooseFiles(
   { repository }: HubId,
   { files }: HubListing,
   read: (name: string) => Promise<JsonObject>,
-  isHere: (file: HubFile) => boolean,
+  { isHere, weights }: { readonly isHere: (file: HubFile) => boolean; readonly weights: boolean },
 ): Promise<HubFile[]> {
   const contents = new Map<string, JsonObject>();
   for (;;) {
-    const chosen = repositoryFiles(new Set(files.keys()), contents, (name) => {
+    const isFileHere = (name: string): boolean => {
       const file = files.get(name);
       return file !== undefined && isHere(file);
-    });
+    };
+    const chosen = repositoryFiles(new Set(files.keys()), contents, isFileHere, weights);
     if (chosen.unread.length === 0) {
       if (chosen.missing.length === 0) return chosen.files.map((name) => files.get(name)!);
       throw new LlavaError("config", `${repository} on the hub has no ${chosen.missing.join(", ")}`, {

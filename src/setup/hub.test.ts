@@ -11,16 +11,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { startServer, type TestServer } from "../../test/support/server.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { listModels } from "./model-list.ts";
-import { type ResolveOptions, resolveModel } from "./models.ts";
+import { resolveModel } from "./models.ts";
+import type { ResolveOptions } from "./options.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-hub-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-hub");
 
 type Files = Record<string, Buffer>;
 const commit = "c0ffee";

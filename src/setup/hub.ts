@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, parseJsonObject } from "../files/index.ts";
 import { cacheFolder, type Environment } from "./cache.ts";
@@ -42,6 +42,12 @@ export function hubPlaces({ repository, revision }: HubId, env: Environment): Hu
   const commit = existsSync(reference) ? readFileSync(reference, "utf8").trim() : revision;
   const folder = join(shared, "snapshots", commit);
   return { own, record: `${own}.json`, snapshot: existsSync(folder) ? { folder, commit } : undefined };
+}
+
+/** Where all files of a model but its weights are or will be: apart, since what is incomplete is no model. */
+export function describedPlaces({ own: whole, snapshot }: HubPlaces): HubPlaces {
+  const own = join(dirname(dirname(whole)), "descriptions", basename(whole));
+  return { own, record: `${own}.json`, snapshot };
 }
 
 /** The folder of which the hub has told that it is complete, with all files still there. */

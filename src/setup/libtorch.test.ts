@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { findLibtorch } from "./libtorch.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-libtorch-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-libtorch");
 
 function write(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -1,24 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { startServer, type TestServer } from "../../test/support/server.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { defaultModel } from "./manifest.ts";
 import { listModels } from "./model-list.ts";
 import { resolveModel } from "./models.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-models-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-models");
 
 function write(path: string, content: string | Buffer): void {
   mkdirSync(dirname(path), { recursive: true });
@@ -117,6 +108,27 @@ describe("resolveModel", () => {
     assert.equal(requests.length, before);
     const listed = listModels(env).find(({ name }) => name === "org/tiny");
     assert.deepEqual([listed?.complete, listed?.bytes], [true, total]);
+  });
+
+  test("without weights, only what describes a hub model is downloaded, once, and is no model yet", async () => {
+    const requests: string[] = [];
+    await using hub = await startHub(requests);
+    const online = { ...env, HF_ENDPOINT: hub.url };
+    const described = await resolveModel("org/tiny", { env: online, weights: false });
+    assert.ok(described.kind === "folder");
+    assert.deepEqual(readdirSync(described.path).sort(), ["config.json", "tokenizer.json"]);
+    const before = requests.length;
+    assert.deepEqual(await resolveModel("org/tiny", { env: online, weights: false }), described);
+    assert.equal(requests.length, before);
+    assert.equal(
+      listModels(env).find(({ name }) => name === "org/tiny"),
+      undefined,
+    );
+    await assert.rejects(resolveModel("org/tiny", { env, offline: true }), { code: "setup" });
+
+    const whole = await resolveModel("org/tiny", { env: online });
+    assert.ok(whole.kind === "folder" && whole.path !== described.path);
+    assert.deepEqual(await resolveModel("org/tiny", { env: online, weights: false }), whole);
   });
 
   test("a file with another hash is refused, and what is good is kept for the next run", async () => {

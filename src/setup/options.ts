@@ -11,3 +11,10 @@ export interface SetupOptions {
   report?: (line: string) => void;
   signal?: AbortSignal;
 }
+
+export interface ResolveOptions extends SetupOptions {
+  /** Use only what is on this machine. */
+  offline?: boolean;
+  /** False: only what describes the model is needed, such as configuration, tokenizer and chat template. */
+  weights?: boolean;
+}

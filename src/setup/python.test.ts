@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { findPython, requirePython } from "./python.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-python-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-python");
 
 describe("findPython", () => {
   let bin: string;

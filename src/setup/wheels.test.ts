@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { fetchWheel, keptBytes, readPins, removeWheel, type Wheel } from "./wheels.ts";
 
-const base = mkdtempSync(join(tmpdir(), "llava-wheels-"));
-after(() => rmSync(base, { recursive: true }));
+const base = temporaryFolder("llava-wheels");
 
 describe("fetchWheel", () => {
   const content = Buffer.from("a wheel's bytes");

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { collectGarbage } from "../../test/support/garbage.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { LlavaError } from "../errors.ts";
 import { MappedFile, releasePages, scope, type Tensor, zeros } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-mapped-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-mapped");
 
 function fileOf(name: string, content: Uint8Array): string {
   const path = join(folder, name);

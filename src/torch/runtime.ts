@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import { deviceHint, devicePattern } from "../placement.ts";
+import { deviceHint, devicePattern } from "../setup/index.ts";
 import { cudaLibrary, native } from "./binding.ts";
 
 export const version = (): string => native.version();

@@ -1,19 +1,18 @@
 // What must not change the result of training: npm test -- src/training/invariants.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { type FirstStep, firstStep as measureFirstStep } from "../../test/support/first-step.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { inRanks } from "../../test/support/thread-ranks.ts";
 import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { silentProgress } from "../setup/index.ts";
 import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-invariants-"));
+const folder = temporaryFolder("llava-invariants");
 const quiet = { progress: silentProgress, report: () => {} };
-after(() => rmSync(folder, { recursive: true }));
 
 const withoutDropout = { ...stages["lora"], lora: { rank: 2, alpha: 4 } };
 

@@ -4,18 +4,17 @@ import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   cpSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { killAgainAndAgain } from "../../test/support/kill-run.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { finalBytes, rowsRecipe, stages } from "../../test/support/training-rows.ts";
 import { mulberry32 } from "../random/index.ts";
 import { silentProgress } from "../setup/index.ts";
@@ -24,9 +23,8 @@ import type { RecipeFields } from "./recipe/recipe.ts";
 import { runRecipe } from "./run.ts";
 import { latestCheckpoint, type RunState, writeCheckpoint } from "./run-state.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-checkpoints-"));
+const folder = temporaryFolder("llava-checkpoints");
 const quiet = { progress: silentProgress, report: () => {} };
-after(() => rmSync(folder, { recursive: true }));
 
 const recipeFor = (run: string, fields: Partial<RecipeFields> = {}) =>
   rowsRecipe(join(folder, run), { ...stages["full"], batchSize: 2, maxSteps: 12, ...fields });

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -6,7 +5,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
 } from "node:fs";
@@ -14,7 +12,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { describeIssues, makeFolder, writeAtomically, writing } from "../files/index.ts";
+import { describeIssues, fileSha256Sync, makeFolder, writeAtomically, writing } from "../files/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { type GuardState, guardStateSchema } from "./callbacks/guards.ts";
 
@@ -103,7 +101,7 @@ function writeParts(folder: string, state: RunState): void {
   const hashes: Record<string, string> = {};
   for (const [file, tensors] of Object.entries(parts)) {
     writeSafetensors(join(folder, file), tensors);
-    hashes[file] = sha256(join(folder, file));
+    hashes[file] = fileSha256Sync(join(folder, file));
   }
   const generator = Buffer.from(state.generator).toString("base64");
   const json = { step, heldOutLoss, source, guards, recipe, generator, sha256: hashes };
@@ -115,7 +113,7 @@ export function readCheckpoint(path: string): RunState {
   try {
     const { sha256: hashes, ...state } = readState(path);
     for (const [file, expected] of Object.entries(hashes))
-      if (sha256(join(path, file)) !== expected)
+      if (fileSha256Sync(join(path, file)) !== expected)
         throw new LlavaError("checkpoint", `${join(path, file)} is not what was written: its hash differs`);
     return {
       ...state,
@@ -186,20 +184,6 @@ function checkpointFolders(folder: string): { step: number; path: string }[] {
 function readTensors(path: string): Map<string, Tensor> {
   using source = openSafetensors(path);
   return new Map([...source.names()].map((name) => [name, source.read(name)]));
-}
-
-/** Piece by piece: weights may be larger than what a buffer holds. */
-function sha256(path: string): string {
-  const hash = createHash("sha256");
-  const piece = Buffer.allocUnsafe(2 ** 22);
-  const descriptor = openSync(path, "r");
-  try {
-    for (let count = readSync(descriptor, piece); count > 0; count = readSync(descriptor, piece))
-      hash.update(piece.subarray(0, count));
-  } finally {
-    closeSync(descriptor);
-  }
-  return hash.digest("hex");
 }
 
 /** Makes the renaming last through a power cut. */

@@ -1,12 +1,12 @@
 // The loop on a tiny model and coloured squares: npm test -- src/training/training.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { drawSquares, squaresRecipe } from "../../test/support/coloured-squares.ts";
 import { collectGarbage } from "../../test/support/garbage.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { AdamW, cosineSchedule } from "../optim/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { aten, fastDType, liveTensors } from "../torch/index.ts";
@@ -17,7 +17,7 @@ import { runRecipe } from "./run.ts";
 import { prepareStage } from "./stage/stage.ts";
 import { type StepMetrics, train } from "./trainer.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-training-"));
+const folder = temporaryFolder("llava-training");
 const quiet = { progress: silentProgress, report: () => {} };
 let testRows: string;
 
@@ -25,7 +25,6 @@ before(async () => {
   await drawSquares(folder, "train", 6);
   testRows = await drawSquares(folder, "test", 2);
 });
-after(() => rmSync(folder, { recursive: true }));
 
 const recipeFor = (run: string, fields: Partial<RecipeFields> = {}) =>
   squaresRecipe(folder, { output: join(folder, run), maxSteps: 12, ...fields });

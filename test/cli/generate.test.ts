@@ -1,18 +1,17 @@
 // `llava generate`, `trace` and `chat` as child processes on tiny checkpoints: npm test -- test/cli/generate.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openSafetensors, readSafetensorsHeader } from "../../src/checkpoint/index.ts";
 import { startLlava } from "../support/cli.ts";
 import { assertClose } from "../support/close.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const fixtures = join(root, "test/fixtures/llava");
-const folder = mkdtempSync(join(tmpdir(), "llava-cli-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-cli");
 
 const start = (args: readonly string[], input?: string) =>
   startLlava(["--quiet", ...args], { cwd: folder, input });

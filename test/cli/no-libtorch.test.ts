@@ -1,20 +1,15 @@
 // Commands that need no libtorch: npm test -- test/cli/no-libtorch.test.ts
 import assert from "node:assert/strict";
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { llava } from "../support/cli.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const fixtures = join(root, "test/fixtures/llava");
-const folder = mkdtempSync(join(tmpdir(), "llava-no-libtorch-"));
-after(() => {
-  const installed = readdirSync(path("home"));
-  rmSync(folder, { recursive: true });
-  assert.deepEqual(installed, []);
-});
+const folder = temporaryFolder("no-libtorch");
 const path = (...names: string[]): string => join(folder, ...names);
 for (const name of ["home", "nothing", "images"]) mkdirSync(path(name));
 
@@ -140,3 +135,5 @@ describe("an evaluation is looked at without libtorch by", () => {
     await output("eval", "report", path("Yes.json"), path("No.json"), "--out", path("report.html"));
   });
 });
+
+test("and nothing was fetched or installed", () => assert.deepEqual(readdirSync(path("home")), []));

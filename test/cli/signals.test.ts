@@ -1,18 +1,17 @@
 // Ctrl-C and SIGTERM in the middle of the work: npm test -- test/cli/signals.test.ts
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startLlava } from "../support/cli.ts";
 import { drawSquares } from "../support/coloured-squares.ts";
 import { startServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const model = fileURLToPath(new URL("../fixtures/llava/llama", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "llava-signals-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-signals");
 
 test("Ctrl-C while many prompts are answered ends with 130, and no row is half written", async () => {
   const rows = Array.from({ length: 400 }, (_, id) => JSON.stringify({ id, prompt: "Hello there" }));

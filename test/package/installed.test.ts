@@ -1,9 +1,8 @@
 // What `npm pack` leaves, installed into an empty project: npm test -- test/package
 import assert from "node:assert/strict";
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import {
   assertDeclared,
   checkTypes,
@@ -14,15 +13,15 @@ import {
   tinyModel,
   writeProgram,
 } from "../support/installed-package.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const use = { node: process.execPath };
 
 describe("the package, installed", () => {
-  const folder = mkdtempSync(join(tmpdir(), "llava-installed-"));
+  const folder = temporaryFolder("llava-installed");
   const project = join(folder, "project");
   const place = join(project, "node_modules/llava");
   let installed: string[];
-  after(() => rmSync(folder, { recursive: true }));
 
   before(async () => {
     const tarball = await packCheckout(folder);

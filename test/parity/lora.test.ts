@@ -1,9 +1,8 @@
 // Adapters written by PEFT, on the tiny checkpoints, against PEFT: npm test -- test/parity/lora.test.ts
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   loadStrict,
@@ -13,7 +12,7 @@ import {
   type TensorSource,
   writeSafetensors,
 } from "../../src/checkpoint/index.ts";
-import { Llama, type Llava, readLlavaConfig } from "../../src/models/index.ts";
+import { createLanguageModel, type Llava, readLlavaConfig } from "../../src/models/index.ts";
 import {
   adapterParameters,
   loadAdapter,
@@ -25,13 +24,13 @@ import {
 } from "../../src/pretrained/index.ts";
 import { crossEntropy, inference, noGrad, scope, type Tensor } from "../../src/torch/index.ts";
 import { assertClose, largestDifference } from "../support/close.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
 const adapter = (name: string): string => join(fixtures, "lora", name);
 const checkpoint = (name: string): string => join(fixtures, "llava", name);
 const reference = (folder: string): TensorSource => openSafetensors(join(folder, "reference.safetensors"));
-const scratch = mkdtempSync(join(tmpdir(), "llava-lora-"));
-after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("llava-lora");
 
 const TOLERANCE = 1e-4; // measured: at most 4e-6
 
@@ -169,7 +168,7 @@ describe("an adapter that reaches what the features never use", () => {
 });
 
 test("a rank-stabilised adapter of a language model alone gives PEFT's logits, and is written by ends of paths", async () => {
-  using model = new Llama(readLlavaConfig(checkpoint("llama")).text);
+  using model = createLanguageModel(readLlavaConfig(checkpoint("llama")).text);
   const weights = renamed(openCheckpoint(checkpoint("llama")), (name) =>
     /^(model\.language_model|lm_head)\./.test(name) ? name.replace("model.language_model.", "") : undefined,
   );

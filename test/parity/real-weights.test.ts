@@ -4,7 +4,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { loadStrict, openGguf, openTorchFile, subtree } from "../../src/checkpoint/index.ts";
-import { configFromGguf, EfficientNetLite, ggufDialect, Llama } from "../../src/models/index.ts";
+import {
+  configFromGguf,
+  createLanguageModel,
+  EfficientNetLite,
+  ggufDialect,
+} from "../../src/models/index.ts";
 import { rowsOf } from "../../src/processing/image/index.ts";
 import { tokenizerFromGguf } from "../../src/processing/tokenizer/index.ts";
 import { defaultModel, resolveModel } from "../../src/setup/index.ts";
@@ -83,7 +88,7 @@ describe("SmolLM2-135M gives transformers'", { skip }, () => {
   if (found === undefined) return;
   const reference = fixture("smollm2") as TextReference;
   const file = openGguf(found.languageModel, ggufDialect);
-  const model = new Llama(configFromGguf(file.header, found.languageModel));
+  const model = createLanguageModel(configFromGguf(file.header, found.languageModel));
   loadStrict(model, subtree(file, "model."), { dtype: "float32" });
   const tokenizer = tokenizerFromGguf(file.header.metadata);
 

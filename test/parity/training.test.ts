@@ -1,15 +1,14 @@
 // Ten steps of the whole engine against a plain PyTorch loop over transformers' models: npm test -- test/parity/training.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { silentProgress } from "../../src/setup/index.ts";
 import { type RecipeFields, runRecipe } from "../../src/training/index.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { fixtures, rowsRecipe } from "../support/training-rows.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "llava-training-parity-"));
-after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("llava-training-parity");
 
 interface Case {
   readonly model: string;

@@ -1,7 +1,7 @@
 /** Writes LLaVA rows of Flickr8k: node models/llava-smol-135m/tools/flickr8k.ts <folder of the caption files> <output folder> */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { flickrRows } from "../../../src/data/index.ts";
+import { flickrRows } from "../../../src/datagen/index.ts";
 import { writeAtomically } from "../../../src/files/index.ts";
 
 const [folder, output] = process.argv.slice(2);

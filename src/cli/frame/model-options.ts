@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AnswerOptions, LocalModel } from "../../index.ts";
-import { type WeightType, weightType, weightTypes } from "../../placement.ts";
 import type { Transparency, TransparentImage } from "../../processing/image/index.ts";
+import { ensureNative, type WeightType, weightType, weightTypes } from "../../setup/index.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What `addModelOptions` reads. */
@@ -122,7 +122,6 @@ export async function openModel(
   { progress, report, warn }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
-  const { ensureNative } = await import("../../setup/index.ts");
   await ensureNative({ progress, report, signal });
   const started = performance.now();
   const { loadModel } = await import("../../index.ts");

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { resolveRecipe } from "../../training/index.ts";
 import { readRecipe } from "./recipe-file.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-recipe-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-recipe");
 
 describe("readRecipe", () => {
   test("the recipe.json of a run gives the recipe that the run had", async () => {

@@ -1,16 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
 import { moduleBeside } from "../../package.ts";
-import type { PixelValues } from "../../processing/image/index.ts";
-import type { EncodedRow } from "../../processing/processor/index.ts";
-import { type LlavaRow, RowError } from "../../protocol/index.ts";
-import type { LoadingJob, LoadingResult, LoadingTask, Refusal } from "./loading-worker.ts";
-import type { PixelLoader, PixelSource } from "./pixel-loader.ts";
-import type { EncodingSource, RowEncoder } from "./row-encoder.ts";
+import type { ProcessorSource } from "../../processing/processor/index.ts";
+import { RowError } from "../../protocol/index.ts";
+import type { LoadingJob, LoadingResult, Refusal } from "./loading-worker.ts";
+import type { LoadedRows, LoadRequest, RowLoader } from "./row-loader.ts";
 
 interface Waiting {
   readonly job: LoadingJob;
-  readonly resolve: (made: PixelValues | EncodedRow | LlavaError) => void;
+  readonly resolve: (loaded: LoadedRows) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -23,10 +21,10 @@ interface Thread {
 const jobsEach = 4;
 
 /**
- * Loads pixels and encodes rows in worker threads, which live while there is work and never keep the process alive by
- * themselves. Rows take an `encoding`.
+ * Loads rows and images in worker threads, each with a processor of its own, which live while there is work and never keep the
+ * process alive by themselves.
  */
-export class LoadingPool implements PixelLoader, RowEncoder {
+export class LoadingPool implements RowLoader {
   readonly isBackground = true;
   readonly #threads: Thread[];
   readonly #queue: Waiting[] = [];
@@ -34,11 +32,7 @@ export class LoadingPool implements PixelLoader, RowEncoder {
   /** Why nothing can be loaded any more. */
   #ended: Error | undefined;
 
-  constructor(
-    { processor, encoding }: Pick<LoadingTask, "processor"> & { readonly encoding?: EncodingSource },
-    workers: number,
-  ) {
-    const workerData: LoadingTask = { processor, encoding };
+  constructor(workerData: ProcessorSource, workers: number) {
     this.#threads = Array.from({ length: workers }, () => {
       const worker = new Worker(moduleBeside(import.meta, "loading-worker"), { workerData });
       const thread = { worker, jobs: new Map<number, Waiting>() };
@@ -49,25 +43,18 @@ export class LoadingPool implements PixelLoader, RowEncoder {
     });
   }
 
-  load(image: PixelSource): Promise<PixelValues | LlavaError> {
-    return this.#ask({ image }) as Promise<PixelValues | LlavaError>;
-  }
-
-  encode(row: LlavaRow): Promise<EncodedRow | RowError> {
-    const images = row.images.map(({ name }) => ({ name }));
-    return this.#ask({ row: { ...row, images } }) as Promise<EncodedRow | RowError>;
+  load({ rows = [], ...request }: LoadRequest): Promise<LoadedRows> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    // What a row's images are made of goes to the thread once, with the images that it makes pixels of.
+    const named = rows.map((row) => ({ ...row, images: row.images.map(({ name }) => ({ name })) }));
+    return new Promise<LoadedRows>((resolve, reject) => {
+      this.#queue.push({ job: { id: this.#nextId++, ...request, rows: named }, resolve, reject });
+      this.#assign();
+    });
   }
 
   [Symbol.dispose](): void {
     this.#end(new LlavaError("aborted", "the threads that load images and rows were stopped"));
-  }
-
-  #ask(what: { readonly image: PixelSource } | { readonly row: LlavaRow }) {
-    if (this.#ended) return Promise.reject(this.#ended);
-    return new Promise<PixelValues | EncodedRow | LlavaError>((resolve, reject) => {
-      this.#queue.push({ job: { id: this.#nextId++, ...what }, resolve, reject });
-      this.#assign();
-    });
   }
 
   #assign(): void {
@@ -87,9 +74,12 @@ export class LoadingPool implements PixelLoader, RowEncoder {
     thread.jobs.delete(result.id);
     if (thread.jobs.size === 0) thread.worker.unref();
     this.#assign();
-    if ("made" in result) waiting.resolve(result.made);
-    else if ("failed" in result) waiting.reject(new Error(result.failed));
-    else waiting.resolve(errorOf(result.refused));
+    if ("failed" in result) waiting.reject(new Error(result.failed));
+    else
+      waiting.resolve({
+        rows: result.rows.map((row) => ("refused" in row ? rowErrorOf(row) : row)),
+        pixels: result.pixels.map((made) => ("refused" in made ? imageErrorOf(made) : made)),
+      });
   }
 
   /** One thread that breaks down ends the work of all: what it was at would break others too. */
@@ -104,7 +94,8 @@ export class LoadingPool implements PixelLoader, RowEncoder {
   }
 }
 
-function errorOf({ problem, message, hint }: Refusal): LlavaError {
-  if (problem !== undefined) return new RowError(problem, message, { hint: hint ?? "" });
-  return new LlavaError("image", message, hint === undefined ? {} : { hint });
-}
+const rowErrorOf = ({ problem, refused, hint = "" }: Refusal): RowError =>
+  new RowError(problem!, refused, { hint });
+
+const imageErrorOf = ({ refused, hint }: Refusal): LlavaError =>
+  new LlavaError("image", refused, hint === undefined ? {} : { hint });

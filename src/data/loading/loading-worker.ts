@@ -1,60 +1,53 @@
 /**
- * Runs in a worker thread of `LoadingPool`. It loads images and encodes rows, nothing else: libtorch must not come in
- * through imports.
+ * Runs in a worker thread of `LoadingPool`. It loads rows and images, nothing else: libtorch must not come in through
+ * imports.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
-import type { ImageProcessorConfig, PixelValues } from "../../processing/image/index.ts";
-import type { EncodedRow } from "../../processing/processor/index.ts";
-import { type LlavaRow, RowError, type RowProblem } from "../../protocol/index.ts";
-import { loadPixels, type PixelSource } from "./pixel-loader.ts";
-import { type EncodingSource, openEncoder, type RowEncoder } from "./row-encoder.ts";
+import type { PixelValues } from "../../processing/image/index.ts";
+import { type EncodedRow, openProcessor, type ProcessorSource } from "../../processing/processor/index.ts";
+import { RowError, type RowProblem } from "../../protocol/index.ts";
+import { type LoadRequest, loadRows } from "./row-loader.ts";
 
-/** What a thread is started with. */
-export interface LoadingTask {
-  readonly processor: ImageProcessorConfig;
-  readonly encoding: EncodingSource | undefined;
+export interface LoadingJob extends LoadRequest {
+  readonly id: number;
 }
 
-export type LoadingJob = { readonly id: number } & (
-  | { readonly image: PixelSource }
-  | { readonly row: LlavaRow }
-);
-
-/** What becomes of a job; errors lose their class between threads. */
+/** What becomes of a job. */
 export type LoadingResult = { readonly id: number } & (
-  | { readonly made: PixelValues | EncodedRow }
-  | { readonly refused: Refusal }
+  | {
+      readonly rows: readonly (EncodedRow | Refusal)[];
+      readonly pixels: readonly (PixelValues | Refusal)[];
+    }
   | { readonly failed: string }
 );
 
-/** An image that cannot be decoded, or a row that cannot be used. */
+/** A row that cannot be used, or an image that cannot be decoded: errors lose their class between threads. */
 export interface Refusal {
+  readonly refused: string;
   readonly problem: RowProblem | undefined;
-  readonly message: string;
   readonly hint: string | undefined;
 }
 
-const { processor, encoding } = workerData as LoadingTask;
-let encoder: Promise<RowEncoder> | undefined;
+const processor = openProcessor(workerData as ProcessorSource);
+processor.catch(() => {}); // told by each job
 
-parentPort?.on("message", async (job: LoadingJob) => {
-  const { id } = job;
+parentPort?.on("message", async ({ id, ...request }: LoadingJob) => {
   try {
-    const made = "image" in job ? await loadPixels(job.image, processor) : await encode(job.row);
-    if (made instanceof LlavaError) {
-      const problem = made instanceof RowError ? made.problem : undefined;
-      send({ id, refused: { problem, message: made.message, hint: made.hint } });
-    } else send({ id, made }, "data" in made ? [made.data.buffer as ArrayBuffer] : []);
+    const { rows, pixels } = await loadRows(request, await processor);
+    const moved = pixels.flatMap((made) =>
+      made instanceof LlavaError ? [] : [made.data.buffer as ArrayBuffer],
+    );
+    send({ id, rows: rows.map(withoutClass), pixels: pixels.map(withoutClass) }, moved);
   } catch (error) {
     send({ id, failed: (error as Error).stack ?? String(error) });
   }
 });
 
-async function encode(row: LlavaRow): Promise<EncodedRow | RowError> {
-  if (encoding === undefined) throw new Error("this thread was not told how rows are encoded");
-  encoder ??= openEncoder(encoding);
-  return (await encoder).encode(row);
+function withoutClass<Made>(made: Made): Exclude<Made, LlavaError> | Refusal {
+  if (!(made instanceof LlavaError)) return made as Exclude<Made, LlavaError>;
+  const problem = made instanceof RowError ? made.problem : undefined;
+  return { refused: made.message, problem, hint: made.hint };
 }
 
 function send(result: LoadingResult, moved: readonly ArrayBuffer[] = []): void {

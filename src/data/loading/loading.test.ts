@@ -1,24 +1,29 @@
-// Pixels and ids from other threads: npm test -- src/data/loading
+// Rows and pixels from other threads: npm test -- src/data/loading
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { ggufMetadata } from "../../../test/support/gguf-metadata.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { clipImageConfig, type PixelValues } from "../../processing/image/index.ts";
-import { type ProcessorSource, sourceWithoutModel } from "../../processing/processor/index.ts";
-import { type LlavaRow, RowError } from "../../protocol/index.ts";
+import { openProcessor, type ProcessorSource, sourceWithoutModel } from "../../processing/processor/index.ts";
+import { type LlavaRow, RowError, type RowImage } from "../../protocol/index.ts";
+import type { RowRules } from "./encode-within.ts";
 import { LoadingPool } from "./loading-pool.ts";
-import { type PixelSource, pixelsHere } from "./pixel-loader.ts";
-import { type EncodingSource, openEncoder } from "./row-encoder.ts";
+import { type RowLoader, rowLoaderHere } from "./row-loader.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-pixels-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pixels");
 
-const processor = clipImageConfig(28, "pad");
+const tokenizer = fileURLToPath(new URL("../../../test/fixtures/tokenizer/llama2", import.meta.url));
+const small = clipImageConfig(28, "pad");
+const source: ProcessorSource = {
+  ...sourceWithoutModel({ folder: tokenizer }, { name: "v1" }, 9),
+  image: small,
+};
+const here = rowLoaderHere(await openProcessor(source));
 const photos = await Promise.all(
   Array.from({ length: 9 }, (_, i) => {
     const data = Uint8Array.from({ length: 40 * (20 + i) * 3 }, (_, at) => (at * (i + 7)) % 251);
@@ -27,67 +32,90 @@ const photos = await Promise.all(
       .toBuffer();
   }),
 );
-const sources = photos.map((bytes, i): PixelSource => {
-  const where = join(folder, `${i}.jpg`);
-  if (i % 2 === 0) return { image: bytes, where };
-  writeFileSync(where, bytes);
-  return { image: where, where };
+/** Some in files, some in memory. */
+const images = photos.map((bytes, i): RowImage => {
+  const name = `${i}.jpg`;
+  if (i % 2 === 0) return { name, bytes };
+  writeFileSync(join(folder, name), bytes);
+  return { name };
 });
+const pixelsOf = async (loader: RowLoader, ...asked: RowImage[]) =>
+  (await loader.load({ folder, images: asked })).pixels;
 const bytesOf = (pixels: PixelValues | LlavaError): string => {
   assert.ok(!(pixels instanceof LlavaError));
   return `${pixels.width}×${pixels.height} ${Buffer.from(pixels.data.buffer).toString("base64")}`;
 };
+const told = (error: unknown): unknown[] => {
+  assert.ok(error instanceof LlavaError);
+  return [error.code, error.message, error.hint, error instanceof RowError && error.problem];
+};
 
 describe("a pool of threads", () => {
   test("gives the pixels of loading here, for any number of threads", async () => {
-    const here = await Promise.all(sources.map((source) => pixelsHere(processor).load(source)));
+    const expected = (await pixelsOf(here, ...images)).map(bytesOf);
     for (const workers of [1, 2, 3]) {
-      using pool = new LoadingPool({ processor }, workers);
-      const loaded = await Promise.all(sources.map((source) => pool.load(source)));
-      assert.deepEqual(loaded.map(bytesOf), here.map(bytesOf));
-      assert.deepEqual(bytesOf(await pool.load(sources[0]!)), bytesOf(here[0]!));
+      using pool = new LoadingPool(source, workers);
+      const loaded = await Promise.all(images.map((image) => pixelsOf(pool, image)));
+      assert.deepEqual(loaded.flat().map(bytesOf), expected);
+      assert.deepEqual((await pixelsOf(pool, ...images)).map(bytesOf), expected);
     }
   });
 
   test("shows transparent pixels as the processor says", async () => {
     const background = { r: 0, g: 0, b: 0, alpha: 0 };
-    const image = await sharp({ create: { width: 4, height: 4, channels: 4, background } })
+    const bytes = await sharp({ create: { width: 4, height: 4, channels: 4, background } })
       .png()
       .toBuffer();
-    const source = { image, where: "clear.png" };
     const first = async (transparency: "drop" | "white") => {
-      using pool = new LoadingPool({ processor: { ...processor, transparency } }, 1);
-      const pixels = await pool.load(source);
-      assert.ok(!(pixels instanceof LlavaError));
+      using pool = new LoadingPool({ ...source, image: { ...small, transparency } }, 1);
+      const [pixels] = await pixelsOf(pool, { name: "clear.png", bytes });
+      assert.ok(pixels !== undefined && !(pixels instanceof LlavaError));
       return pixels.data[0]!.toFixed(2);
     };
     assert.deepEqual([await first("drop"), await first("white")], ["-1.79", "1.93"]);
   });
 
   test("tells of images that cannot be decoded as loading here does", async () => {
-    using pool = new LoadingPool({ processor }, 1);
+    using pool = new LoadingPool(source, 1);
     const bad = [
-      { image: join(folder, "none.jpg"), where: "none.jpg" },
-      { image: Buffer.from("text"), where: "text.jpg" },
-      { image: photos[0]!.subarray(0, 300), where: "cut.jpg" },
+      { name: "none.jpg" },
+      { name: "text.jpg", bytes: Buffer.from("text") },
+      { name: "cut.jpg", bytes: photos[0]!.subarray(0, 300) },
     ];
-    for (const source of bad) {
-      const [there, here] = [await pool.load(source), await pixelsHere(processor).load(source)];
-      assert.ok(there instanceof LlavaError && here instanceof LlavaError);
-      assert.deepEqual([there.code, there.message, there.hint], [here.code, here.message, here.hint]);
-    }
+    const [there, expected] = [await pixelsOf(pool, ...bad), await pixelsOf(here, ...bad)];
+    assert.deepEqual(there.map(told), expected.map(told));
   });
 
   test("that is stopped or breaks down leaves nobody waiting", async () => {
-    const pool = new LoadingPool({ processor }, 1);
-    const waiting = sources.map((source) => pool.load(source));
+    const pool = new LoadingPool(source, 1);
+    const waiting = images.map((image) => pixelsOf(pool, image));
     pool[Symbol.dispose]();
     for (const each of waiting) await assert.rejects(each, { code: "aborted" });
-    using broken = new LoadingPool(
-      { processor: { ...processor, resample: "none" } as unknown as typeof processor },
-      1,
+    const image = { ...small, resample: "none" } as unknown as typeof small;
+    using broken = new LoadingPool({ ...source, image }, 1);
+    await assert.rejects(pixelsOf(broken, images[0]!), /TypeError/);
+    using lost = new LoadingPool({ ...source, tokenizer: { folder: "/nowhere" } }, 1);
+    await assert.rejects(pixelsOf(lost, images[0]!), /\/nowhere/);
+  });
+
+  test("loads a row with its images in one job", async () => {
+    const turn = (from: "human" | "gpt", value: string) => ({ from, value });
+    const row: LlavaRow = {
+      id: "two",
+      images: images.slice(0, 2),
+      conversations: [turn("human", "<image> <image>"), turn("gpt", "same")],
+    };
+    const request = { folder, rows: [row], images: row.images };
+    using pool = new LoadingPool(source, 1);
+    const [there, expected] = [await pool.load(request), await here.load(request)];
+    assert.deepEqual(there, expected);
+    const [encoded] = there.rows;
+    assert.ok(encoded !== undefined && !(encoded instanceof RowError));
+    assert.deepEqual(
+      encoded.imagePositions.map(({ length }) => length),
+      [9, 9],
     );
-    await assert.rejects(broken.load(sources[0]!), /TypeError/);
+    assert.equal(there.pixels.length, 2);
   });
 });
 
@@ -139,26 +167,24 @@ describe("rows that a pool of threads encodes", () => {
       conversations: [turn("human", "the dog ".repeat(600)), turn("gpt", "the door")],
     },
   ];
-  const folder = fileURLToPath(new URL("../../../test/fixtures/tokenizer/llama2", import.meta.url));
   const chat =
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' }}{% endfor %}";
   const sources: Record<string, () => Promise<ProcessorSource>> = {
     "a folder's tokenizer, a named template": async () =>
-      sourceWithoutModel({ folder }, { name: "v1", chatTemplate: chat }, 9),
+      sourceWithoutModel({ folder: tokenizer }, { name: "v1", chatTemplate: chat }, 9),
     "a folder's tokenizer, another end of answers": async () =>
-      sourceWithoutModel({ folder }, { name: "plain", answerEnd: "</s>" }, 9),
+      sourceWithoutModel({ folder: tokenizer }, { name: "plain", answerEnd: "</s>" }, 9),
     "a GGUF file's tokenizer and chat template": async () =>
       sourceWithoutModel({ metadata: await ggufMetadata("smollm", "smollm") }, { chatTemplate: chat }, 9),
   };
   for (const [name, open] of Object.entries(sources))
     for (const truncates of [true, false])
       test(`are those of encoding here: ${name}, too long rows ${truncates ? "cut" : "refused"}`, async () => {
-        const encoding: EncodingSource = {
-          processor: await open(),
-          rules: { turnMarks: "refuse", maxTokens: 500, truncates },
-        };
-        const here = await openEncoder(encoding);
-        const expected = await Promise.all(rows.map((row) => here.encode(row)));
+        const rules: RowRules = { turnMarks: "refuse", maxTokens: 500, truncates };
+        const source = await open();
+        const processor = await openProcessor(source);
+        const request = { folder, images: [], rows, rules };
+        const expected = (await rowLoaderHere(processor).load(request)).rows;
         const kinds = expected.map((each) => (each instanceof RowError ? each.problem : "encoded"));
         assert.deepEqual(kinds.slice(0, 6), [
           "encoded",
@@ -170,40 +196,19 @@ describe("rows that a pool of threads encodes", () => {
         ]);
         assert.deepEqual(kinds.slice(-2), [truncates ? "encoded" : "long", "long"]);
         for (const workers of [1, 2]) {
-          using pool = new LoadingPool({ processor, encoding }, workers);
+          using pool = new LoadingPool(source, workers);
           const bytes = new Uint8Array(8);
-          const encoded = await Promise.all(
-            rows.map((row) =>
-              pool.encode({ ...row, images: row.images.map(({ name }) => ({ name, bytes })) }),
-            ),
-          );
+          const withBytes = rows.map((row) => ({
+            ...row,
+            images: row.images.map(({ name }) => ({ name, bytes })),
+          }));
+          const loaded = await Promise.all(withBytes.map((row) => pool.load({ ...request, rows: [row] })));
           assert.equal(bytes.length, 8, "what the images are made of stays here");
-          for (const [i, each] of encoded.entries()) {
+          for (const [i, each] of loaded.flatMap((one) => one.rows).entries()) {
             const other = expected[i]!;
-            assert.equal(each instanceof RowError, other instanceof RowError);
-            if (!(each instanceof RowError && other instanceof RowError)) assert.deepEqual(each, other);
-            else
-              assert.deepEqual(
-                [each.problem, each.message, each.hint],
-                [other.problem, other.message, other.hint],
-              );
+            if (other instanceof RowError) assert.deepEqual(told(each), told(other));
+            else assert.deepEqual(each, other);
           }
         }
       });
-
-  test("need a pool that was told how", async () => {
-    using pool = new LoadingPool({ processor }, 1);
-    await assert.rejects(pool.encode(rows[0]!), /not told how rows are encoded/);
-    using lost = new LoadingPool(
-      {
-        processor,
-        encoding: {
-          processor: sourceWithoutModel({ folder: "/nowhere" }, { name: "v1" }, 9),
-          rules: { turnMarks: "refuse", maxTokens: 500, truncates: true },
-        },
-      },
-      1,
-    );
-    await assert.rejects(lost.encode(rows[0]!), /\/nowhere/);
-  });
 });

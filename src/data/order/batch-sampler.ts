@@ -12,16 +12,16 @@ export interface Rank {
   readonly ranks: number;
 }
 
-/** Deals the rows of step after step; what each gets depends on the seed and the place alone. */
-export interface RowDealer<State = unknown> {
-  /** Steps in which every row is dealt once; not a whole number, since steps reach into the next epoch. */
+/** Draws the rows of step after step; what each gets depends on the seed and the place alone. */
+export interface BatchSampler<State = unknown> {
+  /** Steps in which every row is drawn once; not a whole number, since steps reach into the next epoch. */
   readonly stepsPerEpoch: number;
-  /** Where the dealer is; setting it goes on from there. */
+  /** Where the sampler is; setting it goes on from there. */
   state: State;
   /** This rank's part of the next step. */
-  deal(): Promise<RowGroup[]>;
+  next(): Promise<RowGroup[]>;
 }
 
-/** Deals the items of a whole step, of which a rank takes every `ranks`-th. */
+/** The items of a whole step that a rank takes: every `ranks`-th. */
 export const partOf = <T>(step: readonly T[], { rank, ranks }: Rank): T[] =>
   step.filter((_, place) => place % ranks === rank);

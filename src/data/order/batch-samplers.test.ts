@@ -1,25 +1,24 @@
-// Rows dealt to steps and ranks, from tables and from shards: npm test -- src/data/order.ts
+// Rows of steps and ranks, from tables and from shards: npm test -- src/data/order
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, truncateSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { truncateSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { SchemaElement } from "hyparquet";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../../test/support/tar.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import type { LlavaError } from "../../errors.ts";
 import type { LlavaRow } from "../../protocol/index.ts";
 import { countRows } from "../rows/count-rows.ts";
 import type { Dataset } from "../rows/mixture.ts";
 import { rowTable } from "../rows/row-table.ts";
-import { ShardDealer } from "../shards/shard-sampler.ts";
+import { ShardBatchSampler } from "../shards/shard-batch-sampler.ts";
 import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
-import { TableDealer, type TableDealerOptions } from "./table-sampler.ts";
+import { TableBatchSampler, type TableBatchSamplerOptions } from "./table-batch-sampler.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-dealers-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("dealers");
 
 const sorted = (values: Iterable<number>): number[] => [...values].sort((a, b) => a - b);
 
@@ -77,7 +76,7 @@ describe("an even draw", () => {
     );
   });
 
-  test("is what a dealer deals where datasets are mixed evenly, grouped or not", async () => {
+  test("is what a sampler draws where datasets are mixed evenly, grouped or not", async () => {
     const table = { ...rowTable(rows), datasetOf: (row: number) => (row < 5 ? 0 : 1) };
     for (const grouping of ["none", "modality"] as const) {
       const options = {
@@ -88,9 +87,9 @@ describe("an even draw", () => {
         seed: 3,
         grouping,
       };
-      const dealer = new TableDealer({ ...options, mixing: "datasets" });
-      const dealt = (await dealer.deal()).flatMap((group) => group.rows.map(({ id }) => Number(id)));
-      assert.equal(dealt.filter((id) => id < 5).length, 18, grouping);
+      const sampler = new TableBatchSampler({ ...options, mixing: "datasets" });
+      const drawn = (await sampler.next()).flatMap((group) => group.rows.map(({ id }) => Number(id)));
+      assert.equal(drawn.filter((id) => id < 5).length, 18, grouping);
     }
   });
 });
@@ -107,25 +106,32 @@ const rows = Array.from(
   }),
 );
 
-describe("a table's dealer", () => {
-  const dealer = (more: Partial<TableDealerOptions> = {}) =>
-    new TableDealer({ rows: rowTable(rows), rowsPerImage: 1, batchSize: 6, flips: true, seed: 3, ...more });
-  const idsOf = async (from: TableDealer, steps: number): Promise<string[][]> => {
-    const dealt: string[][] = [];
+describe("a table's batch sampler", () => {
+  const sampler = (more: Partial<TableBatchSamplerOptions> = {}) =>
+    new TableBatchSampler({
+      rows: rowTable(rows),
+      rowsPerImage: 1,
+      batchSize: 6,
+      flips: true,
+      seed: 3,
+      ...more,
+    });
+  const idsOf = async (from: TableBatchSampler, steps: number): Promise<string[][]> => {
+    const drawn: string[][] = [];
     for (let i = 0; i < steps; i++)
-      dealt.push(
-        (await from.deal()).flatMap(({ rows: group, mirrored }) =>
+      drawn.push(
+        (await from.next()).flatMap(({ rows: group, mirrored }) =>
           group.map(({ id }) => `${id} ${mirrored}`),
         ),
       );
-    return dealt;
+    return drawn;
   };
 
   test("gives ranks the parts of the same steps, whatever the grouping", async () => {
     for (const grouping of ["none", "length", "modality"] as const) {
-      const whole = await idsOf(dealer({ grouping, ranks: 1 }), 12);
+      const whole = await idsOf(sampler({ grouping, ranks: 1 }), 12);
       const parts = await Promise.all(
-        [0, 1, 2].map((rank) => idsOf(dealer({ grouping, rank, ranks: 3 }), 12)),
+        [0, 1, 2].map((rank) => idsOf(sampler({ grouping, rank, ranks: 3 }), 12)),
       );
       for (const step of whole.keys()) {
         const joined = parts.flatMap((part) => part[step]!);
@@ -139,18 +145,18 @@ describe("a table's dealer", () => {
 
   test("goes on from any step as if nothing had happened", async () => {
     for (const grouping of ["none", "modality"] as const) {
-      const first = dealer({ grouping, rowsPerImage: 2 });
+      const first = sampler({ grouping, rowsPerImage: 2 });
       await idsOf(first, 5);
-      const second = dealer({ grouping, rowsPerImage: 2 });
+      const second = sampler({ grouping, rowsPerImage: 2 });
       second.state = JSON.parse(JSON.stringify(first.state));
       assert.deepEqual(await idsOf(second, 20), await idsOf(first, 20));
     }
   });
 
   test("keeps text and images apart", async () => {
-    const from = dealer({ grouping: "modality" });
+    const from = sampler({ grouping: "modality" });
     for (let step = 0; step < 5; step++) {
-      const kinds = (await from.deal()).map(({ rows: [row] }) => row!.images.length === 0);
+      const kinds = (await from.next()).map(({ rows: [row] }) => row!.images.length === 0);
       assert.equal(new Set(kinds).size, 1);
     }
   });
@@ -171,7 +177,7 @@ const huggingFaceSchema: SchemaElement[] = [
   { name: "value", ...text },
 ];
 
-describe("a dealer of shards", () => {
+describe("a batch sampler of shards", () => {
   const name = (path: string): Dataset => ({
     path: join(folder, path),
     strategy: { take: "all", amount: 100, isPercent: true },
@@ -210,8 +216,8 @@ describe("a dealer of shards", () => {
       }),
     ),
   ]);
-  const dealer = (more: Partial<ConstructorParameters<typeof ShardDealer>[0]> = {}) =>
-    new ShardDealer({
+  const sampler = (more: Partial<ConstructorParameters<typeof ShardBatchSampler>[0]> = {}) =>
+    new ShardBatchSampler({
       ...{
         datasets,
         rowCount: 26,
@@ -223,19 +229,19 @@ describe("a dealer of shards", () => {
       },
       ...more,
     });
-  async function dealt(from: ShardDealer, steps: number): Promise<string[]> {
+  async function drawn(from: ShardBatchSampler, steps: number): Promise<string[]> {
     const all: string[] = [];
     for (let i = 0; i < steps; i++)
-      for (const { rows: group, mirrored } of await from.deal()) all.push(`${group[0]!.id} ${mirrored}`);
+      for (const { rows: group, mirrored } of await from.next()) all.push(`${group[0]!.id} ${mirrored}`);
     return all;
   }
 
   test("reads rows with their images from both kinds, each once an epoch, mixed", async () => {
     await made;
     assert.equal(await countRows(datasets, { onDamage: assert.fail }), 26);
-    const from = dealer({ batchSize: 1 });
+    const from = sampler({ batchSize: 1 });
     const groups = [];
-    for (let i = 0; i < 26; i++) groups.push(...(await from.deal()));
+    for (let i = 0; i < 26; i++) groups.push(...(await from.next()));
     const all = groups.map(({ rows: [row] }) => row!);
     assert.deepEqual(
       all.map(({ id }) => id).toSorted(),
@@ -256,21 +262,21 @@ describe("a dealer of shards", () => {
 
   test("goes on from any step, and gives ranks the parts of the same steps", async () => {
     await made;
-    const whole = await dealt(dealer(), 20);
+    const whole = await drawn(sampler(), 20);
     for (const before of [0, 3, 6, 7, 13]) {
-      const first = dealer();
-      await dealt(first, before);
-      const second = dealer();
+      const first = sampler();
+      await drawn(first, before);
+      const second = sampler();
       second.state = JSON.parse(JSON.stringify(first.state));
-      assert.deepEqual(await dealt(second, 20 - before), whole.slice(4 * before));
+      assert.deepEqual(await drawn(second, 20 - before), whole.slice(4 * before));
     }
-    const parts = await Promise.all([0, 1].map((rank) => dealt(dealer({ rank, ranks: 2 }), 20)));
+    const parts = await Promise.all([0, 1].map((rank) => drawn(sampler({ rank, ranks: 2 }), 20)));
     assert.deepEqual(
       whole.map((_, i) => parts[i % 2]![Math.floor(i / 2)]),
       whole,
     );
     assert.throws(() => {
-      dealer({ seed: 2 }).state = dealer().state;
+      sampler({ seed: 2 }).state = sampler().state;
     }, /drew with seed 1; here it is 2/);
   });
 
@@ -289,8 +295,8 @@ describe("a dealer of shards", () => {
     const problems: string[] = [];
     const onBadRow = (error: LlavaError) => void problems.push(error.message.replaceAll(`${folder}/`, ""));
     const bads = [name("bad.tar")];
-    const from = dealer({ datasets: bads, batchSize: 1, onBadRow });
-    assert.deepEqual((await from.deal())[0]!.rows[0]!.id, "good");
+    const from = sampler({ datasets: bads, batchSize: 1, onBadRow });
+    assert.deepEqual((await from.next())[0]!.rows[0]!.id, "good");
     assert.match(problems.join("\n"), /^bad\.tar\/textless: has neither conversations nor a caption$/m);
     assert.match(problems.join("\n"), /^bad\.tar\/broken\.json: not valid JSON/m);
     assert.match(
@@ -298,13 +304,13 @@ describe("a dealer of shards", () => {
       /^bad\.tar\/imageless \(id imageless\): 1 <image> in its text, but 0 images$/m,
     );
     assert.match(problems.join("\n"), /^bad\.tar: damaged or cut short after 6 files, the last half\.txt/m);
-    const strict = dealer({
+    const strict = sampler({
       datasets: bads,
       onBadRow: (error) => {
         throw error;
       },
     });
-    await assert.rejects(strict.deal(), { code: "data", message: /textless: has neither/ });
+    await assert.rejects(strict.next(), { code: "data", message: /textless: has neither/ });
     await assert.rejects(
       countRows([name("none.tar")], {
         onDamage: (error) => {

@@ -16,7 +16,7 @@ export interface GroupedOrderOptions {
 /**
  * The order of an epoch in which a step holds items of one kind, such as rows with images or without, as the original
  * code's group_by_modality_length: of each kind, a random order is cut into steps; a step is sorted by length, longest
- * first, and dealt to the ranks so that their sums are about equal; the steps follow each other at random, and what is left
+ * first, and shared out to the ranks so that their sums are about equal; the steps follow each other at random, and what is left
  * of each kind comes last, together. Item i of a step goes to rank i mod `ranks`.
  */
 export function groupedOrder(count: number, options: GroupedOrderOptions): Uint32Array {
@@ -33,19 +33,19 @@ export function groupedOrder(count: number, options: GroupedOrderOptions): Uint3
   const shuffled = Array.from(permutation(steps.length, mixSeed(seed, epoch, 1)), (step) => steps[step]!);
   for (let start = 0; start < rest.length; start += stepSize)
     shuffled.push(rest.slice(start, start + stepSize));
-  return Uint32Array.from(shuffled.flatMap((step) => dealt(step, options)));
+  return Uint32Array.from(shuffled.flatMap((step) => balanced(step, options)));
 }
 
 /** Longest first, each to the rank whose sum is smallest of those that still lack one. */
-function dealt(step: readonly number[], { ranks, lengthOf }: GroupedOrderOptions): number[] {
+function balanced(step: readonly number[], { ranks, lengthOf }: GroupedOrderOptions): number[] {
   const longestFirst = step.toSorted((a, b) => lengthOf(b) - lengthOf(a));
   if (ranks === 1 || step.length % ranks !== 0) return longestFirst;
-  const hands = Array.from({ length: ranks }, () => ({ items: [] as number[], sum: 0 }));
+  const shares = Array.from({ length: ranks }, () => ({ items: [] as number[], sum: 0 }));
   for (const item of longestFirst) {
-    const open = hands.filter(({ items }) => items.length < step.length / ranks);
-    const hand = open.reduce((best, other) => (other.sum < best.sum ? other : best));
-    hand.items.push(item);
-    hand.sum += lengthOf(item);
+    const open = shares.filter(({ items }) => items.length < step.length / ranks);
+    const share = open.reduce((best, other) => (other.sum < best.sum ? other : best));
+    share.items.push(item);
+    share.sum += lengthOf(item);
   }
-  return step.map((_, place) => hands[place % ranks]!.items[Math.floor(place / ranks)]!);
+  return step.map((_, place) => shares[place % ranks]!.items[Math.floor(place / ranks)]!);
 }

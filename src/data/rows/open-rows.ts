@@ -26,7 +26,7 @@ export interface OpenRowsOptions {
  * The rows that a name stands for (see `readDatasets`), each looked at once: that it is a row, that its turns are in order
  * with a placeholder for each image, and that its images are there. They stay in their files, and are read when they are
  * asked for. Image names of a dataset with a folder of its own become absolute.
- * @throws LlavaError "config" for shards, which are read in order instead (`ShardDealer`)
+ * @throws LlavaError "config" for shards, which are read in order instead (`ShardBatchSampler`)
  */
 export async function openRows(name: string, options: OpenRowsOptions): Promise<RowTable> {
   const tables: RowTable[] = [];

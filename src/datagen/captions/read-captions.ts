@@ -2,11 +2,10 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues, readDataFile } from "../../files/index.ts";
+import { readDataFile, unreadable } from "../../files/index.ts";
+import { checked, parsed } from "../checked.ts";
+import { flickrCaption, captionHint as hint } from "./flickr8k.ts";
 import type { CaptionedPhoto } from "./scene.ts";
-
-const hint =
-  'Takes lines of "image.jpg#0<tab>caption" (Flickr8k), captions JSON of COCO, or LLaVA rows with an image and one caption each.';
 
 const coco = z.object({
   images: z.array(z.object({ id: z.number(), file_name: z.string() })),
@@ -48,14 +47,8 @@ type Add = (image: string, caption: string) => void;
 async function readTokenFile(path: string, add: Add): Promise<void> {
   let number = 0;
   for await (const line of linesOf(path)) {
-    number++;
-    if (line.trim() === "") continue;
-    const match = /^(.+)#\d+\t(.+)$/.exec(line.trimEnd());
-    if (match === null)
-      throw new LlavaError("data", `${path}:${number}: expected "image.jpg#0<tab>caption", got "${line}"`, {
-        hint,
-      });
-    add(match[1]!, match[2]!);
+    const found = flickrCaption(line, `${path}:${++number}`);
+    if (found !== undefined) add(found.image, found.caption);
   }
 }
 
@@ -63,10 +56,12 @@ async function readJson(path: string, add: Add): Promise<void> {
   const text = await readDataFile(path);
   const isLines = !/^\s*\[/.test(text) && /^\s*\{.*\}\s*\n\s*\{/.test(text);
   const value: unknown = isLines
-    ? text.split("\n").flatMap((line, i) => (line.trim() === "" ? [] : [parse(line, `${path}:${i + 1}`)]))
-    : parse(text, path);
+    ? text
+        .split("\n")
+        .flatMap((line, i) => (line.trim() === "" ? [] : [parsed(line, `${path}:${i + 1}`, hint)]))
+    : parsed(text, path, hint);
   if (!Array.isArray(value)) {
-    const { images, annotations } = checked(coco, value, path);
+    const { images, annotations } = checked(coco, value, path, hint);
     const names = new Map(images.map(({ id, file_name }) => [id, file_name]));
     for (const [i, { image_id, caption }] of annotations.entries()) {
       const image = names.get(image_id);
@@ -77,22 +72,8 @@ async function readJson(path: string, add: Add): Promise<void> {
     return;
   }
   for (const [i, entry] of value.entries()) {
-    const { image, conversations } = checked(row, entry, `${path}: row ${i + 1}`);
+    const { image, conversations } = checked(row, entry, `${path}: row ${i + 1}`, hint);
     add(image, conversations[1]!.value);
-  }
-}
-
-function checked<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new LlavaError("data", `${where}: ${describeIssues(parsed.error)}`, { hint });
-}
-
-function parse(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, { hint, cause });
   }
 }
 
@@ -101,9 +82,6 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
   } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that the file may be read.",
-      cause,
-    });
+    throw unreadable(path, cause);
   }
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
-import { describeIssues, jsonObjects, parseJson } from "../../files/index.ts";
+import { jsonObjects } from "../../files/index.ts";
 import { linesOf } from "../captions/read-captions.ts";
+import { checked, parsed } from "../checked.ts";
 
 /** A caption of the web with its image. */
 export interface CaptionRecord {
@@ -47,19 +48,13 @@ export async function* captionRecords(path: string): AsyncGenerator<CaptionRecor
 }
 
 function recordOf(bytes: Buffer, where: string): CaptionRecord {
-  const value = parse(bytes.toString("utf8"), where);
+  const value = parsed(bytes.toString("utf8"), where, hint);
   if (typeof value === "object" && value !== null && "conversations" in value) {
-    const { id, image, conversations } = checked(row, value, where);
+    const { id, image, conversations } = checked(row, value, where, hint);
     return { id, image, caption: conversations[1]!.value };
   }
-  const { id, image, caption, blip_caption, url } = checked(plain, value, where);
+  const { id, image, caption, blip_caption, url } = checked(plain, value, where, hint);
   return { id, image, caption, blipCaption: blip_caption, url };
-}
-
-function checked<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new LlavaError("data", `${where}: ${describeIssues(parsed.error)}`, { hint });
 }
 
 async function* tabbedRecords(path: string): AsyncGenerator<CaptionRecord> {
@@ -72,13 +67,5 @@ async function* tabbedRecords(path: string): AsyncGenerator<CaptionRecord> {
       throw new LlavaError("data", `${path}:${number}: expected "caption<tab>url", got "${line}"`, { hint });
     const id = String(number - 1).padStart(9, "0");
     yield { id, image: `${id}.jpg`, caption, url };
-  }
-}
-
-function parse(text: string, where: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (cause) {
-    throw new LlavaError("data", `${where}: not valid JSON: ${(cause as Error).message}`, { hint, cause });
   }
 }

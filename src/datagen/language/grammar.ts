@@ -33,12 +33,15 @@ export function withArticle(noun: string): string {
 export const isPluralName = (noun: string): boolean => pluralNames.has(noun);
 
 /** "a dog  running , fast" → "A dog running, fast." */
-export function asSentence(caption: string): string {
+export const asSentence = (caption: string): string => sentenceOf(caption, { joinsQuotes: true });
+
+/** The same; quotation marks are joined to what they enclose only if asked. */
+export function sentenceOf(caption: string, { joinsQuotes }: { joinsQuotes: boolean }): string {
   const joined = caption
     .replace(/\s+/g, " ")
     .replace(/ ([.,;:!?])/g, "$1")
     .replace(/ (n't|'s|'re|'m|'ll|'ve|'d)\b/g, "$1")
-    .replace(/" ([^"]*?) "/g, '"$1"')
+    .replace(/" ([^"]*?) "/g, joinsQuotes ? '"$1"' : "$&")
     .trim();
   const ended = /[.!?]["']?$/.test(joined) ? joined : `${joined.replace(/[,;:]$/, "")}.`;
   return ended.charAt(0).toUpperCase() + ended.slice(1);

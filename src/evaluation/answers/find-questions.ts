@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import type { Benchmark, BenchmarkItem, LoadOptions } from "../benchmark.ts";
+import type { Benchmark, BenchmarkItem, DatasetOptions } from "../benchmark.ts";
 import { flattenPrompt } from "../prompting/index.ts";
 import { pythonStrings } from "../python/index.ts";
 import type { Evidence } from "./peers.ts";
@@ -23,7 +23,7 @@ const words = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}
  */
 export async function findQuestions(
   benchmark: Benchmark,
-  load: LoadOptions,
+  load: DatasetOptions,
   rows: readonly (Evidence & { readonly where: string })[],
 ): Promise<string[]> {
   const known: Known[] = [];

@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import type { Benchmark, LoadOptions } from "../benchmark.ts";
+import type { Benchmark, DatasetOptions } from "../benchmark.ts";
 import { type Fields, idNames, isId, type NamedFields, RowShapes } from "./answer-field.ts";
 import { Answers } from "./answers.ts";
 import { findQuestions } from "./find-questions.ts";
@@ -7,9 +7,9 @@ import { isSample, type PeerAnswer, readSample, readTableRow } from "./peers.ts"
 import { type PredictionRow, readPredictionRows, refuseDuplicateKeys } from "./rows.ts";
 import { sniff } from "./sniff.ts";
 
-export interface AnswerOptions {
+export interface ReadAnswersOptions {
   /** The benchmark's questions, which rows of other evaluations are compared with; their own ids are taken without it. */
-  readonly load?: LoadOptions | undefined;
+  readonly load?: DatasetOptions | undefined;
   /** Fields of rows, where they are not to be told by their names: the rows are then read by these alone. */
   readonly fields?: NamedFields | undefined;
 }
@@ -31,7 +31,7 @@ export const readAnswers = (benchmark: Source, ...paths: readonly string[]): Pro
 export async function readAnswerFiles(
   benchmark: Source,
   paths: readonly string[],
-  options: AnswerOptions = {},
+  options: ReadAnswersOptions = {},
 ): Promise<Answers> {
   const answers = new Answers(paths, benchmark.repeatsQuestions);
   for (const path of paths) await new FileReader(answers, benchmark, path, options).read();
@@ -47,11 +47,11 @@ class FileReader {
   readonly #answers: Answers;
   readonly #benchmark: Source;
   readonly #path: string;
-  readonly #options: AnswerOptions;
+  readonly #options: ReadAnswersOptions;
   readonly #shapes: RowShapes;
   readonly #peers: PeerRow[] = [];
 
-  constructor(answers: Answers, benchmark: Source, path: string, options: AnswerOptions) {
+  constructor(answers: Answers, benchmark: Source, path: string, options: ReadAnswersOptions) {
     this.#answers = answers;
     this.#benchmark = benchmark;
     this.#path = path;

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { LlavaError } from "../../errors.ts";
+import { describeBytes, unreadable } from "../../files/index.ts";
 import { idNames, isId } from "./answer-field.ts";
 
 /** What a file of predictions is by its beginning, whatever its name. */
@@ -18,9 +19,10 @@ export type Form =
 export async function sniff(path: string): Promise<Form> {
   const bytes = await beginning(path, 1 << 20);
   if (bytes === undefined) return "folder";
-  if (bytes.toString("latin1", 0, 4) === "PK\u0003\u0004") return "workbook";
-  if (bytes.toString("latin1", 0, 4) === "PAR1") return "parquet";
-  requireText(bytes, path);
+  const kind = describeBytes(bytes);
+  if (kind === "a zip archive") return "workbook";
+  if (kind === "a parquet file") return "parquet";
+  requireText(bytes, kind, path);
   const start = bytes
     .toString("utf8")
     .replace(/^\ufeff/, "")
@@ -49,21 +51,17 @@ async function beginning(path: string, length: number): Promise<Buffer | undefin
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
     return buffer.subarray(0, bytesRead);
   } catch (cause) {
-    throw new LlavaError("data", `${path}: cannot be read: ${(cause as Error).message}`, {
-      hint: "Check the path, and that it is a file that may be read.",
-      cause,
-    });
+    throw unreadable(path, cause);
   }
 }
 
 /** @throws LlavaError "data" for what people take for text that others can read */
-function requireText(bytes: Buffer, path: string): void {
+function requireText(bytes: Buffer, kind: string, path: string): void {
   const [first, second] = bytes;
   const refuse = (what: string, hint: string): never => {
     throw new LlavaError("data", `${path}:1: ${what}`, { hint });
   };
-  if (first === 0x1f && second === 0x8b) refuse("compressed with gzip", "Decompress the file with gunzip.");
-  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  if (kind === "a gzip archive") refuse("compressed with gzip", "Decompress the file with gunzip.");
   const isWide = (first === 0) !== (second === 0) && bytes.length > 1;
-  if (isMarked || isWide) refuse("UTF-16, not UTF-8", "Convert the file to UTF-8.");
+  if (kind === "text in UTF-16" || isWide) refuse("UTF-16, not UTF-8", "Convert the file to UTF-8.");
 }

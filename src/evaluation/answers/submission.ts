@@ -1,11 +1,11 @@
 import { LlavaError } from "../../errors.ts";
 import { writeAtomically } from "../../files/index.ts";
-import type { Benchmark, BenchmarkItem, LoadOptions } from "../benchmark.ts";
+import type { Benchmark, BenchmarkItem, DatasetOptions } from "../benchmark.ts";
 import type { Answers } from "./index.ts";
 
 export interface SubmissionOptions {
   readonly benchmark: Benchmark;
-  readonly load: LoadOptions;
+  readonly load: DatasetOptions;
   readonly answers: Pick<Answers, "texts" | "where">;
   /** Writes questions without an answer as unanswered, too. */
   readonly partial?: boolean | undefined;

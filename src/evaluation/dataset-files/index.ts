@@ -8,7 +8,7 @@ export { embeddedImage } from "./embedded-image.ts";
 export { imageGroup } from "./image-group.ts";
 export { imageSize } from "./image-size.ts";
 export { documentReader, readDocument, readJsonDocument } from "./json-document.ts";
-export { jsonBytes } from "./json-text.ts";
+export { jsonBytes, jsonLineBytes } from "./json-text.ts";
 export { type LlavaQuestion, readLlavaQuestions } from "./llava-questions.ts";
 export { findFile, findNested, imageFolder, locateFile, within } from "./locate.ts";
 export { locateQuestions, type QuestionSource } from "./locate-questions.ts";

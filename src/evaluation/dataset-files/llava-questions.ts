@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { withoutSuffix } from "../prompting/index.ts";
 import { readCheckedLines } from "./checked-lines.ts";
 
 const schema = z.object({
@@ -20,7 +21,6 @@ export interface LlavaQuestion {
 /** The questions of LLaVA's playground/data/eval: question_id, image, text, category, a line each. */
 export async function* readLlavaQuestions(path: string, suffix: string): AsyncGenerator<LlavaQuestion> {
   for await (const { question_id, image, text, category } of readCheckedLines(path, schema)) {
-    const bare = text.endsWith(suffix) ? text.slice(0, text.length - suffix.length) : text;
-    yield { id: String(question_id), image, text: bare, category };
+    yield { id: String(question_id), image, text: withoutSuffix(text, suffix), category };
   }
 }

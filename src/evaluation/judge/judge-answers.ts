@@ -8,13 +8,13 @@ import {
   runQuestions,
   type Store,
 } from "../../runner/index.ts";
-import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Verdict } from "../benchmark.ts";
+import type { Benchmark, BenchmarkItem, DatasetOptions, JudgeProtocol, Verdict } from "../benchmark.ts";
 import type { Judging } from "../results/result.ts";
 import { JudgePrompts } from "./judge-prompts.ts";
 
 export interface JudgeOptions {
   readonly benchmark: Benchmark;
-  readonly load: LoadOptions;
+  readonly load: DatasetOptions;
   /** The answers to judge, by the question's id. */
   readonly answers: ReadonlyMap<string, string>;
   /** Verdicts that came with the answers: these are not asked for. */

@@ -57,8 +57,6 @@ export function bleuOf(corpus: Iterable<BleuCounts>): Four {
   return [scores[0]!, scores[1]!, scores[2]!, scores[3]!];
 }
 
-export const bleu = (captions: readonly ScoredCaption[]): Four => bleuOf(captions.map(bleuCounts));
-
 function nearestLength(length: number, references: ScoredCaption["references"]): number {
   const lengths = references.map((tokens) => tokens.length).sort((first, second) => first - second);
   return lengths.reduce((best, other) => (Math.abs(other - length) < Math.abs(best - length) ? other : best));

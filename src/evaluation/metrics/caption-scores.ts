@@ -1,4 +1,4 @@
-import type { BenchmarkItem, LoadOptions, Metric, Outcome } from "../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions, Metric, Outcome } from "../benchmark.ts";
 import { known } from "../scoring/index.ts";
 import { type BleuCounts, bleuCounts, bleuOf } from "./bleu.ts";
 import { captionTokens } from "./caption-tokens.ts";
@@ -28,7 +28,7 @@ export class CaptionCorpus {
   #frequencies: DocumentFrequencies | undefined;
 
   /** Like the original, counts only items that have an answer, where answers are known and some fit. */
-  constructor(items: readonly Described[], answered: LoadOptions["answered"]) {
+  constructor(items: readonly Described[], answered: DatasetOptions["answered"]) {
     const scored = answered === undefined ? items : items.filter(({ id }) => answered.has(id));
     this.#scored = scored.length === 0 ? items : scored;
   }

@@ -1,5 +1,5 @@
 import { countNGrams } from "./n-grams.ts";
-import { type CorpusScore, mean, type ScoredCaption } from "./scored-caption.ts";
+import { mean, type ScoredCaption } from "./scored-caption.ts";
 
 export interface CiderOptions {
   /** Width in tokens of the Gaussian length penalty; 6 by default, `undefined` leaves it out. */
@@ -12,18 +12,12 @@ export interface CiderOptions {
 export const plainCider: CiderOptions = { lengthSigma: undefined, clip: false };
 
 /**
- * CIDEr-D, times ten, as the COCO evaluation reports it: the cosine of tf-idf weighted n-grams (n = 1…4) between a
- * prediction and each reference, averaged over references and n. An n-gram's document frequency is the number of images
- * whose references hold it, so a score depends on the whole corpus and is 0 for a corpus of one image.
+ * CIDEr-D of one caption, times ten, as the COCO evaluation reports it: the cosine of tf-idf weighted n-grams (n = 1…4)
+ * between a prediction and each reference, averaged over references and n. An n-gram's document frequency is the number of
+ * images whose references hold it, so a score depends on the whole corpus and is 0 for a corpus of one image; the score of
+ * a corpus is the mean of its captions'.
  * Vedantam et al. 2015, "CIDEr: Consensus-based Image Description Evaluation", sections 4 and 6.
  */
-export function cider(captions: readonly ScoredCaption[], options: CiderOptions = {}): CorpusScore {
-  const frequencies = new DocumentFrequencies(captions.map(({ references }) => references));
-  const perItem = captions.map((caption) => ciderOf(caption, frequencies, options));
-  return { score: mean(perItem), perItem };
-}
-
-/** The part of one caption, in a corpus of these frequencies. */
 export function ciderOf(
   { prediction, references }: ScoredCaption,
   frequencies: DocumentFrequencies,

@@ -1,6 +1,6 @@
 export { type AccuracyOptions, accuracyByLabel } from "./accuracy-by-label.ts";
 export { anls } from "./anls.ts";
-export { type BleuCounts, bleu, bleuCounts, bleuOf } from "./bleu.ts";
+export { type BleuCounts, bleuCounts, bleuOf } from "./bleu.ts";
 export {
   CaptionCorpus,
   type CaptionedItem,
@@ -9,10 +9,10 @@ export {
   captionOutcome,
 } from "./caption-scores.ts";
 export { captionTokens } from "./caption-tokens.ts";
-export { type CiderOptions, cider, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
+export { type CiderOptions, ciderOf, DocumentFrequencies, plainCider } from "./cider.ts";
 export { percentage } from "./percentage.ts";
-export { rougeL, rougeLOf } from "./rouge-l.ts";
-export type { CorpusScore, ScoredCaption } from "./scored-caption.ts";
+export { rougeLOf } from "./rouge-l.ts";
+export { mean, type ScoredCaption } from "./scored-caption.ts";
 export { textVqaCredit, vqaCredit } from "./vqa-accuracy.ts";
 export { installedWordNet, WordNet } from "./wordnet.ts";
 export { WuPalmer } from "./wu-palmer.ts";

@@ -1,16 +1,10 @@
-import { type CorpusScore, mean, type ScoredCaption } from "./scored-caption.ts";
+import type { ScoredCaption } from "./scored-caption.ts";
 
 /**
- * ROUGE-L in 0…1 as the COCO evaluation has it: the F-measure (β = 1.2) of the longest common subsequence, with the best
- * precision and the best recall over the references, averaged over images.
+ * ROUGE-L of one caption in 0…1 as the COCO evaluation has it: the F-measure (β = 1.2) of the longest common subsequence,
+ * with the best precision and the best recall over the references; a corpus's is the mean of its captions'.
  * Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries", section 3.
  */
-export function rougeL(captions: readonly ScoredCaption[]): CorpusScore {
-  const perItem = captions.map(rougeLOf);
-  return { score: mean(perItem), perItem };
-}
-
-/** The part of one caption. */
 export function rougeLOf({ prediction, references }: ScoredCaption): number {
   const common = references.map((reference) => commonSubsequenceLength(prediction, reference));
   const precision = Math.max(...common.map((length) => ratio(length, prediction.length)));

@@ -5,12 +5,6 @@ export interface ScoredCaption {
   readonly references: readonly (readonly string[])[];
 }
 
-/** A score of the whole corpus and of each of its items, in order. */
-export interface CorpusScore {
-  readonly score: number;
-  readonly perItem: readonly number[];
-}
-
 /** Arithmetic mean; 0 of nothing. */
 export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -5,4 +5,5 @@ export {
   letteredOptions,
   letters,
   unanswerablePrompt,
+  withoutSuffix,
 } from "./response-format.ts";

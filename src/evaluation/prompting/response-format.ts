@@ -7,6 +7,10 @@ export const chineseLetterPrompt = "\n请直接回答选项字母。";
 export const unanswerablePrompt =
   "\nWhen the provided information is insufficient, respond with 'Unanswerable'.";
 
+/** A text without what it may end with. */
+export const withoutSuffix = (text: string, suffix: string): string =>
+  text.endsWith(suffix) ? text.slice(0, text.length - suffix.length) : text;
+
 export const letters: readonly string[] = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 
 /** "A. chiasmus", a line each. */

@@ -1,7 +1,14 @@
 import { LlavaError } from "../../errors.ts";
 import type { SamplingOptions } from "../../protocol/index.ts";
 import type { Answers, Verdicts } from "../answers/index.ts";
-import type { Benchmark, BenchmarkItem, JudgeProtocol, LoadOptions, Outcome, Verdict } from "../benchmark.ts";
+import type {
+  Benchmark,
+  BenchmarkItem,
+  DatasetOptions,
+  JudgeProtocol,
+  Outcome,
+  Verdict,
+} from "../benchmark.ts";
 import { differencesOf } from "../judge/official-prompt.ts";
 import { flattenPrompt, PromptHash } from "../prompting/index.ts";
 import { type BootstrapOptions, bootstrap } from "../results/bootstrap.ts";
@@ -13,7 +20,7 @@ import { RepliesReadAgain } from "./replies-read-again.ts";
 
 export interface ScoreOptions extends BootstrapOptions {
   readonly benchmark: Benchmark;
-  readonly load: LoadOptions;
+  readonly load: DatasetOptions;
   readonly answers: Pick<Answers, "texts" | "failures" | "where"> & Partial<Pick<Answers, "repeated">>;
   readonly verdicts?: (Pick<Verdicts, "byId"> & Partial<Pick<Verdicts, "replies">>) | undefined;
   /** Model and judge of the result; the judge is left out where it had no say. */
@@ -100,7 +107,7 @@ export async function score(options: ScoreOptions): Promise<Scored> {
  */
 export function countedOutcome(
   benchmark: Pick<Benchmark, "outcome" | "compat">,
-  load: Pick<LoadOptions, "compat">,
+  load: Pick<DatasetOptions, "compat">,
   item: BenchmarkItem,
   answer: string,
   verdict?: Verdict,

@@ -1,15 +1,16 @@
 import type { VisionTowerFamily } from "../family.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
-import { CLIP_FIELDS, type ClipVisionConfig, PUBLISHED_CLIPS, parseClipConfig } from "./config.ts";
+import { CLIP_FIELDS, type ClipVisionConfig, gridOf, PUBLISHED_CLIPS, parseClipConfig } from "./config.ts";
 import { ClipVisionTower } from "./model.ts";
 
 /** CLIP's vision transformers. */
-export const clip = {
+export const clip: VisionTowerFamily = {
   name: "clip",
   modelTypes: ["clip_vision_model", "clip"],
   published: PUBLISHED_CLIPS,
   besides: [/^text_model\./, /^(?:text|visual)_projection\./, /^logit_scale$/],
   fields: CLIP_FIELDS,
   parseConfig: parseClipConfig,
+  gridOf,
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
-} as const satisfies VisionTowerFamily;
+};

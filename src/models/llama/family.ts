@@ -9,11 +9,12 @@ import {
 } from "./config.ts";
 import { llamaConfigFromGguf, llamaDialect } from "./gguf.ts";
 import { Llama } from "./model.ts";
+import { PUBLISHED_LLAMAS } from "./published.ts";
 
 const parser = (rules: LlamaRules) => (json: unknown, where: string) => parseLlamaConfig(json, where, rules);
 
 /** Llama and what differs from it by numbers and biases alone. */
-export const llama = {
+export const llama: LanguageModelFamily = {
   name: "llama",
   types: {
     llama: {
@@ -34,8 +35,9 @@ export const llama = {
       parseConfig: parser(LLAMA_TYPES.qwen2),
     },
   } satisfies Readonly<Record<keyof typeof LLAMA_TYPES, LanguageModelType>>,
+  published: PUBLISHED_LLAMAS,
   fields: LLAMA_FIELDS,
   contextLength: contextLengthOf,
   build: (config: LlamaConfig) => new Llama(config),
   gguf: { architectures: ["llama", "qwen2"], dialect: llamaDialect, parseConfig: llamaConfigFromGguf },
-} as const satisfies LanguageModelFamily;
+};

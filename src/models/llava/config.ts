@@ -3,20 +3,21 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, readJsonObject } from "../../files/index.ts";
 import type { FeatureGrid } from "../../processing/image/index.ts";
-import { CLIP_LARGE_336, gridOf } from "../clip/config.ts";
+import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
 import {
+  gridOf,
   originalModelTypes,
   PUBLISHED_TOWERS,
   parseTextConfig,
   parseVisionConfig,
-  type TextConfig,
-  type TowerConfig,
   textFields,
   textTypeOf,
   visionFields,
 } from "../families.ts";
+import type { LanguageModelConfig } from "../language-model.ts";
+import type { VisionConfig } from "../vision-tower.ts";
 import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
 
@@ -30,8 +31,8 @@ export interface ProjectorConfig {
 }
 
 export interface LlavaConfig {
-  readonly text: TextConfig;
-  readonly vision: TowerConfig;
+  readonly text: LanguageModelConfig;
+  readonly vision: VisionConfig;
   readonly projector: ProjectorConfig;
   /** Id that stands in `inputIds` for one image feature row. */
   readonly imageTokenId: number;
@@ -76,7 +77,7 @@ export function readLlavaConfig(folder: string, places: TowerPlaces = {}): Llava
 export function parseLlavaConfig(
   json: Readonly<Record<string, unknown>>,
   where: string,
-  tower?: TowerConfig,
+  tower?: VisionConfig,
 ): LlavaConfig {
   const { model_type: type } = json;
   const isOriginal = textTypeOf(type) !== undefined;
@@ -170,7 +171,7 @@ export function unknownConfigFields(json: JsonObject, where: string): string[] {
 function parseOriginal(
   json: Readonly<Record<string, unknown>>,
   where: string,
-  tower?: TowerConfig,
+  tower?: VisionConfig,
 ): LlavaConfig {
   const { model_type: type } = json;
   const config = checked(originalFields, json, where);
@@ -241,7 +242,7 @@ const needsTiles = (found: string): LlavaError =>
   });
 
 /** A tower of n layers has hidden states −(n + 1) … n. */
-function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: TowerConfig, where: string): number[] {
+function checkedLayers(stored: z.infer<typeof layers>, { numLayers }: VisionConfig, where: string): number[] {
   const list = [stored ?? DEFAULT_FEATURE_LAYER].flat();
   for (const layer of list) {
     if (layer > numLayers || layer < -(numLayers + 1)) {

@@ -4,8 +4,8 @@ import type { ProjectorConfig } from "./config.ts";
 
 /** Vision features into the language model's embedding space: one linear layer, or several with an activation between. */
 export class Projector extends Module {
-  protected override readonly keys: Readonly<Record<string, string>>;
-  readonly #layers: readonly Linear[];
+  protected override readonly keys = { layers: "linear_#" };
+  readonly layers: readonly Linear[];
   readonly #act: (x: Tensor) => Tensor;
 
   /** `sizes`: width of the features and of the language model, and of the layers between (the latter's by default). */
@@ -17,20 +17,17 @@ export class Projector extends Module {
       ...Array<number>(Math.max(depth - 1, 0)).fill(sizes.hidden ?? sizes.out),
       sizes.out,
     ];
-    this.#layers = Array.from({ length: depth }, (_, i) => new Linear(widths[i]!, widths[i + 1]!, { bias }));
+    this.layers = Array.from({ length: depth }, (_, i) => new Linear(widths[i]!, widths[i + 1]!, { bias }));
     this.#act = activations[config.act];
-    // Checkpoints count the layers from 1, and not as a list: linear_1, linear_2.
-    this.keys = Object.fromEntries(this.#layers.map((_, i) => [`linear${i + 1}`, `linear_${i + 1}`]));
-    for (const [i, layer] of this.#layers.entries()) Object.assign(this, { [`linear${i + 1}`]: layer });
   }
 
   /** [..., in] → [..., out] */
   forward(features: Tensor): Tensor {
-    return this.#layers.reduce((x, layer, i) => layer.forward(i === 0 ? x : this.#act(x)), features);
+    return this.layers.reduce((x, layer, i) => layer.forward(i === 0 ? x : this.#act(x)), features);
   }
 
   initialize(generator: Generator): this {
-    for (const layer of this.#layers) initializeLinear(layer, generator);
+    for (const layer of this.layers) initializeLinear(layer, generator);
     return this;
   }
 }

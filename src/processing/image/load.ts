@@ -5,17 +5,17 @@ import { type DecodeOptions, type OpenedImage, openEncoded } from "./decode.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import type { RgbImage } from "./rgb.ts";
 
-export type LoadOptions = DecodeOptions & DownloadOptions;
+export type ImageLoadOptions = DecodeOptions & DownloadOptions;
 
 /** Decodes an image from wherever it is (see `openImage`). */
-export const loadImage = async (source: ImageSource, options: LoadOptions = {}): Promise<RgbImage> =>
+export const loadImage = async (source: ImageSource, options: ImageLoadOptions = {}): Promise<RgbImage> =>
   (await openImage(source, options)).decode();
 
 /**
  * Opens an image wherever it is: a path, the bytes of a file or their base64, or a `file:`, `data:`, `http:` or `https:` URL.
  * Throws code "image" for what is not an image, "network" for what cannot be fetched.
  */
-export async function openImage(source: ImageSource, options: LoadOptions = {}): Promise<OpenedImage> {
+export async function openImage(source: ImageSource, options: ImageLoadOptions = {}): Promise<OpenedImage> {
   const bytes = await heldBytes(source);
   if (bytes !== undefined) return openEncoded(bytes, options);
   const text = String(source);

@@ -1,15 +1,29 @@
-import { type LlavaRow, type RowEncoder, RowError, type RowGroup, rowError } from "../../data/index.ts";
+import {
+  type LlavaRow,
+  type LoadedRows,
+  type LoadRequest,
+  Prefetcher,
+  RowError,
+  type RowGroup,
+  type RowImage,
+  type RowLoader,
+  type RowRules,
+  rowError,
+} from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { EncodedRow } from "../../processing/processor/index.ts";
 import { scope, stack, type Tensor } from "../../torch/index.ts";
 import type { ImageInputs, ImageView } from "../features/image-inputs.ts";
-import { Ahead } from "./ahead.ts";
 import { masksOf, type PackingSample, packSamples, placeAttention, sharePrefix } from "./packing.ts";
 import type { RowBatch } from "./row-batch.ts";
 
-export interface RowBatcherOptions {
+export interface CollatorOptions {
+  readonly loader: RowLoader;
+  /** What names of images are relative to. */
+  readonly folder: string;
+  /** How rows become ids. */
+  readonly rules: RowRules;
   readonly images: ImageInputs;
-  readonly encoder: RowEncoder;
   readonly device: string;
   readonly packedRows: number;
   /** Told of every row that cannot be used and is left out; may throw instead. */
@@ -23,36 +37,36 @@ interface Sample extends PackingSample {
 }
 
 /** Makes packed batches of rows and what the model sees of their images. */
-export class RowBatcher {
-  readonly #options: RowBatcherOptions;
-  /** Rows that were asked for ahead. */
-  readonly #ahead = new Ahead<LlavaRow, EncodedRow | RowError>();
+export class Collator {
+  readonly #options: CollatorOptions;
+  readonly #prefetcher: Prefetcher<RowGroup>;
 
-  constructor(options: RowBatcherOptions) {
+  constructor(options: CollatorOptions) {
     this.#options = options;
+    this.#prefetcher = new Prefetcher(options.loader, (group) => this.#requestOf(group));
   }
 
-  /** Whether rows or their images can be loaded while something else is computed. */
-  get isBackground(): boolean {
-    const { images, encoder } = this.#options;
-    return images.isBackground || encoder.isBackground;
-  }
-
-  /** Begins to load the rows that will be asked for, and their images. */
+  /** Begins to load groups that will be asked for, where other threads load. */
   prefetch(groups: readonly RowGroup[]): void {
-    const { images, encoder } = this.#options;
-    images.prefetch([...viewsOf(groups).values()]);
-    if (!encoder.isBackground) return;
-    for (const row of groups.flatMap(({ rows }) => rows)) this.#ahead.begin(row, () => encoder.encode(row));
+    this.#prefetcher.begin(groups);
+  }
+
+  /** Groups that were begun will not be asked for. */
+  forget(): void {
+    this.#prefetcher.forget();
   }
 
   /** Rows that cannot be used are left out; undefined when none remains. */
   async batch(groups: readonly RowGroup[]): Promise<RowBatch | undefined> {
-    const { device, packedRows, encoder } = this.#options;
-    const encode = (row: LlavaRow) => this.#ahead.take(row, () => encoder.encode(row));
-    const encoded = await Promise.all(groups.map(({ rows }) => Promise.all(rows.map(encode))));
-    const loaded = await this.#load(groups);
+    const { device, packedRows } = this.#options;
+    const loads = new Map<RowGroup, Promise<LoadedRows>>();
+    const load = (group: RowGroup): Promise<LoadedRows> => {
+      if (!loads.has(group)) loads.set(group, this.#prefetcher.take(group));
+      return loads.get(group)!;
+    };
+    const loaded = await this.#images(groups, load);
     try {
+      const encoded = await Promise.all(groups.map(async (group) => (await load(group)).rows));
       const samples = groups.flatMap((group, at) => this.#samples(group, encoded[at]!, loaded));
       if (samples.length === 0) return undefined;
       const { tokens, units, owners, attention, ...tensors } = scope(() => {
@@ -89,11 +103,26 @@ export class RowBatcher {
     }
   }
 
+  #requestOf({ rows }: RowGroup): LoadRequest {
+    const { folder, rules, images } = this.#options;
+    return { folder, rules, rows, images: images.takesPixels ? imagesOf(rows) : [] };
+  }
+
   /** Every image once, by the way it is seen; an error for one that cannot be decoded. */
-  async #load(groups: readonly RowGroup[]): Promise<Map<string, Tensor | LlavaError>> {
-    const views = viewsOf(groups);
-    const rows = await this.#options.images.load([...views.values()]);
-    return new Map([...views.keys()].map((name, i) => [name, rows[i]!]));
+  async #images(
+    groups: readonly RowGroup[],
+    load: (group: RowGroup) => Promise<LoadedRows>,
+  ): Promise<Map<string, Tensor | LlavaError>> {
+    const views = new Map(
+      groups.flatMap((group) =>
+        imagesOf(group.rows).map(({ name }, at): [string, ImageView] => {
+          const pixels = async () => (await load(group)).pixels[at]!;
+          return [viewName(name, group.mirrored), { name, mirrored: group.mirrored, pixels }];
+        }),
+      ),
+    );
+    const seen = await this.#options.images.load([...views.values()]);
+    return new Map([...views.keys()].map((name, at) => [name, seen[at]!]));
   }
 
   #samples(
@@ -131,16 +160,9 @@ function brokenImage(
   return undefined;
 }
 
-/** All that is seen in some groups, each once. */
-const viewsOf = (groups: readonly RowGroup[]): Map<string, ImageView> =>
-  new Map(
-    groups.flatMap(({ rows, mirrored }) =>
-      rows.flatMap((row) =>
-        row.images.map(
-          ({ name: image, ...bytes }) => [viewName(image, mirrored), { image, mirrored, ...bytes }] as const,
-        ),
-      ),
-    ),
-  );
+/** Those of some rows, each once. */
+const imagesOf = (rows: readonly LlavaRow[]): RowImage[] => [
+  ...new Map(rows.flatMap(({ images }) => images.map((image) => [image.name, image]))).values(),
+];
 
 const viewName = (image: string, mirrored: boolean): string => `${mirrored ? "mirrored" : "plain"} ${image}`;

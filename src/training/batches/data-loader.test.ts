@@ -1,33 +1,32 @@
 // Batches by any number of threads, from rows and from shards: npm test -- src/training/batches/data-loader.test.ts
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
 import { writeTar } from "../../../test/support/tar.ts";
-import type { CaptionRow } from "../../data/index.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { Tensor } from "../../torch/index.ts";
 import type { RecipeFields } from "../recipe/recipe.ts";
 import { prepareStage, type Stage } from "../stage/stage.ts";
 import type { RowBatch } from "./row-batch.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-source-"));
+type FileRow = { id: string; image: string; conversations: unknown[] };
+const folder = temporaryFolder("llava-source");
 const quiet = { progress: silentProgress, report: () => {} };
 let shard: string;
 
 before(async () => {
   const path = await drawSquares(folder, "train", 4);
-  const rows = JSON.parse(readFileSync(path, "utf8")) as CaptionRow[];
+  const rows = JSON.parse(readFileSync(path, "utf8")) as FileRow[];
   const members = rows.flatMap(({ id, image, conversations }): [string, string | Buffer][] => [
     [`${id.replace(".png", "")}.json`, JSON.stringify({ id, conversations })],
     [`${id.replace(".png", "")}.png`, readFileSync(join(folder, image))],
   ]);
   shard = await writeTar(join(folder, "rows.tar"), Object.fromEntries(members));
 });
-after(() => rmSync(folder, { recursive: true }));
 
 const data = { images: folder, template: "plain", answerEnd: "</s>", flips: true };
 const stage = (fields: Partial<RecipeFields["data"]>, more: Partial<RecipeFields> = {}): Promise<Stage> =>

@@ -1,23 +1,19 @@
 import {
+  type BatchSampler,
   countRows,
   type Dataset,
   filterTable,
   imagesOfTable,
   isShard,
-  type LlavaRow,
   LoadingPool,
-  openRows,
-  type PixelLoader,
-  pixelsHere,
   type Rank,
-  type RowDealer,
+  type RowLoader,
   type RowRules,
-  type RowTable,
   readDatasets,
   rowError,
-  rowsHere,
-  ShardDealer,
-  TableDealer,
+  rowLoaderHere,
+  ShardBatchSampler,
+  TableBatchSampler,
 } from "../../data/index.ts";
 import { alone } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
@@ -29,13 +25,16 @@ import type { ImageInputs } from "../features/image-inputs.ts";
 import { measureFeatures, openImages } from "../features/open-images.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
-import { RowBatcher, type RowBatcherOptions } from "./collator.ts";
-import { RowSource } from "./data-loader.ts";
+import { countSkippedErrors, Problems, raise, refuse, refuseOrSkip } from "./bad-rows.ts";
+import { Collator } from "./collator.ts";
+import { DataLoader } from "./data-loader.ts";
+import { firstImages, heldOutBatches } from "./held-out.ts";
 import type { RowBatch } from "./row-batch.ts";
+import { usableRows } from "./usable-rows.ts";
 
 /** What a stage learns from and is measured on. */
 export interface StageData extends Disposable {
-  readonly source: RowSource;
+  readonly source: DataLoader;
   /** See `ImageInputs.encode`. */
   readonly encode: ImageInputs["encode"];
   /** Statistics of the image features, where the model takes them from the data. */
@@ -56,46 +55,38 @@ export async function openStageData(
   const { processor, note } = trainingProcessor(pretrained.processor, data);
   if (note !== undefined) around.report(note);
   const rules: RowRules = { turnMarks, maxTokens, truncates: data.onLongRow === "truncate" };
-  const pool =
-    workers === 0
-      ? undefined
-      : new LoadingPool(
-          { processor: processor.imageConfig, encoding: { processor: processor.source, rules } },
-          workers,
-        );
-  const pixels = pool ?? pixelsHere(processor.imageConfig);
-  const batching = { device: recipe.device, packedRows: recipe.packedRows };
-  const open = { recipe, pretrained, pixels, around };
+  const loader = workers === 0 ? rowLoaderHere(processor) : new LoadingPool(processor.source, workers);
+  const open = { recipe, pretrained, loader, around };
+  const collating = { loader, device: recipe.device, packedRows: recipe.packedRows };
 
   const datasets = await readDatasets(data.rows);
   const streams = datasets.some(({ path }) => isShard(path));
-  const { dealer, inputs, cache } = streams ? await openShards(datasets, open) : await openTable(open);
+  const { sampler, inputs, cache } = streams ? await openShards(datasets, open) : await openTable(open);
   const measured = recipe.projector === "fresh" ? measureFeatures(pretrained, cache) : new Map();
-  const batcher = new RowBatcher({
-    ...batching,
-    images: inputs,
-    encoder: pool ?? rowsHere(processor, rules),
+  const collator = new Collator({
+    ...{ ...collating, rules, folder: data.images, images: inputs },
     onBadRow: refuseOrSkip(data, around.report),
   });
   const heldOut: RowBatch[] = [];
   if (evaluation) {
+    const { images: folder } = evaluation;
     const all = await usableRows(evaluation.rows, { ...evaluation, onBadRow: "error", seed: 0 }, around);
     const chosen = firstImages(all, evaluation);
-    const images = new Set(chosen.flat().flatMap(({ images }) => images.map(({ name }) => name)));
-    const own = await openImages({ ...open, folder: evaluation.images, images, mirrored: false });
-    const encoder = rowsHere(processor, { ...rules, truncates: false });
-    const options = { ...batching, images: own.inputs, encoder, onBadRow: refuse };
-    heldOut.push(...(await heldOutBatches(new RowBatcher(options), chosen)));
+    const names = new Set(chosen.flat().flatMap(({ images }) => images.map(({ name }) => name)));
+    const { inputs: images } = await openImages({ ...open, folder, images: names, mirrored: false });
+    const own = { ...collating, folder, images, rules: { ...rules, truncates: false }, onBadRow: refuse };
+    heldOut.push(...(await heldOutBatches(new Collator(own), chosen)));
   }
+  const { accumulation } = recipe;
   return {
-    source: new RowSource({ dealer, batcher, accumulation: recipe.accumulation }),
+    source: new DataLoader({ sampler, collator, accumulation, prefetches: loader.isBackground }),
     encode: inputs.encode,
     measured,
     heldOut,
     prompts: { chatTemplate: processor.chatTemplate, stopIds: processor.stopIds },
     [Symbol.dispose]() {
       for (const batch of heldOut) batch[Symbol.dispose]();
-      pixels[Symbol.dispose]();
+      loader[Symbol.dispose]();
     },
   };
 }
@@ -108,12 +99,12 @@ function rankOf({ communicator = alone }: Surroundings): Rank {
 interface Opening {
   readonly recipe: Recipe;
   readonly pretrained: PretrainedLlava;
-  readonly pixels: PixelLoader;
+  readonly loader: RowLoader;
   readonly around: Surroundings;
 }
 
 interface OpenedRows {
-  readonly dealer: RowDealer;
+  readonly sampler: BatchSampler;
   readonly inputs: ImageInputs;
   readonly cache: FeatureCache | undefined;
 }
@@ -124,7 +115,7 @@ async function openTable(open: Opening): Promise<OpenedRows> {
   const read = await usableRows(data.rows, { ...data, seed }, around);
   const images = imagesOfTable(read);
   const { inputs, cache } = await openImages({ ...open, folder: data.images, images, mirrored: data.flips });
-  const problems = new Problems(data, around);
+  const problems = new Problems(data, around.report);
   const rows = filterTable(read, (index) => {
     const image = cache && read.imagesOf(index).find((name) => cache.isUnusable(name));
     if (image === undefined) return true;
@@ -132,7 +123,11 @@ async function openTable(open: Opening): Promise<OpenedRows> {
     return false;
   });
   problems.settle(data.rows, rows.length);
-  return { dealer: new TableDealer({ ...data, batchSize, seed, rows, ...rankOf(around) }), inputs, cache };
+  return {
+    sampler: new TableBatchSampler({ ...data, batchSize, seed, rows, ...rankOf(around) }),
+    inputs,
+    cache,
+  };
 }
 
 async function openShards(datasets: readonly Dataset[], open: Opening): Promise<OpenedRows> {
@@ -165,114 +160,16 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
     mirrored: false,
   });
   return {
-    dealer: new ShardDealer({ ...data, datasets, rowCount, batchSize, seed, onBadRow, ...rankOf(around) }),
+    sampler: new ShardBatchSampler({
+      ...data,
+      datasets,
+      rowCount,
+      batchSize,
+      seed,
+      onBadRow,
+      ...rankOf(around),
+    }),
     inputs,
     cache,
   };
-}
-
-/** Rows that can be used, looked at one by one; the others are an error or left out. */
-async function usableRows(
-  name: string,
-  policy: { readonly images: string; readonly seed: number; readonly onBadRow: "error" | "skip" },
-  around: Surroundings,
-): Promise<RowTable> {
-  const problems = new Problems(policy, around);
-  const bar = around.progress({ label: "rows", unit: "rows" });
-  const table = await openRows(name, {
-    ...policy,
-    onBadRow: (error) => problems.add(error),
-    onRow: () => bar.increment(),
-  }).finally(() => bar.stop());
-  problems.settle(name, table.length);
-  return table;
-}
-
-/** Counts what is wrong with rows before training, and tells of it in one line. */
-class Problems {
-  readonly #policy: "error" | "skip";
-  readonly #hint: string;
-  readonly #report: (line: string) => void;
-  #first: LlavaError | undefined;
-  #count = 0;
-
-  constructor(
-    { images, onBadRow }: { readonly images: string; readonly onBadRow: "error" | "skip" },
-    { report }: Surroundings,
-  ) {
-    this.#policy = onBadRow;
-    const all = "llava data check lists them all; --data.onBadRow skip leaves them out.";
-    this.#hint = images === "" ? "Give the folder of the images with --data.images." : all;
-    this.#report = report;
-  }
-
-  add(error: LlavaError): void {
-    this.#first ??= error;
-    this.#count++;
-  }
-
-  /** Throws `data` if rows are not to be skipped, or none is left. */
-  settle(name: string, left: number): void {
-    if (this.#first && this.#policy === "error")
-      throw new LlavaError("data", `${this.#first.message} (${this.#count} unusable rows)`, {
-        hint: this.#hint,
-      });
-    if (this.#first) this.#report(`skipping ${this.#count} unusable rows, the first: ${this.#first.message}`);
-    if (left > 0) return;
-    throw new LlavaError("data", `${name}: no rows to use`, {
-      hint: "Rows are LLaVA's own: id, image and conversations; their images lie in data.images.",
-    });
-  }
-}
-
-const raise = (error: LlavaError): never => {
-  throw error;
-};
-const refuse: RowBatcherOptions["onBadRow"] = (_, error) => raise(error);
-
-/** As the recipe says of rows that cannot be used, and of those that are too long. */
-function refuseOrSkip(
-  { onBadRow, onLongRow }: Recipe["data"],
-  report: (line: string) => void,
-): RowBatcherOptions["onBadRow"] {
-  const skip = countSkippedErrors(report);
-  return (_, error) => {
-    const policy = error.problem === "long" && onLongRow !== "truncate" ? onLongRow : onBadRow;
-    if (policy === "error") raise(error);
-    skip(error);
-  };
-}
-
-/** Reports each row that is left out, once, and how many there were. */
-function countSkippedErrors(report: (line: string) => void): (error: LlavaError) => void {
-  const skipped = new Set<string>();
-  return ({ message }) => {
-    if (skipped.has(message)) return;
-    skipped.add(message);
-    report(`skipping ${message} (${skipped.size} so far)`);
-  };
-}
-
-/** The rows of the first images, some of each, in the order of the file. */
-function firstImages(
-  table: RowTable,
-  { count, rowsPerImage }: { count: number; rowsPerImage: number },
-): LlavaRow[][] {
-  const numbers = Array.from({ length: table.length }, (_, row) => row);
-  const groups = Map.groupBy(numbers, (row) => table.imagesOf(row).join("\n"));
-  return [...groups.values()]
-    .slice(0, count)
-    .map((group) => group.slice(0, rowsPerImage).map((row) => table.at(row)));
-}
-
-/** Batches of 8 images. */
-async function heldOutBatches(batcher: RowBatcher, groups: readonly LlavaRow[][]): Promise<RowBatch[]> {
-  const batches: RowBatch[] = [];
-  for (let start = 0; start < groups.length; start += 8) {
-    const batch = await batcher.batch(
-      groups.slice(start, start + 8).map((rows) => ({ rows, mirrored: false })),
-    );
-    if (batch) batches.push(batch);
-  }
-  return batches;
 }

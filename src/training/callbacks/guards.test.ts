@@ -1,9 +1,9 @@
 // Steps that would do harm: npm test -- src/training/callbacks
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { fixtures, rowsRecipe, stages } from "../../../test/support/training-rows.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { noGrad, scope } from "../../torch/index.ts";
@@ -13,8 +13,7 @@ import { prepareStage } from "../stage/stage.ts";
 import type { StepMetrics } from "../trainer.ts";
 import { Guards } from "./guards.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-guards-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-guards");
 
 type Options = Partial<Recipe["guards"]>;
 

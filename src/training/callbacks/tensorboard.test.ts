@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { EventFile } from "./tensorboard.ts";
 
-const root = mkdtempSync(join(tmpdir(), "llava-events-"));
-after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder("llava-events");
 
 /** Bit by bit, after RFC 3720. */
 function crc32c(bytes: Uint8Array): number {

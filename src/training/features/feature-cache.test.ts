@@ -1,22 +1,23 @@
 // Frozen features on disk: npm test -- src/training/features/feature-cache.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose, largestDifference } from "../../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
-import { pixelsHere } from "../../data/index.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { rowLoaderHere } from "../../data/index.ts";
 import type { LlavaError } from "../../errors.ts";
 import { loadCheckpoint } from "../../pretrained/index.ts";
 import { silentProgress } from "../../setup/index.ts";
 import { stack, type Tensor } from "../../torch/index.ts";
 import { prepareStage } from "../stage/stage.ts";
 import { FeatureCache } from "./feature-cache.ts";
-import { frozenTower, LiveFeatures, ViewPixels } from "./image-inputs.ts";
+import type { ImageView } from "./image-inputs.ts";
+import { frozenTower, LiveFeatures } from "./live-features.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-features-"));
+const folder = temporaryFolder("llava-features");
 const cache = join(folder, "cache");
 const quiet = { progress: silentProgress, report: () => {} };
 let images: string[];
@@ -26,17 +27,22 @@ before(async () => {
   images = readdirSync(folder).filter((name) => name.endsWith(".png"));
   writeFileSync(join(folder, "broken.png"), "this is not an image");
 });
-after(() => rmSync(folder, { recursive: true }));
 
 async function options(names: readonly string[], mirrored = false) {
   const { model, processor } = await loadCheckpoint(
     fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url)),
   );
   const tower = frozenTower(model.visionTower.requiresGrad_(false));
-  const pixels = new ViewPixels(pixelsHere(processor.imageConfig), folder);
-  const common = { tower, processor: processor.imageConfig, pixels, folder, batchSize: 3 };
+  const loader = rowLoaderHere(processor);
+  const common = { tower, processor: processor.imageConfig, loader, folder, batchSize: 3 };
   return { ...common, cache, towerId: "tiny", dtype: "float32" as const, images: names, mirrored };
 }
+
+const viewsIn = (given: Awaited<ReturnType<typeof options>>, mirrored: boolean): ImageView[] =>
+  images.map((name) => {
+    const pixels = async () => (await given.loader.load({ folder, images: [{ name }] })).pixels[0]!;
+    return { name, mirrored, pixels };
+  });
 
 const whole = (rows: readonly (Tensor | LlavaError)[]): Tensor => stack(rows as Tensor[]);
 
@@ -45,16 +51,16 @@ describe("the feature cache", () => {
     const given = await options(images, true);
     const cached = await FeatureCache.open(given, quiet);
     const live = new LiveFeatures({ ...given, batchSize: 1 });
-    const plain = images.map((image) => ({ image, mirrored: false }));
-    const mirrored = images.map((image) => ({ image, mirrored: true }));
+    const [plain, mirrored] = [viewsIn(given, false), viewsIn(given, true)];
     assertClose(whole(await cached.load(plain)), whole(await live.load(plain)), 1e-5, "features");
     assertClose(whole(await cached.load(mirrored)), whole(await live.load(mirrored)), 1e-5, "mirrored");
     assert.ok(largestDifference(whole(await cached.load(plain)), whole(await cached.load(mirrored))) > 0.01);
   });
 
   test("knows mean and deviation of each channel", async () => {
-    const cached = await FeatureCache.open(await options(images), quiet);
-    const rows = whole(await cached.load(images.map((image) => ({ image, mirrored: false })))).flatten(0, 1);
+    const given = await options(images);
+    const cached = await FeatureCache.open(given, quiet);
+    const rows = whole(await cached.load(viewsIn(given, false))).flatten(0, 1);
     const { mean, std } = cached.statistics();
     assertClose(mean, rows.mean([0]), 1e-5, "mean");
     const centred = rows.sub(rows.mean([0]));

@@ -2,16 +2,19 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "../../checkpoint/index.ts";
+import { Prefetcher, type RowLoader } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { makeFolder } from "../../files/index.ts";
 import type { ImageProcessorConfig } from "../../processing/image/index.ts";
 import type { ProgressFactory } from "../../setup/index.ts";
 import { aten, type DType, keep, scope, stack, type Tensor } from "../../torch/index.ts";
-import { type FeatureOptions, type FeatureSource, type ImageView, LiveFeatures } from "./image-inputs.ts";
+import type { ImageView } from "./image-inputs.ts";
+import { type FeatureOptions, type FeatureSource, LiveFeatures } from "./live-features.ts";
 
 const shardSize = 256;
 
 export interface FeatureCacheOptions extends FeatureOptions {
+  readonly loader: RowLoader;
   /** How pixels are made, which features depend on. */
   readonly processor: ImageProcessorConfig;
   /** What image names are relative to. */
@@ -82,14 +85,12 @@ export class FeatureCache implements FeatureSource {
     return new FeatureCache(images, shards, unusable);
   }
 
-  readonly isBackground = false;
-
-  prefetch(): void {}
+  readonly takesPixels = false;
 
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
     const rows = views.map((view) => {
       const row = this.#row(view);
-      return row ?? new LlavaError("image", `${view.image} cannot be decoded`);
+      return row ?? new LlavaError("image", `${view.name} cannot be decoded`);
     });
     return Promise.resolve(rows);
   }
@@ -107,7 +108,7 @@ export class FeatureCache implements FeatureSource {
       let rows = 0;
       for (let start = 0; start < usable.length; start += shardSize) {
         [sum, squares] = scope(() => {
-          const views = usable.slice(start, start + shardSize).map((image) => ({ image, mirrored: false }));
+          const views = usable.slice(start, start + shardSize).map((name) => ({ name, mirrored: false }));
           const features = stack(views.map((view) => this.#row(view)!))
             .flatten(0, 1)
             .to("float64"); // [rows, C]
@@ -123,10 +124,10 @@ export class FeatureCache implements FeatureSource {
     });
   }
 
-  #row({ image, mirrored }: ImageView): Tensor | undefined {
-    const at = this.#index.get(image);
-    if (at === undefined) throw new LlavaError("data", `image ${image} is not in the feature cache`);
-    if (this.#unusable.has(image)) return undefined;
+  #row({ name, mirrored }: Pick<ImageView, "name" | "mirrored">): Tensor | undefined {
+    const at = this.#index.get(name);
+    if (at === undefined) throw new LlavaError("data", `image ${name} is not in the feature cache`);
+    if (this.#unusable.has(name)) return undefined;
     const shard = this.#shards.get(shardName(Math.floor(at / shardSize), mirrored));
     if (!shard) throw new LlavaError("usage", "the feature cache was opened without mirrored images");
     return shard.select(0, at % shardSize);
@@ -153,6 +154,8 @@ async function writeShard(
   mirrored: boolean,
   {
     live,
+    loader,
+    folder,
     dtype,
     bar,
     signal,
@@ -165,15 +168,16 @@ async function writeShard(
   },
 ): Promise<void> {
   const rows: (Tensor | undefined)[] = [];
-  const viewsFrom = (start: number) =>
-    images.slice(start, start + batchSize).map((image) => ({ image, mirrored }));
+  const prefetcher = new Prefetcher(loader, (name: string) => ({ folder, images: [{ name }] }));
+  const pixelsOf = async (name: string) => (await prefetcher.take(name)).pixels[0]!;
   for (let start = 0; start < images.length; start += batchSize) {
     if (signal?.aborted) throw new LlavaError("aborted", "stopped while computing features");
-    const views = viewsFrom(start);
-    if (live.isBackground) live.prefetch([...views, ...viewsFrom(start + batchSize)]);
+    const names = images.slice(start, start + batchSize);
+    prefetcher.begin(images.slice(start, start + 2 * batchSize));
+    const views = names.map((name) => ({ name, mirrored, pixels: () => pixelsOf(name) }));
     const features = await live.load(views);
     rows.push(...features.map((row) => (row instanceof LlavaError ? undefined : row.to(dtype))));
-    bar.increment(views.length);
+    bar.increment(names.length);
   }
   scope(() => {
     const blank = aten.full([tower.tokens, tower.hiddenSize], 0, dtype);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { PixelLoader } from "../../data/index.ts";
+import type { RowLoader } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -7,20 +7,13 @@ import type { Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
 import { named, prefixes } from "../stage/trainable.ts";
 import { FeatureCache } from "./feature-cache.ts";
-import {
-  type FeatureSource,
-  frozenInputs,
-  frozenTower,
-  type ImageInputs,
-  LiveFeatures,
-  pixelInputs,
-  ViewPixels,
-} from "./image-inputs.ts";
+import { type ImageInputs, pixelInputs } from "./image-inputs.ts";
+import { type FeatureSource, frozenInputs, frozenTower, LiveFeatures } from "./live-features.ts";
 
 export interface OpenImagesOptions {
   readonly recipe: Recipe;
   readonly pretrained: PretrainedLlava;
-  readonly pixels: PixelLoader;
+  readonly loader: RowLoader;
   /** What image names are relative to. */
   readonly folder: string;
   /** All of them, where features are kept. */
@@ -37,24 +30,23 @@ export interface OpenedImages {
 
 /** Where batches get their images from: pixels for a tower that learns, else its features, computed now or kept on disk. */
 export async function openImages(options: OpenImagesOptions): Promise<OpenedImages> {
-  const { recipe, pretrained, folder } = options;
+  const { recipe, pretrained, loader, folder } = options;
   const { model } = pretrained;
   const processor = pretrained.processor.imageConfig;
   const { features, train } = recipe;
-  const pixels = new ViewPixels(options.pixels, folder);
   if (train.includes("visionTower")) {
-    if (features.cache === "") return { inputs: pixelInputs(model, pixels), cache: undefined };
+    if (features.cache === "") return { inputs: pixelInputs(model), cache: undefined };
     throw new LlavaError("config", "features.cache is for a frozen vision tower", {
       hint: "Leave visionTower out of train, or features.cache empty.",
     });
   }
   const tower = frozenTower(model.visionTower);
-  const shared = { tower, pixels, batchSize: features.batchSize };
+  const shared = { tower, batchSize: features.batchSize };
   const frozen = (source: FeatureSource): ImageInputs => frozenInputs(source, tower);
   if (features.cache === "") return { inputs: frozen(new LiveFeatures(shared)), cache: undefined };
   const cache = await FeatureCache.open(
     {
-      ...{ ...shared, processor, folder, mirrored: options.mirrored },
+      ...{ ...shared, loader, processor, folder, mirrored: options.mirrored },
       cache: features.cache,
       dtype: features.dtype,
       towerId: `${weightsHash(model.visionTower)} ${tower.tokens}`,

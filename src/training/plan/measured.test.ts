@@ -1,16 +1,16 @@
 // Plans beside the peak memory of such runs, each a process of its own: npm test -- src/training/plan
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { writeRandomModel } from "../../../bench/random-checkpoint.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { fixtures, rowsRecipe } from "../../../test/support/training-rows.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { planMemory, recipeSizes } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-plan-"));
+const folder = temporaryFolder("llava-plan");
 const model = join(folder, "model");
 before(() => {
   const tiny = join(fixtures, "llava/llama");
@@ -27,7 +27,6 @@ before(() => {
     vision_config: { ...vision, ...widths },
   });
 });
-after(() => rmSync(folder, { recursive: true }));
 
 /** A tower that learns, from the tests' rows over and over. */
 const recipeOf = (name: string, activationCheckpointing: boolean): Recipe =>

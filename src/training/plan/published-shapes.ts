@@ -4,6 +4,7 @@ import { LlavaError } from "../../errors.ts";
 import { readJsonObject } from "../../files/index.ts";
 import {
   type LlavaConfig,
+  PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
   parseLlavaConfig,
   parseVisionConfig,
@@ -13,24 +14,6 @@ import { assembledJson } from "../../pretrained/index.ts";
 import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { eyesOf } from "../stage/load.ts";
-
-const large = {
-  model_type: "llama",
-  hidden_size: 5120,
-  intermediate_size: 13_824,
-  num_hidden_layers: 40,
-  num_attention_heads: 40,
-  rms_norm_eps: 1e-5,
-};
-const base = { model_type: "llama", rms_norm_eps: 1e-5 };
-
-/** Shapes of language models that recipes name, so that they can be planned where the models are not. */
-const PUBLISHED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  "lmsys/vicuna-7b-v1.3": { ...base, max_position_embeddings: 2048 },
-  "lmsys/vicuna-13b-v1.3": { ...large, max_position_embeddings: 2048 },
-  "lmsys/vicuna-7b-v1.5": { ...base, max_position_embeddings: 4096 },
-  "lmsys/vicuna-13b-v1.5": { ...large, max_position_embeddings: 4096 },
-};
 
 /** What finished models of LLaVA-1.5 see with, by their language model. */
 const FINISHED: Readonly<Record<string, string>> = {
@@ -63,7 +46,9 @@ export async function modelShape({
     return readLlavaConfig(folder, { base: baseFolder, tower });
   }
   const text =
-    folder !== undefined ? readJsonObject(join(folder, "config.json")) : PUBLISHED[FINISHED[model] ?? model];
+    folder !== undefined
+      ? readJsonObject(join(folder, "config.json"))
+      : PUBLISHED_DECODERS[FINISHED[model] ?? model];
   const eyes = vision ?? (model in FINISHED ? eyesOf15 : undefined);
   if (text === undefined || eyes === undefined) return undefined;
   const tower = await localFolder(eyes.tower);

@@ -5,10 +5,10 @@ import {
   EfficientNetLite,
   efficientNetLiteVariants,
   type LanguageModel,
+  type LanguageModelConfig,
   type Llava,
   type LlavaConfig,
   type Projector,
-  type TextConfig,
 } from "../../models/index.ts";
 import { type ImageLayout, tokensOf } from "../../processing/image/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -18,7 +18,7 @@ const whole: ImageLayout = { tiles: "whole", size: undefined };
 
 /** What a model's parts weigh and compute, without its weights. */
 export interface ModelSizes {
-  readonly text: TextConfig;
+  readonly text: LanguageModelConfig;
   readonly parameters: {
     readonly visionTower: number;
     readonly projector: number;
@@ -81,7 +81,7 @@ const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
 
 /** A built-in model: its language model's configuration, and what its own config.json says. */
 export function builtinSizes(
-  text: TextConfig,
+  text: LanguageModelConfig,
   { visionTower, tokensPerSide, projector }: BuiltinShape,
   recipe: Pick<Recipe, "tokensPerSide">,
 ): ModelSizes {
@@ -121,7 +121,7 @@ export const builtinShapeSchema = z.object({
 });
 export type BuiltinShape = z.output<typeof builtinShapeSchema>;
 
-function languageSizes(text: TextConfig, model: LanguageModel) {
+function languageSizes(text: LanguageModelConfig, model: LanguageModel) {
   const linears = new Map<string, readonly [number, number]>();
   for (const [name, { shape }] of model.layers[0]!.namedParameters())
     if (shape.length === 2) linears.set(name.split(".").at(-2)!, [shape[0]!, shape[1]!]);

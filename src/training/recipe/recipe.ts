@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
-import { devicePattern } from "../../placement.ts";
 import { transparencies } from "../../processing/image/index.ts";
+import { devicePattern } from "../../setup/index.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);

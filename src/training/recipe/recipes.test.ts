@@ -1,11 +1,11 @@
 // The recipes of LLaVA and LLaVA-1.5 against the papers and scripts: npm test -- src/training/recipe
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { llava } from "../../../test/support/cli.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { recipeSizes } from "../plan/index.ts";
 import { outlineRecipe } from "../plan/outline.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe.ts";
@@ -114,8 +114,7 @@ describe("what a recipe trains is told without weights", () => {
     });
 
   test("from a folder that holds config.json alone", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "llava-shape-"));
-    after(() => rmSync(folder, { recursive: true }));
+    const folder = temporaryFolder("llava-shape");
     const config = { model_type: "qwen2", hidden_size: 64, intermediate_size: 96, num_hidden_layers: 2 };
     writeFileSync(
       join(folder, "config.json"),

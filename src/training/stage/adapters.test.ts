@@ -1,12 +1,11 @@
 // Runs that train adapters: npm test -- src/training/stage
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../../test/support/close.ts";
 import { drawSquares, squaresRecipe } from "../../../test/support/coloured-squares.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { openSafetensors } from "../../checkpoint/index.ts";
 import { adaptedLinears, loadAdapter, loadPretrained } from "../../pretrained/index.ts";
 import { silentProgress } from "../../setup/index.ts";
@@ -15,12 +14,11 @@ import type { RecipeFields } from "../recipe/recipe.ts";
 import { runRecipe } from "../run.ts";
 import { prepareStage } from "./stage.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-adapters-"));
+const folder = temporaryFolder("llava-adapters");
 const quiet = { progress: silentProgress, report: () => {} };
 const lora = { rank: 2, alpha: 4, dropout: 0.1 };
 
 before(async () => void (await drawSquares(folder, "train", 6)));
-after(() => rmSync(folder, { recursive: true }));
 
 const recipeFor = (run: string, fields: Partial<RecipeFields> = {}) =>
   squaresRecipe(folder, { output: join(folder, run), maxSteps: 8, lora, ...fields });

@@ -4,17 +4,16 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { assertClose, largestDifference } from "../../../test/support/close.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { fixtures, rowsRecipe, stages } from "../../../test/support/training-rows.ts";
 import { openCheckpoint, openSafetensors, openWeights, writeSafetensors } from "../../checkpoint/index.ts";
 import type { Llava } from "../../models/index.ts";
@@ -28,9 +27,8 @@ import { runRecipe } from "../run.ts";
 import { latestCheckpoint } from "../run-state.ts";
 import { prepareStage } from "./stage.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-result-"));
+const folder = temporaryFolder("llava-result");
 const quiet = { progress: silentProgress, report: () => {} };
-after(() => rmSync(folder, { recursive: true }));
 const original = join(fixtures, "llava/original");
 const languageModel = join(folder, "language-model");
 const tower = join(original, "clip-vit-tiny-patch14-28");

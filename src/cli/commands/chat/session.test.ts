@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { PassThrough } from "node:stream";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../../errors.ts";
 import {
   type ChatModel,
@@ -16,8 +16,7 @@ import {
 } from "../../../protocol/index.ts";
 import { chatSession } from "./session.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-session-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-session");
 const photo = fileURLToPath(new URL("../../../../test/fixtures/llava/images/wide.png", import.meta.url));
 const usage = { promptTokens: 1, imageTokens: 0, completionTokens: 1 };
 

@@ -6,7 +6,7 @@ import { configure as inspect } from "./inspect.ts";
 import { configure as questions } from "./questions.ts";
 import { configure as scienceqa } from "./scienceqa.ts";
 
-/** One file of ../data-commands a subcommand; what it needs is imported when it runs. */
+/** One file of this folder a subcommand; what it needs is imported when it runs. */
 const subcommands = [check, inspect, questions, filter, scienceqa];
 
 export function configure(command: Command, context: CommandContext): void {

@@ -29,7 +29,7 @@ Example:
 Images are looked for under --data.images in folders of the problems' numbers: ScienceQA/images/train.`,
     )
     .action(async ({ data: folder, split, form, out }: Options) => {
-      const { scienceQaRows } = await import("../../../evaluation/index.ts");
+      const { scienceQaRows } = await import("../../../datagen/index.ts");
       const rows = await scienceQaRows(folder, { split, form });
       const written = await writeRows(out, rows);
       const withImage = rows.filter(({ image }) => image !== undefined).length;

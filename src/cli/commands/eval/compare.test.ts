@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { llava } from "../../../../test/support/cli.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 
-let folder: string;
+const folder = temporaryFolder("llava-compare");
 const path = (name: string): string => join(folder, name);
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "llava-compare-"));
   await mkdir(path("images"));
   const rows = ["red", "green", "blue"].map((answer, index) => ({
     question_id: `q${index}`,
@@ -26,7 +25,6 @@ before(async () => {
     assert.equal(status, 0, stderr);
   }
 });
-after(() => rm(folder, { recursive: true }));
 
 test("flips are listed with their line in the second's outcomes, image and question", async () => {
   const { status, stdout, stderr } = await llava(["eval", "compare", path("a.json"), path("b.json")]);

@@ -1,6 +1,6 @@
 import { existsSync, globSync } from "node:fs";
 import type { Command } from "commander";
-import type { AnswerOptions } from "../../../evaluation/index.ts";
+import type { ReadAnswersOptions } from "../../../evaluation/index.ts";
 import { collect } from "../../frame/model-options.ts";
 
 /** What `addPredictions` reads. */
@@ -34,7 +34,7 @@ export const addFields = (command: Command): Command =>
     .option("--answer-field <name>", "the field of a row that holds the model's answer")
     .option("--id-field <name>", "the field of a row that holds the question's id");
 
-export const fieldsOf = ({ answerField, idField }: FieldFlags): AnswerOptions["fields"] => ({
+export const fieldsOf = ({ answerField, idField }: FieldFlags): ReadAnswersOptions["fields"] => ({
   answer: answerField,
   id: idField,
 });

@@ -1,25 +1,23 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { parseHTML } from "linkedom";
 import { llava } from "../../../../test/support/cli.ts";
 import { madeUpSources } from "../../../../test/support/report-sources.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { writeResult } from "../../../evaluation/index.ts";
 
 describe("llava eval report", () => {
-  let folder: string;
+  const folder = temporaryFolder("llava-report");
   const paths: string[] = [];
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "llava-report-"));
     for (const [index, { result, outcomes }] of (await madeUpSources()).slice(0, 2).entries()) {
       paths.push(join(folder, `${index}.json`));
       await writeResult(paths[index]!, result, outcomes());
     }
   });
-  after(() => rm(folder, { recursive: true }));
 
   test("writes a page from result files, with the benchmark's published scores if it is known", async () => {
     const out = join(folder, "pages", "report.html");

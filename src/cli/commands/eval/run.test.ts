@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { llava, llavaHere, startLlava } from "../../../../test/support/cli.ts";
 import * as fake from "../../../../test/support/endpoint.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-eval-run-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-eval-run");
 const data = join(folder, "data", "questions");
 mkdirSync(join(data, "images"), { recursive: true });
 

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { llava } from "../../../../test/support/cli.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-score-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-score");
 
 const animals = ["cat", "dog", "cow", "hen"];
 const label = (index: number): string => (index % 2 === 0 ? "yes" : "no");

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { llavaHere } from "../../../../test/support/cli.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-submit-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-submit");
 const questions = [3, 1, 2].map((id) => ({ question_id: id, image_id: 9, question: `What is ${id}?` }));
 writeFileSync(join(folder, "v2_OpenEnded_mscoco_test-dev2015_questions.json"), JSON.stringify({ questions }));
 

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../../errors.ts";
 import { silentProgress } from "../../../setup/index.ts";
 import { createContext } from "../../frame/context.ts";
 import { runSuite } from "./suite.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "suite-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("suite");
 
 // By hand: credits of first.jsonl are 0.9·1 + 0.1·1 = 1, 1, 0.6, 0.6, 1 and 1, of 6 questions.
 const entry = {

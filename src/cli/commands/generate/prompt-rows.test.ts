@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { type PromptRow, readPromptRows } from "./prompt-rows.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-rows-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-rows");
 const path = join(folder, "rows.jsonl");
 const here = (name: string): string => join(folder, name);
 

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { writeSafetensors } from "../../../checkpoint/index.ts";
 import { scope, zeros } from "../../../torch/index.ts";
 import { inspectModel } from "./info.ts";
 
-const path = mkdtempSync(join(tmpdir(), "llava-info-"));
-after(() => rmSync(path, { recursive: true }));
+const path = temporaryFolder("llava-info");
 
 test("parameters are those of the file that is loaded, not of a copy or of other tensors beside it", () => {
   scope(() =>

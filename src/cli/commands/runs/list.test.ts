@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { parseHTML } from "linkedom";
 import { llava } from "../../../../test/support/cli.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { findRuns } from "./list.ts";
 
 describe("runs", () => {
-  let root: string;
+  const root = temporaryFolder("llava-runs");
   const now = new Date("2026-01-02T00:00:00Z");
 
   async function makeRun(name: string, lines: readonly string[], age: number): Promise<string> {
@@ -25,7 +25,6 @@ describe("runs", () => {
     JSON.stringify({ step: number, loss, seconds });
 
   before(async () => {
-    root = await mkdtemp(join(tmpdir(), "llava-runs-"));
     const first = await makeRun("first", [step(1, 4), step(2, 3), '{"step":2,"heldOutLoss":3.5}', ""], 4000);
     await writeFile(join(first, "projector.safetensors"), "");
     await mkdir(join(first, "checkpoints", "step-0000002"));
@@ -35,7 +34,6 @@ describe("runs", () => {
     await mkdir(join(await makeRun("sweep/d", [step(1, 5)], 600), "checkpoints", "step-0000001"));
     await mkdir(join(await makeRun("sweep/e", [step(1, 5)], 700), "adapter"));
   });
-  after(() => rm(root, { recursive: true }));
 
   test("are found below a folder, newest first, with their state", async () => {
     const runs = await findRuns([root], now);

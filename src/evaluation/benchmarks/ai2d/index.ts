@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { letterPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   findTable,
@@ -17,7 +17,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption, splitOptions } from "../../parsing/index.ts";
-import { letteredOptions, letters, question } from "../../prompting/index.ts";
+import { letteredOptions, letters, question, withoutSuffix } from "../../prompting/index.ts";
 
 interface Ai2dItem extends BenchmarkItem {
   readonly question: string;
@@ -44,7 +44,7 @@ const inside = within(["", "ai2d/"]);
 const testIds = inside("ai2d_test_ids.csv");
 const askedFiles = inside("test.jsonl");
 
-async function* load({ data }: LoadOptions): AsyncGenerator<Ai2dItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<Ai2dItem> {
   const ids = findFile(data, testIds);
   if (ids === undefined || (await isTable(ids))) {
     const source = await locateQuestions(data, "test", askedFiles, layouts);
@@ -95,8 +95,12 @@ async function* tableItems(table: TableFiles): AsyncGenerator<Ai2dItem> {
 /** Questions as LLaVA models are asked, with options and suffix in the text. */
 async function* asked(path: string, data: string): AsyncGenerator<Ai2dItem> {
   for await (const { id, image, question: text, answers } of readAskedQuestions(path)) {
-    const bare = text.endsWith(letterPrompt) ? text.slice(0, -letterPrompt.length) : text;
-    yield { id, ...splitOptions(bare), image: join(data, image), answer: answers?.[0] ?? "" };
+    yield {
+      id,
+      ...splitOptions(withoutSuffix(text, letterPrompt)),
+      image: join(data, image),
+      answer: answers?.[0] ?? "",
+    };
   }
 }
 

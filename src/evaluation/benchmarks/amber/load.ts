@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { readLines } from "../../../files/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import { imageFolder, locateFile, readDocument, within } from "../../dataset-files/index.ts";
 
 export interface AmberQuery {
@@ -75,7 +75,7 @@ const dimensions: Readonly<Record<string, readonly [dimension: string, kind?: st
   relation: ["relation"],
 };
 
-export async function* loadJudgements(options: LoadOptions): AsyncGenerator<JudgementItem> {
+export async function* loadJudgements(options: DatasetOptions): AsyncGenerator<JudgementItem> {
   const { data, split = "all", compat = false } = options;
   const name = split === "all" ? "discriminative" : `discriminative-${split}`;
   for await (const { annotation, ...query } of queries(data, name)) {
@@ -89,7 +89,7 @@ export async function* loadJudgements(options: LoadOptions): AsyncGenerator<Judg
   }
 }
 
-export async function* loadDescriptions({ data }: LoadOptions): AsyncGenerator<DescriptionItem> {
+export async function* loadDescriptions({ data }: DatasetOptions): AsyncGenerator<DescriptionItem> {
   const words = await readWords(data);
   for await (const { annotation, ...query } of queries(data, "generative")) {
     const { truth, hallu = [] } = annotation;

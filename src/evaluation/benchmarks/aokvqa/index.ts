@@ -6,7 +6,7 @@ import {
   type Benchmark,
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Outcome,
 } from "../../benchmark.ts";
 import {
@@ -43,7 +43,7 @@ const schema = z.array(
   }),
 );
 
-async function* load({ data, split = "val" }: LoadOptions, direct: boolean): AsyncGenerator<AokVqaItem> {
+async function* load({ data, split = "val" }: DatasetOptions, direct: boolean): AsyncGenerator<AokVqaItem> {
   const name = `aokvqa_v1p0_${split}.json`;
   const source = await locateQuestions(data, split, [name, `aokvqa/${name}`], layouts);
   if ("table" in source) return yield* tableItems(source.table, direct);

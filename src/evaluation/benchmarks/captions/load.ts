@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { readLines } from "../../../files/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   imageFolder,
   locateFile,
@@ -32,7 +32,7 @@ export type CaptionReader = (place: {
 }) => Promise<CaptionedImage[]>;
 
 export async function* loadCaptions(
-  { data, split, answered }: LoadOptions & { split: string },
+  { data, split, answered }: DatasetOptions & { split: string },
   read: CaptionReader,
 ): AsyncGenerator<CaptionItem> {
   const images = await read({ data, split });

@@ -3,7 +3,7 @@ import { readLines } from "../../../files/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
@@ -28,7 +28,7 @@ interface ChairItem extends BenchmarkItem {
 
 const inside = within(["", "annotations/", "coco/annotations/"]);
 
-async function* load({ data, split = "val2014", answered }: LoadOptions): AsyncGenerator<ChairItem> {
+async function* load({ data, split = "val2014", answered }: DatasetOptions): AsyncGenerator<ChairItem> {
   const outlined = await readCocoObjects(locateFile(data, inside(`instances_${split}.json`)));
   const images = await readCocoCaptions(locateFile(data, inside(`captions_${split}.json`)));
   const chosen = await readChosen(data);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -15,7 +15,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer } from "../../parsing/index.ts";
-import { question } from "../../prompting/index.ts";
+import { question, withoutSuffix } from "../../prompting/index.ts";
 import { isRelaxedRight } from "./relaxed.ts";
 
 interface ChartItem extends BenchmarkItem {
@@ -35,7 +35,7 @@ const kinds = ["human", "augmented"];
 const fileOf = (split: string, kind: string): string[] => inside(`${split}/${split}_${kind}.json`);
 
 /** The original files have no ids, and ask some questions twice: "human/17" is the 18th that people wrote. */
-async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ChartItem> {
+async function* load({ data, split = "test", compat = false }: DatasetOptions): AsyncGenerator<ChartItem> {
   const asked = inside(`${split}_all.jsonl`);
   if (findFile(data, fileOf(split, kinds[0]!)) === undefined && findFile(data, asked) !== undefined)
     return yield* askedQuestions(locateFile(data, asked), data, compat);
@@ -87,7 +87,7 @@ async function* askedQuestions(path: string, data: string, compat: boolean): Asy
   for await (const { image, question: text, answers } of readAskedQuestions(path))
     yield {
       id: String(index++),
-      question: text.endsWith(shortAnswerPrompt) ? text.slice(0, -shortAnswerPrompt.length) : text,
+      question: withoutSuffix(text, shortAnswerPrompt),
       image: join(data, image),
       answer: answers?.[0] ?? "",
       compat,

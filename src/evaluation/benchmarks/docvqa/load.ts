@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -12,6 +12,7 @@ import {
   tableRows,
   within,
 } from "../../dataset-files/index.ts";
+import { withoutSuffix } from "../../prompting/index.ts";
 
 export interface DocumentItem extends BenchmarkItem {
   readonly question: string;
@@ -46,7 +47,7 @@ const schema = z.object({
 
 /** The questions of the Robust Reading Competition's files, or those of LLaVA models' evaluations. */
 export async function* loadDocuments(
-  { data, split = "val", compat = false }: LoadOptions,
+  { data, split = "val", compat = false }: DatasetOptions,
   { names, folders, images, table }: DocumentFiles,
 ): AsyncGenerator<DocumentItem> {
   const inside = within(folders);
@@ -66,7 +67,12 @@ export async function* loadDocuments(
     );
     if ("table" in source) return yield* tableItems(source.table, compat);
     for await (const row of readAskedQuestions(source.path))
-      yield { ...row, question: withoutSuffix(row.question), image: join(folder, row.image), compat };
+      yield {
+        ...row,
+        question: withoutSuffix(row.question, shortAnswerPrompt),
+        image: join(folder, row.image),
+        compat,
+      };
     return;
   }
   for (const row of (await readDocument(path, schema)).data) {
@@ -92,6 +98,3 @@ async function* tableItems(table: TableFiles, compat: boolean): AsyncGenerator<D
     };
   }
 }
-
-const withoutSuffix = (text: string): string =>
-  text.endsWith(shortAnswerPrompt) ? text.slice(0, -shortAnswerPrompt.length) : text;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
-import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type Answer, type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   documentReader,
   findFile,
@@ -46,7 +46,7 @@ const inside = within(["", "EgoSchema/", "egoschema/"]);
 /** Only options' letters, as long as the questions are not known. */
 const unknownOptions = ["", "", "", "", ""];
 
-async function* load({ data, split = "subset" }: LoadOptions): AsyncGenerator<EgoSchemaItem> {
+async function* load({ data, split = "subset" }: DatasetOptions): AsyncGenerator<EgoSchemaItem> {
   const [questions, answers] = [inside("questions.json"), inside("subset_answers.json")];
   const originals = [...questions, ...answers];
   if (findFile(data, originals) === undefined && findNested(data, originals) === undefined) {

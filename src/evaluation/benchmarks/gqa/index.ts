@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findTable,
   imageFolder,
@@ -16,6 +16,7 @@ import {
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer } from "../../parsing/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { known } from "../../scoring/index.ts";
 
 interface GqaItem extends BenchmarkItem {
@@ -38,7 +39,7 @@ const files = ["testdev_balanced_questions.json", "llava_gqa_testdev_balanced.js
 const folders = ["", "questions/", "data/", "data/questions1.2/", "gqa/"];
 const candidates = files.flatMap(within(folders));
 
-async function* load({ data }: LoadOptions): AsyncGenerator<GqaItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<GqaItem> {
   const source = await locateQuestions(data, "testdev", candidates, layouts);
   if ("table" in source) return yield* tableItems(data, source.table);
   const { path } = source;
@@ -90,8 +91,6 @@ async function* tableItems(data: string, table: TableFiles): AsyncGenerator<GqaI
 /** LLaVA's conversion before the official comparison. */
 const parse = (answer: string): string => plainAnswer(answer).toLowerCase();
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<GqaItem>({
   name: "gqa",
   title: "GQA (test-dev, balanced)",
@@ -100,16 +99,7 @@ export default benchmark<GqaItem>({
   files: [`${files[0]} (or ${files[1]}, to run only)`],
   splits: ["testdev"],
   headline: "accuracy",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 62.0, source },
-    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 63.3, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 63.0, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 63.3, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 64.2, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 65.4, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 64.8, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 67.1, source },
-  ],
+  published: modelZooScores({ accuracy: [62.0, 63.3, 63.0, 63.3, 64.2, 65.4, 64.8, 67.1] }),
   load,
   prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },

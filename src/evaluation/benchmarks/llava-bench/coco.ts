@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { findFile, locateFile, locateQuestions } from "../../dataset-files/index.ts";
 import { pythonFloatText } from "../../python/index.ts";
 import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
@@ -16,7 +16,7 @@ const contextSchema = z.object({
 /** As Python prints a list of floats: [0.0, 0.609]. */
 const box = (bbox: readonly number[]): string => `[${bbox.map(pythonFloatText).join(", ")}]`;
 
-async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+async function* load({ data, compat = false }: DatasetOptions): AsyncGenerator<ReviewedItem> {
   const folder = "playground/data/coco2014_val_qa_eval";
   const source = await locateQuestions(
     data,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { benchmark, type LoadOptions, type Verdict } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions, type Verdict } from "../../benchmark.ts";
 import { locateFile, readCheckedLines, readDocument } from "../../dataset-files/index.ts";
 import { readReferences } from "./load.ts";
 import { type ReviewedItem, readScores, reviewed, textJudge } from "./review.ts";
@@ -14,7 +14,11 @@ const questionSchema = z.object({
 /** The models whose answers are there to compare with. */
 const references = ["gpt35", "bard", "alpaca-13b", "llama-13b", "vicuna-13b"];
 
-async function* load({ data, split = "gpt35", compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+async function* load({
+  data,
+  split = "gpt35",
+  compat = false,
+}: DatasetOptions): AsyncGenerator<ReviewedItem> {
   const at = (name: string): string => locateFile(data, [name, `llava/eval/table/${name}`]);
   const rulesFile = at("rule.json");
   const rules = await readDocument(rulesFile, rulesSchema);

@@ -1,14 +1,15 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { findFile, locateFile, locateQuestions } from "../../dataset-files/index.ts";
+import { modelZooScores, publishedScores } from "../../published-scores.ts";
 import { readContexts, readQuestions, readReferences, tableItems, tableLayouts } from "./load.ts";
 import { type ReviewedItem, reviewed, textJudge } from "./review.ts";
 import { describedImage } from "./rules.ts";
 
 const contextSchema = z.object({ image: z.string(), caption: z.union([z.string(), z.array(z.string())]) });
 
-async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+async function* load({ data, compat = false }: DatasetOptions): AsyncGenerator<ReviewedItem> {
   const source = await locateQuestions(
     data,
     "test",
@@ -38,14 +39,6 @@ async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<Revi
     };
 }
 
-const zoo = "LLaVA, docs/MODEL_ZOO.md";
-const relative = (model: string, value: number, source = zoo) => ({
-  model,
-  metric: "relative",
-  value,
-  source,
-});
-
 export const llavaW = benchmark<ReviewedItem>({
   ...reviewed,
   compat: `${reviewed.compat}; the judge reads descriptions of images a letter a line`,
@@ -55,17 +48,15 @@ export const llavaW = benchmark<ReviewedItem>({
   files: ["questions.jsonl", "context.jsonl", "answers_gpt4.jsonl", "images/"],
   splits: ["test"],
   published: [
-    relative("LLaVA-1.5 7B", 65.4),
-    relative("LLaVA-1.5 13B", 72.5),
-    relative("LLaVA-1.5 7B LoRA", 67.9),
-    relative("LLaVA-1.5 13B LoRA", 69.5),
-    relative("LLaVA-1.6 Vicuna-7B", 81.6),
-    relative("LLaVA-1.6 Vicuna-13B", 87.3),
-    relative("LLaVA-1.6 Mistral-7B", 83.2),
-    relative("LLaVA-1.6 Hermes-Yi-34B", 89.6),
-    relative("LLaVA-1 13B-336 LoRA", 70.1, "LLaVA"),
-    relative("LLaVA-1 LLaMA-2-13B", 67.9, "LLaVA"),
-    relative("LLaVA-1 LLaMA-2-7B LoRA", 62.8, "LLaVA"),
+    ...modelZooScores(
+      { relative: [65.4, 72.5, 67.9, 69.5, 81.6, 87.3, 83.2, 89.6] },
+      "LLaVA, docs/MODEL_ZOO.md",
+    ),
+    ...publishedScores("relative", "LLaVA", {
+      "LLaVA-1 13B-336 LoRA": 70.1,
+      "LLaVA-1 LLaMA-2-13B": 67.9,
+      "LLaVA-1 LLaMA-2-7B LoRA": 62.8,
+    }),
   ],
   load,
   sampling: { temperature: 0, maxTokens: 1024 },

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { readJsonLines } from "../../../files/index.ts";
-import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { check, locateQuestions, type QuestionSource, tableRows } from "../../dataset-files/index.ts";
 import { imageJudge, type ReviewedItem, reviewed } from "./review.ts";
 import { shownImage } from "./rules.ts";
@@ -14,7 +14,11 @@ const rowSchema = z.object({
 });
 const imageSchema = z.object({ image: z.string() });
 
-async function* load({ data, split = "small", compat = false }: LoadOptions): AsyncGenerator<ReviewedItem> {
+async function* load({
+  data,
+  split = "small",
+  compat = false,
+}: DatasetOptions): AsyncGenerator<ReviewedItem> {
   const source = await locateQuestions(
     data,
     split,

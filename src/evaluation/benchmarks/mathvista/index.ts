@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { jsonBytes, locateFile, readDocument } from "../../dataset-files/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores, publishedScores } from "../../published-scores.ts";
 import { judge } from "./judge.ts";
 import { readMathVistaPredictions } from "./predictions.ts";
 import { type MathVistaItem, problemSchema } from "./problem.ts";
@@ -15,7 +16,7 @@ async function* load({
   data,
   split = "testmini",
   compat = false,
-}: LoadOptions): AsyncGenerator<MathVistaItem> {
+}: DatasetOptions): AsyncGenerator<MathVistaItem> {
   const path = locateFile(data, [`${split}.json`, `data/${split}.json`, `mathvista/data/${split}.json`]);
   for (const [id, row] of Object.entries(await readDocument(path, problemsSchema))) {
     const { skills, ...metadata } = row.metadata;
@@ -39,15 +40,6 @@ async function* load({
   }
 }
 
-const zoo = "LLaVA, docs/MODEL_ZOO.md";
-const blog = "LLaVA-NeXT blog, January 2024";
-const accuracy = (model: string, value: number, source = zoo) => ({
-  model,
-  metric: "accuracy",
-  value,
-  source,
-});
-
 export default benchmark<MathVistaItem>({
   name: "mathvista",
   title: "MathVista",
@@ -56,12 +48,14 @@ export default benchmark<MathVistaItem>({
   splits: ["testmini", "test"],
   headline: "accuracy",
   published: [
-    accuracy("LLaVA-1.6 Vicuna-7B", 34.6),
-    accuracy("LLaVA-1.6 Vicuna-13B", 35.3),
-    accuracy("LLaVA-1.6 Mistral-7B", 37.7),
-    accuracy("LLaVA-1.6 Hermes-Yi-34B", 46.5),
-    accuracy("LLaVA-1.5 13B", 27.6, blog),
-    accuracy("GPT-4V", 49.9, blog),
+    ...modelZooScores(
+      { accuracy: [null, null, null, null, 34.6, 35.3, 37.7, 46.5] },
+      "LLaVA, docs/MODEL_ZOO.md",
+    ),
+    ...publishedScores("accuracy", "LLaVA-NeXT blog, January 2024", {
+      "LLaVA-1.5 13B": 27.6,
+      "GPT-4V": 49.9,
+    }),
   ],
   compat:
     "where a file stores the original's true_false, that counts, as in scores beside files of its repository; else the extraction is scored anew",

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { benchmark, type LoadOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
+import { benchmark, type DatasetOptions, type Metric, type Outcome, type Verdict } from "../../benchmark.ts";
 import {
   findFile,
   imageGroup,
@@ -10,6 +10,7 @@ import {
   tableRows,
 } from "../../dataset-files/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { answerId, readAnswers, readGrades } from "./files.ts";
 import type { MmVetItem } from "./item.ts";
 import { judge } from "./judge.ts";
@@ -47,7 +48,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<MmVetItem> {
   }
 }
 
-async function* load({ data }: LoadOptions): AsyncGenerator<MmVetItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<MmVetItem> {
   const source = await locateQuestions(data, "test", ["mm-vet.json", "mm-vet/mm-vet.json"], layouts);
   if ("table" in source) return yield* tableItems(source.table);
   const { path } = source;
@@ -116,16 +117,7 @@ export default benchmark<MmVetItem>({
   files: ["mm-vet.json", "images/"],
   splits: ["test"],
   headline: "total",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "total", value: 31.1, source: zoo },
-    { model: "LLaVA-1.5 13B", metric: "total", value: 36.1, source: zoo },
-    { model: "LLaVA-1.5 7B LoRA", metric: "total", value: 30.2, source: zoo },
-    { model: "LLaVA-1.5 13B LoRA", metric: "total", value: 38.3, source: zoo },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "total", value: 43.9, source: zoo },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "total", value: 48.4, source: zoo },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "total", value: 47.3, source: zoo },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "total", value: 57.4, source: zoo },
-  ],
+  published: modelZooScores({ total: [31.1, 36.1, 30.2, 38.3, 43.9, 48.4, 47.3, 57.4] }, zoo),
   load,
   prompt: (item) => question(item.question, item.image),
   sampling: { temperature: 0, maxTokens: 1024 },

@@ -2,6 +2,7 @@ import { letterPrompt } from "../../../protocol/index.ts";
 import { type Benchmark, benchmark, type Published } from "../../benchmark.ts";
 import { writeWorkbook } from "../../dataset-files/index.ts";
 import { chineseLetterPrompt, question } from "../../prompting/index.ts";
+import { modelZooScores, publishedScores } from "../../published-scores.ts";
 import { known } from "../../scoring/index.ts";
 import { readChoice } from "./choice.ts";
 import { aggregateCircular } from "./circular.ts";
@@ -71,10 +72,7 @@ function variant(
   });
 }
 
-const zoo = "LLaVA repository, docs/MODEL_ZOO.md";
 const blog = "LLaVA-NeXT blog, January 2024";
-const published = (rows: Readonly<Record<string, number>>, source = zoo): Published[] =>
-  Object.entries(rows).map(([model, value]) => ({ model, metric: "accuracy", value, source }));
 
 export default [
   variant(
@@ -86,17 +84,8 @@ export default [
       test: ["mmbench_test_20230712.tsv", "mmbench_test_en_20231003.tsv", "MMBench_TEST_EN_legacy.tsv"],
     },
     [
-      ...published({
-        "LLaVA-1.5 7B": 64.3,
-        "LLaVA-1.5 13B": 67.7,
-        "LLaVA-1.5 7B LoRA": 66.1,
-        "LLaVA-1.5 13B LoRA": 68.5,
-        "LLaVA-1.6 Vicuna-7B": 67.4,
-        "LLaVA-1.6 Vicuna-13B": 70,
-        "LLaVA-1.6 Mistral-7B": 68.7,
-        "LLaVA-1.6 Hermes-Yi-34B": 79.3,
-      }),
-      ...published({ "GPT-4V": 75.8 }, blog),
+      ...modelZooScores({ accuracy: [64.3, 67.7, 66.1, 68.5, 67.4, 70, 68.7, 79.3] }),
+      ...publishedScores("accuracy", blog, { "GPT-4V": 75.8 }),
     ],
   ),
   variant(
@@ -108,17 +97,8 @@ export default [
       test: ["mmbench_test_cn_20231003.tsv", "MMBench_TEST_CN_legacy.tsv"],
     },
     [
-      ...published({
-        "LLaVA-1.5 7B": 58.3,
-        "LLaVA-1.5 13B": 63.6,
-        "LLaVA-1.5 7B LoRA": 58.9,
-        "LLaVA-1.5 13B LoRA": 61.5,
-        "LLaVA-1.6 Vicuna-7B": 60.6,
-        "LLaVA-1.6 Vicuna-13B": 64.4,
-        "LLaVA-1.6 Mistral-7B": 61.2,
-        "LLaVA-1.6 Hermes-Yi-34B": 79,
-      }),
-      ...published({ "GPT-4V": 73.9 }, blog),
+      ...modelZooScores({ accuracy: [58.3, 63.6, 58.9, 61.5, 60.6, 64.4, 61.2, 79] }),
+      ...publishedScores("accuracy", blog, { "GPT-4V": 73.9 }),
     ],
   ),
 ];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import { type Cell, check, locateQuestions, tableRows, within } from "../../dataset-files/index.ts";
 import { type Options, toOptions } from "./choice.ts";
 
@@ -45,7 +45,7 @@ const rotation = 1_000_000;
 
 /** Rows of MMBench's TSV file, or of a workbook of predictions, which lacks hints, categories and images. */
 export async function* loadMmBench(
-  { data, split = "dev" }: LoadOptions,
+  { data, split = "dev" }: DatasetOptions,
   files: readonly string[],
 ): AsyncGenerator<MmBenchItem> {
   const source = await locateQuestions(data, split, files.flatMap(within(["", "mmbench/", "mmbench_cn/"])), [

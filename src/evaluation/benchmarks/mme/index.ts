@@ -6,12 +6,13 @@ import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
 import { findFile, locateFile, within } from "../../dataset-files/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { categories, cognition, idOf, perception, plainQuestion, type Row, tableRows } from "./files.ts";
 import { readMmePredictions } from "./predictions.ts";
 
@@ -21,7 +22,7 @@ interface MmeItem extends BenchmarkItem {
   readonly answer: string;
 }
 
-async function* load({ data }: LoadOptions): AsyncGenerator<MmeItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<MmeItem> {
   const folders = ["ground_truth/", "mme/ground_truth/", "eval_tool/LaVIN/", "LaVIN/", ""];
   const tables = findFile(data, within(folders)("existence.txt"));
   for (const category of categories) {
@@ -131,8 +132,6 @@ function aggregate(outcomes: readonly Outcome[]): Metric[] {
   ];
 }
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<MmeItem>({
   name: "mme",
   title: "MME",
@@ -143,20 +142,10 @@ export default benchmark<MmeItem>({
   ],
   splits: ["test"],
   headline: "perception",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "perception", value: 1510.7, source },
-    { model: "LLaVA-1.5 13B", metric: "perception", value: 1531.3, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "perception", value: 1476.9, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "perception", value: 1541.7, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "perception", value: 1519, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "cognition", value: 332, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "perception", value: 1575, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "cognition", value: 326, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "perception", value: 1498, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "cognition", value: 321, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "perception", value: 1631, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "cognition", value: 397, source },
-  ],
+  published: modelZooScores({
+    perception: [1510.7, 1531.3, 1476.9, 1541.7, 1519, 1575, 1498, 1631],
+    cognition: [null, null, null, null, 332, 326, 321, 397],
+  }),
   load,
   prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },

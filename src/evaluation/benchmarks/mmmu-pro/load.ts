@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { readJsonLines, readParquet } from "../../../files/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import { check, embeddedImage, within } from "../../dataset-files/index.ts";
 import type { Options } from "../mmmu/choice.ts";
 import { byLetter, imagesOf, labelsOf } from "../mmmu/load.ts";
@@ -34,7 +34,7 @@ export async function* loadMmmuPro({
   data,
   split = "standard",
   compat = false,
-}: LoadOptions): AsyncGenerator<MmmuProItem> {
+}: DatasetOptions): AsyncGenerator<MmmuProItem> {
   const { folder, output } = settings[split]!;
   const shards = findShards(data, folder);
   if (shards.length > 0) for (const path of shards) yield* questions(path, compat);

@@ -1,6 +1,7 @@
 import { letterPrompt, type Message, shortAnswerPrompt } from "../../../protocol/index.ts";
 import { benchmark, type Outcome, type Verdict } from "../../benchmark.ts";
 import { letteredOptions, letters } from "../../prompting/index.ts";
+import { modelZooScores, publishedScores } from "../../published-scores.ts";
 import { accuracyWithGuesses } from "./accuracy.ts";
 import { chosenLetter, guessedLetter, type Options } from "./choice.ts";
 import { interleave } from "./interleave.ts";
@@ -54,7 +55,7 @@ function outcome(item: MmmuItem, answer: string, verdict?: Verdict): Outcome {
   return { ...common, credit: answers.includes(parsed ?? "") ? 1 : 0, parsed, values: { guessed } };
 }
 
-const modelZoo = "LLaVA repository, docs/MODEL_ZOO.md";
+const blog = "LLaVA-NeXT blog, January 2024";
 
 export default benchmark<MmmuItem>({
   name: "mmmu",
@@ -68,14 +69,13 @@ export default benchmark<MmmuItem>({
   splits: ["validation"],
   headline: "accuracy",
   published: [
-    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 36.4, source: "LLaVA-NeXT blog, January 2024" },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 35.8, source: modelZoo },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 36.2, source: modelZoo },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 35.3, source: modelZoo },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 51.1, source: modelZoo },
-    { model: "LLaVA-NeXT LLaMA-3-8B", metric: "accuracy", value: 41.7, source: "CogVLM2 README" },
-    { model: "LLaVA-NeXT Qwen1.5-110B", metric: "accuracy", value: 49.1, source: "CogVLM2 README" },
-    { model: "GPT-4V", metric: "accuracy", value: 56.8, source: "LLaVA-NeXT blog, January 2024" },
+    ...publishedScores("accuracy", blog, { "LLaVA-1.5 13B": 36.4 }),
+    ...modelZooScores({ accuracy: [null, null, null, null, 35.8, 36.2, 35.3, 51.1] }),
+    ...publishedScores("accuracy", "CogVLM2 README", {
+      "LLaVA-NeXT LLaMA-3-8B": 41.7,
+      "LLaVA-NeXT Qwen1.5-110B": 49.1,
+    }),
+    ...publishedScores("accuracy", blog, { "GPT-4V": 56.8 }),
   ],
   compat:
     'a letter with a point after it ("C. Blue") is not read, as by MMMU\'s own code; where a file of outputs carries its options, what no rule reads gets the letter that the file stores or random.seed(42) draws there',

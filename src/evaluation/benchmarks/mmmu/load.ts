@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { readParquet } from "../../../files/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   embeddedImage,
@@ -33,7 +33,7 @@ const parquetFiles = (subject: string): string[] =>
   within(["", "MMMU/", "mmmu/"])(`${subject}/validation-00000-of-00001.parquet`);
 
 /** Questions of the parquet files in the subjects' folders; without any, the ids and answers of answer_dict_val.json. */
-export async function* loadMmmu({ data, compat = false }: LoadOptions): AsyncGenerator<MmmuItem> {
+export async function* loadMmmu({ data, compat = false }: DatasetOptions): AsyncGenerator<MmmuItem> {
   const found = subjects.map((subject) => findFile(data, parquetFiles(subject)));
   if (found.every((path) => path === undefined))
     yield* loadAnswers(locateFile(data, [...parquetFiles("Accounting"), ...answersFile]), compat);

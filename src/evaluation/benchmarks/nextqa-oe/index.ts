@@ -4,7 +4,7 @@ import {
   type Answer,
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
@@ -43,7 +43,7 @@ const byVideoSchema = z.record(z.string(), z.record(z.string(), z.string()));
 
 const inside = within(["", "dataset/nextqa/"]);
 
-async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<OpenEndedItem> {
+async function* load({ data, split = "val" }: DatasetOptions): AsyncGenerator<OpenEndedItem> {
   const source = await locateQuestions(data, split, inside(`${split}.csv`), [
     { columns: ["video", "question", "answer", "qid", "type"], without: ["a0"] },
   ]);

@@ -2,7 +2,7 @@ import { extname, join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   imageFolder,
   locateQuestions,
@@ -31,7 +31,7 @@ const schema = z.record(
 /** As the dataset numbers them. */
 const splits = ["train", "val", "test"];
 
-async function* load({ data, split = "test" }: LoadOptions): AsyncGenerator<OcrVqaItem> {
+async function* load({ data, split = "test" }: DatasetOptions): AsyncGenerator<OcrVqaItem> {
   const names = ["dataset.json", "ocr_vqa/dataset.json", "ocrvqa/dataset.json"];
   const source = await locateQuestions(data, split, names, layouts);
   if ("table" in source) return yield* tableItems(source.table);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -27,7 +27,7 @@ const tableLayout = { columns: ["question_id", "question", "answers", "image"], 
 
 const inside = within(["", "okvqa/"]);
 
-async function* load({ data }: LoadOptions): AsyncGenerator<OkVqaItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<OkVqaItem> {
   const folder = imageFolder(data, ["val2014", "coco/val2014", "okvqa/val2014"]);
   const annotations = findFile(data, inside(annotationFile));
   const source = await locateQuestions(data, "val", inside(questionFile), [tableLayout]);

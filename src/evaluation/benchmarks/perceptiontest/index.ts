@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
-import { type Answer, type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type Answer, type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   documentReader,
   jsonBytes,
@@ -47,7 +47,11 @@ const schema = z.record(
 const splits: Readonly<Record<string, string>> = { val: "valid", test: "test" };
 const inside = within(["", "data/", "perception_test/"]);
 
-async function* load({ data, split = "val", compat = false }: LoadOptions): AsyncGenerator<PerceptionItem> {
+async function* load({
+  data,
+  split = "val",
+  compat = false,
+}: DatasetOptions): AsyncGenerator<PerceptionItem> {
   const originals = [
     ...inside(`mc_question_${splits[split]}.json`),
     ...inside(`mc_question_${splits[split]}_annotations/mc_question_${splits[split]}.json`),

@@ -4,7 +4,7 @@ import { shortAnswerPrompt } from "../../../protocol/index.ts";
 import {
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Metric,
   type Outcome,
 } from "../../benchmark.ts";
@@ -20,6 +20,7 @@ import {
 } from "../../dataset-files/index.ts";
 import { percentage } from "../../metrics/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 
 interface PopeItem extends BenchmarkItem {
   readonly question: string;
@@ -34,7 +35,7 @@ const rowSchema = z.object({ image: z.string(), text: z.string(), label: z.enum(
 const offsets: Readonly<Record<string, number>> = { adversarial: 0, popular: 20_000_000, random: 10_000_000 };
 const categories = Object.keys(offsets);
 
-async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<PopeItem> {
+async function* load({ data, split = "all", compat = false }: DatasetOptions): AsyncGenerator<PopeItem> {
   const folder = imageFolder(data, ["val2014", "coco/val2014", "pope/val2014"]);
   for (const category of split === "all" ? categories : [split]) {
     const name = `coco_pope_${category}.json`;
@@ -150,8 +151,6 @@ function aggregate(outcomes: readonly Outcome[]): Metric[] {
   ]);
 }
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<PopeItem>({
   name: "pope",
   title: "POPE (objects of COCO)",
@@ -160,16 +159,7 @@ export default benchmark<PopeItem>({
   files: categories.map((category) => `coco_pope_${category}.json`),
   splits: ["all", ...categories],
   headline: "f1",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "f1", value: 85.9, source },
-    { model: "LLaVA-1.5 13B", metric: "f1", value: 85.9, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "f1", value: 86.4, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "f1", value: 86.7, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "f1", value: 86.5, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "f1", value: 86.2, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "f1", value: 86.7, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "f1", value: 87.7, source },
-  ],
+  published: modelZooScores({ f1: [85.9, 85.9, 86.4, 86.7, 86.5, 86.2, 86.7, 87.7] }),
   load,
   answerId,
   prompt: (item) => question(item.question + shortAnswerPrompt, item.image),

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import { imageFolder, locateFile, readCheckedLines } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
-import { question } from "../../prompting/index.ts";
+import { question, withoutSuffix } from "../../prompting/index.ts";
 
 interface Question extends BenchmarkItem {
   readonly question: string;
@@ -23,16 +23,13 @@ const rowSchema = z.object({
   category: z.string().optional(),
 });
 
-async function* load({ data }: LoadOptions): AsyncGenerator<Question> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<Question> {
   const path = locateFile(data, ["questions.jsonl"]);
   const folder = imageFolder(data.endsWith(".jsonl") ? join(data, "..") : data, ["images", "."]);
   for await (const row of readCheckedLines(path, rowSchema)) {
-    const bare = row.text.endsWith(shortAnswerPrompt)
-      ? row.text.slice(0, -shortAnswerPrompt.length)
-      : row.text;
     yield {
       id: row.question_id,
-      question: bare,
+      question: withoutSuffix(row.text, shortAnswerPrompt),
       image: join(folder, row.image),
       answers: row.answer,
       ...(row.category !== undefined && { labels: { category: row.category } }),

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { letterPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   locateQuestions,
   readCheckedLines,
@@ -25,7 +25,7 @@ const lineSchema = z.object({ image: z.string(), question: z.string(), answer: z
 const inside = within(["data/", "", "realworldqa/", "RealWorldQA/data/"]);
 
 /** The data set has no ids: "17" is its 18th question. */
-async function* load({ data, compat = false }: LoadOptions): AsyncGenerator<RealWorldItem> {
+async function* load({ data, compat = false }: DatasetOptions): AsyncGenerator<RealWorldItem> {
   const source = await locateQuestions(data, "test", inside("annotations.jsonl"), layouts);
   if ("table" in source) return yield* tableItems(source.table, compat);
   let index = 0;

@@ -1,4 +1,10 @@
-import { type Benchmark, benchmark, type LoadOptions, type Metric, type Outcome } from "../../benchmark.ts";
+import {
+  type Benchmark,
+  benchmark,
+  type DatasetOptions,
+  type Metric,
+  type Outcome,
+} from "../../benchmark.ts";
 import { captionDifferences, captionMetrics, captionOutcome } from "../../metrics/index.ts";
 import { question } from "../../prompting/index.ts";
 import { pythonFloatText, roundHalfEven } from "../../python/index.ts";
@@ -50,7 +56,7 @@ function referenceBenchmarks({ folder, by, name, title, ...about }: ReferenceSet
       "boxes are relative to the image, not to the padded square that LLaVA-1.5 sees; as lmms-eval has it",
     sampling: { maxTokens: 64, temperature: 0 },
   };
-  const complete = (options: LoadOptions) => ({ ...options, split: options.split ?? about.splits[0]! });
+  const complete = (options: DatasetOptions) => ({ ...options, split: options.split ?? about.splits[0]! });
   return [
     benchmark<RefCocoItem>({
       ...common,

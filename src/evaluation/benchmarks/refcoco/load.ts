@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   findFile,
@@ -67,7 +67,7 @@ export interface ReferenceFiles {
   readonly by: string;
 }
 
-type Options = LoadOptions & { readonly split: string };
+type Options = DatasetOptions & { readonly split: string };
 
 /** As lmms-lab has the references, an object a row. */
 const tableLayouts = [{ columns: ["question_id", "image", "answer", "bbox"] }];

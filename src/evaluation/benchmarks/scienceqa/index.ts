@@ -5,25 +5,24 @@ import {
   type Benchmark,
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
   type Published,
 } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
   jsonBytes,
-  locateFile,
   locateQuestions,
   readDocument,
   type TableFiles,
   tableRows,
-  within,
 } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { plainAnswer, statedLetter } from "../../parsing/index.ts";
 import { letters, question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { readPredictions } from "./predictions.ts";
-import { problemLabels, readProblems } from "./problems.ts";
+import { inside, problemLabels, readProblemSplit } from "./problems.ts";
 import { plainQuestion } from "./prompt-forms.ts";
 
 interface ScienceQaItem extends BenchmarkItem {
@@ -45,13 +44,15 @@ const conversationSchema = z.array(
   }),
 );
 
-const inside = within(["", "data/scienceqa/", "scienceqa/"]);
-
-async function* load({ data, split = "test", compat = false }: LoadOptions): AsyncGenerator<ScienceQaItem> {
+async function* load({
+  data,
+  split = "test",
+  compat = false,
+}: DatasetOptions): AsyncGenerator<ScienceQaItem> {
   const folder = imageFolder(data, [`images/${split}`, `scienceqa/images/${split}`, split]);
-  const problems = findFile(data, inside("problems.json"));
-  if (problems === undefined) return yield* conversations({ data, split, compat }, folder);
-  for (const problem of await readProblems(problems, locateFile(data, inside("pid_splits.json")), split)) {
+  if (findFile(data, inside("problems.json")) === undefined)
+    return yield* conversations({ data, split, compat }, folder);
+  for (const problem of await readProblemSplit(data, split)) {
     const { id, image, choices, answer } = problem;
     yield {
       id,
@@ -185,26 +186,14 @@ function variant(
   });
 }
 
-const zoo = "LLaVA repository, docs/MODEL_ZOO.md";
-const images: Readonly<Record<string, number>> = {
-  "LLaVA-1.5 7B": 66.8,
-  "LLaVA-1.5 13B": 71.6,
-  "LLaVA-1.5 7B LoRA": 68.4,
-  "LLaVA-1.5 13B LoRA": 71.2,
-  "LLaVA-1.6 Vicuna-7B": 70.1,
-  "LLaVA-1.6 Vicuna-13B": 73.6,
-  "LLaVA-1.6 Mistral-7B": 72.8,
-  "LLaVA-1.6 Hermes-Yi-34B": 81.8,
-};
-const publishedImages = (metric: string): Published[] =>
-  Object.entries(images).map(([model, value]) => ({ model, metric, value, source: zoo }));
+const imageScores = [66.8, 71.6, 68.4, 71.2, 70.1, 73.6, 72.8, 81.8];
 
 export default [
-  variant("scienceqa", "ScienceQA", publishedImages("accuracy/IMG"), () => true),
+  variant("scienceqa", "ScienceQA", modelZooScores({ "accuracy/IMG": imageScores }), () => true),
   variant(
     "scienceqa-img",
     "ScienceQA (questions with an image)",
-    publishedImages("accuracy"),
+    modelZooScores({ accuracy: imageScores }),
     ({ image }) => image !== undefined,
   ),
 ];

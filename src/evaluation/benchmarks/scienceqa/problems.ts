@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { check, readDocument } from "../../dataset-files/index.ts";
+import { check, locateFile, readDocument, within } from "../../dataset-files/index.ts";
 
 const problemSchema = z.object({
   question: z.string(),
@@ -18,7 +18,13 @@ const problemSchema = z.object({
 /** A problem of problems.json. */
 export type Problem = z.output<typeof problemSchema> & { readonly id: string };
 
+export const inside = within(["", "data/scienceqa/", "scienceqa/"]);
+
 /** The problems of a split of pid_splits.json, in its order. @throws LlavaError "data" naming what the files lack */
+export const readProblemSplit = (data: string, split: string): Promise<Problem[]> =>
+  readProblems(locateFile(data, inside("problems.json")), locateFile(data, inside("pid_splits.json")), split);
+
+/** The same, from these files. */
 export async function readProblems(
   problemsPath: string,
   splitsPath: string,

@@ -1,5 +1,6 @@
 import { type ContentPart, letterPrompt, type Message } from "../../../protocol/index.ts";
 import { benchmark } from "../../benchmark.ts";
+import { jsonLineBytes } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
 import { letters } from "../../prompting/index.ts";
@@ -56,11 +57,7 @@ export default benchmark<Seed2Item>({
   repeatsQuestions: true,
   submission: {
     file: "results.json",
-    async write(items, given) {
-      const rows = items.map(({ id }) =>
-        JSON.stringify({ question_id: id, prediction: given.get(id) ?? "" }),
-      );
-      return new TextEncoder().encode(rows.map((row) => `${row}\n`).join(""));
-    },
+    write: async (items, given) =>
+      jsonLineBytes(items.map(({ id }) => ({ question_id: id, prediction: given.get(id) ?? "" }))),
   },
 });

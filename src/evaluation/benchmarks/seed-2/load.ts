@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { firstLineFits } from "../../../files/index.ts";
-import type { BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import { check, findFile, readDocument } from "../../dataset-files/index.ts";
 import { choiceFields, leaderboardRows } from "./leaderboard.ts";
 
@@ -82,7 +82,7 @@ const truthSchema = z.looseObject({ question_id: z.string(), gt_answer: z.string
 const datasetFiles = ["SEED-Bench_v2_level1_2_3.json", "SEED-Bench-2/SEED-Bench_v2_level1_2_3.json"];
 
 /** Questions of the dataset; without it, the right answers in a leaderboard's file. Repeated questions count once. */
-export async function* loadSeed2(options: LoadOptions): AsyncGenerator<Seed2Item> {
+export async function* loadSeed2(options: DatasetOptions): AsyncGenerator<Seed2Item> {
   const { data, split = "L2", compat = false } = options;
   const leaderboard = await findLeaderboard(data);
   const dataset = leaderboard === undefined ? findFile(data, datasetFiles) : undefined;

@@ -4,10 +4,11 @@ import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { firstLineFits } from "../../../files/index.ts";
 import { letterPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   findFile,
+  jsonLineBytes,
   locateQuestions,
   readDocument,
   type TableFiles,
@@ -16,6 +17,7 @@ import {
 import { accuracyByLabel } from "../../metrics/index.ts";
 import { chosenOption } from "../../parsing/index.ts";
 import { letteredOptions, question } from "../../prompting/index.ts";
+import { modelZooScores, publishedScores } from "../../published-scores.ts";
 import { choiceFields, leaderboardRows } from "../seed-2/leaderboard.ts";
 
 interface SeedItem extends BenchmarkItem {
@@ -100,7 +102,7 @@ async function* tableItems(table: TableFiles): AsyncGenerator<SeedItem> {
   }
 }
 
-async function* load({ data, split = "all", compat = false }: LoadOptions): AsyncGenerator<SeedItem> {
+async function* load({ data, split = "all", compat = false }: DatasetOptions): AsyncGenerator<SeedItem> {
   const seen = new Set<string>();
   for await (const item of await itemsOf(data)) {
     // The dataset and the leaderboard's files repeat some questions.
@@ -145,8 +147,6 @@ async function* answers(path: string): AsyncGenerator<SeedItem> {
 /** Only the letters of options, where a file holds answers alone. */
 const unknownOptions = ["", "", "", ""];
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<SeedItem>({
   name: "seed",
   title: "SEED-Bench",
@@ -157,20 +157,9 @@ export default benchmark<SeedItem>({
   splits: ["all", "image", "video"],
   headline: "accuracy",
   published: [
-    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 58.6, source },
-    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 61.6, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 60.1, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 61.3, source },
-    {
-      model: "LLaVA-1.5 13B",
-      metric: "accuracy/image",
-      value: 68.2,
-      source: "LLaVA-NeXT blog, January 2024",
-    },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy/image", value: 70.2, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy/image", value: 71.9, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy/image", value: 72.2, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy/image", value: 75.9, source },
+    ...modelZooScores({ accuracy: [58.6, 61.6, 60.1, 61.3] }),
+    ...publishedScores("accuracy/image", "LLaVA-NeXT blog, January 2024", { "LLaVA-1.5 13B": 68.2 }),
+    ...modelZooScores({ "accuracy/image": [null, null, null, null, 70.2, 71.9, 72.2, 75.9] }),
   ],
   load,
   prompt: (item) =>
@@ -187,11 +176,7 @@ export default benchmark<SeedItem>({
   repeatsQuestions: true,
   submission: {
     file: "seed-bench.jsonl",
-    async write(items, given) {
-      const rows = items.map((item) =>
-        JSON.stringify({ question_id: item.id, prediction: given.get(item.id) ?? "" }),
-      );
-      return new TextEncoder().encode(rows.map((row) => `${row}\n`).join(""));
-    },
+    write: async (items, given) =>
+      jsonLineBytes(items.map(({ id }) => ({ question_id: id, prediction: given.get(id) ?? "" }))),
   },
 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -16,6 +16,7 @@ import {
 import { accuracyByLabel, textVqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface TextVqaItem extends BenchmarkItem {
@@ -44,7 +45,7 @@ const tokenLine = "\nReference OCR token: ";
 /** LLaVA's answers carry the image and the prompt: several questions are about one image. */
 const idOf = (image: string, text: string): string => `${image} ${text.toLowerCase()}`;
 
-async function* load({ data }: LoadOptions): AsyncGenerator<TextVqaItem> {
+async function* load({ data }: DatasetOptions): AsyncGenerator<TextVqaItem> {
   const folder = imageFolder(data, ["train_images", "textvqa/train_images", "images"]);
   const annotations = findFile(data, inside(annotationFile));
   if (annotations === undefined) {
@@ -121,8 +122,6 @@ function askedIn(prompt: string): string {
   return first.startsWith(tokenLine.trim()) ? second : first;
 }
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<TextVqaItem>({
   name: "textvqa",
   title: "TextVQA (validation, with OCR tokens)",
@@ -130,16 +129,7 @@ export default benchmark<TextVqaItem>({
   files: [`${annotationFile} and ${tokenFile} (or ${questionFile}, to run only)`],
   splits: ["val"],
   headline: "accuracy",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 58.2, source },
-    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 61.3, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 58.2, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 60.2, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 64.9, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 67.1, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 65.7, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 69.5, source },
-  ],
+  published: modelZooScores({ accuracy: [58.2, 61.3, 58.2, 60.2, 64.9, 67.1, 65.7, 69.5] }),
   load,
   prompt: (item) => question(textOf(item), item.image),
   sampling: { maxTokens: 128, temperature: 0 },

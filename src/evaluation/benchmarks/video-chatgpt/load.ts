@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import type { LoadOptions } from "../../benchmark.ts";
+import type { DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   locateFile,
@@ -27,7 +27,7 @@ const files: Readonly<Record<Dimension, readonly [string, string]>> = {
 
 const inside = within(["", "text_generation_benchmark/", "data/text_generation_benchmark/"]);
 
-export async function* loadVideoChatGpt(options: LoadOptions): AsyncGenerator<VideoChatGptItem> {
+export async function* loadVideoChatGpt(options: DatasetOptions): AsyncGenerator<VideoChatGptItem> {
   const { data, split = "correctness", compat = false } = options;
   if (!isDimension(split)) throw new LlavaError("usage", `Video-ChatGPT has no split "${split}"`);
   const videoOf = videoFiles(data, ["Test_Videos", "videos"]);

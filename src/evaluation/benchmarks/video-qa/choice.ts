@@ -6,7 +6,7 @@ import {
   type Benchmark,
   type BenchmarkItem,
   benchmark,
-  type LoadOptions,
+  type DatasetOptions,
 } from "../../benchmark.ts";
 import { check, documentReader, locateQuestions, tableRows } from "../../dataset-files/index.ts";
 import { accuracyByLabel } from "../../metrics/index.ts";
@@ -41,7 +41,7 @@ const tableSchema = z
   }));
 const textSchema = z.object({ question: z.string() });
 
-async function* load(set: ChoiceSet, options: LoadOptions): AsyncGenerator<ChoiceItem> {
+async function* load(set: ChoiceSet, options: DatasetOptions): AsyncGenerator<ChoiceItem> {
   const { data, split = Object.keys(set.files)[0]! } = options;
   const source = await locateQuestions(data, split, set.files[split] ?? [], [
     { columns: ["video", "qid", "type", "question", "answer", ...set.options] },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
 import { streamJsonArray } from "../../../files/index.ts";
-import type { LoadOptions } from "../../benchmark.ts";
+import type { DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   findFile,
@@ -29,7 +29,7 @@ const rowSchema = z.object({
 /** Questions of <split>_q.json with the answers of <split>_a.json, or those of a table of IG-VLM's. */
 export async function* loadOpen(
   set: OpenSet,
-  { data, split = "test", compat = false }: LoadOptions,
+  { data, split = "test", compat = false }: DatasetOptions,
 ): AsyncGenerator<OpenItem> {
   const videoOf = videoFiles(data, set.videos);
   const at = within(["", "dataset/"]);

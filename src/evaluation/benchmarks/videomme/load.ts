@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { VideoSource } from "../../../protocol/index.ts";
-import type { Answer, BenchmarkItem, LoadOptions } from "../../benchmark.ts";
+import type { Answer, BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   check,
   documentReader,
@@ -74,7 +74,7 @@ type Row = Omit<VideoMmeItem, "subtitles" | "compat" | "video">;
 
 /** Questions of the dataset's parquet file, or of the template for results, which has no video's address. */
 export async function* loadVideoMme(
-  options: LoadOptions,
+  options: DatasetOptions,
   withSubtitles: boolean,
 ): AsyncGenerator<VideoMmeItem> {
   const { data, split = "all", compat = false } = options;

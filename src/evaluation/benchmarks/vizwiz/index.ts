@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   imageFolder,
   jsonBytes,
@@ -14,6 +14,7 @@ import {
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer } from "../../parsing/index.ts";
 import { question, unanswerablePrompt } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface VizWizItem extends BenchmarkItem {
@@ -34,7 +35,7 @@ const schema = z.array(
   }),
 );
 
-async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VizWizItem> {
+async function* load({ data, split = "val" }: DatasetOptions): AsyncGenerator<VizWizItem> {
   const folder = imageFolder(data, [split, `vizwiz/${split}`, "images"]);
   const names = [`${split}.json`, `Annotations/${split}.json`, `vizwiz/${split}.json`];
   const lines = split === "test" ? ["llava_test.jsonl", "vizwiz/llava_test.jsonl"] : [];
@@ -87,8 +88,6 @@ function answerId({ question_id, image }: Readonly<Record<string, unknown>>): st
   return number === undefined ? undefined : String(Number(number));
 }
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<VizWizItem>({
   name: "vizwiz",
   title: "VizWiz VQA",
@@ -97,16 +96,7 @@ export default benchmark<VizWizItem>({
   files: ["val.json", "test.json or llava_test.jsonl"],
   splits: ["val", "test"],
   headline: "accuracy",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 50.0, source },
-    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 53.6, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 47.8, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 58.9, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 57.6, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 60.5, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 60.0, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 63.8, source },
-  ],
+  published: modelZooScores({ accuracy: [50.0, 53.6, 47.8, 58.9, 57.6, 60.5, 60.0, 63.8] }),
   load,
   prompt: (item) => question(item.question + suffix, item.image),
   sampling: { maxTokens: 128, temperature: 0 },

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { shortAnswerPrompt } from "../../../protocol/index.ts";
-import { type BenchmarkItem, benchmark, type LoadOptions } from "../../benchmark.ts";
+import { type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   findFile,
   imageFolder,
@@ -15,6 +15,7 @@ import {
 import { accuracyByLabel, vqaCredit } from "../../metrics/index.ts";
 import { normalizeEvalAiAnswer, remember } from "../../parsing/index.ts";
 import { question } from "../../prompting/index.ts";
+import { modelZooScores } from "../../published-scores.ts";
 import { known, listAnswers } from "../../scoring/index.ts";
 
 interface VqaItem extends BenchmarkItem {
@@ -61,7 +62,7 @@ function findRenamed(data: string, name: RegExp): string | undefined {
   return files.length === 1 ? join(data, files[0]!) : undefined;
 }
 
-async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaItem> {
+async function* load({ data, split = "val" }: DatasetOptions): AsyncGenerator<VqaItem> {
   const { images, questions, annotations } = splits[split] ?? splits["val"]!;
   const renamed = findRenamed(data, /questions?_.*val|val.*questions?/i);
   const source: QuestionSource =
@@ -102,8 +103,6 @@ async function* load({ data, split = "val" }: LoadOptions): AsyncGenerator<VqaIt
   }
 }
 
-const source = "LLaVA repository, docs/MODEL_ZOO.md";
-
 export default benchmark<VqaItem>({
   name: "vqav2",
   title: "VQA v2",
@@ -115,16 +114,7 @@ export default benchmark<VqaItem>({
   ]),
   splits: Object.keys(splits),
   headline: "accuracy",
-  published: [
-    { model: "LLaVA-1.5 7B", metric: "accuracy", value: 78.5, source },
-    { model: "LLaVA-1.5 13B", metric: "accuracy", value: 80.0, source },
-    { model: "LLaVA-1.5 7B LoRA", metric: "accuracy", value: 79.1, source },
-    { model: "LLaVA-1.5 13B LoRA", metric: "accuracy", value: 80.0, source },
-    { model: "LLaVA-1.6 Vicuna-7B", metric: "accuracy", value: 81.8, source },
-    { model: "LLaVA-1.6 Vicuna-13B", metric: "accuracy", value: 82.8, source },
-    { model: "LLaVA-1.6 Mistral-7B", metric: "accuracy", value: 82.2, source },
-    { model: "LLaVA-1.6 Hermes-Yi-34B", metric: "accuracy", value: 83.7, source },
-  ],
+  published: modelZooScores({ accuracy: [78.5, 80.0, 79.1, 80.0, 81.8, 82.8, 82.2, 83.7] }),
   load,
   prompt: (item) => question(item.question + shortAnswerPrompt, item.image),
   sampling: { maxTokens: 128, temperature: 0 },

@@ -1,8 +1,15 @@
-import type { LocalModel } from "./generation/index.ts";
-import { type WeightType, weightType } from "./placement.ts";
-import type { LoadOptions as ImageLoadOptions } from "./processing/image/index.ts";
-import type { ProgressFactory } from "./setup/index.ts";
-import { requireKnownKeys } from "./spelling.ts";
+import { loadPretrained } from "../pretrained/index.ts";
+import type { ImageLoadOptions } from "../processing/image/index.ts";
+import {
+  defaultModel,
+  type ProgressFactory,
+  resolveModel,
+  type WeightType,
+  weightType,
+} from "../setup/index.ts";
+import { requireKnownKeys } from "../spelling.ts";
+import { fastDType, setNumThreads, useDevice, version } from "../torch/index.ts";
+import { LocalModel } from "./local-model.ts";
 
 export interface LoadModelOptions {
   /**
@@ -45,11 +52,7 @@ const loadOptions: Readonly<Record<keyof LoadModelOptions, true>> = {
   signal: true,
 };
 
-/**
- * Loads the default model, or one by built-in name, folder or hub name ("organisation/name"), and fetches its files if
- * they are not here. The tensor library is loaded by the first call, not by importing this module.
- * @throws LlavaError "setup" without libtorch and its addon; "config", "network", "checkpoint" or "usage" for the model
- */
+/** See `loadModel` of the library. */
 export async function loadModel(nameOrPath?: string, options: LoadModelOptions = {}): Promise<LocalModel> {
   requireKnownKeys(options, {
     what: "options of loadModel()",
@@ -59,18 +62,12 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
   const { base, visionTower, template, threads, images, ...rest } = options;
   const { dtype: typeName, device: deviceName, ...fetching } = rest;
   const dtype = typeName === undefined ? undefined : weightType(typeName);
-  const torch = await import("./torch/index.ts");
-  torch.version(); // Without libtorch nothing is fetched.
-  const [{ defaultModel, resolveModel }, { loadPretrained }, { LocalModel }] = await Promise.all([
-    import("./setup/index.ts"),
-    import("./pretrained/index.ts"),
-    import("./generation/index.ts"),
-  ]);
+  version(); // Without libtorch nothing is fetched.
   const name = nameOrPath ?? defaultModel;
-  const device = deviceName === undefined ? undefined : torch.useDevice(deviceName);
+  const device = deviceName === undefined ? undefined : useDevice(deviceName);
   const resolved = await resolveModel(name, fetching);
-  if (threads !== undefined) torch.setNumThreads(threads);
-  const chosen = dtype ?? (resolved.kind === "builtin" ? torch.fastDType(device).dtype : undefined);
+  if (threads !== undefined) setNumThreads(threads);
+  const chosen = dtype ?? (resolved.kind === "builtin" ? fastDType(device).dtype : undefined);
   const pretrained = await loadPretrained(resolved, {
     ...(chosen && { dtype: chosen }),
     ...(device && { device }),

@@ -1,12 +1,12 @@
 import { mixSeed, permutation } from "../../random/index.ts";
 import type { RowTable } from "../rows/row-table.ts";
-import { partOf, type Rank, type RowDealer, type RowGroup } from "./batch-sampler.ts";
+import { type BatchSampler, partOf, type Rank, type RowGroup } from "./batch-sampler.ts";
 import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import { ImageGroups } from "./image-groups.ts";
 import { EpochSampler, type SamplerState } from "./sampler.ts";
 
-export interface TableDealerOptions extends Partial<Rank> {
+export interface TableBatchSamplerOptions extends Partial<Rank> {
   readonly rows: RowTable;
   /** Rows of one image that share its tokens in a step. */
   readonly rowsPerImage: number;
@@ -20,16 +20,16 @@ export interface TableDealerOptions extends Partial<Rank> {
   readonly seed: number;
 }
 
-/** Deals all rows of a table once an epoch. */
-export class TableDealer implements RowDealer<SamplerState> {
-  readonly #options: TableDealerOptions;
+/** Draws all rows of a table once an epoch. */
+export class TableBatchSampler implements BatchSampler<SamplerState> {
+  readonly #options: TableBatchSamplerOptions;
   readonly #groups: ImageGroups;
   readonly #sampler: EpochSampler;
   readonly #rank: Rank;
   /** Groups of rows in a step, over all ranks. */
   readonly #stepSize: number;
 
-  constructor(options: TableDealerOptions) {
+  constructor(options: TableBatchSamplerOptions) {
     this.#options = options;
     const { rows, rowsPerImage, batchSize, seed, rank = 0, ranks = 1 } = options;
     const { grouping = "none", mixing = "rows" } = options;
@@ -75,7 +75,7 @@ export class TableDealer implements RowDealer<SamplerState> {
     this.#sampler.state = state;
   }
 
-  deal(): Promise<RowGroup[]> {
+  next(): Promise<RowGroup[]> {
     const { rows, flips, seed } = this.#options;
     const step = partOf(this.#sampler.draw(this.#stepSize), this.#rank);
     return Promise.resolve(

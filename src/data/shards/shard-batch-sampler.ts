@@ -2,11 +2,11 @@ import { LlavaError } from "../../errors.ts";
 import { conversationOfRow } from "../../processing/processor/index.ts";
 import type { LlavaRow } from "../../protocol/index.ts";
 import { mixSeed, mulberry32, permutation } from "../../random/index.ts";
-import { partOf, type Rank, type RowDealer, type RowGroup } from "../order/batch-sampler.ts";
+import { type BatchSampler, partOf, type Rank, type RowGroup } from "../order/batch-sampler.ts";
 import { datasetRows } from "../rows/dataset-rows.ts";
 import type { Dataset } from "../rows/mixture.ts";
 
-export interface ShardDealerOptions extends Partial<Rank> {
+export interface ShardBatchSamplerOptions extends Partial<Rank> {
   readonly datasets: readonly Dataset[];
   /** Rows in all datasets together. */
   readonly rowCount: number;
@@ -23,7 +23,7 @@ export interface ShardDealerOptions extends Partial<Rank> {
 export interface ShardState {
   readonly seed: number;
   readonly epoch: number;
-  /** Rows of this epoch already dealt, on all ranks. */
+  /** Rows of this epoch already drawn, on all ranks. */
   readonly position: number;
 }
 
@@ -33,19 +33,19 @@ interface DrawnRow {
 }
 
 /**
- * Deals rows of shards as they stream by: the shards of an epoch come in a random order, and their rows pass through a
+ * Draws rows of shards as they stream by: the shards of an epoch come in a random order, and their rows pass through a
  * buffer out of which a random one is drawn. Memory holds the buffer, whatever the data's size. To go on from a state, the
  * epoch is read again up to there, without decoding anything. Every rank reads all shards.
  */
-export class ShardDealer implements RowDealer<ShardState> {
-  readonly #options: ShardDealerOptions;
+export class ShardBatchSampler implements BatchSampler<ShardState> {
+  readonly #options: ShardBatchSamplerOptions;
   readonly #rank: Rank;
   readonly #stepSize: number;
   #epoch = 0;
   #position = 0;
   #rows: AsyncGenerator<LlavaRow>;
 
-  constructor(options: ShardDealerOptions) {
+  constructor(options: ShardBatchSamplerOptions) {
     this.#options = options;
     const { rank = 0, ranks = 1, batchSize } = options;
     this.#rank = { rank, ranks };
@@ -70,7 +70,7 @@ export class ShardDealer implements RowDealer<ShardState> {
     this.#rows = this.#from(epoch, position);
   }
 
-  async deal(): Promise<RowGroup[]> {
+  async next(): Promise<RowGroup[]> {
     const step: DrawnRow[] = [];
     while (step.length < this.#stepSize) step.push(await this.#draw());
     return partOf(step, this.#rank).map(({ row, mirrored }) => ({ rows: [row], mirrored }));

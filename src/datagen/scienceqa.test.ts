@@ -1,15 +1,44 @@
-// Problems as training rows: npm test -- src/evaluation/benchmarks/scienceqa/training-rows.test.ts
+// Problems as training rows: npm test -- src/datagen/scienceqa.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { llavaHere } from "../../../../test/support/cli.ts";
-import writeExample from "./example.ts";
-import { scienceQaRows } from "./training-rows.ts";
+import { llavaHere } from "../../test/support/cli.ts";
+import { scienceQaRows } from "./scienceqa.ts";
 
 const data = mkdtempSync(join(tmpdir(), "llava-scienceqa-rows-"));
-before(() => writeExample(data));
+const common = { lecture: "Maps show places.", solution: "", hint: "", image: null, grade: "grade6" };
+const natural = { ...common, subject: "natural science" };
+const problems = {
+  "1": {
+    ...common,
+    question: "Which of these is farthest north?",
+    choices: ["Oslo", "Rome"],
+    answer: 0,
+    image: "image.png",
+    subject: "social science",
+  },
+  "2": {
+    ...natural,
+    question: "Which is the better estimate?",
+    choices: ["10 g", "10 kg", "10 t"],
+    answer: 1,
+    hint: "A bag  of rice.",
+  },
+  "3": { ...natural, question: "Is this a noun?\nrun", choices: ["yes", "no"], answer: 1 },
+  "4": {
+    ...natural,
+    question: "What is shown?",
+    choices: ["a fern", "a moss"],
+    answer: 0,
+    image: "image.png",
+  },
+};
+before(() => {
+  writeFileSync(join(data, "problems.json"), JSON.stringify(problems));
+  writeFileSync(join(data, "pid_splits.json"), JSON.stringify({ test: ["1", "2"], val: ["3", "4"] }));
+});
 after(() => rmSync(data, { recursive: true }));
 
 test("rows have LLaVA's form: the question without its name, the image behind it, the reasons before the answer", async () => {
@@ -42,10 +71,10 @@ test("rows have LLaVA's form: the question without its name, the image behind it
 test("a form that shows the context first keeps the question's name", async () => {
   const [row] = await scienceQaRows(data, { split: "test", form: "CQM-A" });
   assert.equal(
-    row!.conversations[0].value,
+    row!.conversations[0]!.value,
     "Context: N/A\nQuestion: Which of these is farthest north?\nOptions: (A) Oslo (B) Rome\n<image>",
   );
-  assert.equal(row!.conversations[1].value, "The answer is A.");
+  assert.equal(row!.conversations[1]!.value, "The answer is A.");
 });
 
 test("llava data scienceqa writes them", async () => {

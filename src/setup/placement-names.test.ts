@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { weightType } from "./placement.ts";
+import { weightType } from "./placement-names.ts";
 
 test("types go by the names of all libraries; any other name is refused with the right ones", () => {
   const names = ["float32", "fp32", "torch.bfloat16", "BF16", "half", "fp16"];

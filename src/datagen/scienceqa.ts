@@ -1,21 +1,9 @@
 import { join } from "node:path";
-import { locateFile, within } from "../../dataset-files/index.ts";
-import { type Problem, readProblems } from "./problems.ts";
-import { formatProblem } from "./prompt-forms.ts";
-
-/** A problem as a training sample in LLaVA's form. */
-export interface ProblemRow {
-  readonly id: string;
-  /** Relative to the folder of the split's images. */
-  readonly image?: string;
-  readonly conversations: readonly [
-    { readonly from: "human"; readonly value: string },
-    { readonly from: "gpt"; readonly value: string },
-  ];
-}
+import { formatProblem, type Problem, readProblemSplit } from "../evaluation/index.ts";
+import type { ConversationRow } from "./rows.ts";
 
 /** In a form of `formatProblem`; as in LLaVA's conversion "Question: " is dropped where it begins, and the image comes last. */
-export function problemRow(problem: Problem, form: string): ProblemRow {
+export function problemRow(problem: Problem, form: string): ConversationRow {
   const { question, answer } = formatProblem(problem, form);
   const text = question.replace(/^Question: /, "");
   const { id, image } = problem;
@@ -36,12 +24,7 @@ export function problemRow(problem: Problem, form: string): ProblemRow {
 export async function scienceQaRows(
   data: string,
   { split, form }: { split: string; form: string },
-): Promise<ProblemRow[]> {
-  const inside = within(["", "data/scienceqa/", "scienceqa/"]);
-  const problems = await readProblems(
-    locateFile(data, inside("problems.json")),
-    locateFile(data, inside("pid_splits.json")),
-    split,
-  );
+): Promise<ConversationRow[]> {
+  const problems = await readProblemSplit(data, split);
   return problems.map((problem) => problemRow(problem, form));
 }

@@ -1,4 +1,4 @@
-import { LlavaError } from "./errors.ts";
+import { LlavaError } from "../errors.ts";
 
 /** Element types that weights can be loaded as. */
 export const weightTypes = ["float32", "bfloat16", "float16"] as const;

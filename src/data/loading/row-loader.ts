@@ -1,0 +1,101 @@
+import { resolve } from "node:path";
+import { LlavaError } from "../../errors.ts";
+import {
+  type OpenedImage,
+  openEncoded,
+  type PixelValues,
+  releaseMemory,
+} from "../../processing/image/index.ts";
+import type { EncodedRow, Processor } from "../../processing/processor/index.ts";
+import { type LlavaRow, RowError, type RowImage } from "../../protocol/index.ts";
+import { encodeWithin, type RowRules } from "./encode-within.ts";
+
+/** Rows with the images that they are about. */
+export interface LoadRequest {
+  /** What names of images are relative to. */
+  readonly folder: string;
+  /** Images to make pixels of, each once. */
+  readonly images: readonly RowImage[];
+  /** Rows to encode. Their images may be kept elsewhere, and are then taken for such as are seen whole. */
+  readonly rows?: readonly LlavaRow[];
+  /** How the rows become ids; rows of any length are taken without it. */
+  readonly rules?: RowRules;
+}
+
+export interface LoadedRows {
+  /** Ids and labels in the order of the rows; an error for one that cannot be used. */
+  readonly rows: readonly (EncodedRow | RowError)[];
+  /** In the order of the images; an error for one that cannot be decoded. */
+  readonly pixels: readonly (PixelValues | LlavaError)[];
+}
+
+/** Loads rows and their images together, here or in other threads. Errors of another kind are thrown. */
+export interface RowLoader extends Disposable {
+  /** Whether other threads do the work, so that it is worth asking before it is needed. */
+  readonly isBackground: boolean;
+  load(request: LoadRequest): Promise<LoadedRows>;
+}
+
+/** Loads in this thread. */
+export const rowLoaderHere = (processor: Processor): RowLoader => ({
+  isBackground: false,
+  load: (request) => loadRows(request, processor),
+  [Symbol.dispose]() {},
+});
+
+const anyLength: RowRules = { maxTokens: Number.POSITIVE_INFINITY, truncates: false, turnMarks: "refuse" };
+
+/** Images are opened first: their headers decide how many tokens they take in the rows. */
+export async function loadRows(
+  { folder, images, rows = [], rules = anyLength }: LoadRequest,
+  processor: Processor,
+): Promise<LoadedRows> {
+  const opened = await Promise.all(images.map((image) => openRowImage(image, folder, processor)));
+  const sizes = new Map(
+    opened.flatMap((image, at) => (image instanceof LlavaError ? [] : [[images[at]!.name, image.size]])),
+  );
+  const encode = (row: LlavaRow): EncodedRow => {
+    const layouts = row.images.map(({ name }) => processor.layoutOf(sizes.get(name)));
+    return encodeWithin(row, processor, layouts, rules);
+  };
+  return {
+    rows: rows.map((row) => orRefused(() => encode(row))),
+    pixels: await Promise.all(opened.map((image) => pixelsOf(image, processor))),
+  };
+}
+
+function openRowImage(
+  { name, bytes }: RowImage,
+  folder: string,
+  { imageConfig: { transparency = "drop" } }: Processor,
+): Promise<OpenedImage | LlavaError> {
+  const path = resolve(folder, name);
+  const options = { where: bytes ? name : path, limits: {}, transparency };
+  return openEncoded(bytes ?? path, options).catch(undecodable);
+}
+
+async function pixelsOf(
+  image: OpenedImage | LlavaError,
+  processor: Processor,
+): Promise<PixelValues | LlavaError> {
+  if (image instanceof LlavaError) return image;
+  const decoded = await image.decode().catch(undecodable);
+  if (decoded instanceof LlavaError) return decoded;
+  const pixels = processor.pixels(decoded);
+  releaseMemory(decoded.data);
+  return pixels;
+}
+
+function undecodable(error: unknown): LlavaError {
+  if (error instanceof LlavaError && error.code === "image") return error;
+  throw error;
+}
+
+function orRefused(encode: () => EncodedRow): EncodedRow | RowError {
+  try {
+    return encode();
+  } catch (error) {
+    if (error instanceof RowError) return error;
+    throw error;
+  }
+}

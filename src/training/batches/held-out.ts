@@ -1,0 +1,27 @@
+import type { LlavaRow, RowTable } from "../../data/index.ts";
+import type { Collator } from "./collator.ts";
+import type { RowBatch } from "./row-batch.ts";
+
+/** The rows of the first images, some of each, in the order of the file. */
+export function firstImages(
+  table: RowTable,
+  { count, rowsPerImage }: { count: number; rowsPerImage: number },
+): LlavaRow[][] {
+  const numbers = Array.from({ length: table.length }, (_, row) => row);
+  const groups = Map.groupBy(numbers, (row) => table.imagesOf(row).join("\n"));
+  return [...groups.values()]
+    .slice(0, count)
+    .map((group) => group.slice(0, rowsPerImage).map((row) => table.at(row)));
+}
+
+/** Batches of 8 images. */
+export async function heldOutBatches(collator: Collator, groups: readonly LlavaRow[][]): Promise<RowBatch[]> {
+  const batches: RowBatch[] = [];
+  for (let start = 0; start < groups.length; start += 8) {
+    const batch = await collator.batch(
+      groups.slice(start, start + 8).map((rows) => ({ rows, mirrored: false })),
+    );
+    if (batch) batches.push(batch);
+  }
+  return batches;
+}

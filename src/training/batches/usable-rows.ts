@@ -1,0 +1,20 @@
+import { openRows, type RowTable } from "../../data/index.ts";
+import type { Surroundings } from "../stage/load.ts";
+import { Problems } from "./bad-rows.ts";
+
+/** Rows that can be used, looked at one by one; the others are an error or left out. */
+export async function usableRows(
+  name: string,
+  policy: { readonly images: string; readonly seed: number; readonly onBadRow: "error" | "skip" },
+  around: Surroundings,
+): Promise<RowTable> {
+  const problems = new Problems(policy, around.report);
+  const bar = around.progress({ label: "rows", unit: "rows" });
+  const table = await openRows(name, {
+    ...policy,
+    onBadRow: (error) => problems.add(error),
+    onRow: () => bar.increment(),
+  }).finally(() => bar.stop());
+  problems.settle(name, table.length);
+  return table;
+}
