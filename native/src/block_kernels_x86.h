@@ -7,27 +7,28 @@
 namespace llava {
 namespace {
 
+// Weights are read in the order in which they lie, which processors foresee best.
 template <BlockType type, int inputs>
-LLAVA_KERNEL void multiplyTogether(const uint8_t* weights, int64_t blocks, const RoundedRow* input, float* out,
+LLAVA_KERNEL void multiplyTogether(const uint8_t* weights, int64_t rows, int64_t blocks, const RoundedRow* input, float* out,
                                    int64_t outStride) {
-  if constexpr (layoutOf(type).elements == 32)
-    multiplySmall<type, inputs>(weights, blocks, input, out, outStride);
-  else
-    multiplyLarge<type, inputs>(weights, blocks, input, out, outStride);
+  for (int64_t row = 0; row < rows; ++row, weights += blocks * layoutOf(type).bytes) {
+    if constexpr (layoutOf(type).elements == 32)
+      multiplySmall<type, inputs>(weights, blocks, input, out + row, outStride);
+    else
+      multiplyLarge<type, inputs>(weights, blocks, input, out + row, outStride);
+  }
 }
 
-// Weights are read in the order in which they lie, which processors foresee best.
+// Several rows of activations share each unpacking of weights, and stay in the nearest cache.
 template <BlockType type>
 LLAVA_TARGET void multiply(const uint8_t* weights, int64_t rows, int64_t blocks, const RoundedRow* inputs, int64_t count,
                            float* out, int64_t outStride) {
-  for (int64_t row = 0; row < rows; ++row, ++out, weights += blocks * layoutOf(type).bytes) {
-    int64_t i = 0;  // several rows of activations share each unpacking of weights
-    for (; i + 4 <= count; i += 4)
-      multiplyTogether<type, 4>(weights, blocks, inputs + i, out + i * outStride, outStride);
-    for (; i + 2 <= count; i += 2)
-      multiplyTogether<type, 2>(weights, blocks, inputs + i, out + i * outStride, outStride);
-    if (i < count) multiplyTogether<type, 1>(weights, blocks, inputs + i, out + i * outStride, outStride);
-  }
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    multiplyTogether<type, 4>(weights, rows, blocks, inputs + i, out + i * outStride, outStride);
+  for (; i + 2 <= count; i += 2)
+    multiplyTogether<type, 2>(weights, rows, blocks, inputs + i, out + i * outStride, outStride);
+  if (i < count) multiplyTogether<type, 1>(weights, rows, blocks, inputs + i, out + i * outStride, outStride);
 }
 
 template <BlockType type>

@@ -23,7 +23,8 @@ using torch::autograd::variable_list;
 
 // From this many rows on decoding costs less than what libtorch's products gain.
 constexpr int64_t kFewestDecodedRows = 32;
-// Bytes of weights that a thread takes at once: a thread that others hold up holds up no more than these.
+// Bytes of weights that a thread takes at once. They stay in its cache for all rows of activations, and a thread that others
+// hold up holds up no more than these.
 constexpr int64_t kPieceBytes = 64 << 10;
 // Below this many products threads cost more than they save.
 constexpr int64_t kFewestProducts = 1 << 16;
@@ -103,19 +104,17 @@ at::Tensor multiplyRows(const at::Tensor& input, const Blocks& blocks) {
   const auto multiply = blockKernels().multiply[static_cast<int>(blocks.type)];
   at::Tensor output = at::empty({count, rows}, input.options());
   float* out = output.mutable_data_ptr<float>();
-  const auto multiplyFrom = [&](int64_t start, int64_t end) {
-    multiply(blocks.row(start), end - start, perRow, rounded.rows.data(), count, out + start, rows);
-  };
-  const int64_t piece = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, 4 * blocks.bytes.size(1))) * 4;
-  const int64_t threads = std::min<int64_t>(at::get_num_threads(), (rows + piece - 1) / piece);
-  if (threads < 2 || count * rows * blocks.width() < kFewestProducts) {
-    multiplyFrom(0, rows);
-    return output;
-  }
+  const int64_t piece = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, blocks.bytes.size(1)));
   std::atomic<int64_t> next{0};
-  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
-    for (int64_t start; (start = next.fetch_add(piece)) < rows;) multiplyFrom(start, std::min(rows, start + piece));
-  });
+  const auto work = [&](int64_t, int64_t) {
+    for (int64_t start; (start = next.fetch_add(piece)) < rows;)
+      multiply(blocks.row(start), std::min(piece, rows - start), perRow, rounded.rows.data(), count, out + start, rows);
+  };
+  const int64_t threads = std::min<int64_t>(at::get_num_threads(), (rows + piece - 1) / piece);
+  if (threads < 2 || count * rows * blocks.width() < kFewestProducts)
+    work(0, 1);
+  else
+    at::parallel_for(0, threads, 1, work);
   return output;
 }
 
