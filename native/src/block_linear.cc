@@ -7,12 +7,12 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <atomic>
 #include <string_view>
 #include <vector>
 
 #include "blocks.h"
 #include "processor.h"
+#include "row_pieces.h"
 #include "tiled_product.h"
 
 namespace llava {
@@ -23,11 +23,6 @@ using torch::autograd::variable_list;
 
 // From this many rows on decoding costs less than what libtorch's products gain.
 constexpr int64_t kFewestDecodedRows = 32;
-// Bytes of weights that a thread takes at once. They stay in its cache for all rows of activations, and a thread that others
-// hold up holds up no more than these.
-constexpr int64_t kPieceBytes = 64 << 10;
-// Below this many products threads cost more than they save.
-constexpr int64_t kFewestProducts = 1 << 16;
 // Elements decoded at once for a type other than float32.
 constexpr int64_t kScratchElements = 1 << 14;
 
@@ -104,17 +99,9 @@ at::Tensor multiplyRows(const at::Tensor& input, const Blocks& blocks) {
   const auto multiply = blockKernels().multiply[static_cast<int>(blocks.type)];
   at::Tensor output = at::empty({count, rows}, input.options());
   float* out = output.mutable_data_ptr<float>();
-  const int64_t piece = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, blocks.bytes.size(1)));
-  std::atomic<int64_t> next{0};
-  const auto work = [&](int64_t, int64_t) {
-    for (int64_t start; (start = next.fetch_add(piece)) < rows;)
-      multiply(blocks.row(start), std::min(piece, rows - start), perRow, rounded.rows.data(), count, out + start, rows);
-  };
-  const int64_t threads = std::min<int64_t>(at::get_num_threads(), (rows + piece - 1) / piece);
-  if (threads < 2 || count * rows * blocks.width() < kFewestProducts)
-    work(0, 1);
-  else
-    at::parallel_for(0, threads, 1, work);
+  eachPiece(rows, blocks.bytes.size(1), count * rows * blocks.width(), [&](int64_t start, int64_t some) {
+    multiply(blocks.row(start), some, perRow, rounded.rows.data(), count, out + start, rows);
+  });
   return output;
 }
 

@@ -1,55 +1,38 @@
 // llava::linear is libtorch's linear but for 16-bit weights on the CPU, in two cases where libtorch's own is slow:
-// - one bfloat16 row goes through libtorch's matrix-vector kernel, which reads the weights at about twice oneDNN's speed;
+// - a few bfloat16 rows, which are limited by how fast the weights are read;
 // - several rows, where the processor has no instructions for products of that type, are multiplied in float32 by tiles of
 //   the weight, widened one after another.
-#if defined(__x86_64__)
-#define HAVE_AVX2_CPU_DEFINITION  // declares the kernel that is compiled for AVX2
-#endif
 #include <ATen/ATen.h>
-#include <ATen/Version.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/native/cpu/ReducedPrecisionFloatGemvFastPathKernel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <limits>
-
+#include "bfloat16_rows.h"
 #include "processor.h"
 #include "tiled_product.h"
 
 namespace llava {
 namespace {
 
-using Kernel = at::native::bf16_gemv_fn;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Undefined where the processor has none, or libtorch's linear takes it by itself.
-Kernel matrixVectorKernel() {
-#if defined(__x86_64__)
-  if (at::get_cpu_capability() != "DEFAULT") return decltype(at::native::bf16_gemv_trans_stub)::AVX2;
-#endif
-  return nullptr;
-}
-
 bool isRecorded(const at::Tensor& tensor) { return at::GradMode::is_enabled() && tensor.requires_grad(); }
 
-bool isOneRow(const at::Tensor& input, const at::Tensor& weight) {
+// From this many rows on libtorch's products, or those of widened tiles, are faster.
+int64_t tooManyRows() { return multipliesBfloat16() ? 2 : 8; }
+
+bool isFewRows(const at::Tensor& input, const at::Tensor& weight) {
   return input.is_cpu() && weight.is_cpu() && input.scalar_type() == at::kBFloat16 &&
          weight.scalar_type() == at::kBFloat16 && input.dim() > 0 && weight.dim() == 2 &&
-         input.size(-1) == weight.size(1) && input.numel() == weight.size(1) && weight.is_contiguous() &&
-         weight.numel() > 0 && weight.numel() <= std::numeric_limits<int>::max();
+         input.size(-1) == weight.size(1) && weight.is_contiguous() && weight.numel() > 0 &&
+         input.numel() < tooManyRows() * weight.size(1);
 }
 
-at::Tensor multiplyVector(Kernel kernel, const at::Tensor& input, const at::Tensor& weight) {
-  const int rows = static_cast<int>(weight.size(0)), width = static_cast<int>(weight.size(1));
+at::Tensor fewRows(const at::Tensor& input, const at::Tensor& weight) {
   auto shape = input.sizes().vec();
-  shape.back() = rows;
-  at::Tensor output = at::empty(shape, weight.options());
-  const at::Tensor vector = input.contiguous();
-  kernel(width, rows, at::BFloat16(1.0f), weight.const_data_ptr<at::BFloat16>(), width,
-         vector.const_data_ptr<at::BFloat16>(), 1, at::BFloat16(0.0f), output.mutable_data_ptr<at::BFloat16>(), 1);
-  return output;
+  shape.back() = weight.size(0);
+  return multiplyBfloat16Rows(asRows(input).contiguous(), weight).view(shape);
 }
 
 // Below this many rows widening takes longer than the products.
@@ -99,14 +82,16 @@ class WidenedLinear : public torch::autograd::Function<WidenedLinear> {
 };
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  static const Kernel kernel = matrixVectorKernel();
+  static const bool hasRows = hasBfloat16Rows();
   const auto offset = bias && bias->defined() ? bias : std::nullopt;
   const bool recorded = isRecorded(input) || isRecorded(weight) || (offset && isRecorded(*offset));
+  if (hasRows && !recorded && isFewRows(input, weight)) {
+    const at::Tensor output = fewRows(input, weight);
+    return offset ? output.add_(*offset) : output;
+  }
   if (isWidened(input, weight))
     return recorded ? WidenedLinear::apply(input, weight, offset) : widenedForward(input, weight, offset);
-  if (!kernel || !isOneRow(input, weight) || recorded) return at::linear(input, weight, bias);
-  const at::Tensor output = multiplyVector(kernel, input, weight);
-  return offset ? output.add_(*offset) : output;
+  return at::linear(input, weight, bias);
 }
 
 TORCH_LIBRARY_FRAGMENT(llava, library) {
