@@ -5,7 +5,6 @@ import { parseArgs } from "node:util";
 import {
   aten,
   type BlockType,
-  blockLayouts,
   Generator,
   inference,
   instructionSet,
@@ -57,19 +56,10 @@ function bandwidth(): number {
   return OUT_OF_CACHE / STRETCHES / seconds / 1e9;
 }
 
-/** Weights of a type, [out, in], of which no block is like the one beside it; those that are not written are random bytes. */
+/** Weights of a type, [out, in]. */
 function weightsOf(type: string, out: number, width: number): Tensor {
   const numbers = randn([out, width], generator).mul(0.02);
-  if (type === "bfloat16") return numbers.to("bfloat16");
-  if (type !== "Q6_K") return quantize(numbers, type as WrittenBlockType);
-  const { blockElements, blockBytes } = blockLayouts[type];
-  const bytes = randn([out, (width / blockElements) * blockBytes], generator)
-    .mul(1000)
-    .to("int32")
-    .to("uint8");
-  const scales = bytes.reshape([-1, blockBytes]).slice(1, 208, 210);
-  scales.copy_(ones([1]).mul(1e-4).to("float16").viewAs("uint8").expand(scales.shape));
-  return bytes;
+  return type === "bfloat16" ? numbers.to("bfloat16") : quantize(numbers, type as WrittenBlockType);
 }
 
 interface Row {

@@ -141,6 +141,74 @@ void encodeQ4_K(const float* values, int64_t count, uint8_t* blocks) {
   }
 }
 
+// Below this ggml takes a group for zero.
+constexpr float kNothing = 1e-15f;
+
+// ggml's make_qx_quants for 16 numbers of −32 to 31: of scales around the one that takes the largest value to −32, the one
+// whose numbers, by least squares weighted by the values' squares, explain most. Numbers are stored 32 higher.
+float searchScale(const float* values, uint8_t* numbers) {
+  constexpr int count = 16, middle = 32;
+  float largest = 0;
+  for (int i = 0; i < count; ++i)
+    if (std::fabs(values[i]) > std::fabs(largest)) largest = values[i];
+  if (std::fabs(largest) < kNothing) {
+    std::fill(numbers, numbers + count, uint8_t{0});
+    return 0;
+  }
+  float scale = 0, most = 0;
+  const auto attempt = [&](float inverse, bool isFirst) {
+    uint8_t tried[count];
+    float products = 0, squares = 0;
+    for (int i = 0; i < count; ++i) {
+      const int number = std::clamp(nearest(inverse * values[i]), -middle, middle - 1);
+      const float weight = values[i] * values[i];
+      tried[i] = static_cast<uint8_t>(number + middle);
+      products += weight * values[i] * number;
+      squares += weight * number * number;
+    }
+    if (!isFirst && !(squares > 0 && products * products > most * squares)) return;
+    std::copy(tried, tried + count, numbers);
+    scale = squares != 0 ? products / squares : 0;
+    most = scale * products;
+  };
+  attempt(-middle / largest, true);
+  for (int trial = -9; trial <= 9; ++trial)
+    if (trial != 0) attempt(-(middle + 0.1f * trial) / largest, false);
+  return scale;
+}
+
+void encodeQ6_K(const float* values, int64_t count, uint8_t* blocks) {
+  for (; count > 0; --count, values += 256, blocks += 210) {
+    uint8_t numbers[256];
+    float scales[16], largest = 0;
+    for (int group = 0; group < 16; ++group) {
+      scales[group] = searchScale(values + 16 * group, numbers + 16 * group);
+      if (std::fabs(scales[group]) > std::fabs(largest)) largest = scales[group];
+    }
+    std::fill(blocks, blocks + 210, uint8_t{0});
+    if (std::fabs(largest) < kNothing) continue;
+    const float inverse = -128.0f / largest;
+    putHalf(blocks + 208, 1 / inverse);
+    const float scale = halfAt(blocks + 208);
+    for (int group = 0; group < 16; ++group) {
+      const auto own = static_cast<int8_t>(std::min(127, nearest(inverse * scales[group])));
+      blocks[192 + group] = static_cast<uint8_t>(own);
+      const float step = scale * own;
+      if (step == 0) continue;
+      for (int i = 16 * group; i < 16 * (group + 1); ++i)
+        numbers[i] = static_cast<uint8_t>(std::clamp(nearest(values[i] / step), -32, 31) + 32);
+    }
+    for (int part = 0; part < 2; ++part)  // as wholeNumbers reads them
+      for (int i = 0; i < 32; ++i) {
+        const uint8_t* own = numbers + 128 * part + i;
+        blocks[64 * part + i] = static_cast<uint8_t>((own[0] & 15) | own[64] << 4);
+        blocks[64 * part + 32 + i] = static_cast<uint8_t>((own[32] & 15) | own[96] << 4);
+        blocks[128 + 32 * part + i] =
+            static_cast<uint8_t>(own[0] >> 4 | own[32] >> 4 << 2 | own[64] >> 4 << 4 | own[96] >> 4 << 6);
+      }
+  }
+}
+
 }  // namespace
 
 Encode encoderOf(BlockType type) {
@@ -148,6 +216,7 @@ Encode encoderOf(BlockType type) {
     case BlockType::kQ8_0: return encodeQ8_0;
     case BlockType::kQ4_0: return encodeQ4_0;
     case BlockType::kQ4_K: return encodeQ4_K;
+    case BlockType::kQ6_K: return encodeQ6_K;
     default: return nullptr;
   }
 }

@@ -52,7 +52,7 @@ extern const BlockKernels kVnniKernels;  // AVX-512 with byte products, on vecto
 // Those for this processor, within the limit that ATEN_CPU_CAPABILITY sets.
 const BlockKernels& blockKernels();
 
-// Whole blocks of float32, exactly as ggml's reference code rounds them. Q8_0, Q4_0 and Q4_K; null for the others.
+// Whole blocks of float32, exactly as ggml's reference code rounds them. Q8_0, Q4_0, Q4_K and Q6_K; null for the others.
 using Encode = void (*)(const float* values, int64_t count, uint8_t* blocks);
 Encode encoderOf(BlockType type);
 

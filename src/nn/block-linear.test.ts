@@ -23,6 +23,7 @@ describe("a linear layer in blocks", () => {
       const x = randn([4, 512], generator);
       for (const [type, allowed] of [
         ["Q8_0", 0.01],
+        ["Q6_K", 0.02],
         ["Q4_K", 0.09],
         ["Q4_0", 0.11],
       ] as const) {

@@ -19,7 +19,7 @@ export const blockLayouts = {
 export type BlockType = keyof typeof blockLayouts;
 
 /** The types that `quantize` writes. */
-export type WrittenBlockType = "Q8_0" | "Q4_0" | "Q4_K";
+export type WrittenBlockType = "Q8_0" | "Q4_0" | "Q4_K" | "Q6_K";
 
 /**
  * x [..., in] · Wᵀ + bias, of a W [out, in] whose rows lie in `blocks` [out, bytes]: x [..., out], on the CPU. Up to 31 rows

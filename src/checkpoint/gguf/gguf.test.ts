@@ -59,7 +59,7 @@ describe("GGUF tensors", () => {
 test("numbers become the blocks that ggml's reference code makes of them, bit for bit", () => {
   using expected = openSafetensors(fixture("blocks.safetensors"));
   const values = expected.read("values");
-  for (const type of ["Q8_0", "Q4_0", "Q4_K"] as const) {
+  for (const type of ["Q8_0", "Q4_0", "Q4_K", "Q6_K"] as const) {
     const blocks = quantize(values, type);
     assert.deepEqual(blocks.toNumbers(), expected.read(type).toNumbers(), type);
     assert.deepEqual(quantize(values.to("float64"), type).toNumbers(), blocks.toNumbers(), type);
