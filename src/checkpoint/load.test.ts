@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { ggufDialect } from "../models/index.ts";
 import { empty, type Tensor, tensor } from "../torch/index.ts";
 import { loadStrict, type ParameterTree } from "./load.ts";
@@ -12,8 +12,7 @@ import { openSafetensors, writeSafetensors } from "./safetensors.ts";
 import { openShards } from "./shards.ts";
 import { merged, renamed, subtree, type TensorSource, tableSource } from "./source.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "load-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("load");
 
 function sourceOf(tensors: Record<string, Tensor>, where = "weights"): TensorSource {
   return tableSource(where, new Map(Object.entries(tensors)), {

@@ -3,7 +3,7 @@ import { parseJsonObject } from "../files/index.ts";
 import { byteWidth, type DType } from "../torch/index.ts";
 import { FOREIGN_TYPES, type ForeignType, isForeign } from "./foreign-types.ts";
 
-export interface SafetensorsEntry {
+interface SafetensorsEntry {
   readonly dtype: DType | ForeignType;
   readonly shape: readonly number[];
   /** Position in the file, bytes. */

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { byteWidth, type DType, fromTyped } from "../torch/index.ts";
 import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 import { SAFETENSORS_DTYPES } from "./safetensors-header.ts";
 import { openShards } from "./shards.ts";
 
 const fixture = fileURLToPath(new URL("../../test/fixtures/checkpoint/state.safetensors", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "safetensors-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("safetensors");
 
 /** A file of the given header and `dataLength` zero bytes. */
 function fileOf(header: unknown, dataLength: number, pad = ""): string {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { LlavaError } from "../errors.ts";
 import { unpickle } from "./pickle.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -12,8 +12,7 @@ import { openTorchFile } from "./torch-file.ts";
 
 const fixture = (name: string) =>
   fileURLToPath(new URL(`../../test/fixtures/checkpoint/${name}`, import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "torch-file-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("torch-file");
 
 function opened(bytes: Uint8Array) {
   const path = join(folder, "changed.pt");

@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { parseJsonObject } from "../files/index.ts";
 import { openWeights } from "./weights-file.ts";
 
 const fixture = (name: string) =>
   fileURLToPath(new URL(`../../test/fixtures/checkpoint/${name}`, import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "weights-file-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("weights-file");
 
 test("a container is told by its bytes, whatever the name", () => {
   for (const stored of ["state.safetensors", "state.pth", "legacy.bin", "quantised.gguf"])

@@ -48,7 +48,7 @@ const tooLarge = (what: string, size: number, maxBytes: number): LlavaError =>
   });
 
 /** The media type that the first bytes tell, whatever the file is called. */
-export function sniffImageType(bytes: Uint8Array): string | undefined {
+function sniffImageType(bytes: Uint8Array): string | undefined {
   const type = imageType(bytes);
   return type && `image/${type}`;
 }

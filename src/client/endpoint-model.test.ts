@@ -26,7 +26,7 @@ async function askFake(
   request: GenerationRequest = hello,
 ) {
   await using server = await fake.startEndpoint(() => behaviour);
-  const model = new EndpointModel({ url: server.url, model: "m", timeoutMs: 250, ...options });
+  const model = new EndpointModel({ url: server.url, model: "m", ...options });
   return { ...(await ask(model, request)), asked: server.asked };
 }
 
@@ -226,7 +226,8 @@ describe("a failure", () => {
   };
   for (const [name, [behaviour, message, stream = false]] of Object.entries(retryable))
     test(`worth another try: ${name}`, async () => {
-      const error = await failure(behaviour, { stream });
+      const waits = behaviour === fake.silence || behaviour === fake.stallBody;
+      const error = await failure(behaviour, { stream, ...(waits && { timeoutMs: 250 }) });
       assert.match(error.message, message);
       assert.deepEqual([error.retryable, error.fatal], [true, false]);
     });

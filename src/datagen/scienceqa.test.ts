@@ -1,13 +1,13 @@
 // Problems as training rows: npm test -- src/datagen/scienceqa.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { llavaHere } from "../../test/support/cli.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { scienceQaRows } from "./scienceqa.ts";
 
-const data = mkdtempSync(join(tmpdir(), "llava-scienceqa-rows-"));
+const data = temporaryFolder("llava-scienceqa-rows");
 const common = { lecture: "Maps show places.", solution: "", hint: "", image: null, grade: "grade6" };
 const natural = { ...common, subject: "natural science" };
 const problems = {
@@ -39,7 +39,6 @@ before(() => {
   writeFileSync(join(data, "problems.json"), JSON.stringify(problems));
   writeFileSync(join(data, "pid_splits.json"), JSON.stringify({ test: ["1", "2"], val: ["3", "4"] }));
 });
-after(() => rmSync(data, { recursive: true }));
 
 test("rows have LLaVA's form: the question without its name, the image behind it, the reasons before the answer", async () => {
   assert.deepEqual(await scienceQaRows(data, { split: "test", form: "QCM-LEA" }), [

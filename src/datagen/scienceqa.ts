@@ -3,7 +3,7 @@ import { formatProblem, type Problem, readProblemSplit } from "../evaluation/ind
 import type { ConversationRow } from "./rows.ts";
 
 /** In a form of `formatProblem`; as in LLaVA's conversion "Question: " is dropped where it begins, and the image comes last. */
-export function problemRow(problem: Problem, form: string): ConversationRow {
+function problemRow(problem: Problem, form: string): ConversationRow {
   const { question, answer } = formatProblem(problem, form);
   const text = question.replace(/^Question: /, "");
   const { id, image } = problem;

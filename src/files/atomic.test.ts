@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { AtomicFile, writeAtomically, writeAtomicallyAsync, writeRows } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-atomic-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-atomic");
 
 const pieces = ["ä".repeat(700_000), new Uint8Array([0, 255]), "", "é".repeat(700_000), "\n"];
 const whole = Buffer.concat(pieces.map((piece) => Buffer.from(piece as string)));

@@ -1,12 +1,17 @@
-import { createHash } from "node:crypto";
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { createHash, type Hash } from "node:crypto";
+import { closeSync, createReadStream, openSync, readSync, statSync } from "node:fs";
 
 /** The SHA-256 of bytes or of a text in UTF-8, in hexadecimal. */
 export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 /** The same of a file, piece by piece: weights may be larger than what a buffer holds. */
-export async function fileSha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
+export const fileSha256 = (path: string): Promise<string> => digest(path, createHash("sha256"));
+
+/** The name that git gives a file's content: the SHA-1 of its length and bytes, in hexadecimal. */
+export const fileGitHash = (path: string): Promise<string> =>
+  digest(path, createHash("sha1").update(`blob ${statSync(path).size}\0`));
+
+async function digest(path: string, hash: Hash): Promise<string> {
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
   return hash.digest("hex");
 }

@@ -1,10 +1,9 @@
 export { AtomicFile, writeAtomically, writeAtomicallyAsync } from "./atomic.ts";
 export { describeBytes, imageType } from "./file-kind.ts";
-export { fileSha256, fileSha256Sync, sha256 } from "./hash.ts";
+export { fileGitHash, fileSha256, fileSha256Sync, sha256 } from "./hash.ts";
 export {
   describeIssues,
   type JsonObject,
-  type JsonReviver,
   parseJson,
   parseJsonObject,
   readDataFile,
@@ -15,7 +14,6 @@ export {
 export { streamJsonArray, streamJsonBatches } from "./json-array.ts";
 export {
   firstLineFits,
-  type JsonLine,
   readJsonLineBatches,
   readJsonLines,
   readLines,
@@ -28,7 +26,7 @@ export { readPrefix } from "./prefix.ts";
 export { isRefusal, makeFolders, refusalOf, unwritable } from "./refusals.ts";
 export { readStoredZip } from "./stored-zip.ts";
 export { jsonKind, KIND_BYTES, strayKind } from "./stray-kind.ts";
-export { type ReadTarOptions, readTar, type TarMember } from "./tar.ts";
+export { readTar, type TarMember } from "./tar.ts";
 export { unreadable } from "./unreadable.ts";
 export { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
 export { linesIn } from "./utf8.ts";

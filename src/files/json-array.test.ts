@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { streamJsonArray } from "./json-array.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "json-array-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("json-array");
 
 async function read(content: string | Buffer, key?: string): Promise<unknown[]> {
   const path = join(folder, "rows.json");

@@ -1,15 +1,14 @@
 // Objects of a file, however it is cut into pieces: npm test -- src/formats
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { type JsonSpan, jsonObjects } from "./json-objects.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-objects-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-objects");
 
 async function spansOf(content: string | Uint8Array, pieceSize?: number): Promise<JsonSpan[]> {
   const path = join(folder, "objects.json");

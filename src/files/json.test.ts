@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { parseJson, parseJsonObject, readDataFile, readJsonFile } from "./json.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-json-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-json");
 
 test("a file is its object, or undefined where there is none", async () => {
   writeFileSync(join(folder, "config.json"), '{"model_type": "llava"}');

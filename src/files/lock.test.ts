@@ -1,23 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { withLock } from "./lock.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-lock-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-lock");
 
 describe("withLock", () => {
   test("runs one at a time and tells the others that they wait", async () => {

@@ -34,9 +34,9 @@ export const isRefusal = (error: unknown): boolean =>
 export const refusalOf = (error: unknown): string =>
   refusals[(error as NodeJS.ErrnoException).code ?? ""] ?? (error as Error).message;
 
-/** The error for a path that cannot be written and that LLAVA_HOME can move. */
-export const unwritable = (path: string, cause: unknown): LlavaError =>
+/** The error for a path that cannot be written, and the variable that can move it. */
+export const unwritable = (path: string, cause: unknown, variable = "LLAVA_HOME"): LlavaError =>
   new LlavaError("setup", `${path} cannot be written: ${refusalOf(cause)}`, {
-    hint: "Make it writable, or set LLAVA_HOME to a folder that is.",
+    hint: `Make it writable, or set ${variable} to a folder that is.`,
     cause,
   });

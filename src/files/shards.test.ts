@@ -1,17 +1,16 @@
 // Parquet files and tar archives, whole and damaged: npm test -- src/formats/shards.test.ts
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { parquetWriteFile } from "hyparquet-writer";
 import { writeTar } from "../../test/support/tar.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { unpackHadoopLz4, unpackLz4 } from "./lz4.ts";
 import { countParquetRows, readParquet } from "./parquet.ts";
 import { readTar } from "./tar.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-shards-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-shards");
 
 async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];

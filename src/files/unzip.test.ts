@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { zipArchive } from "../../test/support/zip.ts";
 import { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-zip-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-zip");
 
 const text = Buffer.from("the same words again and again. ".repeat(9000));
 const noise = Buffer.from(Uint8Array.from({ length: 5000 }, (_, index) => (index * index * 31) >> 3));

@@ -18,7 +18,7 @@ export {
   parseVisionConfig,
   templateOf,
 } from "./families.ts";
-export type { LanguageModel, LanguageModelConfig, LanguageModelOptions, Named } from "./language-model.ts";
+export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";
 export { LLAMA_TYPES, type LlamaConfig, parseLlamaConfig } from "./llama/config.ts";
 export { ggufNames } from "./llama/gguf.ts";
 export { Llama } from "./llama/model.ts";
@@ -31,8 +31,8 @@ export {
   unknownConfigFields,
 } from "./llava/config.ts";
 export { createLlava } from "./llava/create.ts";
-export { Llava, type LlavaParts, llavaPaths, type Visual } from "./llava/model.ts";
+export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
-export { type TowerPlaces, towerFolder, towerName } from "./llava/tower-folder.ts";
+export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { FeatureSelection, TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionTower } from "./vision-tower.ts";

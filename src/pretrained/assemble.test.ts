@@ -1,15 +1,14 @@
 // Models from parts that lie apart: npm test -- src/pretrained/assemble.test.ts
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { rowsOf } from "../processing/image/index.ts";
 import { assembledJson, type Eyes, loadPretrained } from "./index.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "llava-assemble-"));
-after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("llava-assemble");
 const original = fileURLToPath(new URL("../../test/fixtures/llava/original", import.meta.url));
 const tower = join(original, "clip-vit-tiny-patch14-28");
 

@@ -37,7 +37,7 @@ import { quantizing } from "./quantizing.ts";
 const IMAGE_TOKEN_ID = -200;
 
 /** `config.json` beside a built-in model's projector. */
-export interface BuiltinConfig {
+interface BuiltinConfig {
   readonly visionTower: EfficientNetLiteVariant;
   /** The tower's grid is averaged to this many rows and columns of features. */
   readonly tokensPerSide: number;
@@ -56,7 +56,7 @@ export interface BuiltinOptions extends LoadOptions {
 }
 
 /** What is known of a built-in model without its weights. */
-export interface BuiltinDescription {
+interface BuiltinDescription {
   readonly config: BuiltinConfig;
   readonly text: LanguageModelConfig;
   /** What the language model's file says of its tokenizer. */

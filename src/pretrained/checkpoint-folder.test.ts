@@ -1,13 +1,13 @@
 // Folders of which some files are missing or are something else: npm test -- src/pretrained/checkpoint-folder.test.ts
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { largestDifference } from "../../test/support/close.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { openSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { Llava } from "../models/index.ts";
@@ -15,8 +15,7 @@ import { inference, type Tensor } from "../torch/index.ts";
 import { loadPretrained } from "./load.ts";
 
 const fixtures = fileURLToPath(new URL("../../test/fixtures/", import.meta.url));
-const scratch = mkdtempSync(join(tmpdir(), "llava-folders-"));
-after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("llava-folders");
 
 /** What becomes of a file. */
 const fates: Record<string, (content: Buffer) => string | Uint8Array | undefined> = {

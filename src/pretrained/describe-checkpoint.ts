@@ -8,7 +8,7 @@ import {
   towerFolder,
   towerName,
 } from "../models/index.ts";
-import type { ResolvedModel } from "../setup/index.ts";
+import { isHubName, type ResolvedModel } from "../setup/index.ts";
 
 export interface TowerOptions {
   /** Finds the files of a vision tower that a checkpoint names and does not hold. */
@@ -67,5 +67,3 @@ export async function describeCheckpoint(
     return { config: readLlavaConfig(folder, { base, tower }), tower };
   return { config: { ...config, visionTower: tower }, tower };
 }
-
-const isHubName = (name: string): boolean => /^[\w.-]+\/[\w.-]+$/.test(name) && !/^\.{1,2}\//.test(name);

@@ -1,11 +1,11 @@
 // Checkpoints whose files do not quite agree: npm test -- src/pretrained/pretrained.test.ts
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertClose } from "../../test/support/close.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { openCheckpoint, openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { Llava } from "../models/index.ts";
@@ -14,8 +14,7 @@ import { loadCheckpoint } from "./load-folders.ts";
 import { saveModel } from "./save.ts";
 
 const llama = fileURLToPath(new URL("../../test/fixtures/llava/llama", import.meta.url));
-const scratch = mkdtempSync(join(tmpdir(), "llava-pretrained-"));
-after(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder("llava-pretrained");
 
 /** A copy of the tiny checkpoint with other tensors and fields. */
 function changed(

@@ -1,16 +1,15 @@
 // What decides prompts and their ends, read and written: npm test -- src/pretrained/prompt-files.test.ts
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { tokenizePrompt } from "../processing/conversation/index.ts";
 import { loadCheckpoint } from "./index.ts";
 import { writePromptFiles } from "./prompt-files.ts";
 
 const fixture = join(import.meta.dirname, "../../test/fixtures/llava/llama");
-const folder = mkdtempSync(join(tmpdir(), "llava-prompts-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-prompts");
 
 const copy = (name: string): string => {
   const path = join(folder, name);

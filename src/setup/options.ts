@@ -17,4 +17,8 @@ export interface ResolveOptions extends SetupOptions {
   offline?: boolean;
   /** False: only what describes the model is needed, such as configuration, tokenizer and chat template. */
   weights?: boolean;
+  /** A branch, tag or commit of a model on the hub, as "@revision" behind its name is. */
+  revision?: string;
+  /** Ask the hub for the revision's newest commit, even where one is here. */
+  refresh?: boolean;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { extractZipMember, fileSha256, withLock } from "../files/index.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
-import { findHubFile } from "./hub-account.ts";
+import { findHubFile } from "./hub/storage.ts";
 import type { BuiltinModel, WheelFile } from "./manifest.ts";
 import type { ResolveOptions, SetupOptions } from "./options.ts";
 import { silentProgress } from "./progress.ts";

@@ -114,7 +114,7 @@ export function writeProgram(project: string): void {
   writeFileSync(
     join(project, "recipe.ts"),
     `import pretrain from "llava/recipes/llava-1.5-7b/pretrain";
-import { recipe, resolveRecipe } from "llava/training";
+import { recipe } from "llava/training";
 
 export default recipe({
   model: ${JSON.stringify(tinyModel)},
@@ -133,6 +133,7 @@ export default recipe({
     join(project, "subpaths.ts"),
     `import { readRows } from "llava/data";
 import { type Benchmark, listBenchmarks } from "llava/evaluation";
+import { resolveRecipe } from "llava/training";
 import own from "./recipe.ts";
 
 const benchmarks: readonly Benchmark[] = await listBenchmarks();

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { configFromGguf, ggufDialect, ggufNames } from "../../models/index.ts";
 import { quantize } from "../../torch/index.ts";
@@ -15,8 +15,7 @@ import { openGguf } from "./open.ts";
 const fixture = (name: string) =>
   fileURLToPath(new URL(`../../../test/fixtures/checkpoint/${name}`, import.meta.url));
 const whole = readFileSync(fixture("quantised.gguf"));
-const folder = mkdtempSync(join(tmpdir(), "gguf-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("gguf");
 
 describe("GGUF tensors", () => {
   test("every type dequantises to the reference values exactly, under Hugging Face names and row order", () => {

@@ -15,7 +15,7 @@ import type { RowRules } from "./encode-within.ts";
 import { LoadingPool } from "./loading-pool.ts";
 import { type RowLoader, rowLoaderHere } from "./row-loader.ts";
 
-const folder = temporaryFolder("pixels");
+const folder = temporaryFolder("llava-pixels");
 
 const tokenizer = fileURLToPath(new URL("../../../test/fixtures/tokenizer/llama2", import.meta.url));
 const small = clipImageConfig(28, "pad");

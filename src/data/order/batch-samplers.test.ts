@@ -18,7 +18,7 @@ import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import { TableBatchSampler, type TableBatchSamplerOptions } from "./table-batch-sampler.ts";
 
-const folder = temporaryFolder("dealers");
+const folder = temporaryFolder("llava-dealers");
 
 const sorted = (values: Iterable<number>): number[] => [...values].sort((a, b) => a - b);
 

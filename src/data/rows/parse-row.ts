@@ -1,7 +1,6 @@
 import { parseJson } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
-import { isAbsent, kindOf, namesOf, type Refuse } from "./row-fields.ts";
-import { rowHint } from "./row-length.ts";
+import { isAbsent, kindOf, namesOf, type Refuse, rowHint } from "./row-fields.ts";
 import { readTurns } from "./row-turns.ts";
 
 /** Fields that say where a row is from or what is in its images: nothing that a model reads. */

@@ -39,3 +39,7 @@ export function namesOf(image: unknown, where: string, refuse: Refuse): string[]
 }
 
 const longestPath = 4096;
+
+/** What to do where rows have another form. */
+export const rowHint =
+  'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}, or has "messages" of "role" and "content".';

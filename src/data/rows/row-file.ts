@@ -3,7 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { type JsonSpan, jsonObjects, parseJson } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { parseRow } from "./parse-row.ts";
-import { rowHint } from "./row-length.ts";
+import { rowHint } from "./row-fields.ts";
 
 /** A row of a file, or why it is none. */
 export type FoundRow = { readonly row: LlavaRow; readonly span: JsonSpan } | { readonly error: RowError };

@@ -1,8 +1,5 @@
 import type { LlavaRow } from "../../protocol/index.ts";
 
-export const rowHint =
-  'A row is {"id", "image", "conversations": [{"from": "human" | "gpt", "value"}, …]}, or has "messages" of "role" and "content".';
-
 /** Its words and, for each image, 128 more: the length by which the original code puts rows of a kind together. */
 export const lengthOfRow = (row: LlavaRow): number =>
   row.conversations.reduce((sum, { value }) => sum + (value.match(/\S+/g)?.length ?? 0), 0) +

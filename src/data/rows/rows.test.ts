@@ -1,11 +1,11 @@
 // Files of rows, mixtures of them, and what is wrong with rows: npm test -- src/data/rows/rows.test.ts
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import type { LlavaError } from "../../errors.ts";
 import type { LlavaRow } from "../../protocol/index.ts";
 import { openRows } from "./open-rows.ts";
@@ -13,8 +13,7 @@ import { readRows } from "./row-file.ts";
 import { filterTable, imagesOfTable } from "./row-table.ts";
 import { chooseRows, parseStrategy } from "./sampling-strategy.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-rows-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-rows");
 
 const write = (name: string, content: unknown): string => {
   const path = join(folder, name);

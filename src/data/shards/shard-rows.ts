@@ -10,8 +10,7 @@ import {
 } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { parseRow } from "../rows/parse-row.ts";
-import { isAbsent } from "../rows/row-fields.ts";
-import { rowHint } from "../rows/row-length.ts";
+import { isAbsent, rowHint } from "../rows/row-fields.ts";
 
 /** A row with the bytes of its images, or why it is none. */
 export type ShardRow = { readonly row: LlavaRow } | { readonly error: RowError };

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { asSentence } from "../language/grammar.ts";
 import { readCaptions } from "./read-captions.ts";
 
-let folder: string;
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "captions-"));
-});
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder("captions");
 
 async function file(name: string, text: string): Promise<string> {
   await writeFile(join(folder, name), text);

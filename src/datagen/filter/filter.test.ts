@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { englishReader } from "../language/english-reader.ts";
 import { ConceptFilter } from "./concept-filter.ts";
 import { captionRow, chosenRecords, coverage, selectCaptions } from "./filter-captions.ts";
@@ -74,11 +74,7 @@ async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe("files of captions", () => {
-  let folder: string;
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "filter-"));
-  });
-  after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder("filter");
   const read = (path: string) => collected(captionRecords(path));
 
   test("are read row by row, with braces and quotes inside", async () => {

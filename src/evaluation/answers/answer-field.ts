@@ -56,7 +56,7 @@ const isObject = (value: unknown): boolean =>
  * two fields could. VLMEvalKit's tables (index and prediction beside the columns of the question) hold the right answer as `answer`.
  * @throws LlavaError "data" naming the fields that remain and the option that decides
  */
-export function shapeOf(row: Fields, where: string, named: ShapeOptions = {}): RowShape {
+function shapeOf(row: Fields, where: string, named: ShapeOptions = {}): RowShape {
   const names = Object.keys(row);
   const id = named.id ?? idNames.find((name) => isId(row[name]));
   if (named.id !== undefined && !names.includes(named.id)) throw lacks(where, named.id, names);

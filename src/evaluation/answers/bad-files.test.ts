@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { readAnswers, readVerdicts } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-answers-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-answers");
 const path = join(folder, "file.jsonl");
 const row = (id: number, text = "yes"): string => `${JSON.stringify({ question_id: id, text })}\n`;
 const verdict = (id: string, judge = "j"): string =>

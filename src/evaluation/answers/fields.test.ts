@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { writeWorkbook } from "../dataset-files/index.ts";
 import { asRuns, readAnswerFiles, readAnswers } from "./index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "llava-fields-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-fields");
 
 let files = 0;
 function put(content: string | Uint8Array, ending = "txt"): string {

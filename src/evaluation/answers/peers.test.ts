@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { type Benchmark, type BenchmarkItem, benchmark } from "../benchmark.ts";
 import { readAnswerFiles } from "./index.ts";
@@ -34,8 +34,7 @@ const paint: Benchmark = benchmark<Colour>({
   aggregate: () => [],
 });
 
-const folder = mkdtempSync(join(tmpdir(), "llava-peers-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-peers");
 
 let files = 0;
 async function read(content: string): Promise<[string, string][]> {

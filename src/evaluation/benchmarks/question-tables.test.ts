@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import type { BenchmarkItem } from "../benchmark.ts";
 import { writeWorkbook } from "../dataset-files/index.ts";
@@ -17,16 +15,12 @@ async function load(
   files: Readonly<Record<string, string | Uint8Array>>,
   split?: string,
 ): Promise<Item[]> {
-  const data = await mkdtemp(join(tmpdir(), "llava-tables-"));
-  try {
-    for (const [path, content] of Object.entries(files)) await writeExampleFile(data, path, content);
-    const items: Item[] = [];
-    for await (const item of (await findBenchmark(name)).load({ data, split, answered: { has: () => true } }))
-      items.push(item as Item);
-    return items;
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-tables");
+  for (const [path, content] of Object.entries(files)) await writeExampleFile(data, path, content);
+  const items: Item[] = [];
+  for await (const item of (await findBenchmark(name)).load({ data, split, answered: { has: () => true } }))
+    items.push(item as Item);
+  return items;
 }
 
 const tsv = (rows: Rows): string => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import * as fake from "../../../test/support/endpoint.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { EndpointModel } from "../../client/index.ts";
 import { AnswerStore, chatAnswerer } from "../../runner/index.ts";
 import { type Benchmark, type BenchmarkItem, benchmark } from "../benchmark.ts";
@@ -65,8 +65,7 @@ const gradeOf = (number: number): number => number % 11;
 const grading = (request: fake.AskedRequest, model = "judge-1-0613"): fake.Behaviour =>
   fake.json({ ...fake.completion(String(gradeOf(questionOf(request)))), model });
 
-const folder = mkdtempSync(join(tmpdir(), "llava-judge-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-judge");
 let files = 0;
 const newPath = (): string => join(folder, `${++files}.jsonl`);
 

@@ -24,7 +24,7 @@ export function withJudgePrompt(benchmark: Benchmark, choice: JudgePromptChoice 
 }
 
 /** What the words that a benchmark's judge is asked in mean for its scores; undefined where they are the official ones. */
-export function judgeDifference({ judge }: Pick<Benchmark, "judge">): string | undefined {
+function judgeDifference({ judge }: Pick<Benchmark, "judge">): string | undefined {
   if (judge === undefined || judge.official === "same") return undefined;
   const way =
     "withheld" in judge.official

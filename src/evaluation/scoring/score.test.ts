@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { readAnswers, readVerdicts } from "../answers/index.ts";
 import { type Benchmark, type BenchmarkItem, benchmark } from "../benchmark.ts";
@@ -63,8 +63,7 @@ const sums: Benchmark = benchmark<Sum>({
   },
 });
 
-const folder = mkdtempSync(join(tmpdir(), "score-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("score");
 
 interface Row {
   readonly question_id: string;

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { publishedModels, readStudyModels, studiedBenchmarks, studyLanguage, writeStudy } from "./index.ts";
 
 const temporary = async (use: (folder: string) => Promise<void>): Promise<void> => {
-  const folder = await mkdtemp(join(tmpdir(), "llava-study-"));
-  try {
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolder("llava-study");
+  await use(folder);
 };
 
 test("the published numbers give these lines, name their sources and say what they lack", () => {

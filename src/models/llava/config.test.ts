@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { rowsOf } from "../../processing/image/index.ts";
 import { contextLengthOf, parseTextConfig, parseVisionConfig } from "../families.ts";
 import { ORIGINAL_IMAGE_TOKEN_ID, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./config.ts";
@@ -226,8 +227,7 @@ describe("original layout", () => {
   });
 
   test("a tower in a folder describes itself; an unknown one is refused", () => {
-    const folder = mkdtempSync(join(tmpdir(), "llava-config-"));
-    after(() => rmSync(folder, { recursive: true }));
+    const folder = temporaryFolder("llava-config");
     const json = { ...ORIGINAL, mm_vision_tower: "tower", mm_hidden_size: 32 };
     const write = (path: string, value: object) => writeFileSync(join(folder, path), JSON.stringify(value));
     write("config.json", json);

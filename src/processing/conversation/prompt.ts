@@ -12,7 +12,7 @@ export interface TextPiece {
   readonly supervised?: boolean;
 }
 
-export interface ImagePiece {
+interface ImagePiece {
   /** Place of the image in the request's list of images, from 0. */
   readonly image: number;
 }
@@ -20,14 +20,14 @@ export interface ImagePiece {
 /** A rendered prompt is a list of pieces: an image is never a string, and user text never a control token. */
 export type PromptPiece = TextPiece | ImagePiece;
 
-export interface ImagePosition {
+interface ImagePosition {
   readonly image: number;
   readonly start: number;
   readonly length: number;
 }
 
 /** A run of positions alike in kind and in supervision. */
-export interface PromptSegment {
+interface PromptSegment {
   readonly kind: "text" | "image";
   readonly supervised: boolean;
   readonly start: number;

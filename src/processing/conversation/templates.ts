@@ -10,7 +10,7 @@ import {
 import type { PromptPiece, TextPiece } from "./prompt.ts";
 import { type TemplateData, type TemplateName, type TemplateStyle, templateData } from "./template-data.ts";
 
-export interface RenderOptions {
+interface RenderOptions {
   /** Whether the prompt ends where the assistant is to speak. Default true; false for training. */
   readonly addGenerationPrompt?: boolean;
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { decodeImage } from "./decode.ts";
 
 type Case = { name: string; width: number; height: number; sha256: string; base64: string };
@@ -13,8 +13,7 @@ const cases: Case[] = JSON.parse(
 );
 const bytesOf = (name: string) => Buffer.from(cases.find((each) => each.name === name)!.base64, "base64");
 
-const folder = mkdtempSync(join(tmpdir(), "llava-decode-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("llava-decode");
 
 function file(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);

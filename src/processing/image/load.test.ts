@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { isPublicAddress } from "./address.ts";
 import { decodeImage } from "./decode.ts";
 import { loadImage } from "./load.ts";
@@ -19,8 +19,7 @@ const expected = await decodeImage(png);
 
 describe("loadImage", () => {
   test("path, file: URL, bytes and data: URL give the same image", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "llava-load-"));
-    after(() => rmSync(folder, { recursive: true }));
+    const folder = temporaryFolder("llava-load");
     const path = join(folder, "a b.png");
     writeFileSync(path, png);
     const base64 = png.toString("base64");

@@ -1,4 +1,4 @@
 export { type GgufMetadata, tokenizerFromGguf } from "./gguf.ts";
 export { StreamDecoder } from "./stream-decoder.ts";
-export type { DecodeOptions, EncodedSpans, EncodeOptions, TextSpan, Tokenizer } from "./tokenizer.ts";
+export type { Tokenizer } from "./tokenizer.ts";
 export { loadTokenizer } from "./tokenizer-json.ts";

@@ -34,7 +34,7 @@ interface AddedTokenJson {
 }
 
 /** `tokenizer_config.json` with the roles of `special_tokens_map.json` merged in. */
-export type TokenizerConfig = Readonly<Record<string, unknown>>;
+type TokenizerConfig = Readonly<Record<string, unknown>>;
 
 /**
  * Loads the tokenizer of a checkpoint folder: `tokenizer.json`, or else the SentencePiece `tokenizer.model`,
@@ -135,7 +135,7 @@ const isMergeList = (merges: unknown): boolean =>
   Array.isArray(merges) && merges.every((merge) => typeof merge === "string" || Array.isArray(merge));
 
 /** Builds a tokenizer from the parsed `tokenizer.json`; `file` names it in errors. */
-export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: string): Tokenizer {
+function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: string): Tokenizer {
   const { model, pre_tokenizer = null, decoder = null, normalizer = null } = json;
   const isBpe = (model?.type ?? "BPE") === "BPE";
   if (!isBpe || !isVocabulary(model?.vocab) || !isMergeList(model.merges)) {

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../../../errors.ts";
-import { builtinModels } from "../../../setup/index.ts";
+import { builtinModels, isHubName } from "../../../setup/index.ts";
 import { didYouMean, nearNames } from "../../../spelling.ts";
 import { findImages, imageOf, isFile, isFolder, looksLikeFile, missing } from "./image-words.ts";
 
@@ -67,7 +67,6 @@ const isModel = (word: string): boolean =>
   isFolder(word) ||
   (isHubName(word) && !isFile(word) && !looksLikeImage(word));
 
-const isHubName = (word: string): boolean => /^(?!\.{1,2}\/)[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(word);
 const looksLikeImage = (word: string): boolean =>
   /\.(jpe?g|png|webp|gif|tiff?|avif|heic|bmp|pdf)$/i.test(word);
 

@@ -16,8 +16,14 @@ Variables that set-up goes by:
   LLAVA_HOME        where everything that is downloaded is kept (default: $XDG_CACHE_HOME/llava, ~/.cache/llava)
   LIBTORCH          folder of a libtorch or torch package to use instead of installing one
   CXX               the C++ compiler
-  HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH, HF_ENDPOINT, HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE
-                    those of Python's hub client, whose cache and login are used
+  HF_HUB_CACHE      where models of the hub are kept, shared with Python's hub client (also HUGGINGFACE_HUB_CACHE; default:
+                    $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub)
+  HF_TOKEN          who you are for gated and private models (also HUGGING_FACE_HUB_TOKEN; default: what hf auth login
+                    wrote, where HF_TOKEN_PATH says, unless HF_HUB_DISABLE_IMPLICIT_TOKEN=1)
+  HF_ENDPOINT       the hub or a mirror of it (default: https://huggingface.co)
+  HF_HUB_OFFLINE    1: only what is on this machine (also TRANSFORMERS_OFFLINE)
+  HF_HUB_DISABLE_SYMLINKS
+                    1: files instead of links in the hub's cache
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY
 
 Example:

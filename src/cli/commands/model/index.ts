@@ -3,6 +3,19 @@ import { defaultModel, listModels, resolveModel } from "../../../setup/index.ts"
 import type { CommandContext } from "../../frame/context.ts";
 import { fileSize } from "../../frame/sizes.ts";
 
+interface InfoFlags {
+  json?: boolean;
+  tensors?: boolean;
+  revision?: string;
+}
+
+const hubNamesHelp = `Names of models on the hub:
+  organisation/name                  the newest commit of its main branch
+  organisation/name@revision         a branch, tag or commit
+  organisation/name:folder           a folder of the repository
+  organisation/name:Q4_K_M           a GGUF file among several, by its name or a part of it
+Gated and private models need a token: HF_TOKEN, or hf auth login.`;
+
 export function configure(command: Command, { progress, report, signal }: CommandContext): void {
   command
     .description("List, fetch and inspect models.")
@@ -24,11 +37,13 @@ export function configure(command: Command, { progress, report, signal }: Comman
 
   command
     .command("pull")
-    .description("Fetch a built-in model or one of the hub (organisation/name) into the cache.")
+    .description("Fetch a built-in model or one of the hub into the cache, or what is new of it.")
     .argument("[name]", "built-in name or hub name", defaultModel)
-    .addHelpText("after", `\nExample:\n  llava model pull ${defaultModel}`)
-    .action(async (name: string) => {
-      const resolved = await resolveModel(name, { progress, report, signal: signal() });
+    .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
+    .addHelpText("after", `\n${hubNamesHelp}\n\nExample:\n  llava model pull ${defaultModel}`)
+    .action(async (name: string, { revision }: { revision?: string }) => {
+      const which = { ...(revision !== undefined && { revision }), refresh: true };
+      const resolved = await resolveModel(name, { ...which, progress, report, signal: signal() });
       console.log(resolved.kind === "folder" ? resolved.path : resolved.folder);
     });
 
@@ -38,9 +53,10 @@ export function configure(command: Command, { progress, report, signal }: Comman
     .argument("[name]", "built-in name, folder or hub name", defaultModel)
     .option("--json", "print as JSON")
     .option("--tensors", "list every tensor")
+    .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
     .addHelpText("after", `\nExample:\n  llava model info ${defaultModel} --tensors`)
-    .action(async (name: string, { json, tensors }: { json?: boolean; tensors?: boolean }) => {
-      const model = await resolveModel(name, { offline: true });
+    .action(async (name: string, { json, tensors, revision }: InfoFlags) => {
+      const model = await resolveModel(name, { offline: true, ...(revision !== undefined && { revision }) });
       const { inspectModel, renderModel } = await import("./info.ts");
       const information = inspectModel(model);
       console.log(json ? JSON.stringify(information, null, 2) : renderModel(information, tensors ?? false));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { readAnswers } from "../../answers/index.ts";
 import type { Benchmark, BenchmarkItem } from "../../benchmark.ts";
 import writeExample from "./example.ts";
@@ -11,13 +11,9 @@ import amber from "./index.ts";
 const [descriptions, judgements] = amber as [Benchmark, Benchmark];
 
 async function withExample(check: (data: string) => Promise<void>): Promise<void> {
-  const data = await mkdtemp(join(tmpdir(), "llava-amber-"));
-  try {
-    await writeExample(data);
-    await check(data);
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-amber");
+  await writeExample(data);
+  await check(data);
 }
 
 const scoresOf = (benchmark: Benchmark, outcomes: Parameters<Benchmark["aggregate"]>[0]) =>

@@ -5,7 +5,7 @@ import { readLines } from "../../../files/index.ts";
 import type { BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import { imageFolder, locateFile, readDocument, within } from "../../dataset-files/index.ts";
 
-export interface AmberQuery {
+interface AmberQuery {
   readonly id: string;
   readonly query: string;
   readonly image: string;
@@ -26,7 +26,7 @@ export interface DescriptionItem extends BenchmarkItem, AmberQuery {
 }
 
 /** The benchmark's vocabulary, shared by all items. */
-export interface AmberWords {
+interface AmberWords {
   /** Other words for an object. */
   readonly related: ReadonlyMap<string, readonly string[]>;
   /** Objects and their other words by their lower-case form ("tv": "TV"): nothing else is looked at. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import type { Metric, Outcome } from "../../benchmark.ts";
 import captions from "./index.ts";
 
@@ -20,29 +20,25 @@ const fixturePath = new URL("../../../../test/fixtures/captions/captions.json", 
 const fixture = JSON.parse(await readFile(fixturePath, "utf8")) as Fixture;
 
 async function score(extra: readonly string[], answered?: ReadonlySet<string>): Promise<readonly Metric[]> {
-  const data = await mkdtemp(join(tmpdir(), "llava-captions-"));
-  try {
-    const ids = [...Object.keys(fixture.references), ...extra];
-    const images = ids.map((id) => ({ id, file_name: `${id}.jpg` }));
-    const annotations = ids.flatMap((id) =>
-      (fixture.references[id] ?? ["A lake."]).map((caption) => ({ image_id: id, caption })),
-    );
-    await writeFile(join(data, "captions_val2017.json"), JSON.stringify({ images, annotations }));
-    const results = join(data, "results.json");
-    const rows = Object.entries(fixture.predictions).map(([image_id, caption]) => ({ image_id, caption }));
-    await writeFile(results, JSON.stringify(rows));
-    const answers = new Map<string, string>();
-    for await (const { id, text } of (await coco.readPredictions!(results))!) answers.set(id, text);
-    const outcomes: Outcome[] = [];
-    for await (const item of coco.load({ data, ...(answered && { answered }) })) {
-      const answer = answers.get(item.id);
-      if (answer !== undefined) outcomes.push(coco.outcome(item, answer));
-    }
-    // Scores are made of the outcomes' plain values, as they are read from a result's file.
-    return coco.aggregate(JSON.parse(JSON.stringify(outcomes)) as Outcome[]);
-  } finally {
-    await rm(data, { recursive: true });
+  const data = temporaryFolder("llava-captions");
+  const ids = [...Object.keys(fixture.references), ...extra];
+  const images = ids.map((id) => ({ id, file_name: `${id}.jpg` }));
+  const annotations = ids.flatMap((id) =>
+    (fixture.references[id] ?? ["A lake."]).map((caption) => ({ image_id: id, caption })),
+  );
+  await writeFile(join(data, "captions_val2017.json"), JSON.stringify({ images, annotations }));
+  const results = join(data, "results.json");
+  const rows = Object.entries(fixture.predictions).map(([image_id, caption]) => ({ image_id, caption }));
+  await writeFile(results, JSON.stringify(rows));
+  const answers = new Map<string, string>();
+  for await (const { id, text } of (await coco.readPredictions!(results))!) answers.set(id, text);
+  const outcomes: Outcome[] = [];
+  for await (const item of coco.load({ data, ...(answered && { answered }) })) {
+    const answer = answers.get(item.id);
+    if (answer !== undefined) outcomes.push(coco.outcome(item, answer));
   }
+  // Scores are made of the outcomes' plain values, as they are read from a result's file.
+  return coco.aggregate(JSON.parse(JSON.stringify(outcomes)) as Outcome[]);
 }
 
 function assertExpected(metrics: readonly Metric[]): void {

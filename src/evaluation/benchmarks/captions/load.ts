@@ -16,7 +16,7 @@ import {
 import { CaptionCorpus } from "../../metrics/index.ts";
 
 /** An image and what people wrote about it; undefined for splits that keep it back. */
-export interface CaptionedImage {
+interface CaptionedImage {
   readonly id: string;
   readonly image: string;
   readonly captions?: readonly string[] | undefined;

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 import writeExample from "./example.ts";
 import chair from "./index.ts";
@@ -31,23 +29,19 @@ test("objects by other names, in the plural, in two words, and what only sounds 
 });
 
 test("mentions of what is not there, of all mentions and by caption", async () => {
-  const data = await mkdtemp(join(tmpdir(), "llava-chair-"));
-  try {
-    await writeExample(data);
-    const items: BenchmarkItem[] = [];
-    for await (const item of chair.load({ data })) items.push(item);
-    const outcomes = [
-      // Dog, dog, frisbee and a person who is not there.
-      chair.outcome(items[0]!, "A dog and another dog chase a frisbee that a man threw."),
-      chair.outcome(items[1]!, "A woman outside."),
-    ];
-    assert.equal(outcomes[0]!.credit, 0.75);
-    assert.equal(outcomes[0]!.parsed, "dog, dog, frisbee, person (not there)");
-    assert.equal(outcomes[1]!.truth, "dog, person");
-    const scores = Object.fromEntries(chair.aggregate(outcomes).map(({ name, value }) => [name, value]));
-    // 1 of 5 mentions, 1 of 2 captions, 3 of 4 objects, 12 and 3 words.
-    assert.deepEqual(scores, { "chair-i": 20, "chair-s": 50, recall: 75, words: 7.5 });
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-chair");
+  await writeExample(data);
+  const items: BenchmarkItem[] = [];
+  for await (const item of chair.load({ data })) items.push(item);
+  const outcomes = [
+    // Dog, dog, frisbee and a person who is not there.
+    chair.outcome(items[0]!, "A dog and another dog chase a frisbee that a man threw."),
+    chair.outcome(items[1]!, "A woman outside."),
+  ];
+  assert.equal(outcomes[0]!.credit, 0.75);
+  assert.equal(outcomes[0]!.parsed, "dog, dog, frisbee, person (not there)");
+  assert.equal(outcomes[1]!.truth, "dog, person");
+  const scores = Object.fromEntries(chair.aggregate(outcomes).map(({ name, value }) => [name, value]));
+  // 1 of 5 mentions, 1 of 2 captions, 3 of 4 objects, 12 and 3 words.
+  assert.deepEqual(scores, { "chair-i": 20, "chair-s": 50, recall: 75, words: 7.5 });
 });

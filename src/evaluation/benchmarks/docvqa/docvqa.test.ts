@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 import documents from "./index.ts";
 
@@ -30,22 +30,15 @@ test("mean similarity, in the tables by type of question", () => {
 });
 
 test("questions with the suffix written out give the same prompt; the server gets numbers as ids", async () => {
-  const data = await mkdtemp(join(tmpdir(), "llava-docvqa-"));
-  try {
-    const question = "What is the name?\nAnswer the question using a single word or phrase.";
-    const row = { question_id: 7, image: "a.png", question, answer: ["Paul"] };
-    await writeFile(join(data, "val.jsonl"), `${JSON.stringify(row)}\n`);
-    const items: BenchmarkItem[] = [];
-    for await (const item of docvqa.load({ data })) items.push(item);
-    assert.deepEqual(docvqa.prompt(items[0]!).at(0)?.content.at(-1), { type: "text", text: question });
-    assert.equal(docvqa.outcome(items[0]!, "paul").credit, 1);
-    const bytes = await docvqa.submission!.write(items, new Map([["7", "Paul"]]));
-    assert.equal(new TextDecoder().decode(bytes), '[{"questionId":7,"answer":"Paul"}]');
-    await assert.rejects(
-      docvqa.load({ data, split: "test" })[Symbol.asyncIterator]().next(),
-      /holds none of/,
-    );
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-docvqa");
+  const question = "What is the name?\nAnswer the question using a single word or phrase.";
+  const row = { question_id: 7, image: "a.png", question, answer: ["Paul"] };
+  await writeFile(join(data, "val.jsonl"), `${JSON.stringify(row)}\n`);
+  const items: BenchmarkItem[] = [];
+  for await (const item of docvqa.load({ data })) items.push(item);
+  assert.deepEqual(docvqa.prompt(items[0]!).at(0)?.content.at(-1), { type: "text", text: question });
+  assert.equal(docvqa.outcome(items[0]!, "paul").credit, 1);
+  const bytes = await docvqa.submission!.write(items, new Map([["7", "Paul"]]));
+  assert.equal(new TextDecoder().decode(bytes), '[{"questionId":7,"answer":"Paul"}]');
+  await assert.rejects(docvqa.load({ data, split: "test" })[Symbol.asyncIterator]().next(), /holds none of/);
 });

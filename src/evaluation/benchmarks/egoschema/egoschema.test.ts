@@ -1,19 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 import writeExample from "./example.ts";
 import egoschema from "./index.ts";
 
 async function withData(check: (data: string) => Promise<void>): Promise<void> {
-  const data = await mkdtemp(join(tmpdir(), "llava-egoschema-"));
-  try {
-    await check(data);
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-egoschema");
+  await check(data);
 }
 
 async function itemsOf(data: string, split?: string): Promise<BenchmarkItem[]> {

@@ -22,7 +22,7 @@ export const problemSchema = z.object({
   }),
 });
 
-export type AnswerType = z.infer<typeof problemSchema>["answer_type"];
+type AnswerType = z.infer<typeof problemSchema>["answer_type"];
 
 export interface MathVistaItem extends BenchmarkItem {
   /** The question with its unit, its choices and a hint at the form of the answer. */

@@ -5,7 +5,7 @@ import type { MmBenchItem } from "./load.ts";
 import { officialPrompt } from "./official-prompt.ts";
 
 /** The letter after the last option, for an answer that means none of them; the original calls it E. */
-export const noneOf = ({ options }: MmBenchItem): string => letters[Math.max(4, options.size)]!;
+const noneOf = ({ options }: MmBenchItem): string => letters[Math.max(4, options.size)]!;
 
 /** Asks which option an answer means where no rule can tell. */
 export const mmBenchJudge: JudgeProtocol<MmBenchItem> = {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { readAnswers } from "../../answers/index.ts";
 import { readWorkbook } from "../../dataset-files/index.ts";
 import { readChoice, toOptions } from "./choice.ts";
@@ -78,45 +78,41 @@ test("the judge is asked only where no rule reads an answer, and one letter of i
 });
 
 test("the workbook for the server has the server's columns, and is read back as predictions", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "llava-mmbench-"));
-  try {
-    await writeExample(folder);
-    const [mmbench] = benchmarks;
-    const items = [];
-    for await (const item of mmbench!.load({ data: folder })) items.push(item);
-    const path = join(folder, "answers.xlsx");
-    await writeFile(
-      path,
-      await mmbench!.submission!.write(
-        items,
-        new Map([
-          ["7", "A"],
-          ["1000007", "B. Mars"],
-        ]),
-      ),
-    );
-    const rows = await readWorkbook(path);
-    assert.deepEqual(Object.keys(rows[0]!), "index question A B C D prediction answer split".split(" "));
-    assert.deepEqual(Object.values(rows[1]!), [
-      1000007,
-      "Which planet is red?",
-      "Venus",
-      "Mars",
-      null,
-      null,
-      "B. Mars",
-      "B",
-      "dev",
-    ]);
-    const { texts } = await readAnswers(mmbench!, path);
-    assert.deepEqual(
-      [...texts],
-      [
+  const folder = temporaryFolder("llava-mmbench");
+  await writeExample(folder);
+  const [mmbench] = benchmarks;
+  const items = [];
+  for await (const item of mmbench!.load({ data: folder })) items.push(item);
+  const path = join(folder, "answers.xlsx");
+  await writeFile(
+    path,
+    await mmbench!.submission!.write(
+      items,
+      new Map([
         ["7", "A"],
         ["1000007", "B. Mars"],
-      ],
-    );
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+      ]),
+    ),
+  );
+  const rows = await readWorkbook(path);
+  assert.deepEqual(Object.keys(rows[0]!), "index question A B C D prediction answer split".split(" "));
+  assert.deepEqual(Object.values(rows[1]!), [
+    1000007,
+    "Which planet is red?",
+    "Venus",
+    "Mars",
+    null,
+    null,
+    "B. Mars",
+    "B",
+    "dev",
+  ]);
+  const { texts } = await readAnswers(mmbench!, path);
+  assert.deepEqual(
+    [...texts],
+    [
+      ["7", "A"],
+      ["1000007", "B. Mars"],
+    ],
+  );
 });

@@ -27,7 +27,7 @@ export interface MmmuItem extends BenchmarkItem {
   readonly compat: boolean;
 }
 
-export const answersFile = ["mmmu/answer_dict_val.json", "answer_dict_val.json"];
+const answersFile = ["mmmu/answer_dict_val.json", "answer_dict_val.json"];
 
 const parquetFiles = (subject: string): string[] =>
   within(["", "MMMU/", "mmmu/"])(`${subject}/validation-00000-of-00001.parquet`);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { readAnswers } from "../../answers/index.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 import { PythonRandom } from "../../python/index.ts";
@@ -72,63 +72,55 @@ test("open answers: the last clause, its numbers, and containment", () => {
 });
 
 test("scores of a file of answers, with the guesses counted", async () => {
-  const data = await mkdtemp(join(tmpdir(), "llava-mmmu-"));
-  try {
-    const truth = { question_type: "multiple-choice", ground_truth: "B" };
-    const open = { question_type: "short-answer", ground_truth: ["2", "two"] };
-    await writeFile(
-      join(data, "answer_dict_val.json"),
-      JSON.stringify({ validation_Art_1: truth, validation_Art_Theory_1: truth, validation_Math_1: open }),
-    );
-    const answers = join(data, "output.json");
-    await writeFile(
-      answers,
-      JSON.stringify({ validation_Art_1: "B", validation_Art_Theory_1: "?", validation_Math_1: "= 2.004" }),
-    );
-    const items = new Map<string, BenchmarkItem>();
-    for await (const item of mmmu.load({ data })) items.set(item.id, item);
-    const outcomes = [];
-    for await (const { id, text } of (await mmmu.readPredictions!(answers))!)
-      outcomes.push(mmmu.outcome(items.get(id)!, text));
-    const metrics = Object.fromEntries(mmmu.aggregate(outcomes).map(({ name, value }) => [name, value]));
-    assert.equal(metrics["guessed"], 1);
-    assert.equal(metrics["accuracy/Math"], 100);
-    assert.equal(metrics["accuracy/Science"], 100);
-    assert.equal(metrics["accuracy/Art"], 100);
-    const guess = guessedLetter("validation_Art_Theory_1", ["A", "B", "C", "D"]) === "B" ? 100 : 0;
-    assert.equal(metrics["accuracy/Art_Theory"], guess);
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-mmmu");
+  const truth = { question_type: "multiple-choice", ground_truth: "B" };
+  const open = { question_type: "short-answer", ground_truth: ["2", "two"] };
+  await writeFile(
+    join(data, "answer_dict_val.json"),
+    JSON.stringify({ validation_Art_1: truth, validation_Art_Theory_1: truth, validation_Math_1: open }),
+  );
+  const answers = join(data, "output.json");
+  await writeFile(
+    answers,
+    JSON.stringify({ validation_Art_1: "B", validation_Art_Theory_1: "?", validation_Math_1: "= 2.004" }),
+  );
+  const items = new Map<string, BenchmarkItem>();
+  for await (const item of mmmu.load({ data })) items.set(item.id, item);
+  const outcomes = [];
+  for await (const { id, text } of (await mmmu.readPredictions!(answers))!)
+    outcomes.push(mmmu.outcome(items.get(id)!, text));
+  const metrics = Object.fromEntries(mmmu.aggregate(outcomes).map(({ name, value }) => [name, value]));
+  assert.equal(metrics["guessed"], 1);
+  assert.equal(metrics["accuracy/Math"], 100);
+  assert.equal(metrics["accuracy/Science"], 100);
+  assert.equal(metrics["accuracy/Art"], 100);
+  const guess = guessedLetter("validation_Art_Theory_1", ["A", "B", "C", "D"]) === "B" ? 100 : 0;
+  assert.equal(metrics["accuracy/Art_Theory"], guess);
 });
 
 test("a folder with a file for each subject; its options read answers by their text", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "llava-mmmu-"));
-  try {
-    const row = { question_type: "multiple-choice", index2ans: { A: "red", B: "dark blue" } };
-    await mkdir(join(folder, "Art"));
-    await writeFile(
-      join(folder, "Art/output.json"),
-      JSON.stringify([
-        { ...row, id: "validation_Art_1", response: "I am sure it must be dark blue" },
-        { ...row, id: "validation_Art_2", response: "Not dark blue, so (A)" },
-        { id: "validation_Art_3", response: "12" },
-      ]),
-    );
-    const { texts, verdicts } = await readAnswers(mmmu, folder);
-    assert.deepEqual(Object.fromEntries(texts), {
-      validation_Art_1: "I am sure it must be dark blue",
-      validation_Art_2: "Not dark blue, so (A)",
-      validation_Art_3: "12",
-    });
-    const read = [...verdicts!.byId].map(([id, { own, guessed }]) => [id, own, guessed]);
-    assert.deepEqual(read, [
-      ["validation_Art_1", "B", 0],
-      ["validation_Art_2", "A", 0],
-    ]);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolder("llava-mmmu");
+  const row = { question_type: "multiple-choice", index2ans: { A: "red", B: "dark blue" } };
+  await mkdir(join(folder, "Art"));
+  await writeFile(
+    join(folder, "Art/output.json"),
+    JSON.stringify([
+      { ...row, id: "validation_Art_1", response: "I am sure it must be dark blue" },
+      { ...row, id: "validation_Art_2", response: "Not dark blue, so (A)" },
+      { id: "validation_Art_3", response: "12" },
+    ]),
+  );
+  const { texts, verdicts } = await readAnswers(mmmu, folder);
+  assert.deepEqual(Object.fromEntries(texts), {
+    validation_Art_1: "I am sure it must be dark blue",
+    validation_Art_2: "Not dark blue, so (A)",
+    validation_Art_3: "12",
+  });
+  const read = [...verdicts!.byId].map(([id, { own, guessed }]) => [id, own, guessed]);
+  assert.deepEqual(read, [
+    ["validation_Art_1", "B", 0],
+    ["validation_Art_2", "A", 0],
+  ]);
 });
 
 describe("outputs that carry their options", () => {
@@ -142,31 +134,27 @@ describe("outputs that carry their options", () => {
   });
 
   async function scored(files: Readonly<Record<string, unknown>>, path: string, compat: boolean) {
-    const data = await mkdtemp(join(tmpdir(), "llava-mmmu-"));
-    try {
-      const truth: Record<string, object> = {};
-      for (const [name, rows] of Object.entries(files)) {
-        await mkdir(join(data, "out", name, ".."), { recursive: true });
-        await writeFile(join(data, "out", name), JSON.stringify(rows));
-        for (const { id } of rows as { id: string }[])
-          truth[id] = { question_type: "multiple-choice", ground_truth: "A" };
-      }
-      await writeFile(join(data, "answer_dict_val.json"), JSON.stringify(truth));
-      const answers = await readAnswers(mmmu, join(data, "out", path));
-      const parsed: (string | undefined)[] = [];
-      const { result } = await score({
-        benchmark: mmmu,
-        load: { data, compat },
-        answers,
-        verdicts: answers.verdicts,
-        model: "m",
-        resamples: 0,
-        onOutcome: (outcome) => void parsed.push(outcome.parsed),
-      });
-      return { parsed, result };
-    } finally {
-      await rm(data, { recursive: true });
+    const data = temporaryFolder("llava-mmmu");
+    const truth: Record<string, object> = {};
+    for (const [name, rows] of Object.entries(files)) {
+      await mkdir(join(data, "out", name, ".."), { recursive: true });
+      await writeFile(join(data, "out", name), JSON.stringify(rows));
+      for (const { id } of rows as { id: string }[])
+        truth[id] = { question_type: "multiple-choice", ground_truth: "A" };
     }
+    await writeFile(join(data, "answer_dict_val.json"), JSON.stringify(truth));
+    const answers = await readAnswers(mmmu, join(data, "out", path));
+    const parsed: (string | undefined)[] = [];
+    const { result } = await score({
+      benchmark: mmmu,
+      load: { data, compat },
+      answers,
+      verdicts: answers.verdicts,
+      model: "m",
+      resamples: 0,
+      onOutcome: (outcome) => void parsed.push(outcome.parsed),
+    });
+    return { parsed, result };
   }
 
   test("are read by their own letters only", async () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 import { type Box, inPaddedSquare, overlap, readBox } from "./box.ts";
 import writeExample from "./example.ts";
@@ -36,44 +36,36 @@ test("overlap is symmetric, at most 1, and unmoved by padding", () => {
 });
 
 test("a box is in 0…1 of the padded square, or of the image for the sake of others' scores", async () => {
-  const data = await mkdtemp(join(tmpdir(), "llava-refcoco-"));
-  try {
-    await writeExample(data);
-    // 427 by 640 pixels: 106.5 empty columns on the left; the box reaches from 103.93 to 238.15.
-    const expected = [
-      [false, "[0.33, 0.47, 0.54, 0.75]"],
-      [true, "[0.24, 0.47, 0.56, 0.75]"],
-    ] as const;
-    for (const [compat, truth] of expected) {
-      const items: BenchmarkItem[] = [];
-      for await (const item of refcoco.load({ data, compat, split: "testA" })) items.push(item);
-      assert.equal(items.length, 2);
-      const outcomes = [refcoco.outcome(items[0]!, truth), refcoco.outcome(items[1]!, "nowhere")];
-      assert.equal(outcomes[0]!.truth, truth);
-      const scores = Object.fromEntries(refcoco.aggregate(outcomes).map(({ name, value }) => [name, value]));
-      assert.deepEqual([scores["accuracy@0.5"], scores["accuracy@0.9"], scores["centre"]], [50, 50, 50]);
-    }
-    await writeFile(join(data, "refcoco/refs(unc).p"), "(l(dS'split'\n");
-    await assert.rejects(
-      refcoco.load({ data })[Symbol.asyncIterator]().next(),
-      /refs\(unc\)\.p: cannot be read as a pickle/,
-    );
-  } finally {
-    await rm(data, { recursive: true });
+  const data = temporaryFolder("llava-refcoco");
+  await writeExample(data);
+  // 427 by 640 pixels: 106.5 empty columns on the left; the box reaches from 103.93 to 238.15.
+  const expected = [
+    [false, "[0.33, 0.47, 0.54, 0.75]"],
+    [true, "[0.24, 0.47, 0.56, 0.75]"],
+  ] as const;
+  for (const [compat, truth] of expected) {
+    const items: BenchmarkItem[] = [];
+    for await (const item of refcoco.load({ data, compat, split: "testA" })) items.push(item);
+    assert.equal(items.length, 2);
+    const outcomes = [refcoco.outcome(items[0]!, truth), refcoco.outcome(items[1]!, "nowhere")];
+    assert.equal(outcomes[0]!.truth, truth);
+    const scores = Object.fromEntries(refcoco.aggregate(outcomes).map(({ name, value }) => [name, value]));
+    assert.deepEqual([scores["accuracy@0.5"], scores["accuracy@0.9"], scores["centre"]], [50, 50, 50]);
   }
+  await writeFile(join(data, "refcoco/refs(unc).p"), "(l(dS'split'\n");
+  await assert.rejects(
+    refcoco.load({ data })[Symbol.asyncIterator]().next(),
+    /refs\(unc\)\.p: cannot be read as a pickle/,
+  );
 });
 
 test("an object may be named by any of its sentences", async () => {
   const naming = references.find(({ name }) => name === "refcocog-naming")!;
-  const data = await mkdtemp(join(tmpdir(), "llava-refcoco-"));
-  try {
-    await writeExample(data);
-    const items: BenchmarkItem[] = [];
-    for await (const item of naming.load({ data, split: "test" })) items.push(item);
-    const outcomes = items.map((item) => naming.outcome(item, "the lady with the blue shirt"));
-    const scores = Object.fromEntries(naming.aggregate(outcomes).map(({ name, value }) => [name, value]));
-    assert.deepEqual([scores["bleu-4"], scores["rouge-l"]], [100, 100]);
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  const data = temporaryFolder("llava-refcoco");
+  await writeExample(data);
+  const items: BenchmarkItem[] = [];
+  for await (const item of naming.load({ data, split: "test" })) items.push(item);
+  const outcomes = items.map((item) => naming.outcome(item, "the lady with the blue shirt"));
+  const scores = Object.fromEntries(naming.aggregate(outcomes).map(({ name, value }) => [name, value]));
+  assert.deepEqual([scores["bleu-4"], scores["rouge-l"]], [100, 100]);
 });

@@ -1,42 +1,38 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { readAnswers } from "../../answers/index.ts";
 import seed from "./index.ts";
 
 test("a leaderboard file is questions and predictions at once; of two different answers to one question neither counts", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "llava-seed-"));
-  try {
-    const path = join(folder, "GPT-4V.json");
-    await writeFile(
-      path,
-      '{"question_id": "1", "prediction": "A", "gt_answer": "A"},\n' +
-        '{"question_id": "v2", "prediction": "B", "gt_answer": "C"},\n' +
-        '{"question_id": "1", "prediction": "D", "gt_answer": "A"}',
-    );
-    const { texts: answers, repeated } = await readAnswers(seed, path);
-    assert.deepEqual([...repeated], ["1"]);
-    const outcomes = [];
-    for await (const item of seed.load({ data: folder }))
-      outcomes.push(seed.outcome(item, answers.get(item.id)!));
-    const scores = seed.aggregate(outcomes).map(({ name, value, count }) => [name, value, count]);
-    assert.deepEqual(scores, [
-      ["accuracy", 0, 2],
-      ["accuracy/image", 0, 1],
-      ["accuracy/video", 0, 1],
-    ]);
-    await writeFile(
-      path,
-      '{"question_id": "1", "prediction": "A", "gt_answer": "A"},\n{"question_id": "2", "pre',
-    );
-    await assert.rejects(async () => {
-      for await (const _ of seed.load({ data: folder }));
-    }, /GPT-4V\.json:2: /);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolder("llava-seed");
+  const path = join(folder, "GPT-4V.json");
+  await writeFile(
+    path,
+    '{"question_id": "1", "prediction": "A", "gt_answer": "A"},\n' +
+      '{"question_id": "v2", "prediction": "B", "gt_answer": "C"},\n' +
+      '{"question_id": "1", "prediction": "D", "gt_answer": "A"}',
+  );
+  const { texts: answers, repeated } = await readAnswers(seed, path);
+  assert.deepEqual([...repeated], ["1"]);
+  const outcomes = [];
+  for await (const item of seed.load({ data: folder }))
+    outcomes.push(seed.outcome(item, answers.get(item.id)!));
+  const scores = seed.aggregate(outcomes).map(({ name, value, count }) => [name, value, count]);
+  assert.deepEqual(scores, [
+    ["accuracy", 0, 2],
+    ["accuracy/image", 0, 1],
+    ["accuracy/video", 0, 1],
+  ]);
+  await writeFile(
+    path,
+    '{"question_id": "1", "prediction": "A", "gt_answer": "A"},\n{"question_id": "2", "pre',
+  );
+  await assert.rejects(async () => {
+    for await (const _ of seed.load({ data: folder }));
+  }, /GPT-4V\.json:2: /);
 });
 
 test("letters are read in any form, with compat none but the letter alone", () => {

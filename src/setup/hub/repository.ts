@@ -1,5 +1,7 @@
 import { basename, posix } from "node:path";
-import type { JsonObject } from "../files/index.ts";
+import type { JsonObject } from "../../files/index.ts";
+import { chooseGguf } from "./gguf-choice.ts";
+import type { HubChoice } from "./id.ts";
 
 /** Containers of a model's weights, the first of which that is there is read; an index stands for the shards it names. */
 export const weightFiles = [
@@ -32,21 +34,36 @@ export interface RepositoryFiles {
   unread: string[];
   /** What must be there and is not, in words. */
   missing: string[];
+  /** Of GGUF files, each of which is a whole model, those among which one must be named. */
+  choices: string[];
 }
+
+interface RepositoryChoice extends HubChoice {
+  /** Tells files that need not be fetched: of containers that hold the same weights one of them is preferred. */
+  isHere?: (name: string) => boolean;
+}
+
+/** The folders inside a repository that may be models by themselves. */
+export const modelFolders = (names: Iterable<string>): string[] => [
+  ...new Set([...names].filter((name) => /\/(?:config\.json|[^/]+\.gguf)$/i.test(name)).map(posix.dirname)),
+];
+
+/** The folder of a repository that a choice means, "" for the whole, else with a slash at its end. */
+export const chosenFolder = (names: Iterable<string>, part: string | undefined): string =>
+  part !== undefined && [...names].some((name) => name.startsWith(`${part}/`)) ? `${part}/` : "";
 
 /**
  * The files of a model's repository or folder that belong to it: exactly those that the loader would read, whatever else
  * lies there. `contents` holds JSON files that were read already: with those of `unread` added, more files may follow.
- * @param isHere tells files that need not be fetched: of containers that hold the same weights one of them is preferred
- * @param weights false for what describes the model alone
  */
 export function repositoryFiles(
   names: ReadonlySet<string>,
   contents: ReadonlyMap<string, JsonObject>,
-  isHere: (name: string) => boolean = () => false,
-  weights = true,
+  { part, weights: wantsWeights = true, isHere = () => false }: RepositoryChoice = {},
 ): RepositoryFiles {
-  const found: RepositoryFiles = { files: [], unread: [], missing: [] };
+  const found: RepositoryFiles = { files: [], unread: [], missing: [], choices: [] };
+  const root = chosenFolder(names, part);
+  const gguf = root === "" ? part : undefined;
   const visited = new Set<string>();
 
   const visit = (prefix: string, needsWeights: boolean): void => {
@@ -64,18 +81,30 @@ export function repositoryFiles(
     const take = (chosen: readonly string[]): void => {
       for (const name of chosen) if (!found.files.includes(prefix + name)) found.files.push(prefix + name);
     };
-    const isAdapter = has(ADAPTER_CONFIG);
-    const tensors = !weights
-      ? { files: [], missing: [] }
-      : isAdapter
-        ? adapterWeights(has)
-        : modelWeights(inside, has, read, (name) => isHere(prefix + name));
-    const besides = weights ? projectors.filter(has) : [];
+    const besides = wantsWeights ? projectors.filter(has) : [];
     take([...inside.filter((name) => descriptions.test(name)), ...besides].sort());
-    take(tensors.files);
-    const lacking = tensors.missing.filter((name) => needsWeights || name !== NO_WEIGHTS);
+
+    const isAdapter = has(ADAPTER_CONFIG);
+    const hasDescription = isAdapter || weightFiles.some(has);
+    const weights =
+      hasDescription && !wantsWeights
+        ? { files: [], missing: [], choices: [] }
+        : isAdapter
+          ? adapterWeights(has)
+          : modelWeights(
+              inside,
+              has,
+              read,
+              (name) => isHere(prefix + name),
+              prefix === root ? gguf : undefined,
+            );
+    take(weights.files);
+    found.choices.push(...weights.choices.map((name) => prefix + name));
+    const lacking = weights.missing.filter((name) => (needsWeights && wantsWeights) || name !== NO_WEIGHTS);
     found.missing.push(...lacking.map((name) => (name === NO_WEIGHTS ? name : prefix + name)));
-    if (prefix === "" && !has(CONFIG) && !isAdapter) found.missing.push(CONFIG);
+    // A GGUF file tells its configuration itself.
+    const tellsItself = weights.files.length > 0 && weights.files.every((name) => /\.gguf$/i.test(name));
+    if (prefix === root && !has(CONFIG) && !isAdapter && !tellsItself) found.missing.push(prefix + CONFIG);
 
     // A vision tower or base model may be a folder beside, named by a path that need not be of this machine.
     const tower = has(CONFIG) ? read(CONFIG)["mm_vision_tower"] : undefined;
@@ -85,19 +114,20 @@ export function repositoryFiles(
     for (const folder of foldersNamed(base))
       if (has(`${folder}/${CONFIG}`)) visit(`${prefix}${folder}/`, true);
   };
-  visit("", true);
+  visit(root, true);
   found.unread = [...new Set(found.unread)];
   return found;
 }
 
 const NO_WEIGHTS = "weights as .safetensors or .bin";
-type Weights = Pick<RepositoryFiles, "files" | "missing">;
+type Weights = Pick<RepositoryFiles, "files" | "missing" | "choices">;
 
 function adapterWeights(has: (name: string) => boolean): Weights {
   const either = (name: string) => containerSuffixes.map((suffix) => name + suffix).find(has);
   const own = either(adapterFiles.own);
   const besides = either(adapterFiles.besides);
-  return { files: [own, besides].filter((name) => name !== undefined), missing: own ? [] : [NO_WEIGHTS] };
+  const files = [own, besides].filter((name) => name !== undefined);
+  return { files, missing: own ? [] : [NO_WEIGHTS], choices: [] };
 }
 
 function modelWeights(
@@ -105,18 +135,27 @@ function modelWeights(
   has: (name: string) => boolean,
   read: (name: string) => JsonObject,
   isHere: (name: string) => boolean,
+  gguf: string | undefined,
 ): Weights {
+  const choice = chooseGguf(inside, gguf);
+  if (gguf !== undefined && choice.files.length === 0)
+    return {
+      files: [],
+      missing: [`folder ${gguf}, nor one GGUF file of that name`],
+      choices: choice.choices,
+    };
+  if (gguf !== undefined) return { ...choice, missing: [] };
   const containers = weightFiles
     .filter(has)
     .map((name) => (isIndex(name) ? [name, ...shardsOf(read(name))] : [name]));
-  const chosen = containers.find((files) => files.every(isHere)) ?? containers[0];
-  if (chosen) return { files: chosen.filter(has), missing: chosen.filter((name) => !has(name)) };
-  const ggufs = inside.filter((name) => /^[^/]+\.gguf$/i.test(name));
-  if (ggufs.length === 1) return { files: ggufs, missing: [] };
-  return {
-    files: [],
-    missing: [ggufs.length > 1 ? `one GGUF file, rather than several (${ggufs.join(", ")})` : NO_WEIGHTS],
-  };
+  // The loader reads the first container whose first file is there.
+  const isRead = (at: number): boolean => !containers.slice(0, at).some(([first]) => isHere(first!));
+  const chosen = containers.find((files, at) => files.every(isHere) && isRead(at)) ?? containers[0];
+  if (chosen) return { files: chosen.filter(has), missing: chosen.filter((name) => !has(name)), choices: [] };
+  const { files, choices } = choice;
+  if (files.length > 0) return { files, missing: [], choices: [] };
+  const several = `one GGUF file, rather than several (${choices.join(", ")})`;
+  return { files, missing: [choices.length > 0 ? several : NO_WEIGHTS], choices };
 }
 
 function shardsOf({ weight_map: map }: JsonObject): string[] {
