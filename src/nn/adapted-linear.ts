@@ -15,6 +15,12 @@ export class AdaptedLinear extends Module implements Linear {
     this.adapter = adapter;
   }
 
+  get inFeatures(): number {
+    return this.base.inFeatures;
+  }
+  get outFeatures(): number {
+    return this.base.outFeatures;
+  }
   get weight(): Tensor {
     return this.base.weight;
   }

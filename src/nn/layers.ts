@@ -6,11 +6,15 @@ import { Module, placeholder } from "./module.ts";
 
 /** y = x·Wᵀ + b; x [..., in] → [..., out]. */
 export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
   readonly weight: Tensor; // [out, in]
   readonly bias: Tensor | undefined; // [out]
 
   constructor(inFeatures: number, outFeatures: number, options: { bias: boolean }) {
     super();
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
     this.weight = placeholder([outFeatures, inFeatures]);
     if (options.bias) this.bias = placeholder([outFeatures]);
   }

@@ -122,4 +122,4 @@ export abstract class Module implements Disposable {
 }
 
 /** A parameter's place: a shape without memory, until weights are loaded or drawn. */
-export const placeholder = (shape: readonly number[]): Tensor => metaTensor(shape);
+export const placeholder = (shape: readonly number[], dtype?: DType): Tensor => metaTensor(shape, dtype);

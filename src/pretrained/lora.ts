@@ -43,9 +43,9 @@ export function applyLora(
     });
   scope(() => {
     for (const [name, linear] of chosen) {
-      const { shape, device } = linear.weight;
-      const adapter = new LowRankAdapter([shape[0]!, shape[1]!], lowRank, generator);
-      model.replace(name, new AdaptedLinear(linear, adapter.to({ device }).requiresGrad_()));
+      const { inFeatures, outFeatures, weight } = linear;
+      const adapter = new LowRankAdapter([outFeatures, inFeatures], lowRank, generator);
+      model.replace(name, new AdaptedLinear(linear, adapter.to({ device: weight.device }).requiresGrad_()));
     }
   });
   return adapterParameters(model);

@@ -1,4 +1,12 @@
 export { backward, grad, inference, isRecording, noGrad } from "./autograd.ts";
+export {
+  type BlockType,
+  blockLayouts,
+  dequantize,
+  quantize,
+  quantizedLinear,
+  type WrittenBlockType,
+} from "./blocks.ts";
 export { type ComputeDType, fastDType, instructionSet } from "./compute-dtype.ts";
 export { byteWidth, type DType, isFloating } from "./dtype.ts";
 export { TorchError } from "./errors.ts";

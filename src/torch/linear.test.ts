@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { aten, backward, Generator, linear, ones, randn, scope, type Tensor, zeros } from "./index.ts";
+import {
+  aten,
+  backward,
+  fastDType,
+  Generator,
+  linear,
+  ones,
+  randn,
+  scope,
+  setNumThreads,
+  type Tensor,
+  zeros,
+} from "./index.ts";
 
 const generator = new Generator(11);
 const draw = (...shape: number[]): Tensor => randn(shape, generator).to("bfloat16");
@@ -15,7 +27,7 @@ function excess(actual: Tensor, expected: Tensor, magnitude: Tensor): number {
     .item();
 }
 
-describe("one row of bfloat16, which a matrix-vector kernel multiplies", () => {
+describe("one row of bfloat16, which a kernel of its own multiplies", () => {
   test("gives x·Wᵀ + b for sizes that are no multiples of anything, whatever comes before the last dimension", () => {
     fc.assert(
       fc.property(
@@ -69,4 +81,34 @@ describe("one row of bfloat16, which a matrix-vector kernel multiplies", () => {
     assert.deepEqual(linear(draw(1, 8), zeros([0, 8], { dtype: "bfloat16" })).shape, [1, 0]);
     assert.deepEqual(linear(ones([1, 1], { dtype: "bfloat16" }), draw(1, 1)).shape, [1, 1]);
   });
+});
+
+test("a few rows of bfloat16 give what each gives alone, and the same from two threads", () => {
+  const size = fc.integer({ min: 1, max: 150 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 15 }), size, size, (count, width, rows) =>
+      scope(() => {
+        const [x, weight] = [draw(count, width), draw(rows, width)];
+        const output = linear(x, weight);
+        const wide = [x.to("float64"), weight.to("float64")] as const;
+        const magnitude = aten.linear(wide[0].abs(), wide[1].abs());
+        assert.ok(excess(output, aten.linear(...wide), magnitude) <= 1);
+      }),
+    ),
+    { numRuns: 60 },
+  );
+  const [x, weight] = [draw(7, 600), draw(900, 600)];
+  setNumThreads(1);
+  const alone = Array.from({ length: 7 }, (_, i) => linear(x.slice(0, i, i + 1), weight).toNumbers());
+  setNumThreads(2);
+  const together = linear(x, weight);
+  // Where the processor multiplies bfloat16 several rows are libtorch's affair.
+  const largest = Math.max(...together.toNumbers().map(Math.abs));
+  const allowed = fastDType().dtype === "bfloat16" ? largest * 2 ** -7 : 0;
+  for (const [i, row] of alone.entries())
+    for (const [j, value] of together
+      .slice(0, i, i + 1)
+      .toNumbers()
+      .entries())
+      assert.ok(Math.abs(value - row[j]!) <= allowed, `${value}, ${row[j]} alone`);
 });

@@ -82,6 +82,10 @@ export const schemas = {
   matmul: "matmul(Tensor self, Tensor other) -> Tensor",
   product: "llava::matmul(Tensor self, Tensor other) -> Tensor",
   linear: "llava::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
+  quantizedLinear:
+    "llava::quantized_linear(Tensor input, Tensor blocks, str type, Tensor? bias=None) -> Tensor",
+  quantize: "llava::quantize(Tensor values, str type) -> Tensor",
+  dequantize: "llava::dequantize(Tensor blocks, str type, DType dtype) -> Tensor",
   conv2d:
     "llava::conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=1, int[] padding=0, int[] dilation=1, int groups=1) -> Tensor",
   batchNorm:

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { LlavaError } from "../../errors.ts";
 import { configFromGguf, ggufDialect, ggufNames } from "../../models/index.ts";
+import { quantize } from "../../torch/index.ts";
 import { openSafetensors } from "../safetensors.ts";
 import { parseGgufHeader } from "./header.ts";
 import { openGguf } from "./open.ts";
@@ -52,6 +53,16 @@ describe("GGUF tensors", () => {
     }
     assert.equal(source.read("lm_head.weight").dtype, "bfloat16");
   });
+});
+
+test("numbers become the blocks that ggml's reference code makes of them, bit for bit", () => {
+  using expected = openSafetensors(fixture("blocks.safetensors"));
+  const values = expected.read("values");
+  for (const type of ["Q8_0", "Q4_0", "Q4_K", "Q6_K"] as const) {
+    const blocks = quantize(values, type);
+    assert.deepEqual(blocks.toNumbers(), expected.read(type).toNumbers(), type);
+    assert.deepEqual(quantize(values.to("float64"), type).toNumbers(), blocks.toNumbers(), type);
+  }
 });
 
 test("head counts that do not divide the query rows are refused before anything is read", () => {

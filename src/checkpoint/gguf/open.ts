@@ -1,8 +1,7 @@
-import { type DType, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import { type DType, dequantize, MappedFile, scope, type Tensor } from "../../torch/index.ts";
 import type { Naming } from "../naming.ts";
 import { mappedTensor } from "../safetensors.ts";
 import { type TensorSource, tableSource } from "../source.ts";
-import { dequantize } from "./dequantize.ts";
 import { type GgufHeader, type GgufTensorInfo, readGgufHeader } from "./header.ts";
 import type { GgufType } from "./types.ts";
 
@@ -10,7 +9,9 @@ export interface GgufSource extends TensorSource {
   readonly header: GgufHeader;
 }
 
-const PLAIN_TYPES: Partial<Record<GgufType, DType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+const PLAIN_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const satisfies Partial<
+  Record<GgufType, DType>
+>;
 
 /** What an architecture's GGUF files have of their own. */
 export interface GgufDialect {
@@ -49,9 +50,13 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
 }
 
 function readTensor(file: MappedFile, { layout, shape, offset }: GgufTensorInfo, dtype?: DType): Tensor {
-  const plain = PLAIN_TYPES[layout.type];
-  if (plain) return mappedTensor(file, offset, shape, plain).to(dtype ?? plain);
-  return dequantize(file, offset, shape, layout, dtype ?? "float32");
+  const { type, blockElements, blockBytes } = layout;
+  if (type === "F32" || type === "F16" || type === "BF16")
+    return mappedTensor(file, offset, shape, PLAIN_TYPES[type]).to(dtype ?? PLAIN_TYPES[type]);
+  const width = shape.at(-1) ?? 1;
+  const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1);
+  const blocks = file.tensor(offset, [rows, (width / blockElements) * blockBytes], "uint8");
+  return dequantize(blocks, type, dtype).reshape(shape);
 }
 
 /** Rows of each head from rotary pairs to halves: [heads, d/2, 2, …] → [heads, 2, d/2, …]. */

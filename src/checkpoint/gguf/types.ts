@@ -1,16 +1,7 @@
+import { type BlockType, blockLayouts } from "../../torch/index.ts";
+
 /** A tensor type of the GGUF format that is read here; ids, block sizes and layouts as in ggml's type table. */
-export type GgufType =
-  | "F32"
-  | "F16"
-  | "BF16"
-  | "Q4_0"
-  | "Q4_1"
-  | "Q5_0"
-  | "Q5_1"
-  | "Q8_0"
-  | "Q4_K"
-  | "Q5_K"
-  | "Q6_K";
+export type GgufType = "F32" | "F16" | "BF16" | BlockType;
 
 export interface GgufTypeLayout {
   readonly type: GgufType;
@@ -22,14 +13,14 @@ export interface GgufTypeLayout {
 export const GGUF_TYPES: ReadonlyMap<number, GgufTypeLayout> = new Map([
   [0, { type: "F32", blockElements: 1, blockBytes: 4 }],
   [1, { type: "F16", blockElements: 1, blockBytes: 2 }],
-  [2, { type: "Q4_0", blockElements: 32, blockBytes: 18 }],
-  [3, { type: "Q4_1", blockElements: 32, blockBytes: 20 }],
-  [6, { type: "Q5_0", blockElements: 32, blockBytes: 22 }],
-  [7, { type: "Q5_1", blockElements: 32, blockBytes: 24 }],
-  [8, { type: "Q8_0", blockElements: 32, blockBytes: 34 }],
-  [12, { type: "Q4_K", blockElements: 256, blockBytes: 144 }],
-  [13, { type: "Q5_K", blockElements: 256, blockBytes: 176 }],
-  [14, { type: "Q6_K", blockElements: 256, blockBytes: 210 }],
+  [2, { type: "Q4_0", ...blockLayouts.Q4_0 }],
+  [3, { type: "Q4_1", ...blockLayouts.Q4_1 }],
+  [6, { type: "Q5_0", ...blockLayouts.Q5_0 }],
+  [7, { type: "Q5_1", ...blockLayouts.Q5_1 }],
+  [8, { type: "Q8_0", ...blockLayouts.Q8_0 }],
+  [12, { type: "Q4_K", ...blockLayouts.Q4_K }],
+  [13, { type: "Q5_K", ...blockLayouts.Q5_K }],
+  [14, { type: "Q6_K", ...blockLayouts.Q6_K }],
   [30, { type: "BF16", blockElements: 1, blockBytes: 2 }],
 ]);
 

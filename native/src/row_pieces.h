@@ -1,0 +1,32 @@
+// A weight's rows dealt out to threads, for products that read the weight once.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace llava {
+
+// Bytes of weights that a thread takes at once. They stay in its cache for all rows of activations, and a thread that others
+// hold up holds up no more than these.
+constexpr int64_t kPieceBytes = 64 << 10;
+// Below this many products threads cost more than they save.
+constexpr int64_t kFewestProducts = 1 << 16;
+
+// Calls work(first row, rows) until all rows have had their turn, from as many threads as libtorch has.
+template <typename Work>
+void eachPiece(int64_t rows, int64_t bytesPerRow, int64_t products, const Work& work) {
+  const int64_t piece = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, bytesPerRow));
+  std::atomic<int64_t> next{0};
+  const auto takeTurns = [&](int64_t, int64_t) {
+    for (int64_t start; (start = next.fetch_add(piece)) < rows;) work(start, std::min(piece, rows - start));
+  };
+  const int64_t threads = std::min<int64_t>(at::get_num_threads(), (rows + piece - 1) / piece);
+  if (threads < 2 || products < kFewestProducts)
+    takeTurns(0, 1);
+  else
+    at::parallel_for(0, threads, 1, takeTurns);
+}
+
+}  // namespace llava
