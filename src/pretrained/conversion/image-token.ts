@@ -62,11 +62,17 @@ export function addImageToken(folder: string, id: number): void {
     decoder: (added) => ({ ...added, [id]: fields }),
     additions: (added) => ({ ...added, [IMAGE_TOKEN]: id }),
   });
+  if (!existsSync(join(folder, "tokenizer.json")))
+    changeSpecial(folder, (special) => [...special, IMAGE_TOKEN]);
+}
+
+/** Words of a SentencePiece tokenizer are special where its configuration says so. */
+function changeSpecial(folder: string, change: (special: readonly unknown[]) => unknown[]): void {
   const path = join(folder, "tokenizer_config.json");
-  if (existsSync(join(folder, "tokenizer.json")) || !existsSync(path)) return;
-  const json = readJsonObject(path);
-  const special = (json["additional_special_tokens"] ?? []) as unknown[];
-  writeJson(path, { ...json, additional_special_tokens: [...special, IMAGE_TOKEN] });
+  if (!existsSync(path)) return;
+  const { additional_special_tokens: stated = [], ...others } = readJsonObject(path);
+  const special = change(stated as unknown[]);
+  writeJson(path, { ...others, ...(special.length > 0 && { additional_special_tokens: special }) });
 }
 
 export function removeImageToken(folder: string, id: number): void {
@@ -76,6 +82,7 @@ export function removeImageToken(folder: string, id: number): void {
     decoder: ({ [id]: _, ...added }) => added,
     ...(existsSync(path) && { additions: ({ [IMAGE_TOKEN]: _, ...added }) => added }),
   });
+  changeSpecial(folder, (special) => special.filter((token) => token !== IMAGE_TOKEN));
 }
 
 export const writeJson = (path: string, value: unknown): void =>

@@ -62,9 +62,10 @@ function size(text: string): number {
 async function run(
   source: string,
   { to, output, dtype, maxShardSize, json, base, visionTower }: Flags,
-  { progress, report, signal }: CommandContext,
+  { progress, report }: CommandContext,
 ): Promise<void> {
-  const options = { progress, report, signal: signal() };
+  // Ctrl-C ends the process at once: what is not complete has not its name yet, and goes at the next try.
+  const options = { progress, report };
   const { convertModel, loadPretrained, requireFreeFolder } = await import("../../../pretrained/index.ts");
   requireFreeFolder(output);
   await ensureNative(options);
