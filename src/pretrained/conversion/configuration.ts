@@ -108,7 +108,10 @@ const INSIDE = /^(?:_|architectures$|model_type$|dtype$|torch_dtype$|transformer
 export function originalConfig({ json, config, pad, tied }: ConfigurationSource, rows: number): Written {
   const { tiling, vision } = config;
   const inside = (json["text_config"] ?? {}) as JsonObject;
-  const { modelType, architecture } = originalOf(inside["model_type"] ?? "llama", "config.json, text_config");
+  const { modelType, architecture } = originalOf(
+    inside["model_type"] ?? textTypeOf("llava"),
+    "config.json, text_config",
+  );
   const { points, notes } = pinpoints(tiling);
   const [published] = Object.entries(PUBLISHED_TOWERS).find(([, tower]) => isSame(tower, vision)) ?? [];
   const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter((name) => name in json);
