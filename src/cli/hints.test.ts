@@ -34,6 +34,7 @@ function commandsOf(file: string): string[] {
   if (group === "data" || /^(data|datagen)\//.test(file))
     return groups.filter((name) => /^(data|train)/.test(name));
   if (file.startsWith("training/")) return ["train"];
+  if (file.startsWith("pretrained/conversion/")) return ["convert"];
   return ["chat", "generate", "trace", "eval run"];
 }
 
@@ -74,7 +75,7 @@ test("hints name options that a command has which shows them", () => {
 
 test("hints about models name options of every command that loads one", () => {
   for (const [file, option] of named.filter(([file]) =>
-    /^(models|pretrained|generation|torch|processing)\//.test(file),
+    /^(models|pretrained(?!\/conversion)|generation|torch|processing)\//.test(file),
   ))
     for (const command of ["chat", "generate", "trace", "eval run"])
       assert.ok(options.get(command)!.has(option), `${file}: ${option} is none of ${command}`);
