@@ -1,5 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import {
+  type Blocks,
   type BlockType,
   blockLayouts,
   type DType,
@@ -47,18 +48,24 @@ export class BlockLinear extends Linear {
 
   /** A layer with its weight in blocks; the bias is the layer's own, which is left as it is. */
   static of(layer: Linear, type: WrittenBlockType, name?: string): BlockLinear {
-    const { inFeatures, outFeatures, bias } = layer;
-    const quantized = new BlockLinear(inFeatures, outFeatures, {
+    const blocks = noGrad(() => quantize(layer.weight.detach(), type));
+    return BlockLinear.around(layer, { type, blocks }, name);
+  }
+
+  /** A layer with blocks [out, bytes] in the place of its weight, which is left as it is; the bias is the layer's own. */
+  static around(
+    { inFeatures, outFeatures, bias }: Linear,
+    { type, blocks }: Blocks,
+    name?: string,
+  ): BlockLinear {
+    const layer = new BlockLinear(inFeatures, outFeatures, {
       bias: bias !== undefined,
       type,
       ...(name !== undefined && { name }),
     });
-    quantized.setParameter(
-      "weight",
-      noGrad(() => quantize(layer.weight.detach(), type)),
-    );
-    if (bias !== undefined) quantized.setParameter("bias", bias);
-    return quantized;
+    layer.setParameter("weight", blocks);
+    if (bias !== undefined) layer.setParameter("bias", bias);
+    return layer;
   }
 
   override forward(input: Tensor): Tensor {
