@@ -48,22 +48,27 @@ export class BlockLinear extends Linear {
 
   /** A layer with its weight in blocks; the bias is the layer's own, which is left as it is. */
   static of(layer: Linear, type: WrittenBlockType, name?: string): BlockLinear {
-    const blocks = noGrad(() => quantize(layer.weight.detach(), type));
-    return BlockLinear.around(layer, { type, blocks }, name);
+    const quantized = BlockLinear.#like(layer, type, name);
+    quantized.setParameter(
+      "weight",
+      noGrad(() => quantize(layer.weight.detach(), type)),
+    );
+    return quantized;
   }
 
   /** A layer with blocks [out, bytes] in the place of its weight, which is left as it is; the bias is the layer's own. */
-  static around(
-    { inFeatures, outFeatures, bias }: Linear,
-    { type, blocks }: Blocks,
-    name?: string,
-  ): BlockLinear {
+  static around(layer: Linear, { type, blocks }: Blocks, name?: string): BlockLinear {
+    const quantized = BlockLinear.#like(layer, type, name);
+    quantized.setParameter("weight", blocks);
+    return quantized;
+  }
+
+  static #like({ inFeatures, outFeatures, bias }: Linear, type: BlockType, name?: string): BlockLinear {
     const layer = new BlockLinear(inFeatures, outFeatures, {
       bias: bias !== undefined,
       type,
       ...(name !== undefined && { name }),
     });
-    layer.setParameter("weight", blocks);
     if (bias !== undefined) layer.setParameter("bias", bias);
     return layer;
   }
