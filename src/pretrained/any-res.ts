@@ -21,7 +21,7 @@ export function withAnyRes<M extends Pick<DescribedModel, "processor" | "origin"
       "config",
       "anyres is for a model in the original LLaVA's layout, or put together from parts",
       {
-        hint: "llava-hf's LLaVA-1.5 becomes one by llava convert --to original; its built-in kin see images as a whole.",
+        hint: "Give the original of a llava-hf checkpoint (liuhaotian/llava-v1.5-7b); built-in models see images as a whole.",
       },
     );
   const { imageConfig, grid } = processor;

@@ -82,25 +82,22 @@ describe("a checkpoint", () => {
       /unknown.config\.json.*"blip_2"/,
     ],
     [
-      "of LLaVA-1.6 as Hugging Face writes it",
+      "of LLaVA-1.6 without its newline",
       () => withConfig("next", "llama", (json) => Object.assign(json, { model_type: "llava_next" })),
-      /next.config\.json.*llava_next.*not supported yet: AnyRes tiling/,
+      /next.*1 missing: image_newline/,
     ],
     [
-      "of LLaVA-1.6 in the original layout",
+      "of LLaVA-1.6 without the sizes of its images",
       () =>
         withConfig("anyres", "original", (json) =>
           Object.assign(json, { image_aspect_ratio: "anyres_max_9" }),
         ),
-      /anyres.config\.json.*image_aspect_ratio.*anyres_max_9.*not supported yet: AnyRes tiling/,
+      /anyres.config\.json.*image_grid_pinpoints is missing/,
     ],
     [
-      "that merges patches in space",
-      () =>
-        withConfig("unpad", "original", (json) =>
-          Object.assign(json, { mm_patch_merge_type: "spatial_unpad" }),
-        ),
-      /unpad.config\.json.*mm_patch_merge_type.*spatial_unpad.*not supported yet: AnyRes tiling/,
+      "that merges patches in an unknown way",
+      () => withConfig("unpad", "original", (json) => Object.assign(json, { mm_patch_merge_type: "unires" })),
+      /unpad.config\.json.*mm_patch_merge_type "unires" is not supported/,
     ],
     [
       "with a feature layer that its tower has not",

@@ -89,8 +89,8 @@ export class FeatureCache implements FeatureSource {
 
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
     const rows = views.map((view) => {
-      const row = this.#row(view);
-      return row?.unsqueeze(0) ?? new LlavaError("image", `${view.name} cannot be decoded`);
+      const row = scope(() => this.#row(view)?.unsqueeze(0)); // [1, tokens, C]
+      return row ?? new LlavaError("image", `${view.name} cannot be decoded`);
     });
     return Promise.resolve(rows);
   }
@@ -176,7 +176,12 @@ async function writeShard(
     prefetcher.begin(images.slice(start, start + 2 * batchSize));
     const views = names.map((name) => ({ name, mirrored, pixels: () => pixelsOf(name) }));
     const features = await live.load(views);
-    rows.push(...features.map((row) => (row instanceof LlavaError ? undefined : row.squeeze(0).to(dtype))));
+    rows.push(
+      ...features.map((row) =>
+        row instanceof LlavaError ? undefined : scope(() => row.squeeze(0).to(dtype)),
+      ),
+    );
+    for (const row of features) if (!(row instanceof LlavaError)) row.dispose();
     bar.increment(names.length);
   }
   scope(() => {

@@ -82,6 +82,40 @@ for (const [name, row] of Object.entries(table))
     });
   });
 
+/** direct_finetune_clip.sh, pretrain_clip.sh and the archived Mistral script of LLaVA-NeXT's repository; its published models. */
+const next: Readonly<Record<string, [rate: number, template: string, billions: number]>> = {
+  "vicuna-7b": [1e-5, "vicuna_v1", 7.1],
+  "vicuna-13b": [1e-5, "vicuna_v1", 13.4],
+  "mistral-7b": [5e-6, "mistral_instruct", 7.6],
+  "yi-34b": [1e-5, "chatml_direct", 34.8],
+  "llama-3-8b": [1e-5, "llava_llama_3", 8.4],
+  "qwen1.5-72b": [1e-5, "qwen_1_5", 72.7],
+  "qwen1.5-110b": [1e-5, "qwen_1_5", 111.6],
+};
+for (const [name, [rate, template, billions]] of Object.entries(next))
+  test(`llava-next-${name} has the published numbers, and trains all of its parts on images in tiles`, async () => {
+    const first = await recipeOf(`llava-next-${name}/pretrain`);
+    assert.deepEqual(
+      [first.optimizer.learningRate, first.batchSize, first.data.template, first.train],
+      [1e-3, 256, "plain", ["projector"]],
+    );
+    assert.equal(first.anyres, undefined);
+    const recipe = await recipeOf(`llava-next-${name}/finetune`);
+    const { optimizer, data, batchSize, accumulation, projector, model } = recipe;
+    assert.equal(model, first.model);
+    assert.equal(projector, `${first.output}/projector.safetensors`);
+    assert.deepEqual(
+      [optimizer.learningRate, optimizer.visionTowerLearningRate, batchSize, data.template, data.maxTokens],
+      [rate, 2e-6, 128, template, 4096],
+    );
+    assert.equal(batchSize % accumulation, 0);
+    const outline = outlineRecipe(recipe, await recipeSizes(recipe));
+    // A photo of 640×480.
+    assert.equal(outline.imageTokens, 2340);
+    assert.equal(outline.frozen, 0);
+    assert.ok(Math.abs(outline.trained / 1e9 - billions) < 0.1, `${outline.trained}`);
+  });
+
 describe("what a recipe trains is told without weights", () => {
   // vocabulary 32,000; of a layer 4·D² attention, 3·D·I MLP, 2·D norms; D of the last norm
   const languageModel = (width: number, inner: number, layers: number) =>

@@ -1,0 +1,9 @@
+import { recipe } from "llava/training";
+import seven from "../llava-next-vicuna-7b/pretrain.ts";
+
+/** Stage 1 of LLaVA-NeXT on Qwen1.5 72B: the numbers of Vicuna 7B. */
+export default recipe({
+  ...seven,
+  model: "Qwen/Qwen1.5-72B-Chat",
+  output: "runs/llava-next-qwen1.5-72b/pretrain",
+});

@@ -1,0 +1,9 @@
+import { recipe } from "llava/training";
+import seven from "../llava-next-vicuna-7b/pretrain.ts";
+
+/** Stage 1 of LLaVA-NeXT on Nous Hermes 2 Yi 34B: the numbers of Vicuna 7B. */
+export default recipe({
+  ...seven,
+  model: "NousResearch/Nous-Hermes-2-Yi-34B",
+  output: "runs/llava-next-yi-34b/pretrain",
+});
