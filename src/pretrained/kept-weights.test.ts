@@ -1,9 +1,12 @@
 // Matrices in blocks: npm test -- src/pretrained/kept-weights.test.ts
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { largestDifference } from "../../test/support/close.ts";
 import { randomize, tinyText } from "../../test/support/random-model.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { loadStrict, type TensorSource } from "../checkpoint/index.ts";
 import { Llama, type LlamaConfig } from "../models/index.ts";
 import { BlockEmbedding, BlockLinear } from "../nn/index.ts";
@@ -17,11 +20,13 @@ import {
   type Tensor,
   type WrittenBlockType,
 } from "../torch/index.ts";
-import { loadCheckpoint, loadPretrained } from "./index.ts";
+import { loadCheckpoint, loadPretrained, saveModel } from "./index.ts";
 import { inBlocks } from "./kept-weights.ts";
 import type { LoadOptions } from "./pretrained.ts";
 
 const fixture = fileURLToPath(new URL("../../test/fixtures/llava/llama", import.meta.url));
+
+const scratch = temporaryFolder("llava-kept-weights");
 
 /** Rows of 256, of 512 behind the gate, and of 64 behind the values. */
 const wide: LlamaConfig = {
@@ -184,6 +189,17 @@ describe("a checkpoint", () => {
       changed.map(([name, { dtype }]) => `${name} ${dtype}`),
       [0, 1].map((layer) => `language_model.layers.${layer}.mlp.down_proj.weight uint8`),
     );
+    const output = {
+      origin: kept.origin!,
+      dtype: "float32",
+      metadata: {},
+      prompts: { chatTemplate: "{{ messages }}", stopIds: [2] },
+    } as const;
+    assert.throws(() => saveModel(kept.model, join(scratch, "saved"), output), {
+      code: "usage",
+      message: /down_proj\.weight is kept in few bits/,
+    });
+    assert.deepEqual(readdirSync(scratch), []);
     assert.match(
       lines.join("\n"),
       /2 in Q8_0; 13 not in blocks, whose rows are no multiple of 32: language_model\./,
