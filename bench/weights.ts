@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { loadStrict, openGguf, readGgufHeader, subtree } from "../src/checkpoint/index.ts";
 import { configFromGguf, createLanguageModel, ggufDialect, type LanguageModel } from "../src/models/index.ts";
-import { keeping } from "../src/pretrained/kept-weights.ts";
+import { keeping } from "../src/pretrained/index.ts";
 import { tokenizerFromGguf } from "../src/processing/tokenizer/index.ts";
 import { defaultModel, resolveModel } from "../src/setup/index.ts";
 import {

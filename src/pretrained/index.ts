@@ -4,6 +4,7 @@ export { addNewline, anyResTiling, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
 export { loadBuiltin } from "./builtin.ts";
 export { transparencyField } from "./image-processor.ts";
+export { keeping } from "./kept-weights.ts";
 export { loadPretrained, openModelProcessor } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";
 export { adaptedLinears, adapterParameters, applyLora, mergeLora, removeLora } from "./lora.ts";
