@@ -15,3 +15,4 @@ export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safe
 export { merged, renamed, subtree, type TensorSource } from "./source.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { openWeights } from "./weights-file.ts";
+export { writeShards } from "./write-shards.ts";

@@ -40,6 +40,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "list, fetch and inspect models",
     load: () => import("./commands/model/index.ts"),
   },
+  convert: {
+    summary: "write a checkpoint in another layout",
+    load: () => import("./commands/convert/index.ts"),
+  },
   data: {
     summary: "make and look at training data",
     load: () => import("./commands/data/index.ts"),

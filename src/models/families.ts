@@ -97,6 +97,14 @@ const familyOf = <Family extends { readonly name: string }>(
 export const contextLengthOf = (config: LanguageModelConfig): number =>
   familyOf(languageModels, config).contextLength(config);
 
+/** The sizes of a language model's config.json, for files that rely on defaults. */
+export const textFieldsOf = (config: LanguageModelConfig): JsonObject =>
+  familyOf(languageModels, config).fieldsOf(config);
+
+/** A vision tower's config.json. */
+export const visionFieldsOf = (config: VisionConfig): JsonObject =>
+  familyOf(visionTowers, config).fieldsOf(config);
+
 /** A language model without weights. */
 export const createLanguageModel = (config: LanguageModelConfig): LanguageModel =>
   familyOf(languageModels, config).build(config);

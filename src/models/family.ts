@@ -29,6 +29,8 @@ export interface LanguageModelFamily {
   readonly fields: FieldCoverage;
   /** Most positions that a sequence may have. */
   contextLength(config: LanguageModelConfig): number;
+  /** The sizes of config.json, for files that rely on defaults. */
+  fieldsOf(config: LanguageModelConfig): JsonObject;
   /** The model without weights. */
   build(config: LanguageModelConfig): LanguageModel;
   readonly gguf?: {
@@ -55,6 +57,8 @@ export interface VisionTowerFamily {
   parseConfig(json: unknown, where: string): VisionConfig;
   /** The features of a tile. */
   gridOf(config: VisionConfig, selectStrategy: FeatureSelection["selectStrategy"]): FeatureGrid;
+  /** config.json of the tower alone. */
+  fieldsOf(config: VisionConfig): JsonObject;
   /** The tower without weights. */
   build(config: VisionConfig, selection: FeatureSelection): VisionTower;
 }

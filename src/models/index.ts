@@ -12,11 +12,15 @@ export {
   contextLengthOf,
   createLanguageModel,
   ggufDialect,
+  gridOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
   parseVisionConfig,
   templateOf,
+  textFieldsOf,
+  textTypeOf,
+  visionFieldsOf,
 } from "./families.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";
 export { LLAMA_TYPES, type LlamaConfig, parseLlamaConfig } from "./llama/config.ts";

@@ -3,6 +3,12 @@ export { readAdapterConfig, writeAdapterConfig } from "./adapter-files.ts";
 export { addNewline, anyResTiling, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
 export { loadBuiltin } from "./builtin.ts";
+export {
+  type ConversionReport,
+  convertModel,
+  requireFreeFolder,
+  type WrittenLayout,
+} from "./conversion/index.ts";
 export { transparencyField } from "./image-processor.ts";
 export { keeping } from "./kept-weights.ts";
 export { loadPretrained, openModelProcessor } from "./load.ts";

@@ -67,11 +67,11 @@ export function saveModel(
   });
 }
 
-const originalLayout = ({ mm_projector_type: type }: JsonObject) =>
+export const originalLayout = ({ mm_projector_type: type }: JsonObject) =>
   (type ?? "linear") === "linear" ? "originalLinear" : "original";
 
 /** Says whether output weights are tied, where the configuration says otherwise than the weights did. */
-function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
+export function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
   const tie_word_embeddings = languageModel.config.tieWordEmbeddings;
   const text = config["text_config"] as JsonObject | undefined;
   const isTied = config["tie_word_embeddings"] === true || text?.["tie_word_embeddings"] === true;
@@ -84,7 +84,7 @@ function withTying(config: JsonObject, { languageModel }: Llava): JsonObject {
 }
 
 /** The model's weights and, as they were loaded, those of the checkpoint that it has no place for. */
-function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
+export function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of model.namedParameters()) state.set(model.paths.read(name)!, tensor);
   const ignored = [...RECOMPUTED_TENSORS, ...BESIDE_TOWERS];
@@ -96,28 +96,35 @@ function wholeState(model: Llava, source: TensorSource): Map<string, Tensor> {
   return state;
 }
 
-const plain = (tensor: Tensor, dtype: DType): Tensor =>
-  noGrad(() => (isFloating(tensor.dtype) ? tensor.detach().to(dtype) : tensor.detach()).toDevice("cpu"));
+export const plain = (tensor: Tensor, dtype: DType | undefined): Tensor =>
+  noGrad(() =>
+    (dtype !== undefined && isFloating(tensor.dtype) ? tensor.detach().to(dtype) : tensor.detach()).toDevice(
+      "cpu",
+    ),
+  );
+
+/** Folder that describes the tower of an original checkpoint, in it. */
+export const DESCRIBED_TOWER = "vision_tower";
 
 /** An original checkpoint that says that its tower is in its own files; its shape and its images' stay known. */
-function withTowerInside({ config, visionTower }: ModelOrigin, folder: string): JsonObject {
+export function withTowerInside({ config, visionTower }: ModelOrigin, folder: string): JsonObject {
   const inside = { ...config, unfreeze_mm_vision_tower: true };
   if (visionTower === undefined) return inside;
   const path = join(visionTower, "config.json");
   const published = PUBLISHED_TOWERS[String(config["mm_vision_tower"])];
   if (published && isDeepStrictEqual(parseVisionConfig(readJsonObject(path), path), published)) return inside;
-  const described = join(folder, "vision_tower");
+  const described = join(folder, DESCRIBED_TOWER);
   mkdirSync(described, { recursive: true });
   for (const name of ["config.json", "preprocessor_config.json"])
     if (existsSync(join(visionTower, name))) cpSync(join(visionTower, name), join(described, name));
-  return { ...inside, mm_vision_tower: "vision_tower" };
+  return { ...inside, mm_vision_tower: DESCRIBED_TOWER };
 }
 
 const smallFile =
   /^(?:tokenizer|special_tokens|added_tokens|vocab|merges|generation_config|preprocessor|processor|chat_template)/;
 
 /** Everything but weights, their index and the configuration. */
-function copySmallFiles({ files }: ModelOrigin, folder: string): void {
+export function copySmallFiles({ files }: ModelOrigin, folder: string): void {
   for (const name of readdirSync(files))
     if (smallFile.test(name))
       writing(join(folder, name), () => cpSync(join(files, name), join(folder, name)));

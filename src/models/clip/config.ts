@@ -104,6 +104,20 @@ export function parseClipConfig(json: unknown, where: string): ClipVisionConfig 
   return vision;
 }
 
+/** config.json of the tower alone. */
+export const clipFields = (config: ClipVisionConfig): JsonObject => ({
+  model_type: "clip_vision_model",
+  hidden_size: config.hiddenSize,
+  intermediate_size: config.intermediateSize,
+  num_hidden_layers: config.numLayers,
+  num_attention_heads: config.numHeads,
+  num_channels: config.numChannels,
+  image_size: config.imageSize,
+  patch_size: config.patchSize,
+  hidden_act: config.hiddenAct,
+  layer_norm_eps: config.layerNormEps,
+});
+
 /** The patches of a tile, and the class token where it is kept. */
 export function gridOf(
   { imageSize, patchSize }: Pick<ClipVisionConfig, "imageSize" | "patchSize">,

@@ -1,6 +1,13 @@
 import type { VisionTowerFamily } from "../family.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
-import { CLIP_FIELDS, type ClipVisionConfig, gridOf, PUBLISHED_CLIPS, parseClipConfig } from "./config.ts";
+import {
+  CLIP_FIELDS,
+  type ClipVisionConfig,
+  clipFields,
+  gridOf,
+  PUBLISHED_CLIPS,
+  parseClipConfig,
+} from "./config.ts";
 import { ClipVisionTower } from "./model.ts";
 
 /** CLIP's vision transformers. */
@@ -12,5 +19,6 @@ export const clip: VisionTowerFamily = {
   fields: CLIP_FIELDS,
   parseConfig: parseClipConfig,
   gridOf,
+  fieldsOf: clipFields,
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
 };

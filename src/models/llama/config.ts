@@ -162,6 +162,20 @@ export function contextLengthOf({ maxPositionEmbeddings, ropeScaling }: LlamaCon
   return Math.max(maxPositionEmbeddings, Math.floor(original * factor));
 }
 
+/** The sizes of config.json. Biases, windows and rope scaling have none of their own: a file states them, or its type. */
+export const llamaFields = (config: LlamaConfig): JsonObject => ({
+  vocab_size: config.vocabSize,
+  hidden_size: config.hiddenSize,
+  intermediate_size: config.intermediateSize,
+  num_hidden_layers: config.numLayers,
+  num_attention_heads: config.numHeads,
+  num_key_value_heads: config.numKeyValueHeads,
+  hidden_act: config.hiddenAct === "gelu_tanh" ? "gelu_pytorch_tanh" : config.hiddenAct,
+  rms_norm_eps: config.rmsNormEps,
+  rope_theta: config.ropeTheta,
+  max_position_embeddings: config.maxPositionEmbeddings,
+});
+
 const keyValueHeads = ({ keyValueHeads }: LlamaRules, stated: Fields, heads: number): number =>
   stated.num_key_value_heads === null ? heads : (keyValueHeads ?? heads);
 

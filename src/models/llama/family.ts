@@ -5,6 +5,7 @@ import {
   LLAMA_TYPES,
   type LlamaConfig,
   type LlamaRules,
+  llamaFields,
   parseLlamaConfig,
 } from "./config.ts";
 import { llamaConfigFromGguf, llamaDialect } from "./gguf.ts";
@@ -38,6 +39,7 @@ export const llama: LanguageModelFamily = {
   published: PUBLISHED_LLAMAS,
   fields: LLAMA_FIELDS,
   contextLength: contextLengthOf,
+  fieldsOf: llamaFields,
   build: (config: LlamaConfig) => new Llama(config),
   gguf: { architectures: ["llama", "qwen2"], dialect: llamaDialect, parseConfig: llamaConfigFromGguf },
 };

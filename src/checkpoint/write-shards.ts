@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import { writeAtomically } from "../files/index.ts";
+import { byteWidth, type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
+import { writeSafetensors } from "./safetensors.ts";
+
+export interface ShardOptions {
+  /** A file grows no larger than this, but for a tensor that is larger alone. */
+  readonly maxBytes: number;
+  /** Element type of floating-point tensors; as they are without it. */
+  readonly dtype?: DType | undefined;
+}
+
+/**
+ * Writes tensors into a folder as `model.safetensors`, or as numbered shards with `model.safetensors.index.json` where
+ * they are larger than one file may be. They are converted a file at a time.
+ * @returns the names of the files of weights
+ */
+export function writeShards(
+  folder: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  { maxBytes, dtype }: ShardOptions,
+): string[] {
+  const shards: (readonly [string, Tensor])[][] = [[]];
+  let [filled, total] = [0, 0];
+  for (const [name, tensor] of tensors) {
+    const bytes = tensor.elements * byteWidth[typeIn(tensor, dtype)];
+    if (filled > 0 && filled + bytes > maxBytes) {
+      shards.push([]);
+      filled = 0;
+    }
+    shards.at(-1)!.push([name, tensor]);
+    filled += bytes;
+    total += bytes;
+  }
+  const number = (index: number) => String(index).padStart(5, "0");
+  const files = shards.map((_, index) =>
+    shards.length === 1
+      ? "model.safetensors"
+      : `model-${number(index + 1)}-of-${number(shards.length)}.safetensors`,
+  );
+  for (const [index, shard] of shards.entries()) {
+    const converted = new Map(
+      shard.map(([name, tensor]) => [name, noGrad(() => tensor.to(typeIn(tensor, dtype)))]),
+    );
+    writeSafetensors(join(folder, files[index]!), converted);
+    for (const [name, tensor] of shard) if (converted.get(name) !== tensor) converted.get(name)!.dispose();
+  }
+  if (shards.length > 1) {
+    const places = shards.flatMap((shard, index) => shard.map(([name]) => [name, files[index]] as const));
+    const weight_map = Object.fromEntries(places);
+    writeAtomically(join(folder, "model.safetensors.index.json"), [
+      `${JSON.stringify({ metadata: { total_size: total }, weight_map }, null, 2)}\n`,
+    ]);
+  }
+  return files;
+}
+
+const typeIn = (tensor: Tensor, dtype: DType | undefined): DType =>
+  dtype !== undefined && isFloating(tensor.dtype) ? dtype : tensor.dtype;

@@ -1,0 +1,107 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { LlavaError } from "../../../errors.ts";
+import type { ConversionReport, WrittenLayout } from "../../../pretrained/index.ts";
+import {
+  ensureNative,
+  resolveModel,
+  type WeightType,
+  weightType,
+  weightTypes,
+} from "../../../setup/index.ts";
+import type { CommandContext } from "../../frame/context.ts";
+import { printable } from "../../frame/printable.ts";
+import { fileSize } from "../../frame/sizes.ts";
+
+interface Flags {
+  readonly to: WrittenLayout;
+  readonly output: string;
+  readonly dtype?: WeightType;
+  readonly maxShardSize: number;
+  readonly base?: string;
+  readonly visionTower?: string;
+  readonly json?: boolean;
+}
+
+export function configure(command: Command, context: CommandContext): void {
+  command
+    .description(
+      "Write a checkpoint in Hugging Face's layout or the original LLaVA's, read it back and compare every tensor.",
+    )
+    .argument("<source>", "folder or hub name of the model")
+    .addOption(
+      new Option("--to <layout>", "Hugging Face's layout or the original code's")
+        .choices(["hf", "original"] satisfies WrittenLayout[])
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--output <folder>", "where the checkpoint is written; a new folder")
+    .option(
+      "--dtype <type>",
+      `element type of the weights: ${weightTypes.join(", ")} (default: as stored)`,
+      weightType,
+    )
+    .option("--max-shard-size <size>", "largest file of weights", size, 5e9)
+    .option("--base <model>", "the language model of a first stage's projector")
+    .option("--vision-tower <model>", "vision tower instead of the one that the checkpoint names")
+    .option("--json", "print the report as JSON, with every tensor")
+    .addHelpText(
+      "after",
+      "\nExample:\n  llava convert liuhaotian/llava-v1.6-vicuna-7b --to hf --output llava-v1.6-hf",
+    )
+    .action((source: string, flags: Flags) => run(source, flags, context));
+}
+
+/** In powers of ten, as transformers reads them; with an i in powers of two. */
+function size(text: string): number {
+  const [, number, unit = "", binary] = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?))?B?$/i.exec(text) ?? [];
+  const power = ["", "K", "M", "G", "T"].indexOf(unit.toUpperCase());
+  const bytes = Number(number) * (binary ? 1024 : 1000) ** power;
+  if (bytes > 0) return Math.floor(bytes);
+  throw new InvalidArgumentError("Expected a size such as 5GB.");
+}
+
+async function run(
+  source: string,
+  { to, output, dtype, maxShardSize, json, base, visionTower }: Flags,
+  { progress, report }: CommandContext,
+): Promise<void> {
+  // Ctrl-C ends the process at once: what is not complete has not its name yet, and goes at the next try.
+  const options = { progress, report };
+  const { convertModel, loadPretrained, requireFreeFolder } = await import("../../../pretrained/index.ts");
+  requireFreeFolder(output);
+  await ensureNative(options);
+  const resolved = await resolveModel(source, options);
+  if (resolved.kind === "builtin")
+    throw new LlavaError("usage", `${resolved.name} is built in: it has no layout to be converted`, {
+      hint: "Give a checkpoint's folder or hub name.",
+    });
+  using pretrained = await loadPretrained(resolved, {
+    report,
+    ...(base !== undefined && { base }),
+    ...(visionTower !== undefined && { visionTower }),
+    resolve: (name) => resolveModel(name, options),
+  });
+  const done = convertModel(pretrained, { to, output, dtype, maxShardBytes: maxShardSize });
+  console.log(json ? JSON.stringify({ source, ...done }, null, 2) : render(done));
+}
+
+function render({
+  output,
+  tensors,
+  bytes,
+  files,
+  largestDifference,
+  leftOut,
+  notes,
+}: ConversionReport): string {
+  const left = (what: string, names: readonly string[]) =>
+    names.length > 0 ? [`not in the result, ${what}: ${names.join(", ")}`] : [];
+  const shards = files.length > 1 ? ` in ${files.length} files` : "";
+  return [
+    `${output}: ${tensors.length} tensors, ${fileSize(bytes)}${shards}, read back bit for bit; largest difference from the source ${largestDifference}`,
+    ...notes,
+    ...left("tensors", leftOut.tensors),
+    ...left("of config.json", leftOut.fields),
+  ]
+    .map(printable)
+    .join("\n");
+}

@@ -1,0 +1,80 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { JsonObject } from "../../files/index.ts";
+import { gridOf, type LlavaConfig, visionFieldsOf } from "../../models/index.ts";
+import { type ImageProcessorConfig, RESAMPLE_CODES } from "../../processing/image/index.ts";
+import { DESCRIBED_TOWER } from "../save.ts";
+import { IMAGE_TOKEN, writeJson } from "./image-token.ts";
+
+/** `preprocessor_config.json` of CLIP's processor. */
+function clipProcessor({
+  resize,
+  crop,
+  rescaleFactor,
+  normalize,
+  resample,
+}: ImageProcessorConfig): JsonObject {
+  return {
+    image_processor_type: "CLIPImageProcessor",
+    do_convert_rgb: true,
+    do_resize: resize !== null,
+    ...(resize && { size: "shortestEdge" in resize ? { shortest_edge: resize.shortestEdge } : resize }),
+    resample: RESAMPLE_CODES.indexOf(resample),
+    do_center_crop: crop !== null,
+    ...(crop && { crop_size: crop }),
+    do_rescale: rescaleFactor !== null,
+    ...(rescaleFactor !== null && { rescale_factor: rescaleFactor }),
+    do_normalize: normalize !== null,
+    ...(normalize && { image_mean: normalize.mean, image_std: normalize.std }),
+  };
+}
+
+/** What transformers makes a model's inputs by. `fields` is config.json. */
+export function writeHuggingFaceProcessor(
+  folder: string,
+  image: ImageProcessorConfig,
+  config: LlavaConfig,
+  fields: JsonObject,
+): void {
+  const points = fields["image_grid_pinpoints"];
+  writeJson(join(folder, "preprocessor_config.json"), {
+    ...clipProcessor(image),
+    ...(image.aspect === "pad" && { image_processor_type: "LlavaImageProcessor", do_pad: true }),
+    ...(points !== undefined && {
+      image_processor_type: "LlavaNextImageProcessor",
+      image_grid_pinpoints: points,
+      do_pad: true,
+    }),
+    ...(image.transparency && { transparency: image.transparency }),
+  });
+  writeJson(join(folder, "processor_config.json"), {
+    processor_class: points === undefined ? "LlavaProcessor" : "LlavaNextProcessor",
+    image_token: IMAGE_TOKEN,
+    num_additional_image_tokens: gridOf(config.vision, "full").extra,
+    patch_size: (fields["vision_config"] as JsonObject)["patch_size"],
+    vision_feature_select_strategy: fields["vision_feature_select_strategy"],
+  });
+}
+
+/** What the original code makes a model's inputs by, and the tower's folder where its name does not tell its shape. */
+export function writeOriginalProcessor(
+  folder: string,
+  image: ImageProcessorConfig,
+  config: LlavaConfig,
+  fields: JsonObject,
+): void {
+  rmSync(join(folder, "processor_config.json"), { force: true });
+  const processor = {
+    ...clipProcessor(image),
+    ...(image.transparency && { transparency: image.transparency }),
+  };
+  writeJson(join(folder, "preprocessor_config.json"), processor);
+  if (fields["mm_vision_tower"] !== DESCRIBED_TOWER) return;
+  const tower = join(folder, DESCRIBED_TOWER);
+  mkdirSync(tower);
+  writeJson(join(tower, "config.json"), {
+    architectures: ["CLIPVisionModel"],
+    ...visionFieldsOf(config.vision),
+  });
+  writeJson(join(tower, "preprocessor_config.json"), processor);
+}
