@@ -8,6 +8,8 @@ export interface ParameterTree {
   namedParameters(): ReadonlyMap<string, Tensor>;
   /** Takes the tensor over. */
   setParameter(name: string, tensor: Tensor): void;
+  /** Reads a parameter in a way of its own; where it says no, `setParameter` is given it. */
+  load?(name: string, source: TensorSource): boolean;
 }
 
 export interface LoadStrictOptions {
@@ -59,6 +61,7 @@ export function loadStrict(
   }
 
   for (const name of parameters.keys()) {
+    if (target.load?.(name, source)) continue;
     const stored = source.read(name, dtype);
     const placed = device === undefined ? stored : stored.toDevice(device);
     target.setParameter(name, placed);

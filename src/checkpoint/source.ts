@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import type { DType, Tensor } from "../torch/index.ts";
+import type { Blocks, DType, Tensor } from "../torch/index.ts";
 import type { ForeignType } from "./foreign-types.ts";
 import type { GgufType } from "./gguf/types.ts";
 
@@ -25,6 +25,8 @@ export interface TensorSource extends Disposable {
    * tensor of a type that is not read.
    */
   read(name: string, dtype?: DType): Tensor;
+  /** A matrix in blocks as they lie in the file, where it is stored so; a view of the mapped file where possible. */
+  blocks?(name: string): Blocks | undefined;
 }
 
 /** A source over a table of entries of any kind, given how to describe, read and close them. */
@@ -34,6 +36,7 @@ export function tableSource<Entry>(
   access: {
     info(entry: Entry, name: string): TensorInfo;
     read(entry: Entry, name: string, dtype?: DType): Tensor;
+    blocks?(entry: Entry, name: string): Blocks | undefined;
     isSpare?(entry: Entry, name: string): boolean;
     dispose?(): void;
   },
@@ -52,6 +55,7 @@ export function tableSource<Entry>(
     isSpare: (name) => access.isSpare?.(entryOf(name), name) ?? false,
     info: (name) => access.info(entryOf(name), name),
     read: (name, dtype) => access.read(entryOf(name), name, dtype),
+    blocks: (name) => access.blocks?.(entryOf(name), name),
     [Symbol.dispose]: () => access.dispose?.(),
   };
 }
@@ -73,6 +77,7 @@ export function renamed(source: TensorSource, rename: (name: string) => string |
   return tableSource(source.where, stored, {
     info: (name) => source.info(name),
     read: (name, _, dtype) => source.read(name, dtype),
+    blocks: (name) => source.blocks?.(name),
     isSpare: (name) => source.isSpare?.(name) ?? false,
     dispose: () => source[Symbol.dispose](),
   });
@@ -105,6 +110,7 @@ export function routed(
   return tableSource(where, owners, {
     info: (owner, name) => owner.info(name),
     read: (owner, name, dtype) => owner.read(name, dtype),
+    blocks: (owner, name) => owner.blocks?.(name),
     isSpare: (owner, name) => isSpare(name) || (owner.isSpare?.(name) ?? false),
     dispose: () => {
       for (const source of sources) source[Symbol.dispose]();

@@ -1,7 +1,10 @@
+import { LlavaError } from "../errors.ts";
 import { loadPretrained } from "../pretrained/index.ts";
 import type { ImageLoadOptions } from "../processing/image/index.ts";
 import {
   defaultModel,
+  type KeptWeights,
+  keptWeights,
   type ProgressFactory,
   resolveModel,
   type WeightType,
@@ -18,6 +21,11 @@ export interface LoadModelOptions {
    * otherwise float32).
    */
   readonly dtype?: WeightType | "fp32" | "bf16" | "fp16" | "half";
+  /**
+   * How the language model's matrices are kept: "stored" in blocks as they lie in a GGUF file, "int8" or "int4" in blocks of
+   * about so many bits, "bf16" as `dtype` bfloat16 keeps them. Without it all are of the element type `dtype`.
+   */
+  readonly weights?: KeptWeights;
   /** "cpu" (the default), "cuda" or "cuda:N". */
   readonly device?: string;
   /** Model that an adapter or a first stage's projector belongs to, by name or folder, instead of the one that it names. */
@@ -40,6 +48,7 @@ export interface LoadModelOptions {
 
 const loadOptions: Readonly<Record<keyof LoadModelOptions, true>> = {
   dtype: true,
+  weights: true,
   device: true,
   base: true,
   visionTower: true,
@@ -59,17 +68,24 @@ export async function loadModel(nameOrPath?: string, options: LoadModelOptions =
     known: Object.keys(loadOptions),
     synonyms: { torch_dtype: "dtype", device_map: "device", chatTemplate: "template" },
   });
-  const { base, visionTower, template, threads, images, ...rest } = options;
+  const { weights, base, visionTower, template, threads, images, ...rest } = options;
   const { dtype: typeName, device: deviceName, ...fetching } = rest;
   const dtype = typeName === undefined ? undefined : weightType(typeName);
+  if (weights !== undefined && !keptWeights.includes(weights))
+    throw new LlavaError(
+      "usage",
+      `weights are "${String(weights)}"; expected one of ${keptWeights.join(", ")}`,
+    );
   version(); // Without libtorch nothing is fetched.
   const name = nameOrPath ?? defaultModel;
   const device = deviceName === undefined ? undefined : useDevice(deviceName);
   const resolved = await resolveModel(name, fetching);
   if (threads !== undefined) setNumThreads(threads);
-  const chosen = dtype ?? (resolved.kind === "builtin" ? fastDType(device).dtype : undefined);
+  const isBuiltin = resolved.kind === "builtin" && weights !== "bf16";
+  const chosen = dtype ?? (isBuiltin ? fastDType(device).dtype : undefined);
   const pretrained = await loadPretrained(resolved, {
     ...(chosen && { dtype: chosen }),
+    ...(weights && { weights }),
     ...(device && { device }),
     ...(template && { template }),
     ...(base && { base }),

@@ -1,5 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import {
+  type Blocks,
   type BlockType,
   blockLayouts,
   type DType,
@@ -47,18 +48,29 @@ export class BlockLinear extends Linear {
 
   /** A layer with its weight in blocks; the bias is the layer's own, which is left as it is. */
   static of(layer: Linear, type: WrittenBlockType, name?: string): BlockLinear {
-    const { inFeatures, outFeatures, bias } = layer;
-    const quantized = new BlockLinear(inFeatures, outFeatures, {
-      bias: bias !== undefined,
-      type,
-      ...(name !== undefined && { name }),
-    });
+    const quantized = BlockLinear.#like(layer, type, name);
     quantized.setParameter(
       "weight",
       noGrad(() => quantize(layer.weight.detach(), type)),
     );
-    if (bias !== undefined) quantized.setParameter("bias", bias);
     return quantized;
+  }
+
+  /** A layer with blocks [out, bytes] in the place of its weight, which is left as it is; the bias is the layer's own. */
+  static around(layer: Linear, { type, blocks }: Blocks, name?: string): BlockLinear {
+    const quantized = BlockLinear.#like(layer, type, name);
+    quantized.setParameter("weight", blocks);
+    return quantized;
+  }
+
+  static #like({ inFeatures, outFeatures, bias }: Linear, type: BlockType, name?: string): BlockLinear {
+    const layer = new BlockLinear(inFeatures, outFeatures, {
+      bias: bias !== undefined,
+      type,
+      ...(name !== undefined && { name }),
+    });
+    if (bias !== undefined) layer.setParameter("bias", bias);
+    return layer;
   }
 
   override forward(input: Tensor): Tensor {

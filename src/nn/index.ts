@@ -2,6 +2,7 @@ export { ActivationCheckpoints, freeing, type SegmentRunner } from "./activation
 export { activations } from "./activations.ts";
 export { AdaptedLinear } from "./adapted-linear.ts";
 export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow } from "./attention.ts";
+export { BlockEmbedding } from "./block-embedding.ts";
 export { BlockLinear } from "./block-linear.ts";
 export { KeyValueCache } from "./cache/cache.ts";
 export { type CacheRow, KeyValuePool } from "./cache/pool.ts";

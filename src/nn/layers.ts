@@ -1,4 +1,4 @@
-import { aten, embedding, linear, type Tensor } from "../torch/index.ts";
+import { aten, type DType, embedding, linear, type Tensor } from "../torch/index.ts";
 import { Module, placeholder } from "./module.ts";
 
 // Activations keep their element type through every layer: weights of another one (float32 masters of weights that learn,
@@ -34,8 +34,18 @@ export class Embedding extends Module {
     this.weight = placeholder([count, width]);
   }
 
+  /** Element type of the rows. */
+  get dtype(): DType {
+    return this.weight.dtype;
+  }
+
   forward(ids: Tensor): Tensor {
     return embedding(this.weight, ids);
+  }
+
+  /** x·Wᵀ, where the table is the output's as well; x [..., width] → [..., count]. */
+  scores(input: Tensor): Tensor {
+    return linear(input, this.weight.to(input.dtype));
   }
 }
 

@@ -3,14 +3,15 @@ import {
   loadStrict,
   type ParameterTree,
   renamed,
+  subtree,
   type TensorSource,
   writeSafetensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { makeFolder } from "../files/index.ts";
 import type { Named } from "../models/index.ts";
-import type { Module } from "../nn/index.ts";
-import { Generator, noGrad, type Tensor } from "../torch/index.ts";
+import { LowRankAdapter, type Module } from "../nn/index.ts";
+import { Generator, noGrad, scope, type Tensor } from "../torch/index.ts";
 import {
   type AdapterConfig,
   adapterFolder,
@@ -52,12 +53,7 @@ export function loadAdapter(
   const folder = adapterFolder(place);
   const config = readAdapterConfig(folder);
   using files = openAdapter(folder);
-  const nameHere = (canonical: string): string => model.paths.write(canonical) ?? canonical;
-  const unused = unusedTensors(model);
-  const lowRank = renamed(files.lowRank, (stored) => {
-    const name = nameHere(stored);
-    return unused.some((pattern) => pattern.test(name)) ? undefined : name;
-  });
+  const lowRank = lowRankParts(files.lowRank, model);
   const { rank, alpha, dropout, rankStabilized } = config;
   applyLora(
     model,
@@ -71,16 +67,58 @@ export function loadAdapter(
     loadStrict(copying(parameters), lowRank);
     if (wholeModules !== "none") {
       const whole = renamed(files.whole, (stored) => {
-        const name = nameHere(stored);
+        const name = nameIn(model, stored);
         return wholeModules === "others" && PROJECTOR.test(name) ? undefined : name;
       });
-      loadStrict(replacing(model, whole), whole, { ignore: unused });
+      loadStrict(replacing(model, whole), whole, { ignore: unusedTensors(model) });
     }
   } catch (error) {
     removeLora(model);
     throw error;
   }
   return config;
+}
+
+/**
+ * A model's weights, each with the low-rank product of an adapter's files added as it is read, for what is to be rounded to
+ * few bits: `model` is the one that they will be loaded into.
+ * @throws LlavaError "checkpoint" or "config" for an adapter of another model
+ */
+export function withAdapter(source: TensorSource, model: Module & Named, place: string): TensorSource {
+  const folder = adapterFolder(place);
+  const config = readAdapterConfig(folder);
+  const files = openAdapter(folder);
+  const lowRank = lowRankParts(files.lowRank, model);
+  const paths = new Set(adaptedPaths(model, lowRank, config).map((path) => `${path}.weight`));
+  return {
+    ...source,
+    blocks: (name) => (paths.has(name) ? undefined : source.blocks?.(name)),
+    read: (name, dtype) =>
+      scope(() => {
+        const weight = source.read(name, dtype);
+        if (!paths.has(name)) return weight;
+        const [out = 0, width = 0] = weight.shape;
+        using generator = new Generator(0);
+        using adapter = new LowRankAdapter([out, width], config, generator);
+        loadStrict(adapter, subtree(lowRank, name.replace(/weight$/, "")), { dtype: "float32" });
+        return adapter.mergedInto(weight);
+      }),
+    [Symbol.dispose]: () => {
+      files[Symbol.dispose]();
+      source[Symbol.dispose]();
+    },
+  };
+}
+
+const nameIn = (model: Named, canonical: string): string => model.paths.write(canonical) ?? canonical;
+
+/** The low-rank tensors of a file that the model has a place for, by their names in it. */
+function lowRankParts(source: TensorSource, model: Named): TensorSource {
+  const unused = unusedTensors(model);
+  return renamed(source, (stored) => {
+    const name = nameIn(model, stored);
+    return unused.some((pattern) => pattern.test(name)) ? undefined : name;
+  });
 }
 
 const PROJECTOR = /^(?:multi_modal_projector\.|vision_tower\.feature_(?:mean|std)$)/;

@@ -26,12 +26,12 @@ import { efficientNetLiteImageConfig } from "../processing/image/index.ts";
 import { Processor, type ProcessorSource } from "../processing/processor/index.ts";
 import { type GgufMetadata, tokenizerFromGguf } from "../processing/tokenizer/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
-import { Generator, isFloating, keep, ones, zeros } from "../torch/index.ts";
-import { loadAdapter } from "./adapter.ts";
+import { Generator, keep, ones, zeros } from "../torch/index.ts";
+import { loadAdapter, withAdapter } from "./adapter.ts";
 import { isAdapter } from "./adapter-files.ts";
-import { adaptedLinears, mergeLora } from "./lora.ts";
+import { keeping, placementOf } from "./kept-weights.ts";
+import { mergeWhereWhole } from "./lora.ts";
 import { type DescribedModel, type LoadOptions, loaded, type PretrainedLlava } from "./pretrained.ts";
-import { quantizing } from "./quantizing.ts";
 
 /** Stands for image features in `inputIds`, as in the original code: no token of the vocabulary can be mistaken for it. */
 const IMAGE_TOKEN_ID = -200;
@@ -119,15 +119,16 @@ function loadParts(
   });
   const languageModel = createLanguageModel(text);
 
-  const placement = {
-    ...(options.dtype && { dtype: options.dtype }),
-    ...(options.device && { device: options.device }),
-  };
+  const placement = placementOf(options);
   // The tower runs in float32: it is small, and training cached its features so.
   const device = options.device && { device: options.device };
   loadStrict(tower, towerFile, { ...device, ignore: tower.unused });
-  const target = options.frozenWeights === "int8" ? quantizing(languageModel, languageModel) : languageModel;
-  loadStrict(target, subtree(gguf, "model."), placement);
+  const adapterPlace = !options.untrained && isAdapter(folder) ? folder : undefined;
+  const stored = subtree(gguf, "model.");
+  // 8 bits of the sum are as good as the sum; in 4 bits the adapter makes up for what rounding loses, and stays beside it.
+  const isMerged = adapterPlace !== undefined && options.weights === "int8";
+  using source = isMerged ? withAdapter(stored, languageModel, adapterPlace) : stored;
+  loadStrict(keeping(languageModel, languageModel, options), source, placement);
   if (options.untrained) {
     visionTower.setParameter("feature_mean", keep(zeros([tower.hiddenSize])));
     visionTower.setParameter("feature_std", keep(ones([tower.hiddenSize])));
@@ -136,17 +137,15 @@ function loadParts(
   }
 
   const model = new Llava({ visionTower, projector, languageModel, imageTokenId: IMAGE_TOKEN_ID });
-  if (!options.untrained && isAdapter(folder)) mergeAdapter(model, folder);
+  if (adapterPlace !== undefined && !isMerged) mergeAdapter(model, adapterPlace);
   if (options.computeDtype !== undefined) model.computeDtype = options.computeDtype;
   return model;
 }
 
-/** Where weights are in 8 bits the adapter stays beside them. */
 function mergeAdapter(model: Llava, folder: string): void {
   using generator = new Generator(0);
   loadAdapter(model, folder, { generator, wholeModules: "none" });
-  const isWhole = [...adaptedLinears(model)].every(([, { weight }]) => isFloating(weight.dtype));
-  if (isWhole) mergeLora(model);
+  mergeWhereWhole(model);
 }
 
 function loadProjector(

@@ -10,6 +10,7 @@ export {
   type WrittenLayout,
 } from "./conversion/index.ts";
 export { transparencyField } from "./image-processor.ts";
+export { keeping } from "./kept-weights.ts";
 export { loadPretrained, openModelProcessor } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";
 export { adaptedLinears, adapterParameters, applyLora, mergeLora, removeLora } from "./lora.ts";

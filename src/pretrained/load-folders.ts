@@ -4,6 +4,7 @@ import { createLlava, type Llava, type LlavaConfig } from "../models/index.ts";
 import { aten, scope } from "../torch/index.ts";
 import { isAdapter } from "./adapter-files.ts";
 import { type CheckpointFolders, checkpointFolders } from "./checkpoint-folders.ts";
+import { keeping, placementOf } from "./kept-weights.ts";
 import { openFolders, someOf } from "./open-processor.ts";
 import {
   type DescribedModel,
@@ -12,7 +13,6 @@ import {
   moduleName,
   type PretrainedLlava,
 } from "./pretrained.ts";
-import { quantizing } from "./quantizing.ts";
 import { unusedTensors } from "./unused-tensors.ts";
 
 /** Loads a checkpoint in Hugging Face's or the original LLaVA layout. Its small files are read before its weights. */
@@ -40,11 +40,10 @@ function loadWeights(
   using source = renamed(open(described), moduleName);
   const config = withStoredHead(described, source, report);
   const model = createLlava(config);
-  const target = options.frozenWeights === "int8" ? quantizing(model, model.languageModel) : model;
+  const target = keeping(model, model.languageModel, { ...options, report });
   const unused = unusedTensors(model);
   const { ignored } = loadStrict(withoutProjector ? allButProjector(target) : target, source, {
-    ...(options.dtype && { dtype: options.dtype }),
-    ...(options.device && { device: options.device }),
+    ...placementOf(options),
     ignore: [...unused, ELSEWHERE],
   });
   const strays = ignored.filter((name) => !unused.some((pattern) => pattern.test(name)));
@@ -87,4 +86,5 @@ const allButProjector = (target: ParameterTree): ParameterTree => ({
   namedParameters: () =>
     new Map([...target.namedParameters()].filter(([name]) => !name.startsWith("multi_modal_projector."))),
   setParameter: (name, tensor) => target.setParameter(name, tensor),
+  load: (name, source) => target.load?.(name, source) ?? false,
 });

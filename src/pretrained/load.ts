@@ -29,8 +29,9 @@ import { addNewline, withAnyRes } from "./any-res.ts";
 import { describeAssembled } from "./assemble.ts";
 import { describeBuiltin } from "./builtin.ts";
 import { checkpointFolders, weightsOf } from "./checkpoint-folders.ts";
+import { placementOf } from "./kept-weights.ts";
 import { describeFolders } from "./load-folders.ts";
-import { mergeLora } from "./lora.ts";
+import { mergeWhereWhole } from "./lora.ts";
 import {
   changed,
   type DescribedModel,
@@ -121,7 +122,8 @@ async function describeTrainedPart(
 }
 
 /** Puts trained weights in their places; a projector that had no values must be among them. */
-function putTrained(model: Llava, trained: TensorSource, { dtype, device }: PretrainedOptions): void {
+function putTrained(model: Llava, trained: TensorSource, options: PretrainedOptions): void {
+  const { dtype, device } = placementOf(options);
   const parameters = [...model.namedParameters()];
   const place = (isPlaced: (name: string) => boolean, type: DType | undefined): void => {
     const placed = new Map(
@@ -201,7 +203,7 @@ async function describeAdapted(folder: string, options: FindingOptions): Promise
   return changed({ ...described, origin: undefined }, (model) => {
     using generator = new Generator(0);
     loadAdapter(model, folder, { generator, wholeModules: isWhole ? "none" : "all" });
-    mergeLora(model);
+    mergeWhereWhole(model);
   });
 }
 

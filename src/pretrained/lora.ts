@@ -120,6 +120,11 @@ export function mergeLora(model: Module): void {
   removeLora(model);
 }
 
+/** Merges adapters unless weights are in few bits, which they stay beside. */
+export function mergeWhereWhole(model: Module): void {
+  if ([...adaptedLinears(model)].every(([, { weight }]) => isFloating(weight.dtype))) mergeLora(model);
+}
+
 /** Takes the adapters off and disposes of them: the model is the base again. */
 export function removeLora(model: Module): void {
   for (const [name, { base, adapter }] of [...adaptedLinears(model)]) {

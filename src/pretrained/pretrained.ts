@@ -1,6 +1,6 @@
 import { type Llava, llavaPaths } from "../models/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
-import type { ResolvedModel } from "../setup/index.ts";
+import type { KeptWeights, ResolvedModel } from "../setup/index.ts";
 import type { DType } from "../torch/index.ts";
 import type { ModelOrigin } from "./save.ts";
 
@@ -26,6 +26,13 @@ export interface LoadOptions extends DescribeOptions {
   /** Element type of activations, where it is not that of the weights (see `Llava.computeDtype`). */
   readonly computeDtype?: DType;
   readonly device?: string;
+  /**
+   * How the language model's matrices are kept: "stored" in blocks as they lie in a GGUF file, in the file's type in others;
+   * "int8" and "int4" in blocks made as they are read (Q8_0; Q4_K, or Q4_0 where rows are no multiple of 256, and Q6_K or
+   * Q8_0 for the vocabulary's scores), unless the file has them in as many bits; "bf16" is bfloat16 for all weights. `dtype`
+   * is that of all that is in no blocks, and of activations. Blocks are for the CPU, and do not learn.
+   */
+  readonly weights?: KeptWeights;
   /** "int8": the language model's layers keep their weights in 8 bits, to train adapters beside them in little memory. */
   readonly frozenWeights?: "int8";
 }

@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeSafetensors } from "../checkpoint/index.ts";
+import { LlavaError } from "../errors.ts";
 import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
 import { BESIDE_TOWERS, type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
@@ -38,6 +39,11 @@ export function saveModel(
     prompts: PromptFiles;
   },
 ): void {
+  const blocks = [...model.namedParameters()].find(([, { dtype: kept }]) => !isFloating(kept));
+  if (blocks !== undefined)
+    throw new LlavaError("usage", `${folder} is not written: ${blocks[0]} is kept in few bits`, {
+      hint: "Load the model without `weights` to save it.",
+    });
   const isOriginal = "mm_vision_tower" in origin.config;
   const partial = `${folder}.partial`;
   makeFolder(partial);

@@ -9,7 +9,15 @@ export { builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
 export { type ResolvedModel, resolveModel } from "./models.ts";
 export type { ResolveOptions } from "./options.ts";
-export { deviceHint, devicePattern, type WeightType, weightType, weightTypes } from "./placement-names.ts";
+export {
+  deviceHint,
+  devicePattern,
+  type KeptWeights,
+  keptWeights,
+  type WeightType,
+  weightType,
+  weightTypes,
+} from "./placement-names.ts";
 export { type PrebuiltKey, prebuiltPackage } from "./prebuilt.ts";
 export { type Progress, type ProgressFactory, type ProgressOptions, silentProgress } from "./progress.ts";
 export { findPython, type Python, whyNoPython } from "./python.ts";

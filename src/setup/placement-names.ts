@@ -4,6 +4,10 @@ import { LlavaError } from "../errors.ts";
 export const weightTypes = ["float32", "bfloat16", "float16"] as const;
 export type WeightType = (typeof weightTypes)[number];
 
+/** How the language model's matrices are kept: as in the file, or in about so many bits a number. */
+export const keptWeights = ["stored", "bf16", "int8", "int4"] as const;
+export type KeptWeights = (typeof keptWeights)[number];
+
 /** Other libraries' names of them. */
 const aliases: Readonly<Record<string, WeightType>> = {
   fp32: "float32",

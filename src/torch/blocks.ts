@@ -18,6 +18,12 @@ export const blockLayouts = {
 
 export type BlockType = keyof typeof blockLayouts;
 
+/** A matrix in blocks: [rows, bytes], uint8. */
+export interface Blocks {
+  readonly type: BlockType;
+  readonly blocks: Tensor;
+}
+
 /** The types that `quantize` writes. */
 export type WrittenBlockType = "Q8_0" | "Q4_0" | "Q4_K" | "Q6_K";
 

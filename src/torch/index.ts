@@ -1,5 +1,6 @@
 export { backward, grad, inference, isRecording, noGrad } from "./autograd.ts";
 export {
+  type Blocks,
   type BlockType,
   blockLayouts,
   dequantize,

@@ -19,9 +19,9 @@ describe("the default model", { skip }, () => {
   });
   after(() => model?.[Symbol.dispose]());
 
-  async function answer(question: string): Promise<string> {
+  async function answer(question: string, asked = model): Promise<string> {
     let text = "";
-    for await (const part of model.chat(question, { images: [soccer], temperature: 0, maxTokens: 30 }))
+    for await (const part of asked.chat(question, { images: [soccer], temperature: 0, maxTokens: 30 }))
       if (part.type === "text-delta") text += part.text;
     return text.trim();
   }
@@ -34,5 +34,28 @@ describe("the default model", { skip }, () => {
   test("says yes to what is there and no to what is not", async () => {
     assert.equal(await answer(`Is there a ball in the picture?${shortly}`), "yes");
     assert.equal(await answer(`Is there a dog in the picture?${shortly}`), "no");
+  });
+
+  test("says the same with its matrices in blocks, the file's own or made", async () => {
+    const questions = [
+      "Provide a one-sentence caption for the provided image.",
+      `What sport is shown in the picture?${shortly}`,
+      `Is there a dog in the picture?${shortly}`,
+    ];
+    const expected = await Promise.all(questions.map((question) => answer(question)));
+    for (const weights of ["stored", "int8", "int4"] as const) {
+      const lines: string[] = [];
+      using kept = await loadModel(defaultModel, { weights, report: (line) => lines.push(line) });
+      assert.match(
+        lines.join("\n"),
+        /^matrices of the language model: .*(?:1 in Q8_0; 210 in Q4_1|211 in Q8_0)/m,
+      );
+      for (const [i, question] of questions.entries())
+        assert.equal(await answer(question, kept), expected[i], `${weights}: ${question}`);
+    }
+    await assert.rejects(loadModel(defaultModel, { weights: "int2" as "int4" }), {
+      code: "usage",
+      message: /weights are "int2"; expected one of stored, bf16, int8, int4/,
+    });
   });
 });

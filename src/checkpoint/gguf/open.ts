@@ -1,4 +1,4 @@
-import { type DType, dequantize, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import { type Blocks, type DType, dequantize, MappedFile, scope, type Tensor } from "../../torch/index.ts";
 import type { Naming } from "../naming.ts";
 import { mappedTensor } from "../safetensors.ts";
 import { type TensorSource, tableSource } from "../source.ts";
@@ -45,18 +45,31 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
         const values = readTensor(file, tensor, dtype);
         return heads === undefined ? values : splitRotaryPairs(values, heads);
       }),
+    blocks({ tensor, heads }) {
+      const stored = readBlocks(file, tensor);
+      if (stored === undefined || heads === undefined) return stored;
+      using paired = stored.blocks;
+      return { ...stored, blocks: scope(() => splitRotaryPairs(paired, heads)) };
+    },
   });
   return { ...source, header };
 }
 
-function readTensor(file: MappedFile, { layout, shape, offset }: GgufTensorInfo, dtype?: DType): Tensor {
+function readTensor(file: MappedFile, tensor: GgufTensorInfo, dtype?: DType): Tensor {
+  const { layout, shape, offset } = tensor;
+  const stored = readBlocks(file, tensor);
+  if (stored !== undefined) return dequantize(stored.blocks, stored.type, dtype).reshape(shape);
+  const plain = PLAIN_TYPES[layout.type as keyof typeof PLAIN_TYPES];
+  return mappedTensor(file, offset, shape, plain).to(dtype ?? plain);
+}
+
+/** A tensor's rows as blocks in the mapped file; undefined for one of a plain type. */
+function readBlocks(file: MappedFile, { layout, shape, offset }: GgufTensorInfo): Blocks | undefined {
   const { type, blockElements, blockBytes } = layout;
-  if (type === "F32" || type === "F16" || type === "BF16")
-    return mappedTensor(file, offset, shape, PLAIN_TYPES[type]).to(dtype ?? PLAIN_TYPES[type]);
+  if (type === "F32" || type === "F16" || type === "BF16") return undefined;
   const width = shape.at(-1) ?? 1;
   const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-  const blocks = file.tensor(offset, [rows, (width / blockElements) * blockBytes], "uint8");
-  return dequantize(blocks, type, dtype).reshape(shape);
+  return { type, blocks: file.tensor(offset, [rows, (width / blockElements) * blockBytes], "uint8") };
 }
 
 /** Rows of each head from rotary pairs to halves: [heads, d/2, 2, …] → [heads, 2, d/2, …]. */

@@ -1,12 +1,20 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AnswerOptions, LocalModel } from "../../index.ts";
 import type { Transparency, TransparentImage } from "../../processing/image/index.ts";
-import { ensureNative, type WeightType, weightType, weightTypes } from "../../setup/index.ts";
+import {
+  ensureNative,
+  type KeptWeights,
+  keptWeights,
+  type WeightType,
+  weightType,
+  weightTypes,
+} from "../../setup/index.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What `addModelOptions` reads. */
 export interface ModelFlags {
   readonly dtype?: WeightType;
+  readonly weights?: KeptWeights;
   readonly device?: string;
   readonly threads?: number;
   readonly base?: string;
@@ -64,6 +72,12 @@ export function addModelOptions(command: Command, dtypeDefault: string): Command
       `element type of the weights: ${weightTypes.join(", ")} (default: ${dtypeDefault})`,
       weightType,
     )
+    .addOption(
+      new Option(
+        "--weights <form>",
+        "how the language model's matrices are kept: in a GGUF file's own blocks (stored), in bf16, or in blocks of 8 or 4 bits",
+      ).choices(keptWeights),
+    )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--threads <n>", "threads of libtorch's operators (default: all cores)", count)
     .option(
@@ -109,6 +123,7 @@ export async function openModel(
   name: string | undefined,
   {
     dtype,
+    weights,
     device,
     threads,
     base,
@@ -128,6 +143,7 @@ export async function openModel(
   const { transparencyNote } = await import("../../processing/image/index.ts");
   const model = await loadModel(name, {
     ...(dtype && { dtype }),
+    ...(weights && { weights }),
     ...(device && { device }),
     ...(threads && { threads }),
     ...(base && { base }),

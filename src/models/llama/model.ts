@@ -13,7 +13,7 @@ import {
   RotaryEmbedding,
   rotate,
 } from "../../nn/index.ts";
-import { arange, type DType, linear, type Tensor } from "../../torch/index.ts";
+import { arange, type DType, type Tensor } from "../../torch/index.ts";
 import type { LanguageModel, LanguageModelOptions } from "../language-model.ts";
 import type { LlamaConfig } from "./config.ts";
 
@@ -139,7 +139,7 @@ export class Llama extends Module implements LanguageModel {
 
   /** Element type of activations: that of the embedding's weights, unless another was chosen. */
   get computeDtype(): DType {
-    return this.#computeDtype ?? this.embedTokens.weight.dtype;
+    return this.#computeDtype ?? this.embedTokens.dtype;
   }
   set computeDtype(dtype: DType) {
     this.#computeDtype = dtype;
@@ -169,8 +169,7 @@ export class Llama extends Module implements LanguageModel {
 
   /** hidden [..., D] → [..., vocab] */
   logits(hidden: Tensor): Tensor {
-    if (this.lmHead !== undefined) return this.lmHead.forward(hidden);
-    return linear(hidden, this.embedTokens.weight.to(hidden.dtype));
+    return this.lmHead === undefined ? this.embedTokens.scores(hidden) : this.lmHead.forward(hidden);
   }
 
   newCache(options: { batch: number; capacity: number }): KeyValueCache {

@@ -13,7 +13,7 @@ const pieceBytes = 1 << 17;
 /** What decides a local model's answers: a digest of its files, and the options that it is loaded with. */
 export async function modelIdentity(
   name: string,
-  { dtype, device, base, visionTower, template }: ModelFlags,
+  { dtype, weights, device, base, visionTower, template }: ModelFlags,
   options: ResolveOptions,
 ): Promise<string> {
   const hash = createHash("sha256");
@@ -23,7 +23,7 @@ export async function modelIdentity(
       await addFile(hash, path);
     }
   const files = hash.digest("hex");
-  return JSON.stringify({ files, dtype, device, template });
+  return JSON.stringify({ files, dtype, weights, device, template });
 }
 
 async function filesOf(name: string, options: ResolveOptions): Promise<string[]> {

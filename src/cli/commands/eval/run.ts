@@ -121,10 +121,13 @@ async function openAnswerer(
   const { LocalAnswerer } = await import("./local-answerer.ts");
   const { builtinModels } = await import("../../../setup/index.ts");
   // Scores must not depend on the processor, as the fastest type does; and in bfloat16 the company of a batch decides close calls.
-  const dtype = flags.dtype ?? (Object.hasOwn(builtinModels, model) ? "float32" : undefined);
-  const batchSize = flags.batchSize ?? (dtype === "float32" ? 8 : 1);
+  const { weights } = flags;
+  const isBuiltin = Object.hasOwn(builtinModels, model) && weights !== "bf16";
+  const dtype = flags.dtype ?? (isBuiltin ? "float32" : undefined);
+  const batchSize = flags.batchSize ?? (dtype === "float32" && weights === undefined ? 8 : 1);
+  const type = dtype ?? (weights === "bf16" ? "bfloat16" : "the type that the weights are stored in");
   context.report(
-    `answers in ${dtype ?? "the type that the weights are stored in"}, ${batchSize} at once` +
+    `answers in ${type}${weights ? `, weights kept as ${weights}` : ""}, ${batchSize} at once` +
       (flags.dtype === undefined && dtype ? ": the same scores on any processor" : ""),
   );
   const exact = { ...flags, ...(dtype && { dtype }), batchSize };
