@@ -1,10 +1,7 @@
 import { LlavaError } from "../errors.ts";
-import { type Llava, originalTiling } from "../models/index.ts";
+import { fivePinpoints, type Llava, originalTiling } from "../models/index.ts";
 import type { AnyRes, FeatureGrid, Tiling } from "../processing/image/index.ts";
 import type { DescribedModel } from "./pretrained.ts";
-
-/** Tiles across and down of LLaVA-NeXT's five sizes. */
-const FIVE = [[1, 2], [2, 1], [2, 2], [3, 1], [1, 3]] as const; // biome-ignore format: a table
 
 /**
  * The same model, seeing images in tiles, as its configuration says from now on. Where it has had no newline, that has no
@@ -46,7 +43,7 @@ export function addNewline(model: Llava, { merge }: Tiling): boolean {
 /** As the original code's config.json has it. */
 const originalFields = ({ pinpoints, maxTiles, mergeType }: AnyRes, imageSize: number) => ({
   image_aspect_ratio: maxTiles === undefined ? "anyres" : `anyres_max_${maxTiles}`,
-  image_grid_pinpoints: pinpoints ?? FIVE.map(([across, down]) => [across * imageSize, down * imageSize]),
+  image_grid_pinpoints: pinpoints ?? fivePinpoints(imageSize),
   mm_patch_merge_type: mergeType,
 });
 

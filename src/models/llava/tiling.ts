@@ -31,18 +31,22 @@ export const tiledTypes = {
 } as const;
 export type TiledType = keyof typeof tiledTypes;
 
-const FIVE_PINPOINTS: z.infer<typeof pairs> = [
-  [336, 672],
-  [672, 336],
-  [672, 672],
-  [1008, 336],
-  [336, 1008],
+/** LLaVA-NeXT's five sizes for tiles of a side, of which each pair's other order is among them too. */
+export const fivePinpoints = (side: number): [number, number][] => [
+  [side, 2 * side],
+  [2 * side, side],
+  [2 * side, 2 * side],
+  [3 * side, side],
+  [side, 3 * side],
 ];
 
 /** As transformers' LlavaNext has it: a pinpoint is height and width. */
 export function huggingFaceTiling(type: TiledType, json: JsonObject, eye: Eye, where: string): Tiling {
   const fields = checked(tiledTypes[type], json, where);
-  const sizes = (fields.image_grid_pinpoints ?? FIVE_PINPOINTS).map(([height, width]) => ({ width, height }));
+  const sizes = (fields.image_grid_pinpoints ?? fivePinpoints(336)).map(([height, width]) => ({
+    width,
+    height,
+  }));
   const merge: FeatureMerge = { order: "unpad", overview: true, rounding: "round" };
   return tilingOf(sizes, merge, eye, where);
 }
