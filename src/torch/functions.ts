@@ -64,6 +64,13 @@ export const randn = (shape: readonly number[], generator: Generator, options: P
   aten.randn(shape, generator, ...placed(options));
 
 export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => aten.cat(tensors, dim);
+/** Rows [N, …] through `apply`, at most `size` of them at once → its results in a row. */
+export function inChunks(rows: Tensor, size: number, apply: (chunk: Tensor) => Tensor): Tensor {
+  const count = rows.size(0);
+  if (count <= size) return apply(rows);
+  const starts = Array.from({ length: Math.ceil(count / size) }, (_, chunk) => chunk * size);
+  return cat(starts.map((start) => apply(rows.slice(0, start, start + size))));
+}
 export const stack = (tensors: readonly Tensor[], dim = 0): Tensor => aten.stack(tensors, dim);
 
 export const softmax = (input: Tensor, dim: number): Tensor => aten.softmax(input, dim);

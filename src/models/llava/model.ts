@@ -2,7 +2,7 @@ import { canonicalNames, type Naming, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { Module, placeholder } from "../../nn/index.ts";
 import { type ImageLayout, tilesOf } from "../../processing/image/index.ts";
-import { aten, cat, type DType, type Tensor } from "../../torch/index.ts";
+import { aten, cat, type DType, inChunks, type Tensor } from "../../torch/index.ts";
 import type { LanguageModel, Named } from "../language-model.ts";
 import { under } from "../under.ts";
 import type { TowerOptions, VisionTower } from "../vision-tower.ts";
@@ -106,15 +106,9 @@ export class Llava extends Module implements Named {
   encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
-    const encode = (tiles: Tensor) =>
-      this.visionTower.forward(tiles.toDevice(device).to(computeDtype), options);
-    const count = pixelValues.size(0);
-    if (count <= this.tilesAtOnce) return encode(pixelValues);
-    const starts = Array.from(
-      { length: Math.ceil(count / this.tilesAtOnce) },
-      (_, i) => i * this.tilesAtOnce,
+    return inChunks(pixelValues, this.tilesAtOnce, (tiles) =>
+      this.visionTower.forward(tiles.toDevice(device).to(computeDtype), options),
     );
-    return cat(starts.map((start) => encode(pixelValues.slice(0, start, start + this.tilesAtOnce))));
   }
 
   /** Projected features of tiles [N, tokens, D] → the tokens of all images [T, D] */

@@ -1,7 +1,7 @@
 import { LlavaError } from "../../errors.ts";
 import type { VisionTower } from "../../models/index.ts";
 import { rowsOf } from "../../processing/image/index.ts";
-import { cat, noGrad, scope, type Tensor } from "../../torch/index.ts";
+import { cat, inChunks, noGrad, scope, type Tensor } from "../../torch/index.ts";
 import { type ImageInputs, type ImageView, pixelTensor } from "./image-inputs.ts";
 
 /** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
@@ -64,11 +64,8 @@ export class LiveFeatures implements FeatureSource {
           const tensors = pixels.map((values, at) => pixelTensor(values, chunk[at]!.mirrored));
           const good = tensors.filter((each): each is Tensor => !(each instanceof LlavaError));
           if (good.length === 0) return [];
-          const tiles = cat(good); // [tiles, 3, H, W]
-          const parts = Array.from({ length: Math.ceil(tiles.size(0) / batchSize) }, (_, part) =>
-            tower.extract(tiles.slice(0, part * batchSize, (part + 1) * batchSize)),
-          );
-          return cat(parts)
+          // [tiles, 3, H, W] → [tiles, tokens, C]
+          return inChunks(cat(good), batchSize, (tiles) => tower.extract(tiles))
             .split(good.map((image) => image.size(0)))
             .map((image) => image.clone());
         }),
