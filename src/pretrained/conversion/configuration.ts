@@ -85,7 +85,7 @@ export function huggingFaceConfig(
   const { points, notes } = pinpoints(tiling);
   const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
   const transparency = json[transparencyField];
-  const [layer] = config.featureLayers;
+  const [layer, ...others] = config.featureLayers;
   const fields: JsonObject = {
     architectures: [tiling ? "LlavaNextForConditionalGeneration" : "LlavaForConditionalGeneration"],
     model_type: tiling ? "llava_next" : "llava",
@@ -94,7 +94,7 @@ export function huggingFaceConfig(
     ...(points && { image_grid_pinpoints: points, use_image_newline_parameter: true }),
     multimodal_projector_bias: true,
     projector_hidden_act: "gelu",
-    vision_feature_layer: layer,
+    vision_feature_layer: others.length > 0 ? config.featureLayers : layer,
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
