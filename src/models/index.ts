@@ -37,7 +37,7 @@ export {
 export { createLlava } from "./llava/create.ts";
 export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
-export { fivePinpoints, originalTiling } from "./llava/tiling.ts";
+export { fivePinpoints, huggingFaceTiling, originalTiling } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
 export type { TowerOptions, VisionTower } from "./vision-tower.ts";
