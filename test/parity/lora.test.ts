@@ -128,6 +128,16 @@ for (const name of KINDS)
       assertClose(lastLogits(base.model), stored.read("logits"), 1e-5, "beside");
     });
 
+    test("stays beside weights in 8 bits with about the same logits, the same at each call", async () => {
+      using stored = reference(path);
+      using base = await loadPretrained({ kind: "folder", path: checkpoint("llama") });
+      using loaded = await loadPretrained({ kind: "folder", path }, { weights: "int8" });
+      const [first, second] = [lastLogits(loaded.model), lastLogits(loaded.model)];
+      const distance = largestDifference(lastLogits(base.model), stored.read("logits"));
+      assertClose(first, stored.read("logits"), Math.min(0.1, distance / 2), "logits");
+      assertClose(second, first, 0, "again");
+    });
+
     if (name === "biases") return;
     test("is written again with the same tensors, and means the same layers and sizes", async () => {
       using base = await loadCheckpoint(checkpoint("llama"));
