@@ -1,5 +1,14 @@
-export { type GgufHeader, readGgufHeader } from "./gguf/header.ts";
-export { type GgufDialect, openGguf } from "./gguf/open.ts";
+export { type GgufHeader, readGgufHeader, readGgufVector } from "./gguf/header.ts";
+export { type GgufDialect, joinRotaryPairs, openGguf } from "./gguf/open.ts";
+export {
+  encoded,
+  float32,
+  type GgufValue,
+  rowRanges,
+  type WrittenGgufTensor,
+  type WrittenGgufType,
+  writeGguf,
+} from "./gguf/write.ts";
 export { loadStrict, type ParameterTree } from "./load.ts";
 export {
   canonicalName,

@@ -6,6 +6,8 @@ export { loadBuiltin } from "./builtin.ts";
 export {
   type ConversionReport,
   convertModel,
+  type GgufTypeName,
+  ggufTypes,
   requireFreeFolder,
   type WrittenLayout,
 } from "./conversion/index.ts";

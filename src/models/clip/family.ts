@@ -1,4 +1,5 @@
 import type { VisionTowerFamily } from "../family.ts";
+import { describeTransformer, transformerNames } from "../vision-gguf.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
 import {
   CLIP_FIELDS,
@@ -8,6 +9,7 @@ import {
   PUBLISHED_CLIPS,
   parseClipConfig,
 } from "./config.ts";
+import { clipFromGguf } from "./gguf.ts";
 import { ClipVisionTower } from "./model.ts";
 
 /** CLIP's vision transformers. */
@@ -20,5 +22,12 @@ export const clip: VisionTowerFamily = {
   parseConfig: parseClipConfig,
   gridOf,
   fieldsOf: clipFields,
+  gguf: {
+    names: transformerNames,
+    isIn: ({ tensors }) => tensors.has("v.class_embd"),
+    parseConfig: clipFromGguf,
+    describe: (config: ClipVisionConfig) =>
+      describeTransformer(config, { isQuick: config.hiddenAct === "quick_gelu" }),
+  },
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
 };

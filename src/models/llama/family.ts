@@ -8,7 +8,7 @@ import {
   llamaFields,
   parseLlamaConfig,
 } from "./config.ts";
-import { llamaConfigFromGguf, llamaDialect } from "./gguf.ts";
+import { describeLlama, llamaConfigFromGguf, llamaDialect, llamaFieldsFromGguf } from "./gguf.ts";
 import { Llama } from "./model.ts";
 import { PUBLISHED_LLAMAS } from "./published.ts";
 
@@ -21,18 +21,21 @@ export const llama: LanguageModelFamily = {
     llama: {
       title: "Llama",
       original: { modelType: "llava_llama", architecture: "LlavaLlamaForCausalLM" },
+      ggufArchitecture: "llama",
       parseConfig: parser(LLAMA_TYPES.llama),
     },
     mistral: {
       title: "Mistral",
       original: { modelType: "llava_mistral", architecture: "LlavaMistralForCausalLM" },
       template: "mistral_instruct",
+      ggufArchitecture: "llama",
       parseConfig: parser(LLAMA_TYPES.mistral),
     },
     qwen2: {
       title: "Qwen2",
       original: { modelType: "llava_qwen", architecture: "LlavaQwenForCausalLM" },
       template: "qwen_1_5",
+      ggufArchitecture: "qwen2",
       parseConfig: parser(LLAMA_TYPES.qwen2),
     },
   } satisfies Readonly<Record<keyof typeof LLAMA_TYPES, LanguageModelType>>,
@@ -41,5 +44,11 @@ export const llama: LanguageModelFamily = {
   contextLength: contextLengthOf,
   fieldsOf: llamaFields,
   build: (config: LlamaConfig) => new Llama(config),
-  gguf: { architectures: ["llama", "qwen2"], dialect: llamaDialect, parseConfig: llamaConfigFromGguf },
+  gguf: {
+    architectures: ["llama", "qwen2"],
+    dialect: llamaDialect,
+    parseConfig: llamaConfigFromGguf,
+    describe: describeLlama,
+    fieldsOf: llamaFieldsFromGguf,
+  },
 };

@@ -6,6 +6,12 @@ import { type ImageProcessorConfig, RESAMPLE_CODES } from "../../processing/imag
 import { DESCRIBED_TOWER } from "../save.ts";
 import { IMAGE_TOKEN, writeJson } from "./image-token.ts";
 
+/** What a `preprocessor_config.json` says of images that are seen as a whole. */
+export const imageProcessorFields = (image: ImageProcessorConfig): JsonObject => ({
+  ...clipProcessor(image),
+  ...(image.transparency && { transparency: image.transparency }),
+});
+
 /** `preprocessor_config.json` of CLIP's processor. */
 function clipProcessor({
   resize,
@@ -64,10 +70,7 @@ export function writeOriginalProcessor(
   fields: JsonObject,
 ): void {
   rmSync(join(folder, "processor_config.json"), { force: true });
-  const processor = {
-    ...clipProcessor(image),
-    ...(image.transparency && { transparency: image.transparency }),
-  };
+  const processor = imageProcessorFields(image);
   writeJson(join(folder, "preprocessor_config.json"), processor);
   if (fields["mm_vision_tower"] !== DESCRIBED_TOWER) return;
   const tower = join(folder, DESCRIBED_TOWER);
