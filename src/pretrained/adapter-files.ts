@@ -7,7 +7,7 @@ import { readJsonObject, writeAtomically } from "../files/index.ts";
 import { checked } from "../models/index.ts";
 import { adapterFiles, containerSuffixes } from "../setup/index.ts";
 
-const CONFIG = "adapter_config.json";
+export const ADAPTER_CONFIG = "adapter_config.json";
 
 /** What PEFT's `adapter_config.json` says of a low-rank adapter. */
 export interface AdapterConfig {
@@ -31,7 +31,7 @@ export interface AdapterConfig {
 }
 
 /** Whether a folder holds an adapter, which is nothing without its base model. */
-export const isAdapter = (folder: string): boolean => existsSync(join(folder, CONFIG));
+export const isAdapter = (folder: string): boolean => existsSync(join(folder, ADAPTER_CONFIG));
 
 /** The folder of an adapter, or the one that a training run has left in its own. */
 export const adapterFolder = (folder: string): string =>
@@ -74,9 +74,9 @@ const UNUSED: Readonly<Record<string, readonly unknown[]>> = {
 
 /** @throws LlavaError "checkpoint" or "config" for a file that is no LoRA's, or one with options this version lacks */
 export function readAdapterConfig(folder: string): AdapterConfig {
-  const where = join(folder, CONFIG);
+  const where = join(folder, ADAPTER_CONFIG);
   if (!isAdapter(folder))
-    throw new LlavaError("checkpoint", `${folder} holds no adapter (${CONFIG})`, {
+    throw new LlavaError("checkpoint", `${folder} holds no adapter (${ADAPTER_CONFIG})`, {
       hint: "Give the folder that PEFT or a training run with adapters wrote.",
     });
   const json = readJsonObject(where);
@@ -130,7 +130,7 @@ export function writeAdapterConfig(folder: string, config: AdapterConfig): void 
     rank_pattern: config.rankPattern,
     alpha_pattern: config.alphaPattern,
   };
-  writeAtomically(join(folder, CONFIG), [`${JSON.stringify(json, null, 2)}\n`]);
+  writeAtomically(join(folder, ADAPTER_CONFIG), [`${JSON.stringify(json, null, 2)}\n`]);
 }
 
 /** An adapter's tensors, under the canonical names of the model's own (see `canonicalName`). */
@@ -141,6 +141,8 @@ export interface AdapterFiles extends Disposable {
   readonly storedPaths: ReadonlyMap<string, string>;
   /** Tensors that take the place of the base's: modules trained as a whole. */
   readonly whole: TensorSource;
+  /** Both of them. */
+  readonly all: TensorSource;
 }
 
 /**
@@ -165,6 +167,7 @@ export function openAdapter(folder: string): AdapterFiles {
   const pathOf = (name: string) => name.replace(LOW_RANK, "");
   const stored = [...adapter.names()].filter(isLowRank);
   const files = {
+    all,
     lowRank: renamed(all, (name) => (isLowRank(name) ? name : undefined)),
     whole: renamed(all, (name) => (isLowRank(name) ? undefined : name)),
     storedPaths: new Map(

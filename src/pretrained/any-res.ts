@@ -1,13 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { JsonObject } from "../files/index.ts";
-import {
-  fivePinpoints,
-  huggingFaceTiling,
-  type Llava,
-  originalTiling,
-  parseLlavaConfig,
-} from "../models/index.ts";
-import type { AnyRes, FeatureGrid, ImageProcessorConfig, Tiling } from "../processing/image/index.ts";
+import { fivePinpoints, huggingFaceTiling, type Llava, originalTiling } from "../models/index.ts";
+import type { AnyRes, FeatureGrid, Tiling } from "../processing/image/index.ts";
 import { writeHuggingFaceProcessor } from "./conversion/processor-files.ts";
 import type { DescribedModel } from "./pretrained.ts";
 
@@ -45,22 +39,23 @@ export function withAnyRes<M extends Pick<DescribedModel, "processor" | "origin"
     : huggingFace(anyRes, eye);
   const image = { ...imageConfig, aspect: "square" as const, tiling };
   const config = { ...origin.config, ...fields };
+  const llava = { ...origin.llava, tiling };
   return {
     ...described,
     processor: processor.with({ image }),
     origin: {
       ...origin,
       config,
-      ...(!isOriginal && { writeProcessor: (folder: string) => writeNext(folder, image, config) }),
+      llava,
+      ...(!isOriginal && {
+        writeProcessor: (folder: string) => writeHuggingFaceProcessor(folder, image, llava, plain(config)),
+      }),
     },
   };
 }
 
-/** What transformers makes inputs by, for a configuration that had another processor. */
-function writeNext(folder: string, image: ImageProcessorConfig, config: JsonObject): void {
-  const plain = JSON.parse(JSON.stringify(config)) as JsonObject;
-  writeHuggingFaceProcessor(folder, image, parseLlavaConfig(plain, "config.json"), plain);
-}
+/** Without the words of numbers that a file is read verbatim with. */
+const plain = (config: JsonObject): JsonObject => JSON.parse(JSON.stringify(config)) as JsonObject;
 
 /** Makes room for a newline, where features are merged with one and the model has had none. Whether it has. */
 export function addNewline(model: Llava, { merge }: Tiling): boolean {
