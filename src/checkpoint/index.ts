@@ -25,3 +25,4 @@ export { merged, renamed, subtree, type TensorSource } from "./source.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { openWeights } from "./weights-file.ts";
 export { writeShards } from "./write-shards.ts";
+export { writeTorchFile } from "./write-torch-file.ts";

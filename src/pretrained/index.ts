@@ -6,8 +6,10 @@ export { loadBuiltin } from "./builtin.ts";
 export {
   type ConversionReport,
   convertModel,
+  convertPart,
   type GgufTypeName,
   ggufTypes,
+  isPart,
   requireFreeFolder,
   type WrittenLayout,
 } from "./conversion/index.ts";

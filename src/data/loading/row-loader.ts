@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import {
+  type ImageSize,
   type OpenedImage,
   openEncoded,
   type PixelValues,
@@ -16,8 +17,12 @@ export interface LoadRequest {
   readonly folder: string;
   /** Images to make pixels of, each once. */
   readonly images: readonly RowImage[];
-  /** Rows to encode. Their images may be kept elsewhere, and are then taken for such as are seen whole. */
+  /** Whether images are seen mirrored. */
+  readonly mirrored?: boolean;
+  /** Rows to encode. Their images may be kept elsewhere. */
   readonly rows?: readonly LlavaRow[];
+  /** Of images that are kept elsewhere, where they are not seen whole. */
+  readonly sizes?: ReadonlyMap<string, ImageSize>;
   /** How the rows become ids; rows of any length are taken without it. */
   readonly rules?: RowRules;
 }
@@ -27,6 +32,8 @@ export interface LoadedRows {
   readonly rows: readonly (EncodedRow | RowError)[];
   /** In the order of the images; an error for one that cannot be decoded. */
   readonly pixels: readonly (PixelValues | LlavaError)[];
+  /** Of the images, upright; undefined for one that cannot be opened. */
+  readonly sizes: readonly (ImageSize | undefined)[];
 }
 
 /** Loads rows and their images together, here or in other threads. Errors of another kind are thrown. */
@@ -47,13 +54,16 @@ const anyLength: RowRules = { maxTokens: Number.POSITIVE_INFINITY, truncates: fa
 
 /** Images are opened first: their headers decide how many tokens they take in the rows. */
 export async function loadRows(
-  { folder, images, rows = [], rules = anyLength }: LoadRequest,
+  { folder, images, mirrored = false, rows = [], sizes: known = new Map(), rules = anyLength }: LoadRequest,
   processor: Processor,
 ): Promise<LoadedRows> {
   const opened = await Promise.all(images.map((image) => openRowImage(image, folder, processor)));
-  const sizes = new Map(
-    opened.flatMap((image, at) => (image instanceof LlavaError ? [] : [[images[at]!.name, image.size]])),
-  );
+  const sizes = new Map([
+    ...known,
+    ...opened.flatMap((image, at): [string, ImageSize][] =>
+      image instanceof LlavaError ? [] : [[images[at]!.name, image.size]],
+    ),
+  ]);
   const encode = (row: LlavaRow): EncodedRow => {
     const broken = processor.imageConfig.tiling && row.images.find(({ name }) => !sizes.has(name));
     // Where tokens depend on sizes, a row about an image that has none cannot be made; the image's own error tells why.
@@ -63,7 +73,8 @@ export async function loadRows(
   };
   return {
     rows: rows.map((row) => orRefused(() => encode(row))),
-    pixels: await Promise.all(opened.map((image) => pixelsOf(image, processor))),
+    pixels: await Promise.all(opened.map((image) => pixelsOf(image, mirrored, processor))),
+    sizes: images.map(({ name }) => sizes.get(name)),
   };
 }
 
@@ -79,12 +90,13 @@ function openRowImage(
 
 async function pixelsOf(
   image: OpenedImage | LlavaError,
+  mirrored: boolean,
   processor: Processor,
 ): Promise<PixelValues | LlavaError> {
   if (image instanceof LlavaError) return image;
   const decoded = await image.decode().catch(undecodable);
   if (decoded instanceof LlavaError) return decoded;
-  const pixels = processor.pixels(decoded);
+  const pixels = processor.pixels(decoded, mirrored);
   releaseMemory(decoded.data);
   return pixels;
 }

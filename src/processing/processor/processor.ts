@@ -16,6 +16,7 @@ import {
   layoutOf,
   type PixelValues,
   preprocess,
+  preprocessMirrored,
   type RgbImage,
   tokensOf,
 } from "../image/index.ts";
@@ -91,9 +92,9 @@ export class Processor {
     return { ...prompt, id: row.id, images: row.images.map(({ name }) => name), layouts };
   }
 
-  /** What the vision tower is given of a decoded image. */
-  pixels(image: RgbImage): PixelValues {
-    return preprocess(image, this.imageConfig);
+  /** What the vision tower is given of a decoded image, or of its mirror image. */
+  pixels(image: RgbImage, mirrored = false): PixelValues {
+    return (mirrored ? preprocessMirrored : preprocess)(image, this.imageConfig);
   }
 
   /** The same with another prompt format or other images. */

@@ -4,7 +4,7 @@ import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
-import { type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
+import { adapterWeights, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
 
 /** What rows are like. */
 export interface RowLengths {
@@ -165,17 +165,14 @@ function microBatchOf(
   };
 }
 
-function trainedParameters({ parameters, linears, text }: ModelSizes, { train, lora }: Recipe) {
-  const adapters = (lora?.targets ?? []).map((name) => {
-    const [out, width] = linears.get(name) ?? [0, 0];
-    return lora!.rank * (out + width) * text.numLayers;
-  });
+function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {
+  const { parameters } = sizes;
   const whole = (part: keyof typeof parameters): number => (train.includes(part) ? parameters[part] : 0);
   return {
     visionTower: whole("visionTower"),
     projector: whole("projector"),
     languageModel: whole("languageModel"),
-    adapters: sum(adapters),
+    adapters: lora ? adapterWeights(sizes, lora) : 0,
   };
 }
 

@@ -47,6 +47,10 @@ const recipeSchema = z.strictObject({
       rank: count,
       alpha: z.number().positive(),
       dropout: z.number().min(0).lt(1).default(0),
+      /** Scale by alpha / √rank in place of alpha / rank (rsLoRA, arXiv 2312.03732). */
+      rankStabilized: z.boolean().optional(),
+      /** Learn the length of each row of a matrix apart from its direction (DoRA, arXiv 2402.09353). */
+      decomposed: z.boolean().optional(),
       /** Names of the linear layers that get one. */
       targets: z
         .array(z.string())
