@@ -13,6 +13,7 @@ export {
   createLanguageModel,
   ggufDialect,
   gridOf,
+  imageConfigOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
@@ -20,6 +21,7 @@ export {
   templateOf,
   textFieldsOf,
   textTypeOf,
+  visionArchitectureOf,
   visionFieldsOf,
 } from "./families.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import {
+  type ImageLayout,
   type OpenedImage,
   openEncoded,
   type PixelValues,
@@ -58,13 +59,18 @@ export async function loadRows(
     const broken = processor.imageConfig.tiling && row.images.find(({ name }) => !sizes.has(name));
     // Where tokens depend on sizes, a row about an image that has none cannot be made; the image's own error tells why.
     if (broken) throw rowError(row, "broken", `${broken.name} cannot be opened`, "Get the image again.");
-    const layouts = row.images.map(({ name }) => processor.layoutOf(sizes.get(name)));
+    const layouts = processor.layoutsOf(row.images.map(({ name }) => sizes.get(name)));
     return encodeWithin(row, processor, layouts, rules);
   };
-  return {
-    rows: rows.map((row) => orRefused(() => encode(row))),
-    pixels: await Promise.all(opened.map((image) => pixelsOf(image, processor))),
-  };
+  const encoded = rows.map((row) => orRefused(() => encode(row)));
+  // Rows of a request that are about an image see it alike: they are about the same images.
+  const layouts = new Map(
+    encoded.flatMap((row) =>
+      row instanceof RowError ? [] : row.images.map((name, at) => [name, row.layouts[at]!] as const),
+    ),
+  );
+  const pixels = opened.map((image, at) => pixelsOf(image, processor, layouts.get(images[at]!.name)));
+  return { rows: encoded, pixels: await Promise.all(pixels) };
 }
 
 function openRowImage(
@@ -80,11 +86,12 @@ function openRowImage(
 async function pixelsOf(
   image: OpenedImage | LlavaError,
   processor: Processor,
+  layout: ImageLayout | undefined,
 ): Promise<PixelValues | LlavaError> {
   if (image instanceof LlavaError) return image;
   const decoded = await image.decode().catch(undecodable);
   if (decoded instanceof LlavaError) return decoded;
-  const pixels = processor.pixels(decoded);
+  const pixels = processor.pixels(decoded, layout);
   releaseMemory(decoded.data);
   return pixels;
 }

@@ -14,6 +14,7 @@ import {
   type ImageProcessorConfig,
   type ImageSize,
   layoutOf,
+  layoutsOf,
   type PixelValues,
   preprocess,
   type RgbImage,
@@ -72,6 +73,11 @@ export class Processor {
     return layoutOf(size, this.imageConfig);
   }
 
+  /** How the images of a prompt are seen, in order: some models see several otherwise than a single one. */
+  layoutsOf(sizes: readonly (ImageSize | undefined)[]): ImageLayout[] {
+    return layoutsOf(sizes, this.imageConfig);
+  }
+
   /** Ids of a rendered prompt; `layouts` are those of its images, in order. */
   encodePrompt(pieces: readonly PromptPiece[], layouts: readonly ImageLayout[]): TokenizedPrompt {
     return tokenizePrompt(pieces, this.tokenizer, {
@@ -91,9 +97,9 @@ export class Processor {
     return { ...prompt, id: row.id, images: row.images.map(({ name }) => name), layouts };
   }
 
-  /** What the vision tower is given of a decoded image. */
-  pixels(image: RgbImage): PixelValues {
-    return preprocess(image, this.imageConfig);
+  /** What the vision tower is given of a decoded image; `layout` is that of the image in its prompt. */
+  pixels(image: RgbImage, layout?: ImageLayout): PixelValues {
+    return preprocess(image, this.imageConfig, layout);
   }
 
   /** The same with another prompt format or other images. */
