@@ -14,6 +14,7 @@ export {
   describeGgufText,
   ggufDialect,
   gridOf,
+  imageConfigOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
@@ -23,6 +24,7 @@ export {
   textFieldsFromGguf,
   textFieldsOf,
   textTypeOf,
+  visionArchitectureOf,
   visionFieldsOf,
 } from "./families.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";

@@ -158,7 +158,7 @@ class Check {
     // Without its size, nothing is known of the tokens of an image that is cut into tiles.
     if (processor?.imageConfig.tiling) refuse();
     if (processor) {
-      const layouts = checked.map((image) => processor.layoutOf(image?.size));
+      const layouts = processor.layoutsOf(checked.map((image) => image?.size));
       const encoded = processor.encodeRow(row, layouts, turnMarks);
       this.#count(encoded, source);
       const { length } = encoded.inputIds;
