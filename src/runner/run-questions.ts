@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../client/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { Reply, Usage } from "../protocol/index.ts";
+import { addUsage, noUsage, type Reply, type Usage } from "../protocol/index.ts";
 import type { Store } from "./answer-store.ts";
 import type { Answerer } from "./answerer.ts";
 import { type Question, RequestKeys } from "./request-key.ts";
@@ -81,7 +81,7 @@ class Run implements RunReport {
   asked = 0;
   found = 0;
   failed = 0;
-  usage: Usage = { promptTokens: 0, imageTokens: 0, completionTokens: 0 };
+  usage: Usage = noUsage;
   readonly answers = new Map<string, StoredAnswer>();
   readonly failures: StoredFailure[] = [];
   readonly signal: AbortSignal;
@@ -190,12 +190,7 @@ class Run implements RunReport {
     }
     this[how]++;
     this.answers.set(record.id, record);
-    const { usage } = record;
-    this.usage = {
-      promptTokens: this.usage.promptTokens + usage.promptTokens,
-      imageTokens: this.usage.imageTokens + usage.imageTokens,
-      completionTokens: this.usage.completionTokens + usage.completionTokens,
-    };
+    this.usage = addUsage(this.usage, record.usage);
   }
 }
 
