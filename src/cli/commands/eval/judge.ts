@@ -12,7 +12,7 @@ import {
   judgePromptOption,
   openEndpoint,
   retryOf,
-} from "./endpoint-options.ts";
+} from "../../frame/endpoint-options.ts";
 import { Incomplete } from "./incomplete.ts";
 import { addPredictions, fieldsOf, filesOf, type PredictionFlags } from "./prediction-options.ts";
 
