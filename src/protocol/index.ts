@@ -23,6 +23,7 @@ export {
   type RowTurn,
   rowError,
   rowProblems,
+  sidesOf,
 } from "./row.ts";
 export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";
 
