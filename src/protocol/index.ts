@@ -24,6 +24,7 @@ export {
   type RowTurn,
   rowError,
   rowProblems,
+  sidesOf,
 } from "./row.ts";
 export { addUsage, noUsage, type Usage } from "./usage.ts";
 export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";
