@@ -25,6 +25,7 @@ export {
   textTypeOf,
   visionFieldsOf,
 } from "./families.ts";
+export { EYE_ARCHITECTURE } from "./gguf-values.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";
 export { LLAMA_TYPES, type LlamaConfig, parseLlamaConfig } from "./llama/config.ts";
 export { ggufNames } from "./llama/gguf.ts";
