@@ -19,9 +19,10 @@ export {
   naming,
   RECOMPUTED_TENSORS,
 } from "./naming.ts";
-export { openCheckpoint } from "./open.ts";
+export { openCheckpoint, openStored } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { merged, renamed, subtree, type TensorSource } from "./source.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { openWeights } from "./weights-file.ts";
 export { writeShards } from "./write-shards.ts";
+export { writeTorchFile } from "./write-torch-file.ts";

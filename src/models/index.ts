@@ -14,6 +14,7 @@ export {
   describeGgufText,
   ggufDialect,
   gridOf,
+  imageConfigOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
@@ -23,6 +24,7 @@ export {
   textFieldsFromGguf,
   textFieldsOf,
   textTypeOf,
+  visionArchitectureOf,
   visionFieldsOf,
 } from "./families.ts";
 export { EYE_ARCHITECTURE } from "./gguf-values.ts";
@@ -42,7 +44,7 @@ export { createLlava } from "./llava/create.ts";
 export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
 export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
-export { fivePinpoints, originalTiling, originalTilingWords } from "./llava/tiling.ts";
+export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
 export type { TowerOptions, VisionTower } from "./vision-tower.ts";

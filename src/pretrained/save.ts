@@ -33,6 +33,8 @@ export interface ModelOrigin {
   readonly config: JsonObject;
   /** Folder of the vision tower, where it is described by one of its own. */
   readonly visionTower?: string;
+  /** Writes the files of an image processor that `files` has not: the model has come to see images in another way. */
+  readonly writeProcessor?: (folder: string) => void;
   /** All weights under canonical names, those too that the model does not use. */
   open(): TensorSource;
 }
@@ -65,6 +67,7 @@ export function saveModel(
   const partial = `${folder}.partial`;
   makeFolder(partial);
   copySmallFiles(origin, partial);
+  origin.writeProcessor?.(partial);
   const config = isOriginal ? withTowerInside(origin, partial) : origin.config;
   const { dtype: _, ...fields } = withTying(config, model);
   writeAtomically(join(partial, "config.json"), [

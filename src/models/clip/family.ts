@@ -1,3 +1,4 @@
+import { clipImageConfig } from "../../processing/image/index.ts";
 import type { VisionTowerFamily } from "../family.ts";
 import { describeTransformer, transformerNames } from "../vision-gguf.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
@@ -16,11 +17,14 @@ import { ClipVisionTower } from "./model.ts";
 export const clip: VisionTowerFamily = {
   name: "clip",
   modelTypes: ["clip_vision_model", "clip"],
+  architecture: "CLIPVisionModel",
   published: PUBLISHED_CLIPS,
   besides: [/^text_model\./, /^(?:text|visual)_projection\./, /^logit_scale$/],
   fields: CLIP_FIELDS,
+  hasClassToken: true,
   parseConfig: parseClipConfig,
   gridOf,
+  imageConfig: clipImageConfig,
   fieldsOf: clipFields,
   gguf: {
     names: transformerNames,
@@ -29,7 +33,7 @@ export const clip: VisionTowerFamily = {
     describe: (config: ClipVisionConfig) =>
       describeTransformer(config, { isQuick: config.hiddenAct === "quick_gelu" }),
     notes: [
-      "llama.cpp computes CLIP towers wrongly (its issue 25814): answers about images need a build with that mended",
+      "CLIP towers are computed wrongly by llama.cpp (its issue 25814): answers about images need a build with that mended",
     ],
   },
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),

@@ -216,7 +216,7 @@ function typeOf(state: ReadonlyMap<string, Tensor>): DType {
   return [...elements].reduce((most, next) => (next[1] > most[1] ? next : most))[0];
 }
 
-function requireEqual(tensors: readonly ComparedTensor[]): void {
+export function requireEqual(tensors: readonly ComparedTensor[]): void {
   const wrong = tensors.filter(({ isEqual }) => !isEqual).map(({ name }) => name);
   const overflown = tensors.find(({ largestDifference }) => largestDifference === Number.POSITIVE_INFINITY);
   if (wrong.length === 0 && overflown)

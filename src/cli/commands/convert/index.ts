@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LlavaError } from "../../../errors.ts";
 import type { ConversionReport, GgufTypeName, WrittenLayout } from "../../../pretrained/index.ts";
@@ -29,7 +30,7 @@ export function configure(command: Command, context: CommandContext): void {
     .description(
       "Write a checkpoint in Hugging Face's layout, the original LLaVA's or as GGUF files for llama.cpp, read it back and compare every tensor.",
     )
-    .argument("<source>", "folder or hub name of the model")
+    .argument("<source>", "folder or hub name of the model, of an adapter, or file of a projector")
     .addOption(
       new Option("--to <layout>", "Hugging Face's layout, the original code's, or a pair of GGUF files")
         .choices(["hf", "original", "gguf"] satisfies WrittenLayout[])
@@ -51,7 +52,10 @@ export function configure(command: Command, context: CommandContext): void {
       ).choices(GGUF_TYPES),
     )
     .option("--max-shard-size <size>", "largest file of weights", size, 5e9)
-    .option("--base <model>", "the language model of a first stage's projector")
+    .option(
+      "--base <model>",
+      "the language model of a first stage's projector; of an adapter, its base in the new layout",
+    )
     .option("--vision-tower <model>", "vision tower instead of the one that the checkpoint names")
     .option("--json", "print the report as JSON, with every tensor")
     .addHelpText(
@@ -87,10 +91,17 @@ async function run(
     );
   // Ctrl-C ends the process at once: what is not complete has not its name yet, and goes at the next try.
   const options = { progress, report };
-  const { convertModel, loadPretrained, requireFreeFolder } = await import("../../../pretrained/index.ts");
+  const { convertModel, convertPart, isPart, loadPretrained, requireFreeFolder } = await import(
+    "../../../pretrained/index.ts"
+  );
   requireFreeFolder(output);
   await ensureNative(options);
-  const resolved = await resolveModel(source, options);
+  const isFile = statSync(source, { throwIfNoEntry: false })?.isFile() === true;
+  const resolved = isFile ? ({ kind: "folder", path: source } as const) : await resolveModel(source, options);
+  const print = (done: ConversionReport) =>
+    console.log(json ? JSON.stringify({ source, ...done }, null, 2) : render(done));
+  if (resolved.kind === "folder" && to !== "gguf" && isPart(resolved.path, { base }))
+    return print(convertPart(resolved.path, { to, output, dtype, base, report }));
   if (resolved.kind === "builtin")
     throw new LlavaError("usage", `${resolved.name} is built in: it has no layout to be converted`, {
       hint: "Give a checkpoint's folder or hub name.",
@@ -105,7 +116,7 @@ async function run(
     ...{ to, output, dtype, type, eyeType: mmprojType },
     maxShardBytes: maxShardSize,
   });
-  console.log(json ? JSON.stringify({ source, ...done }, null, 2) : render(done));
+  print(done);
 }
 
 function render({
