@@ -62,13 +62,11 @@ export function transformerFromGguf(header: GgufHeader, path: string) {
   };
 }
 
-/** Tensors of the tower that a file keeps, though they are not run, have this before their canonical names without `model`. */
-export const UNUSED = "unused.";
-const UNUSED_LAYER = /^unused\.vision_tower\.encoder\.layers\.(\d+)\./;
+/** Of this project: the layers of the whole tower, of which the file has those that are run. */
+export const WHOLE_LAYERS = "llava.vision.layer_count";
 
-/** Layers that are run, and those that are only kept. */
 function layersIn(header: GgufHeader, path: string): number {
   const run = positiveIn(header, eyeKey("vision.block_count"), path);
-  const kept = [...header.tensors.keys()].map((name) => Number(UNUSED_LAYER.exec(name)?.[1] ?? -1) + 1);
-  return kept.reduce((most, count) => Math.max(most, count), run);
+  const whole = header.metadata.get(WHOLE_LAYERS);
+  return typeof whole === "number" && whole > run ? whole : run;
 }

@@ -2,7 +2,7 @@ import { type GgufDialect, type GgufHeader, type GgufValue, naming } from "../..
 import { LlavaError } from "../../errors.ts";
 import { describeGgufTower, ggufTower, gridOf } from "../families.ts";
 import { EYE_ARCHITECTURE, eyeKey, positiveIn, shortestFloat32 } from "../gguf-values.ts";
-import { UNUSED } from "../vision-gguf.ts";
+import { WHOLE_LAYERS } from "../vision-gguf.ts";
 import type { LlavaConfig, ProjectorConfig } from "./config.ts";
 import { huggingFaceTiling, originalTiling, originalTilingWords } from "./tiling.ts";
 
@@ -11,6 +11,9 @@ import { huggingFaceTiling, originalTiling, originalTilingWords } from "./tiling
 /** The layout that a file was made from, of which image sizes are read and rounded by the rules. */
 export type SourceLayout = "hf" | "original";
 const LAYOUT = "llava.layout";
+
+/** Tensors that a file keeps, though they are not run, have this before their canonical names without `model`. */
+const UNUSED = "unused.";
 
 const TOWER = "model.vision_tower.";
 const around = naming(
@@ -143,6 +146,7 @@ export function describeEye(
       [eyeKey("vision.image_aspect_ratio"), words?.image_aspect_ratio ?? (pad ? "pad" : "square")],
       ...tiles,
       [LAYOUT, layout],
+      [WHOLE_LAYERS, config.vision.numLayers],
     ]),
     notes: [
       ...notes,
@@ -217,8 +221,11 @@ export function eyeFromGguf(header: GgufHeader, path: string) {
     ? undefined
     : layout === "hf"
       ? huggingFaceTiling(
-          "llava_next",
-          { image_grid_pinpoints: pairs.map(([width, height]) => [height, width]) },
+          aspect === "anyres" ? "llava_next" : "llava_onevision",
+          {
+            image_grid_pinpoints: pairs.map(([width, height]) => [height, width]),
+            ...(aspect !== "anyres" && { vision_aspect_ratio: aspect }),
+          },
           eye,
           path,
         )
