@@ -13,7 +13,9 @@ export {
   createLanguageModel,
   ggufDialect,
   gridOf,
+  hasClassToken,
   imageConfigOf,
+  originalLayerOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
@@ -42,4 +44,4 @@ export { Projector } from "./llava/projector.ts";
 export { fivePinpoints, originalTiling } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { TowerOptions, VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

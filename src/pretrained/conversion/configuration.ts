@@ -1,11 +1,14 @@
 import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
 import {
+  hasClassToken,
   type LlavaConfig,
+  originalLayerOf,
   originalOf,
   PUBLISHED_TOWERS,
   textFieldsOf,
   textTypeOf,
+  type VisionConfig,
   visionFieldsOf,
 } from "../../models/index.ts";
 import type { ImageSize, Tiling } from "../../processing/image/index.ts";
@@ -40,8 +43,6 @@ export function refuseUnwritable(
     if (projector.type !== "mlp" || projector.depth !== 2)
       refuse(`a projector of ${projector.depth} layers (mm_projector_type); it has two`);
     if (useImageStartEnd) refuse("images between <im_start> and <im_end> (mm_use_im_start_end)");
-    if (tiling?.merge.mostTiles !== undefined)
-      refuse("a limit of features (image_aspect_ratio anyres_max_N)");
     if (tiling && (tiling.merge.order !== "unpad" || !tiling.merge.overview))
       refuse("another merge than spatial_unpad (mm_patch_merge_type)");
     return;
@@ -49,6 +50,25 @@ export function refuseUnwritable(
   if (featureLayers.length > 1) refuse("features of several layers (vision_feature_layer)");
   if (projector.act !== "gelu") refuse(`a projector with ${projector.act} (projector_hidden_act)`);
   if (!projector.bias) refuse("a projector without bias (multimodal_projector_bias)");
+}
+
+/** What transformers calls a model by how it cuts images, before "ForConditionalGeneration", "Processor" and "ImageProcessor". */
+export function kindOf(tiling: Tiling | undefined): { readonly type: string; readonly name: string } {
+  if (tiling === undefined) return { type: "llava", name: "Llava" };
+  return tiling.merge.mostTiles === undefined
+    ? { type: "llava_next", name: "LlavaNext" }
+    : { type: "llava_onevision", name: "LlavaOnevision" };
+}
+
+/** The tower as the original code names and selects from it: of some kinds it takes one layer, to which the tower's length is made to fit. */
+export function originalTower({ vision, featureLayers: [layer = 0] }: LlavaConfig): {
+  readonly vision: VisionConfig;
+  readonly layer: number;
+} {
+  const fixed = originalLayerOf(vision);
+  if (fixed === undefined) return { vision, layer };
+  const state = layer < 0 ? vision.numLayers + 1 + layer : layer;
+  return { vision: { ...vision, numLayers: state - 1 - fixed }, layer: fixed };
 }
 
 /** Of LLaVA around the language model in the original layout; the last are settings of answers, which have a file. */
@@ -69,23 +89,41 @@ interface Written {
 /** config.json of transformers' LLaVA, for one of the original code. */
 export function huggingFaceConfig(
   { json, config, tied }: ConfigurationSource,
-  { imageTokenId, rows }: { imageTokenId: number; rows: number },
+  {
+    imageTokenId,
+    videoTokenId,
+    rows,
+    towerLayers,
+  }: {
+    imageTokenId: number;
+    videoTokenId: number;
+    rows: number;
+    /** Those that are stored: the original code takes some off, and numbers from the end follow. */
+    towerLayers: number;
+  },
 ): Written {
   const { tiling } = config;
+  const { type, name } = kindOf(tiling);
+  const vision = { ...config.vision, numLayers: Math.min(config.vision.numLayers, towerLayers) };
   const { points, notes } = pinpoints(tiling);
   const text = Object.entries(json).filter(([name]) => !AROUND.test(name));
   const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
   const transparency = json[transparencyField];
-  const [layer] = config.featureLayers;
+  const [layer = 0] = config.featureLayers;
+  const mostTiles = tiling?.merge.mostTiles;
   const fields: JsonObject = {
-    architectures: [tiling ? "LlavaNextForConditionalGeneration" : "LlavaForConditionalGeneration"],
-    model_type: tiling ? "llava_next" : "llava",
+    architectures: [`${name}ForConditionalGeneration`],
+    model_type: type,
     image_token_index: imageTokenId,
     image_seq_length: config.grid.rows * config.grid.columns + config.grid.extra,
     ...(points && { image_grid_pinpoints: points, use_image_newline_parameter: true }),
     multimodal_projector_bias: true,
     projector_hidden_act: "gelu",
-    vision_feature_layer: layer,
+    ...(mostTiles !== undefined && {
+      vision_aspect_ratio: `anyres_max_${mostTiles}`,
+      video_token_index: videoTokenId,
+    }),
+    vision_feature_layer: layer < 0 ? layer + config.vision.numLayers - vision.numLayers : layer,
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
@@ -96,7 +134,7 @@ export function huggingFaceConfig(
       vocab_size: rows,
       tie_word_embeddings: tied,
     },
-    vision_config: visionFieldsOf(config.vision),
+    vision_config: visionFieldsOf(vision),
   };
   return { fields, leftOut, notes };
 }
@@ -106,7 +144,8 @@ const INSIDE = /^(?:_|architectures$|model_type$|dtype$|torch_dtype$|transformer
 
 /** config.json of the original code, for one of transformers' LLaVA. */
 export function originalConfig({ json, config, pad, tied }: ConfigurationSource, rows: number): Written {
-  const { tiling, vision } = config;
+  const { tiling } = config;
+  const { vision, layer } = originalTower(config);
   const inside = (json["text_config"] ?? {}) as JsonObject;
   const { modelType, architecture } = originalOf(
     inside["model_type"] ?? textTypeOf("llava"),
@@ -129,16 +168,23 @@ export function originalConfig({ json, config, pad, tied }: ConfigurationSource,
     unfreeze_mm_vision_tower: true,
     mm_hidden_size: vision.hiddenSize,
     mm_projector_type: "mlp2x_gelu",
-    mm_vision_select_layer: config.featureLayers[0],
-    mm_vision_select_feature: config.selectStrategy === "full" ? "cls_patch" : "patch",
+    mm_vision_select_layer: layer,
+    mm_vision_select_feature:
+      config.selectStrategy === "full" && hasClassToken(vision) ? "cls_patch" : "patch",
     mm_use_im_start_end: false,
     mm_use_im_patch_token: false,
     use_mm_proj: true,
-    image_aspect_ratio: tiling ? "anyres" : pad ? "pad" : "square",
+    image_aspect_ratio: aspectOf(tiling, pad),
     ...(points && { image_grid_pinpoints: points, mm_patch_merge_type: "spatial_unpad" }),
     ...(transparency !== undefined && { [transparencyField]: transparency }),
   };
   return { fields, leftOut: [], notes };
+}
+
+function aspectOf(tiling: Tiling | undefined, pad: boolean): string {
+  if (tiling === undefined) return pad ? "pad" : "square";
+  const { mostTiles } = tiling.merge;
+  return mostTiles === undefined ? "anyres" : `anyres_max_${mostTiles}`;
 }
 
 const isSame = (a: unknown, b: unknown): boolean => {
