@@ -54,7 +54,7 @@ export async function preparePrompt(
   roomFor(inputIds.length, imageTokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
   const images = await Promise.all(
-    opened.map(async (image, at) => processor.pixels(await image.decode(), layouts[at])),
+    opened.map(async (image, at) => processor.pixels(await image.decode(), { layout: layouts[at] })),
   );
   const [{ height, width }] = images as [(typeof images)[number]];
   const tiles = images.reduce((sum, image) => sum + image.tiles, 0);

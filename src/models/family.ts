@@ -1,4 +1,4 @@
-import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
+import type { GgufDialect, GgufHeader, GgufValue, Naming } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
 import type { AspectMode, FeatureGrid, ImageProcessorConfig } from "../processing/image/index.ts";
@@ -12,10 +12,19 @@ export interface LanguageModelType {
   readonly title: string;
   /** The original code's LLaVA around it: its own `model_type` and the name of its class. */
   readonly original: { readonly modelType: string; readonly architecture: string };
+  /** Its `general.architecture` in GGUF files, where those can hold it. */
+  readonly ggufArchitecture?: string;
   /** What LLaVAs around it were trained with, where that is one for all. */
   readonly template?: TemplateName;
   /** @throws LlavaError "config" naming the field */
   parseConfig(json: unknown, where: string): LanguageModelConfig;
+}
+
+/** What a GGUF file says of a part of a model, besides its weights. */
+export interface GgufDescription {
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** Tensors that settings are made of, by their stored names. */
+  readonly vectors: ReadonlyMap<string, readonly number[]>;
 }
 
 /** Language models that one class computes. */
@@ -37,7 +46,12 @@ export interface LanguageModelFamily {
     /** Of `general.architecture`. */
     readonly architectures: readonly string[];
     readonly dialect: GgufDialect;
-    parseConfig(header: GgufHeader, where: string): LanguageModelConfig;
+    /** @param path of the file, in which vectors are read */
+    parseConfig(header: GgufHeader, path: string): LanguageModelConfig;
+    /** @throws LlavaError "usage" for what the architecture does not compute */
+    describe(config: LanguageModelConfig, architecture: string): GgufDescription;
+    /** config.json of a decoder of which only a file tells. */
+    fieldsOf(config: LanguageModelConfig, architecture: string): JsonObject;
   };
 }
 
@@ -67,6 +81,15 @@ export interface VisionTowerFamily {
   imageConfig(side: number, aspect: AspectMode): ImageProcessorConfig;
   /** config.json of the tower alone. */
   fieldsOf(config: VisionConfig): JsonObject;
+  readonly gguf?: {
+    /** Stored names and those of the tower's own module. */
+    readonly names: Naming;
+    /** Whether a file (`mmproj`) holds such a tower. */
+    isIn(header: GgufHeader): boolean;
+    parseConfig(header: GgufHeader, path: string): VisionConfig;
+    /** All of it but the number of layers, which depends on those that are run. */
+    describe(config: VisionConfig): GgufDescription["metadata"];
+  };
   /** The tower without weights. */
   build(config: VisionConfig, selection: FeatureSelection): VisionTower;
 }

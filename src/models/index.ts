@@ -11,6 +11,7 @@ export {
   configFromGguf,
   contextLengthOf,
   createLanguageModel,
+  describeGgufText,
   ggufDialect,
   gridOf,
   hasClassToken,
@@ -19,8 +20,10 @@ export {
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
+  parseTextConfig,
   parseVisionConfig,
   templateOf,
+  textFieldsFromGguf,
   textFieldsOf,
   textTypeOf,
   visionArchitectureOf,
@@ -39,9 +42,10 @@ export {
   unknownConfigFields,
 } from "./llava/config.ts";
 export { createLlava } from "./llava/create.ts";
+export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
 export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
-export { fivePinpoints, originalTiling } from "./llava/tiling.ts";
+export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
 export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

@@ -23,6 +23,11 @@ export class Linear extends Module {
     const { dtype } = input;
     return linear(input, this.weight.to(dtype), this.bias?.to(dtype));
   }
+
+  /** W [out, in] in floating point, whatever it is kept in. */
+  decoded(dtype: DType = "float32"): Tensor {
+    return this.weight.to(dtype);
+  }
 }
 
 /** Rows of a table by id, in the table's element type; ids [...] → [..., width]. */

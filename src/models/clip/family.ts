@@ -1,5 +1,6 @@
 import { clipImageConfig } from "../../processing/image/index.ts";
 import type { VisionTowerFamily } from "../family.ts";
+import { describeTransformer, transformerNames } from "../vision-gguf.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
 import {
   CLIP_FIELDS,
@@ -9,6 +10,7 @@ import {
   PUBLISHED_CLIPS,
   parseClipConfig,
 } from "./config.ts";
+import { clipFromGguf } from "./gguf.ts";
 import { ClipVisionTower } from "./model.ts";
 
 /** CLIP's vision transformers. */
@@ -24,5 +26,12 @@ export const clip: VisionTowerFamily = {
   gridOf,
   imageConfig: clipImageConfig,
   fieldsOf: clipFields,
+  gguf: {
+    names: transformerNames,
+    isIn: ({ tensors }) => tensors.has("v.class_embd"),
+    parseConfig: clipFromGguf,
+    describe: (config: ClipVisionConfig) =>
+      describeTransformer(config, { isQuick: config.hiddenAct === "quick_gelu" }),
+  },
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
 };

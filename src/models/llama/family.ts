@@ -8,7 +8,7 @@ import {
   llamaFields,
   parseLlamaConfig,
 } from "./config.ts";
-import { llamaConfigFromGguf, llamaDialect } from "./gguf.ts";
+import { describeLlama, llamaConfigFromGguf, llamaDialect, llamaFieldsFromGguf } from "./gguf.ts";
 import { Llama } from "./model.ts";
 import { PUBLISHED_LLAMAS } from "./published.ts";
 
@@ -21,18 +21,21 @@ export const llama: LanguageModelFamily = {
     llama: {
       title: "Llama",
       original: { modelType: "llava_llama", architecture: "LlavaLlamaForCausalLM" },
+      ggufArchitecture: "llama",
       parseConfig: parser(LLAMA_TYPES.llama),
     },
     mistral: {
       title: "Mistral",
       original: { modelType: "llava_mistral", architecture: "LlavaMistralForCausalLM" },
       template: "mistral_instruct",
+      ggufArchitecture: "llama",
       parseConfig: parser(LLAMA_TYPES.mistral),
     },
     qwen2: {
       title: "Qwen2",
       original: { modelType: "llava_qwen", architecture: "LlavaQwenForCausalLM" },
       template: "qwen_1_5",
+      ggufArchitecture: "qwen2",
       parseConfig: parser(LLAMA_TYPES.qwen2),
     },
     qwen3: {
@@ -57,5 +60,7 @@ export const llama: LanguageModelFamily = {
     architectures: ["llama", "qwen2", "qwen3"],
     dialect: llamaDialect,
     parseConfig: llamaConfigFromGguf,
+    describe: describeLlama,
+    fieldsOf: llamaFieldsFromGguf,
   },
 };

@@ -89,6 +89,14 @@ export function originalTiling(json: JsonObject, eye: Eye, where: string): Tilin
   return tilingOf(sizes, { ...merge, ...(most[1] && { mostTiles: Number(most[1]) }) }, eye, where);
 }
 
+/** The original code's words for how images are cut and merged. */
+export const originalTilingWords = ({ merge: { order, overview, mostTiles } }: Tiling) => ({
+  image_aspect_ratio: mostTiles === undefined ? "anyres" : `anyres_max_${mostTiles}`,
+  mm_patch_merge_type:
+    (order === "flat" || order === "spatial" ? order : `spatial_${order}`) +
+    (order === "flat" || overview ? "" : "_nobase"),
+});
+
 function mergeOf(type: string, where: string): FeatureMerge {
   const parts = /^(?:flat|spatial(?:_(unpad|maxpool2x2))?)(_nobase)?$/.exec(type);
   if (parts === null)

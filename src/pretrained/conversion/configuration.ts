@@ -5,6 +5,7 @@ import {
   type LlavaConfig,
   originalLayerOf,
   originalOf,
+  originalTilingWords,
   PUBLISHED_TOWERS,
   textFieldsOf,
   textTypeOf,
@@ -16,13 +17,15 @@ import { transparencyField } from "../image-processor.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
 
 /** The layouts that a model can be written in. */
-export type WrittenLayout = "hf" | "original";
+export type WrittenLayout = "hf" | "original" | "gguf";
 
 export const isOriginalConfig = (json: JsonObject): boolean => "mm_vision_tower" in json;
 
 /** What a configuration is written from: config.json, plain, with what loading made of it. */
 export interface ConfigurationSource {
   readonly json: JsonObject;
+  /** What it says of the language model, in the words of transformers' text_config. */
+  readonly text: JsonObject;
   readonly config: LlavaConfig;
   readonly pad: boolean;
   readonly tied: boolean;
@@ -30,7 +33,7 @@ export interface ConfigurationSource {
 
 /** @throws LlavaError "usage" naming what the layout has no word for */
 export function refuseUnwritable(
-  to: WrittenLayout,
+  to: Exclude<WrittenLayout, "gguf">,
   { config: { projector, tiling, useImageStartEnd, featureLayers } }: ConfigurationSource,
 ): void {
   const refuse = (what: string): never => {
@@ -86,9 +89,16 @@ interface Written {
   readonly notes: readonly string[];
 }
 
+/** What a configuration says of the language model, in the words of transformers' text_config. */
+export function textOf(json: JsonObject): JsonObject {
+  if (!isOriginalConfig(json)) return { model_type: textTypeOf("llava"), ...(json["text_config"] as object) };
+  const own = Object.entries(json).filter(([name]) => !AROUND.test(name));
+  return { model_type: textTypeOf(json["model_type"]), ...Object.fromEntries(own) };
+}
+
 /** config.json of transformers' LLaVA, for one of the original code. */
 export function huggingFaceConfig(
-  { json, config, tied }: ConfigurationSource,
+  { json, text, config, tied }: ConfigurationSource,
   {
     imageTokenId,
     videoTokenId,
@@ -106,10 +116,11 @@ export function huggingFaceConfig(
   const { type, name } = kindOf(tiling);
   const vision = { ...config.vision, numLayers: Math.min(config.vision.numLayers, towerLayers) };
   const { points, notes } = pinpoints(tiling);
-  const text = Object.entries(json).filter(([name]) => !AROUND.test(name));
   const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
   const transparency = json[transparencyField];
-  const [layer = 0] = config.featureLayers;
+  const layers = config.featureLayers.map((layer) =>
+    layer < 0 ? layer + config.vision.numLayers - vision.numLayers : layer,
+  );
   const mostTiles = tiling?.merge.mostTiles;
   const fields: JsonObject = {
     architectures: [`${name}ForConditionalGeneration`],
@@ -123,14 +134,13 @@ export function huggingFaceConfig(
       vision_aspect_ratio: `anyres_max_${mostTiles}`,
       video_token_index: videoTokenId,
     }),
-    vision_feature_layer: layer < 0 ? layer + config.vision.numLayers - vision.numLayers : layer,
+    vision_feature_layer: layers.length > 1 ? layers : layers[0],
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
     text_config: {
-      model_type: textTypeOf(json["model_type"]),
       ...textFieldsOf(config.text),
-      ...Object.fromEntries(text),
+      ...text,
       vocab_size: rows,
       tie_word_embeddings: tied,
     },
@@ -143,14 +153,13 @@ export function huggingFaceConfig(
 const INSIDE = /^(?:_|architectures$|model_type$|dtype$|torch_dtype$|transformers_version$|rope_parameters$)/;
 
 /** config.json of the original code, for one of transformers' LLaVA. */
-export function originalConfig({ json, config, pad, tied }: ConfigurationSource, rows: number): Written {
+export function originalConfig(
+  { json, text: inside, config, pad, tied }: ConfigurationSource,
+  rows: number,
+): Written {
   const { tiling } = config;
   const { vision, layer } = originalTower(config);
-  const inside = (json["text_config"] ?? {}) as JsonObject;
-  const { modelType, architecture } = originalOf(
-    inside["model_type"] ?? textTypeOf("llava"),
-    "config.json, text_config",
-  );
+  const { modelType, architecture } = originalOf(inside["model_type"], "config.json, text_config");
   const { points, notes } = pinpoints(tiling);
   const [published] = Object.entries(PUBLISHED_TOWERS).find(([, tower]) => isSame(tower, vision)) ?? [];
   const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter((name) => name in json);
@@ -174,17 +183,11 @@ export function originalConfig({ json, config, pad, tied }: ConfigurationSource,
     mm_use_im_start_end: false,
     mm_use_im_patch_token: false,
     use_mm_proj: true,
-    image_aspect_ratio: aspectOf(tiling, pad),
-    ...(points && { image_grid_pinpoints: points, mm_patch_merge_type: "spatial_unpad" }),
+    image_aspect_ratio: pad ? "pad" : "square",
+    ...(tiling && { image_grid_pinpoints: points, ...originalTilingWords(tiling) }),
     ...(transparency !== undefined && { [transparencyField]: transparency }),
   };
   return { fields, leftOut: [], notes };
-}
-
-function aspectOf(tiling: Tiling | undefined, pad: boolean): string {
-  if (tiling === undefined) return pad ? "pad" : "square";
-  const { mostTiles } = tiling.merge;
-  return mostTiles === undefined ? "anyres" : `anyres_max_${mostTiles}`;
 }
 
 const isSame = (a: unknown, b: unknown): boolean => {

@@ -7,6 +7,12 @@ import { DESCRIBED_TOWER } from "../save.ts";
 import { kindOf, originalTower } from "./configuration.ts";
 import { IMAGE_TOKEN, VIDEO_TOKEN, writeJson } from "./image-token.ts";
 
+/** What a `preprocessor_config.json` says of images that are seen as a whole. */
+export const imageProcessorFields = (image: ImageProcessorConfig): JsonObject => ({
+  ...towerProcessor(image),
+  ...(image.transparency && { transparency: image.transparency }),
+});
+
 /** `preprocessor_config.json` of a tower's own processor. */
 function towerProcessor({
   resize,
@@ -86,10 +92,7 @@ export function writeOriginalProcessor(
 ): void {
   for (const name of ["processor_config.json", "video_preprocessor_config.json"])
     rmSync(join(folder, name), { force: true });
-  const processor = {
-    ...towerProcessor(image),
-    ...(image.transparency && { transparency: image.transparency }),
-  };
+  const processor = imageProcessorFields(image);
   writeJson(join(folder, "preprocessor_config.json"), processor);
   if (fields["mm_vision_tower"] !== DESCRIBED_TOWER) return;
   const tower = join(folder, DESCRIBED_TOWER);

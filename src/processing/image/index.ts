@@ -27,6 +27,7 @@ export {
   tokensOf,
 } from "./layout.ts";
 export { type ImageLoadOptions, loadImage, openImage } from "./load.ts";
+export { preprocessMirrored } from "./mirror.ts";
 export { type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
 export {

@@ -17,12 +17,20 @@ import {
   layoutsOf,
   type PixelValues,
   preprocess,
+  preprocessMirrored,
   type RgbImage,
   tokensOf,
 } from "../image/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { requireTrained, rowPieces, type TurnMarks } from "./row-prompt.ts";
 import { openTokenizer, type ProcessorSource } from "./source.ts";
+
+/** How an image is seen. */
+export interface ImageView {
+  /** The one that it has in its prompt; that of an image alone without it. */
+  readonly layout?: ImageLayout | undefined;
+  readonly mirrored?: boolean;
+}
 
 /** A row as the model sees it. */
 export interface EncodedRow extends TokenizedPrompt {
@@ -97,9 +105,9 @@ export class Processor {
     return { ...prompt, id: row.id, images: row.images.map(({ name }) => name), layouts };
   }
 
-  /** What the vision tower is given of a decoded image; `layout` is that of the image in its prompt. */
-  pixels(image: RgbImage, layout?: ImageLayout): PixelValues {
-    return preprocess(image, this.imageConfig, layout);
+  /** What the vision tower is given of a decoded image. */
+  pixels(image: RgbImage, { layout, mirrored = false }: ImageView = {}): PixelValues {
+    return (mirrored ? preprocessMirrored : preprocess)(image, this.imageConfig, layout);
   }
 
   /** The same with another prompt format or other images. */

@@ -11,7 +11,7 @@ import {
   rowError,
 } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { ImageLayout } from "../../processing/image/index.ts";
+import type { ImageLayout, ImageSize } from "../../processing/image/index.ts";
 import type { EncodedRow } from "../../processing/processor/index.ts";
 import { cat, scope, type Tensor } from "../../torch/index.ts";
 import type { ImageInputs, ImageView } from "../features/image-inputs.ts";
@@ -107,9 +107,14 @@ export class Collator {
     }
   }
 
-  #requestOf({ rows }: RowGroup): LoadRequest {
+  #requestOf({ rows, mirrored }: RowGroup): LoadRequest {
     const { folder, rules, images } = this.#options;
-    return { folder, rules, rows, images: images.takesPixels ? imagesOf(rows) : [] };
+    if (images.takesPixels) return { folder, rules, rows, mirrored, images: imagesOf(rows) };
+    const sizes = imagesOf(rows).flatMap(({ name }): [string, ImageSize][] => {
+      const size = images.sizeOf?.(name);
+      return size === undefined ? [] : [[name, size]];
+    });
+    return { folder, rules, rows, images: [], sizes: new Map(sizes) };
   }
 
   /** Every image once, by the way it is seen; an error for one that cannot be decoded. */
