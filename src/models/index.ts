@@ -14,7 +14,9 @@ export {
   describeGgufText,
   ggufDialect,
   gridOf,
+  hasClassToken,
   imageConfigOf,
+  originalLayerOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
@@ -47,4 +49,4 @@ export { Projector } from "./llava/projector.ts";
 export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { TowerOptions, VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

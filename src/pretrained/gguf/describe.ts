@@ -94,7 +94,12 @@ export function describeGguf(pair: GgufPair, options: LoadOptions): DescribedMod
   };
   const configJson = (): JsonObject =>
     layout === "hf" && config.imageTokenId >= 0
-      ? huggingFaceConfig(written, { imageTokenId: config.imageTokenId, rows: text.vocabSize }).fields
+      ? huggingFaceConfig(written, {
+          imageTokenId: config.imageTokenId,
+          videoTokenId: config.imageTokenId + 1,
+          rows: text.vocabSize,
+          towerLayers: config.vision.numLayers,
+        }).fields
       : originalConfig(written, text.vocabSize).fields;
   const origin: ModelOrigin = {
     llava: config,
