@@ -18,7 +18,11 @@ import { inference, longTensor } from "../src/torch/index.ts";
 import { type RandomCheckpoint, writeRandomCheckpoint } from "../test/support/random-checkpoint.ts";
 
 const { values: options } = parseArgs({
-  options: { python: { type: "string" }, server: { type: "string" }, mended: { type: "boolean", default: false } },
+  options: {
+    python: { type: "string" },
+    server: { type: "string" },
+    mended: { type: "boolean", default: false },
+  },
 });
 if ((options.python === undefined) === (options.server === undefined))
   throw new Error("usage: node proofs/check-llama-cpp.ts --python PYTHON | --server LLAMA_SERVER [--mended]");
@@ -137,7 +141,8 @@ async function compare(name: string, local: LocalModel, address: string): Promis
       add_special: true,
       parse_special: true,
     });
-    if (String(tokens) !== String(ids)) throw new Error(`${name}: llama.cpp makes the ids ${tokens}, expected ${ids}`);
+    if (String(tokens) !== String(ids))
+      throw new Error(`${name}: llama.cpp makes the ids ${tokens}, expected ${ids}`);
     told(name, `${ids.length} tokens`, lastScores(local, ids), await scoresOf(address, ids));
   }
   const family = local.model.visionTower.constructor.name;
@@ -151,9 +156,14 @@ async function compare(name: string, local: LocalModel, address: string): Promis
     using inputs = await local.prepare({ raw: "Hello <image> world", images: [image] });
     const own = inference(() => {
       const logits = local.model.languageModel.logits(
-        local.model.languageModel.forward(local.model.embed(longTensor(inputs.inputIds, [1, inputs.inputIds.length]), inputs.visual)),
+        local.model.languageModel.forward(
+          local.model.embed(longTensor(inputs.inputIds, [1, inputs.inputIds.length]), inputs.visual),
+        ),
       );
-      return logits.select(0, 0).select(0, inputs.inputIds.length - 1).toNumbers();
+      return logits
+        .select(0, 0)
+        .select(0, inputs.inputIds.length - 1)
+        .toNumbers();
     });
     told(name, `an image through ${family}`, own, scored, family.startsWith("Clip") && !options.mended);
   }
@@ -161,13 +171,22 @@ async function compare(name: string, local: LocalModel, address: string): Promis
 
 /** Scores [vocab] of what follows ids. */
 const lastScores = ({ model }: LocalModel, ids: readonly number[]): number[] =>
-  inference(() => model.forward(longTensor(ids, [1, ids.length])).select(0, 0).select(0, ids.length - 1).toNumbers());
+  inference(() =>
+    model
+      .forward(longTensor(ids, [1, ids.length]))
+      .select(0, 0)
+      .select(0, ids.length - 1)
+      .toNumbers(),
+  );
 
 function told(name: string, what: string, logits: readonly number[], scored: Scored, isKnown = false): void {
   const highest = Math.max(...logits);
   const total = highest + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - highest), 0));
   const [{ top_logprobs: top }] = scored.completion_probabilities;
-  const away = top.reduce((most, { id, logprob }) => Math.max(most, Math.abs(logprob - (logits[id]! - total))), 0);
+  const away = top.reduce(
+    (most, { id, logprob }) => Math.max(most, Math.abs(logprob - (logits[id]! - total))),
+    0,
+  );
   if (!isKnown) worst = Math.max(worst, away);
   console.log(
     `${name}, ${what}: log probabilities of the likeliest ${top.length} differ by at most ${away.toFixed(4)}${isKnown ? " (llama.cpp's known fault)" : ""}`,

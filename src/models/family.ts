@@ -1,7 +1,7 @@
 import type { GgufDialect, GgufHeader, GgufValue, Naming } from "../checkpoint/index.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
-import type { FeatureGrid } from "../processing/image/index.ts";
+import type { AspectMode, FeatureGrid, ImageProcessorConfig } from "../processing/image/index.ts";
 import type { FieldCoverage } from "./config-coverage.ts";
 import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
 import type { FeatureSelection, VisionConfig, VisionTower } from "./vision-tower.ts";
@@ -61,16 +61,24 @@ export interface VisionTowerFamily {
   readonly name: string;
   /** Hugging Face's `model_type` of the tower, and of a whole model with it under `vision_config`. */
   readonly modelTypes: readonly [tower: string, whole: string];
+  /** Hugging Face's class of the tower alone. */
+  readonly architecture: string;
   /** Those that original checkpoints name without describing them, by hub name. */
   readonly published: Readonly<Record<string, VisionConfig>>;
   /** What files of a whole model hold beside the tower. */
   readonly besides: readonly RegExp[];
   /** Fields of config.json. */
   readonly fields: FieldCoverage;
+  /** Whether a row of its features is of the whole tile and not of a patch, which "patch" leaves out. */
+  readonly hasClassToken: boolean;
+  /** The hidden state that the original code takes, where it is one for all its checkpoints. */
+  readonly originalLayer?: number;
   /** @throws LlavaError "config" naming the field */
   parseConfig(json: unknown, where: string): VisionConfig;
   /** The features of a tile. */
   gridOf(config: VisionConfig, selectStrategy: FeatureSelection["selectStrategy"]): FeatureGrid;
+  /** How images are made ready for a tower that looks at `side` pixels, where no file says. */
+  imageConfig(side: number, aspect: AspectMode): ImageProcessorConfig;
   /** config.json of the tower alone. */
   fieldsOf(config: VisionConfig): JsonObject;
   readonly gguf?: {

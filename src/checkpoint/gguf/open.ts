@@ -1,4 +1,12 @@
-import { type Blocks, type DType, dequantize, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import {
+  type Blocks,
+  type DType,
+  dequantize,
+  MappedFile,
+  releasePages,
+  scope,
+  type Tensor,
+} from "../../torch/index.ts";
 import type { Naming } from "../naming.ts";
 import { mappedTensor } from "../safetensors.ts";
 import { type TensorSource, tableSource } from "../source.ts";
@@ -63,7 +71,9 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
       const stored = readBlocks(file, tensor);
       if (stored === undefined || heads === undefined) return stored;
       using paired = stored.blocks;
-      return { ...stored, blocks: scope(() => splitRotaryPairs(paired, heads)) };
+      const blocks = scope(() => splitRotaryPairs(paired, heads));
+      releasePages(paired);
+      return { ...stored, blocks };
     },
   });
   return { ...source, header };
@@ -72,7 +82,11 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
 function readTensor(file: MappedFile, tensor: GgufTensorInfo, dtype?: DType): Tensor {
   const { layout, shape, offset } = tensor;
   const stored = readBlocks(file, tensor);
-  if (stored !== undefined) return dequantize(stored.blocks, stored.type, dtype).reshape(shape);
+  if (stored !== undefined) {
+    const values = dequantize(stored.blocks, stored.type, dtype).reshape(shape);
+    releasePages(stored.blocks);
+    return values;
+  }
   const plain = PLAIN_TYPES[layout.type as keyof typeof PLAIN_TYPES];
   return mappedTensor(file, offset, shape, plain).to(dtype ?? plain);
 }

@@ -7,7 +7,7 @@ import {
   type PixelValues,
   releaseMemory,
 } from "../../processing/image/index.ts";
-import type { EncodedRow, Processor } from "../../processing/processor/index.ts";
+import type { EncodedRow, ImageView, Processor } from "../../processing/processor/index.ts";
 import { type LlavaRow, RowError, type RowImage, rowError } from "../../protocol/index.ts";
 import { encodeWithin, type RowRules } from "./encode-within.ts";
 
@@ -68,12 +68,22 @@ export async function loadRows(
     const broken = processor.imageConfig.tiling && row.images.find(({ name }) => !sizes.has(name));
     // Where tokens depend on sizes, a row about an image that has none cannot be made; the image's own error tells why.
     if (broken) throw rowError(row, "broken", `${broken.name} cannot be opened`, "Get the image again.");
-    const layouts = row.images.map(({ name }) => processor.layoutOf(sizes.get(name)));
+    const layouts = processor.layoutsOf(row.images.map(({ name }) => sizes.get(name)));
     return encodeWithin(row, processor, layouts, rules);
   };
+  const encoded = rows.map((row) => orRefused(() => encode(row)));
+  // Rows of a request that are about an image see it alike: they are about the same images.
+  const layouts = new Map(
+    encoded.flatMap((row) =>
+      row instanceof RowError ? [] : row.images.map((name, at) => [name, row.layouts[at]!] as const),
+    ),
+  );
+  const pixels = opened.map((image, at) =>
+    pixelsOf(image, processor, { mirrored, layout: layouts.get(images[at]!.name) }),
+  );
   return {
-    rows: rows.map((row) => orRefused(() => encode(row))),
-    pixels: await Promise.all(opened.map((image) => pixelsOf(image, mirrored, processor))),
+    rows: encoded,
+    pixels: await Promise.all(pixels),
     sizes: images.map(({ name }) => sizes.get(name)),
   };
 }
@@ -90,13 +100,13 @@ function openRowImage(
 
 async function pixelsOf(
   image: OpenedImage | LlavaError,
-  mirrored: boolean,
   processor: Processor,
+  view: ImageView,
 ): Promise<PixelValues | LlavaError> {
   if (image instanceof LlavaError) return image;
   const decoded = await image.decode().catch(undecodable);
   if (decoded instanceof LlavaError) return decoded;
-  const pixels = processor.pixels(decoded, mirrored);
+  const pixels = processor.pixels(decoded, view);
   releaseMemory(decoded.data);
   return pixels;
 }

@@ -1,3 +1,4 @@
+import { clipImageConfig } from "../../processing/image/index.ts";
 import type { VisionTowerFamily } from "../family.ts";
 import { describeTransformer, transformerNames } from "../vision-gguf.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
@@ -16,11 +17,14 @@ import { ClipVisionTower } from "./model.ts";
 export const clip: VisionTowerFamily = {
   name: "clip",
   modelTypes: ["clip_vision_model", "clip"],
+  architecture: "CLIPVisionModel",
   published: PUBLISHED_CLIPS,
   besides: [/^text_model\./, /^(?:text|visual)_projection\./, /^logit_scale$/],
   fields: CLIP_FIELDS,
+  hasClassToken: true,
   parseConfig: parseClipConfig,
   gridOf,
+  imageConfig: clipImageConfig,
   fieldsOf: clipFields,
   gguf: {
     names: transformerNames,

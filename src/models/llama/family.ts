@@ -14,7 +14,7 @@ import { PUBLISHED_LLAMAS } from "./published.ts";
 
 const parser = (rules: LlamaRules) => (json: unknown, where: string) => parseLlamaConfig(json, where, rules);
 
-/** Llama and what differs from it by numbers and biases alone. */
+/** Llama and what differs from it by numbers, biases and norms alone. */
 export const llama: LanguageModelFamily = {
   name: "llama",
   types: {
@@ -38,6 +38,18 @@ export const llama: LanguageModelFamily = {
       ggufArchitecture: "qwen2",
       parseConfig: parser(LLAMA_TYPES.qwen2),
     },
+    qwen3: {
+      title: "Qwen3",
+      original: { modelType: "llava_qwen3", architecture: "LlavaQwen3ForCausalLM" },
+      template: "qwen_1_5",
+      parseConfig: parser(LLAMA_TYPES.qwen3),
+    },
+    gemma: {
+      title: "Gemma",
+      original: { modelType: "llava_gemma", architecture: "LlavaGemmaForCausalLM" },
+      template: "gemma_instruct",
+      parseConfig: parser(LLAMA_TYPES.gemma),
+    },
   } satisfies Readonly<Record<keyof typeof LLAMA_TYPES, LanguageModelType>>,
   published: PUBLISHED_LLAMAS,
   fields: LLAMA_FIELDS,
@@ -45,7 +57,7 @@ export const llama: LanguageModelFamily = {
   fieldsOf: llamaFields,
   build: (config: LlamaConfig) => new Llama(config),
   gguf: {
-    architectures: ["llama", "qwen2"],
+    architectures: ["llama", "qwen2", "qwen3"],
     dialect: llamaDialect,
     parseConfig: llamaConfigFromGguf,
     describe: describeLlama,

@@ -28,6 +28,8 @@ export const ggufNames = naming(
   inBlock("attn_q", "self_attn.q_proj"),
   inBlock("attn_k", "self_attn.k_proj"),
   inBlock("attn_v", "self_attn.v_proj"),
+  inBlock("attn_q_norm", "self_attn.q_norm"),
+  inBlock("attn_k_norm", "self_attn.k_norm"),
   inBlock("attn_output", "self_attn.o_proj"),
   inBlock("ffn_norm", "post_attention_layernorm"),
   inBlock("ffn_gate", "mlp.gate_proj"),
@@ -106,7 +108,7 @@ export function describeLlama(config: LlamaConfig, architecture: string): GgufDe
   };
 }
 
-/** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …) or "qwen2" describes. */
+/** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …), "qwen2" or "qwen3" describes. */
 export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaConfig {
   const { metadata, tensors } = header;
   const architecture = String(metadata.get("general.architecture"));
@@ -139,6 +141,7 @@ export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaCon
     outputBias: tensors.has("blk.0.attn_output.bias"),
     mlpBias: tensors.has("blk.0.ffn_up.bias"),
     ...(slidingWindow !== undefined && { slidingWindow }),
+    ...(tensors.has("blk.0.attn_q_norm.weight") && { queryKeyNorm: true }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "../../files/index.ts";
-import { gridOf, type LlavaConfig, visionFieldsOf } from "../../models/index.ts";
+import { gridOf, type LlavaConfig, visionArchitectureOf, visionFieldsOf } from "../../models/index.ts";
 import { type ImageProcessorConfig, RESAMPLE_CODES } from "../../processing/image/index.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
 import { IMAGE_TOKEN, writeJson } from "./image-token.ts";
@@ -76,7 +76,7 @@ export function writeOriginalProcessor(
   const tower = join(folder, DESCRIBED_TOWER);
   mkdirSync(tower);
   writeJson(join(tower, "config.json"), {
-    architectures: ["CLIPVisionModel"],
+    architectures: [visionArchitectureOf(config.vision)],
     ...visionFieldsOf(config.vision),
   });
   writeJson(join(tower, "preprocessor_config.json"), processor);

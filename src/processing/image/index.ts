@@ -6,6 +6,7 @@ export {
   efficientNetLiteImageConfig,
   type ImageProcessorConfig,
   parseImageProcessorConfig,
+  siglipImageConfig,
 } from "./config.ts";
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
@@ -15,7 +16,9 @@ export {
   type FeatureGrid,
   type ImageLayout,
   layoutOf,
+  layoutsOf,
   mapOf,
+  type PaddedLayout,
   rowsOf,
   type TiledLayout,
   type TokenCounts,

@@ -1,4 +1,5 @@
 import type { ImageProcessorConfig } from "./config.ts";
+import { type ImageLayout, layoutOf } from "./layout.ts";
 import { type PixelValues, preprocess } from "./preprocess.ts";
 import { createImage, type RgbImage } from "./rgb.ts";
 
@@ -6,9 +7,13 @@ import { createImage, type RgbImage } from "./rgb.ts";
  * The values of an image seen mirrored. One that is cut into tiles is turned before it is cut, since a turned tile is not of its
  * place; the values of a whole one are turned.
  */
-export function preprocessMirrored(image: RgbImage, config: ImageProcessorConfig): PixelValues {
-  if (config.tiling !== undefined) return preprocess(mirrored(image), config);
-  const values = preprocess(image, config);
+export function preprocessMirrored(
+  image: RgbImage,
+  config: ImageProcessorConfig,
+  layout: ImageLayout = layoutOf(image, config),
+): PixelValues {
+  if (layout.tiles === "anyres") return preprocess(mirrored(image), config, layout);
+  const values = preprocess(image, config, layout);
   const { data, width } = values;
   for (let start = 0; start < data.length; start += width) data.subarray(start, start + width).reverse();
   return values;

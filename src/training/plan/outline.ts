@@ -10,8 +10,8 @@ export interface OutlinedGroup {
   readonly parameters: number;
   /** Peak rate; undefined for what is frozen. */
   readonly learningRate: number | undefined;
-  /** Element type that they are kept in. */
-  readonly storedAs: Placement["stored"];
+  /** Element type that they are kept in, or the matrices among them. */
+  readonly storedAs: Placement["stored"] | NonNullable<Placement["matrices"]>;
 }
 
 /** What a recipe will do to a model, told without its weights and without data. */
@@ -31,12 +31,12 @@ export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
   const { parameters, imageTokens, tower } = sizes;
   const { lora, optimizer, batchSize, data } = recipe;
   const groups = trainableParts.map((part): OutlinedGroup => {
-    const { learns, stored } = placement(recipe, part, tower);
+    const { learns, stored, matrices } = placement(recipe, part, tower);
     return {
       name: part,
       parameters: parameters[part],
       learningRate: learns ? learningRateOf(recipe, part) : undefined,
-      storedAs: stored,
+      storedAs: matrices ?? stored,
     };
   });
   if (lora) {

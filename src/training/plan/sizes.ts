@@ -10,6 +10,7 @@ import {
   type LlavaConfig,
   type Projector,
 } from "../../models/index.ts";
+import { bytesInBlocks, type FewBits } from "../../pretrained/index.ts";
 import {
   type ImageLayout,
   type ImageSize,
@@ -145,6 +146,15 @@ function languageSizes(text: LanguageModelConfig, model: LanguageModel) {
   const matrices = [...linears.values()].reduce((sum, [out, width]) => sum + out * width, 0);
   return { text, linears, layerMatrices: matrices * text.numLayers };
 }
+
+/** Bytes of the layers' matrices in blocks; those whose rows no block divides have `otherwise` bytes a number. */
+export const layersInBlocks = (
+  { linears, text }: Pick<ModelSizes, "linears" | "text">,
+  weights: FewBits,
+  otherwise: number,
+): number =>
+  text.numLayers *
+  [...linears.values()].reduce((sum, shape) => sum + bytesInBlocks(shape, weights, { otherwise }), 0);
 
 const partParameters = (model: Llava) => ({
   visionTower: elements(model.visionTower),
