@@ -6,8 +6,6 @@ import type { Answered, Benchmark, Judged, Result, RunFiles } from "../../../eva
 import type { Answerer, Shard } from "../../../runner/index.ts";
 import type { Progress } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { addModelOptions, count, type ModelFlags } from "../../frame/model-options.ts";
-import { askJudge } from "./ask-judge.ts";
 import {
   addEndpointOptions,
   type EndpointFlags,
@@ -17,6 +15,8 @@ import {
   retryOf,
   showCost,
 } from "../../frame/endpoint-options.ts";
+import { addModelOptions, count, type ModelFlags } from "../../frame/model-options.ts";
+import { askJudge } from "./ask-judge.ts";
 import { Incomplete } from "./incomplete.ts";
 
 interface RunFlags extends ModelFlags, EndpointFlags, JudgePromptFlags {
