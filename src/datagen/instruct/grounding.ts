@@ -99,7 +99,7 @@ export const cocoClasses: readonly string[] = table
 
 /** Words that mean other things as often: a grin may be orange, a road in a mouse's colour. They do not count as mentions. */
 const unsure = new Set(
-  "orange glass bag seat vehicle dish plant screen notebook disc disk table mouse remote crowd couple family team worker individual bat glove controller desk monitor bike traffic utensil bear".split(
+  "orange glass bag seat vehicle dish plant screen notebook disc disk table mouse remote crowd couple family team worker individual bat glove controller desk monitor bike traffic utensil bear driver passenger visitor tourist customer shopper commuter diner pedestrian audience spectator adult human someone somebody".split(
     " ",
   ),
 );

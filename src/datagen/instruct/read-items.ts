@@ -70,10 +70,12 @@ export async function readItems({ captions, boxes = [] }: ItemFiles): Promise<Re
     return better === "" ? [] : [better];
   };
   const ids = new Set<string>();
+  const images = new Set<string>();
   const items = found.map((item) => {
     // Files of two splits may have images of one name.
-    const id = ids.has(item.id) ? item.image : item.id;
+    const id = ids.has(item.id) && !images.has(item.image) ? item.image : item.id;
     if (ids.has(id)) throw new LlavaError("data", `${item.image}: comes twice`, { hint: itemHint });
+    images.add(item.image);
     ids.add(id);
     const known = byImage.get(item.image);
     return { ...item, id, captions: item.captions.flatMap(clean), boxes: known ?? item.boxes };
