@@ -15,6 +15,7 @@ export {
   type WrittenLayout,
 } from "./conversion/index.ts";
 export { transparencyField } from "./image-processor.ts";
+export { type ModelFacts, modelFacts } from "./information.ts";
 export { keeping } from "./kept-weights.ts";
 export { loadPretrained, openModelProcessor } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";
