@@ -17,6 +17,7 @@ export {
 export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
 export {
   type LlavaRow,
+  notAPair,
   RowError,
   type RowImage,
   type RowProblem,

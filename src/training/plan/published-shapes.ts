@@ -15,10 +15,13 @@ import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { eyesOf } from "../stage/load.ts";
 
-/** What finished models of LLaVA-1.5 see with, by their language model. */
+/** The language models of finished models that have the tower and projector of LLaVA-1.5. */
 const FINISHED: Readonly<Record<string, string>> = {
   "liuhaotian/llava-v1.5-7b": "lmsys/vicuna-7b-v1.5",
   "liuhaotian/llava-v1.5-13b": "lmsys/vicuna-13b-v1.5",
+  // Of these an image is meant; how many tokens a video takes is the matter of its frames.
+  "lmms-lab/LLaVA-NeXT-Video-7B": "lmsys/vicuna-7b-v1.5",
+  "ShareGPTVideo/LLaVA-Hound-SFT": "lmsys/vicuna-7b-v1.5",
 };
 
 const eyesOf15 = {
