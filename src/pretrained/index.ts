@@ -2,10 +2,15 @@ export { loadAdapter, saveAdapter } from "./adapter.ts";
 export { readAdapterConfig, writeAdapterConfig } from "./adapter-files.ts";
 export { addNewline, anyResTiling, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
+export { blockType, bytesInBlocks, type FewBits } from "./block-types.ts";
 export { loadBuiltin } from "./builtin.ts";
 export {
   type ConversionReport,
   convertModel,
+  convertPart,
+  type GgufTypeName,
+  ggufTypes,
+  isPart,
   requireFreeFolder,
   type WrittenLayout,
 } from "./conversion/index.ts";

@@ -170,7 +170,7 @@ class Check {
     // Without its size, nothing is known of the tokens of an image that is cut into tiles.
     if (processor?.imageConfig.tiling) refuse();
     if (processor) {
-      const layouts = checked.map((image) => processor.layoutOf(image?.size));
+      const layouts = processor.layoutsOf(checked.map((image) => image?.size));
       const encoded = sidesOf(row).map((side) => processor.encodeRow(side, layouts, turnMarks));
       const [chosen, rejected] = encoded.map((side) => this.#count(side, source));
       if (rejected !== undefined) {

@@ -79,12 +79,10 @@ async function run(name: string, options: Options, context: CommandContext): Pro
 async function layoutsOf(row: LlavaRow, processor: Processor, folder: string): Promise<ImageLayout[]> {
   if (processor.imageConfig.tiling === undefined) return row.images.map(() => processor.layoutOf());
   const { openEncoded } = await import("../../../processing/image/index.ts");
-  return Promise.all(
-    row.images.map(async ({ name, bytes }) => {
-      const { size } = await openEncoded(bytes ?? resolve(folder, name), { where: name });
-      return processor.layoutOf(size);
-    }),
+  const opened = row.images.map(({ name, bytes }) =>
+    openEncoded(bytes ?? resolve(folder, name), { where: name }),
   );
+  return processor.layoutsOf((await Promise.all(opened)).map(({ size }) => size));
 }
 
 async function* chosenRows(name: string, { count: most, id: wanted }: Options) {

@@ -61,8 +61,13 @@ export function configure(command: Command, { progress, report, signal }: Comman
     .action(async (name: string, { json, tensors, revision }: InfoFlags) => {
       const model = await resolveModel(name, { offline: true, ...(revision !== undefined && { revision }) });
       const { inspectModel, renderModel } = await import("./info.ts");
+      const { machineMemory, modelMemory, renderMemory } = await import("../../frame/model-memory.ts");
       const information = inspectModel(model);
-      console.log(json ? JSON.stringify(information, null, 2) : renderModel(information, tensors ?? false));
+      const path = model.kind === "folder" ? model.path : model.name;
+      const memory = await modelMemory({ model: path }, model);
+      if (json) return console.log(JSON.stringify({ ...information, memory }, null, 2));
+      const needs = memory ? ["", "to answer:", ...renderMemory(memory, machineMemory().total)] : [];
+      console.log([renderModel(information, tensors ?? false), ...needs].join("\n"));
     });
 
   command

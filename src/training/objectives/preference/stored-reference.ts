@@ -131,7 +131,7 @@ function hashOf({ model }: PretrainedLlava, { lora }: Recipe): string {
   const hash = createHash("sha256");
   const areNew = lora && lora.start === undefined;
   for (const [name, weight] of model.namedParameters())
-    if (!(areNew && /\blora_[AB]\b/.test(name)))
+    if (!(areNew && /\blora_(?:A|B|magnitude_vector)\b/.test(name)))
       hash.update(name).update(weight.dtype).update(weight.toBytes());
   return hash.digest("hex");
 }
