@@ -1,8 +1,9 @@
 import { openRows, type RowTable } from "../../data/index.ts";
+import type { LlavaError } from "../../errors.ts";
 import type { Surroundings } from "../stage/load.ts";
 import { Problems } from "./bad-rows.ts";
 
-/** Rows that can be used, looked at one by one; the others are an error or left out. */
+/** Rows that can be used, looked at one by one; the others are an error or left out, or told to `onBadRow`. */
 export async function usableRows(
   name: string,
   policy: {
@@ -12,13 +13,14 @@ export async function usableRows(
     readonly arePairs: boolean;
   },
   around: Surroundings,
+  onBadRow?: (error: LlavaError) => void,
 ): Promise<RowTable> {
   const problems = new Problems(policy, around.report);
   const bar = around.progress({ label: "rows", unit: "rows" });
   let pairs = 0;
   const table = await openRows(name, {
     ...policy,
-    onBadRow: (error) => problems.add(error),
+    onBadRow: onBadRow ?? ((error) => problems.add(error)),
     onPair: () => pairs++,
     onRow: () => bar.increment(),
   }).finally(() => bar.stop());

@@ -35,6 +35,9 @@ const preferenceSchema = z.strictObject({
 
 export type PreferenceSettings = z.output<typeof preferenceSchema>;
 
+/** What is meant where a recipe says nothing else. */
+export const usualPreference: PreferenceSettings = preferenceSchema.parse({ type: "preference" });
+
 export const objectiveSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("supervised") }),
   preferenceSchema,
