@@ -7,6 +7,10 @@ export { loadBuiltin } from "./builtin.ts";
 export {
   type ConversionReport,
   convertModel,
+  convertPart,
+  type GgufTypeName,
+  ggufTypes,
+  isPart,
   requireFreeFolder,
   type WrittenLayout,
 } from "./conversion/index.ts";
@@ -18,4 +22,5 @@ export { adaptedLinears, adapterParameters, applyLora, mergeLora, removeLora } f
 export type { PretrainedLlava } from "./pretrained.ts";
 export { openProjector } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
+export { checkReaders, type ReaderName, readerNames, type Verdict } from "./readers/index.ts";
 export { saveModel } from "./save.ts";

@@ -1,7 +1,7 @@
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { type Placement, placement } from "../stage/placement.ts";
 import { learningRateOf } from "../stage/trainable.ts";
-import type { ModelSizes } from "./index.ts";
+import { adapterWeights, type ModelSizes } from "./sizes.ts";
 
 /** Weights that learn together, or are frozen. */
 export interface OutlinedGroup {
@@ -27,10 +27,8 @@ export interface Outline {
 }
 
 /** Counts what a recipe trains of a model of these sizes. */
-export function outlineRecipe(
-  recipe: Recipe,
-  { parameters, linears, imageTokens, text, tower }: ModelSizes,
-): Outline {
+export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
+  const { parameters, imageTokens, tower } = sizes;
   const { lora, optimizer, batchSize, data } = recipe;
   const groups = trainableParts.map((part): OutlinedGroup => {
     const { learns, stored, matrices } = placement(recipe, part, tower);
@@ -42,12 +40,9 @@ export function outlineRecipe(
     };
   });
   if (lora) {
-    const widths = lora.targets.map((name) =>
-      (linears.get(name) ?? []).reduce((sum, width) => sum + width, 0),
-    );
     groups.push({
       name: "lora",
-      parameters: lora.rank * text.numLayers * widths.reduce((sum, width) => sum + width, 0),
+      parameters: adapterWeights(sizes, lora),
       learningRate: optimizer.learningRate,
       storedAs: placement(recipe, "adapters").stored,
     });

@@ -1,10 +1,11 @@
+import { TILES_AT_ONCE } from "../../models/index.ts";
 import { shortRow } from "../../nn/index.ts";
 import { byteWidth } from "../../torch/index.ts";
 import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
-import { layersInBlocks, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
+import { adapterWeights, layersInBlocks, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
 
 /** What rows are like. */
 export interface RowLengths {
@@ -165,17 +166,14 @@ function microBatchOf(
   };
 }
 
-function trainedParameters({ parameters, linears, text }: ModelSizes, { train, lora }: Recipe) {
-  const adapters = (lora?.targets ?? []).map((name) => {
-    const [out, width] = linears.get(name) ?? [0, 0];
-    return lora!.rank * (out + width) * text.numLayers;
-  });
+function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {
+  const { parameters } = sizes;
   const whole = (part: keyof typeof parameters): number => (train.includes(part) ? parameters[part] : 0);
   return {
     visionTower: whole("visionTower"),
     projector: whole("projector"),
     languageModel: whole("languageModel"),
-    adapters: sum(adapters),
+    adapters: lora ? adapterWeights(sizes, lora) : 0,
   };
 }
 
@@ -232,12 +230,16 @@ function towerBytes(
   const { computed, learns } = placement(recipe, "visionTower", tower);
   const bytes = byteWidth[computed];
   const seen = batch.images * tiles;
-  const images = learns ? seen : Math.min(recipe.features.batchSize, seen);
+  const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
+  const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
   // A cache is built before the first step, so many images at once.
-  const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;
+  const atOnce = recipe.features.cache === "" ? images : batchSize;
   const passing = atOnce * bytes * (tower.perLayer + tower.between);
-  const saved = recipe.activationCheckpointing ? tower.recomputed : tower.saved;
-  const kept = seen * (learns ? bytes * saved : 4 * tileRows * (projectorWidths[0] ?? 0));
+  // Computed again, a layer's are there of the tiles that go through it at once.
+  const saved = recipe.activationCheckpointing
+    ? images * (tower.recomputed - tower.between) + seen * tower.between
+    : seen * tower.saved;
+  const kept = learns ? bytes * saved : seen * 4 * tileRows * (projectorWidths[0] ?? 0);
   return { passing, kept, images: atOnce };
 }
 

@@ -164,3 +164,13 @@ const partParameters = (model: Llava) => ({
 
 const elements = (module: Pick<Projector, "parameters">): number =>
   module.parameters().reduce((sum, parameter) => sum + parameter.elements, 0);
+
+/** Numbers that adapters of a recipe hold. */
+export const adapterWeights = (
+  { linears, text }: Pick<ModelSizes, "linears" | "text">,
+  { rank, targets, decomposed }: NonNullable<Recipe["lora"]>,
+): number =>
+  targets.reduce((sum, name) => {
+    const [out, width] = linears.get(name) ?? [0, 0];
+    return sum + (rank * (out + width) + (decomposed ? out : 0)) * text.numLayers;
+  }, 0);

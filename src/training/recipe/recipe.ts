@@ -47,6 +47,10 @@ const recipeSchema = z.strictObject({
       rank: count,
       alpha: z.number().positive(),
       dropout: z.number().min(0).lt(1).default(0),
+      /** Scale by alpha / √rank in place of alpha / rank (rsLoRA, arXiv 2312.03732). */
+      rankStabilized: z.boolean().optional(),
+      /** Learn the length of each row of a matrix apart from its direction (DoRA, arXiv 2402.09353). */
+      decomposed: z.boolean().optional(),
       /** Names of the linear layers that get one. */
       targets: z
         .array(z.string())
@@ -118,8 +122,10 @@ const recipeSchema = z.strictObject({
       /** Folder for the frozen tower's features; empty: they are computed again in every step. */
       cache: z.string().default(""),
       dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
-      /** Images that the tower takes at once. */
+      /** Images that the tower takes at once, or tiles of images that are cut. */
       batchSize: count.default(16),
+      /** The same for a tower that learns, 64 when left out. Fewer take less memory; what is learned stays the same. */
+      tilesAtOnce: count.optional(),
     })
     .prefault({}),
   optimizer: z.strictObject({
