@@ -1,13 +1,47 @@
 export type { ClipVisionConfig } from "./clip/config.ts";
 export { ClipVisionTower } from "./clip/model.ts";
 export { checked } from "./config-fields.ts";
-export { EfficientNetLite, type EfficientNetLiteVariant, efficientNetLiteVariants } from "./efficientnet-lite/model.ts";
-export { BESIDE_TOWERS, configFromGguf, contextLengthOf, createLanguageModel, describeGgufText, ggufDialect, gridOf, originalOf, PUBLISHED_DECODERS, PUBLISHED_TOWERS, parseTextConfig, parseVisionConfig, templateOf, textFieldsFromGguf, textFieldsOf, textTypeOf, visionFieldsOf, imageConfigOf, visionArchitectureOf } from "./families.ts";
+export {
+  EfficientNetLite,
+  type EfficientNetLiteVariant,
+  efficientNetLiteVariants,
+} from "./efficientnet-lite/model.ts";
+export {
+  BESIDE_TOWERS,
+  configFromGguf,
+  contextLengthOf,
+  createLanguageModel,
+  describeGgufText,
+  ggufDialect,
+  gridOf,
+  hasClassToken,
+  imageConfigOf,
+  originalLayerOf,
+  originalOf,
+  PUBLISHED_DECODERS,
+  PUBLISHED_TOWERS,
+  parseTextConfig,
+  parseVisionConfig,
+  templateOf,
+  textFieldsFromGguf,
+  textFieldsOf,
+  textTypeOf,
+  visionArchitectureOf,
+  visionFieldsOf,
+} from "./families.ts";
+export { EYE_ARCHITECTURE } from "./gguf-values.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";
 export { LLAMA_TYPES, type LlamaConfig, parseLlamaConfig } from "./llama/config.ts";
 export { ggufNames } from "./llama/gguf.ts";
 export { Llama } from "./llama/model.ts";
-export { type LlavaConfig, ORIGINAL_IMAGE_TOKEN_ID, type ProjectorConfig, parseLlavaConfig, readLlavaConfig, unknownConfigFields } from "./llava/config.ts";
+export {
+  type LlavaConfig,
+  ORIGINAL_IMAGE_TOKEN_ID,
+  type ProjectorConfig,
+  parseLlavaConfig,
+  readLlavaConfig,
+  unknownConfigFields,
+} from "./llava/config.ts";
 export { createLlava } from "./llava/create.ts";
 export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
 export { Llava, llavaPaths, TILES_AT_ONCE, type Visual } from "./llava/model.ts";
@@ -15,5 +49,4 @@ export { Projector } from "./llava/projector.ts";
 export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { TowerOptions, VisionTower } from "./vision-tower.ts";
-
+export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";
