@@ -40,7 +40,7 @@ export interface ModelOrigin {
 }
 
 /** A file of weights grows no larger, as hubs and their tools have it. */
-export const SHARD_BYTES = 5e9;
+const SHARD_BYTES = 5e9;
 
 /**
  * Writes a model as the kind of checkpoint it came from, whole: weights as `dtype` with the vision tower's inside,
@@ -83,6 +83,7 @@ export function saveModel(
     [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, plain(tensor, undefined)]),
   );
   writeShards(partial, tensors, { maxBytes: SHARD_BYTES, dtype, metadata: { format: "pt", ...metadata } });
+  for (const tensor of tensors.values()) tensor.dispose();
   writing(folder, () => {
     rmSync(folder, { recursive: true, force: true });
     renameSync(partial, folder);
