@@ -18,7 +18,7 @@ export { TableBatchSampler, type TableBatchSamplerOptions } from "./order/table-
 export { type CheckOptions, type CheckReport, checkData, type SourceReport } from "./rows/check-data.ts";
 export { type CountRowsOptions, countRows } from "./rows/count-rows.ts";
 export { datasetRows } from "./rows/dataset-rows.ts";
-export { type Dataset, isShard, type ResponseFormat, readDatasets } from "./rows/mixture.ts";
+export { type Dataset, isShard, namedDatasets, type ResponseFormat, readDatasets } from "./rows/mixture.ts";
 export { type OpenRowsOptions, openRows } from "./rows/open-rows.ts";
 export { type FoundRow, foundRows, RowFile, readRows } from "./rows/row-file.ts";
 export { lengthOfRow } from "./rows/row-length.ts";

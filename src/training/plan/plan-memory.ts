@@ -1,3 +1,4 @@
+import { TILES_AT_ONCE } from "../../models/index.ts";
 import { shortRow } from "../../nn/index.ts";
 import { byteWidth } from "../../torch/index.ts";
 import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
@@ -229,12 +230,16 @@ function towerBytes(
   const { computed, learns } = placement(recipe, "visionTower", tower);
   const bytes = byteWidth[computed];
   const seen = batch.images * tiles;
-  const images = learns ? seen : Math.min(recipe.features.batchSize, seen);
+  const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
+  const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
   // A cache is built before the first step, so many images at once.
-  const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;
+  const atOnce = recipe.features.cache === "" ? images : batchSize;
   const passing = atOnce * bytes * (tower.perLayer + tower.between);
-  const saved = recipe.activationCheckpointing ? tower.recomputed : tower.saved;
-  const kept = seen * (learns ? bytes * saved : 4 * tileRows * (projectorWidths[0] ?? 0));
+  // Computed again, a layer's are there of the tiles that go through it at once.
+  const saved = recipe.activationCheckpointing
+    ? images * (tower.recomputed - tower.between) + seen * tower.between
+    : seen * tower.saved;
+  const kept = learns ? bytes * saved : seen * 4 * tileRows * (projectorWidths[0] ?? 0);
   return { passing, kept, images: atOnce };
 }
 

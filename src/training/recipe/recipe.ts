@@ -122,8 +122,10 @@ const recipeSchema = z.strictObject({
       /** Folder for the frozen tower's features; empty: they are computed again in every step. */
       cache: z.string().default(""),
       dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
-      /** Images that the tower takes at once. */
+      /** Images that the tower takes at once, or tiles of images that are cut. */
       batchSize: count.default(16),
+      /** The same for a tower that learns, 64 when left out. Fewer take less memory; what is learned stays the same. */
+      tilesAtOnce: count.optional(),
     })
     .prefault({}),
   optimizer: z.strictObject({

@@ -167,6 +167,24 @@ describe("what a recipe trains is told without weights", () => {
   });
 });
 
+test("a dry run and a plan of the mixture of 760K tell its counts, and which files are not here", async () => {
+  const folder = join(import.meta.dirname, "../../../recipes/llava-next-vicuna-7b");
+  const rows = ["--data.rows", join(folder, "mixture.yaml")];
+  const finetune = join(folder, "finetune.ts");
+  const people = await llava(["train", finetune, "--dry-run", ...rows]);
+  assert.match(
+    people.stdout,
+    /data: 15 files, 787,345 rows by the mixture's counts, which leave out 1; not here: .*llava_instruct_158k\.json, .* and 12 others/,
+  );
+  const json = await llava(["plan", finetune, "--json", ...rows]);
+  const { data } = JSON.parse(json.stdout);
+  assert.equal(data.missing.length, 15);
+  assert.equal(data.missing[0], join(folder, "llava_instruct_158k.json"));
+  const wrong = await llava(["train", finetune, "--dry-run", "--data.rows", join(folder, "none.yaml")]);
+  assert.notEqual(wrong.status, 0);
+  assert.match(wrong.stderr, /none\.yaml/);
+});
+
 test("llava train --dry-run prints recipe, groups and memory, for people and as JSON", async () => {
   const path = join(import.meta.dirname, "../../../recipes/llava-1.5-13b/lora.ts");
   const [people, json] = await Promise.all([
