@@ -14,6 +14,7 @@
 #include "blocks.h"
 #include "processor.h"
 #include "row_pieces.h"
+#include "threads.h"
 #include "tiled_product.h"
 
 namespace llava {
@@ -23,7 +24,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // From this many rows on decoding costs less than what libtorch's products gain.
-constexpr int64_t kFewestDecodedRows = 32;
+constexpr int64_t kFewestDecodedRows = 128;
 // Elements decoded at once for a type other than float32.
 constexpr int64_t kScratchElements = 1 << 14;
 
@@ -59,7 +60,7 @@ void decodeRows(const Blocks& blocks, int64_t start, const at::Tensor& out) {
   const auto decode = blockKernels().decode[static_cast<int>(blocks.type)];
   const int64_t width = blocks.width(), rows = out.size(0), perRow = blocks.perRow();
   if (out.numel() == 0) return;
-  at::parallel_for(0, rows, std::max<int64_t>(1, at::internal::GRAIN_SIZE / width), [&](int64_t from, int64_t to) {
+  inParallel(rows, std::max<int64_t>(1, at::internal::GRAIN_SIZE / width), [&](int64_t from, int64_t to) {
     if (out.scalar_type() == at::kFloat) {
       decode(blocks.row(start + from), (to - from) * perRow, out.mutable_data_ptr<float>() + from * width);
       return;
@@ -186,7 +187,7 @@ at::Tensor quantize(const at::Tensor& values, std::string_view name) {
   const int64_t rows = values.size(0), width = values.size(1), perRow = width / layout.elements;
   at::Tensor out = at::empty({rows, perRow * layout.bytes}, at::kByte);
   if (values.numel() == 0) return out;
-  at::parallel_for(0, rows, std::max<int64_t>(1, kScratchElements / width), [&](int64_t from, int64_t to) {
+  inParallel(rows, std::max<int64_t>(1, kScratchElements / width), [&](int64_t from, int64_t to) {
     for (int64_t row = from; row < to; ++row) {
       const at::Tensor numbers = values.select(0, row).to(at::kFloat).contiguous();
       TORCH_CHECK(at::isfinite(numbers).all().item<bool>(), "row ", row, " holds numbers that are not finite");

@@ -88,7 +88,7 @@ export function convertModel(
   const source = sourceOf(origin, model, processor);
   const layout = isOriginalConfig(source.json) ? "original" : "hf";
   const isGguf = typeof origin.files !== "string";
-  if (to !== "gguf" && to !== layout) refuseUnwritable(to, source);
+  if (to !== "gguf" && (isGguf || to !== layout)) refuseUnwritable(to, source);
   using stored = origin.open();
   const state = isGguf ? withOwnTypes(wholeState(model, stored)) : wholeState(model, stored);
   const partial = `${output}.partial`;

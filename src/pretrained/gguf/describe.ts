@@ -5,15 +5,12 @@ import { type JsonObject, parseJsonObject } from "../../files/index.ts";
 import {
   contextLengthOf,
   eyeFromGguf,
+  imageConfigOf,
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
   templateOf,
 } from "../../models/index.ts";
-import {
-  clipImageConfig,
-  type ImageProcessorConfig,
-  parseImageProcessorConfig,
-} from "../../processing/image/index.ts";
+import { type ImageProcessorConfig, parseImageProcessorConfig } from "../../processing/image/index.ts";
 import { Processor, type ProcessorSource } from "../../processing/processor/index.ts";
 import { type GgufMetadata, tokenizerFiles, tokenizerFromGguf } from "../../processing/tokenizer/index.ts";
 import {
@@ -61,7 +58,7 @@ export function describeGguf(pair: GgufPair, options: LoadOptions): DescribedMod
   };
   const image: ImageProcessorConfig = {
     ...(statedImages(eyeHeader.metadata, pair.eye) ?? {
-      ...clipImageConfig(config.vision.imageSize),
+      ...imageConfigOf(config.vision, "square"),
       normalize: { mean, std },
     }),
     aspect: pad ? "pad" : "square",
