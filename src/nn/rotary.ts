@@ -2,7 +2,7 @@ import { cat, type DType, type Tensor, tensor } from "../torch/index.ts";
 
 /**
  * Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies; "factors" divides each
- * frequency by its own number.
+ * frequency by its own number; "yarn" (arXiv 2309.00071) divides low frequencies, keeps high ones, and makes attention sharper.
  */
 export type RopeScaling =
   | { readonly type: "linear"; readonly factor: number; readonly originalMaxPositionEmbeddings?: number }
@@ -13,7 +13,19 @@ export type RopeScaling =
       readonly highFreqFactor: number;
       readonly originalMaxPositionEmbeddings: number;
     }
-  | { readonly type: "factors"; readonly factors: readonly number[] };
+  | { readonly type: "factors"; readonly factors: readonly number[] }
+  | {
+      readonly type: "yarn";
+      readonly factor: number;
+      readonly originalMaxPositionEmbeddings: number;
+      /** Turns over the original length, above which a frequency is kept, and below which it is divided. */
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      /** Whether the bounds between are whole dimensions. */
+      readonly truncate: boolean;
+      /** Multiplies cosines and sines. */
+      readonly attentionFactor: number;
+    };
 
 /** cos and sin of position·frequency for each pair of dimensions, [B or 1, 1, T, d]. */
 export interface RotaryAngles {
@@ -27,11 +39,13 @@ export interface RotaryAngles {
  */
 export class RotaryEmbedding {
   readonly #frequencies: readonly number[];
+  readonly #attentionFactor: number;
 
   constructor(headDim: number, theta: number, scaling?: RopeScaling) {
-    const base = baseFrequencies(headDim, theta);
-    this.#frequencies =
-      scaling === undefined ? base : base.map((frequency, i) => scaled(frequency, i, scaling));
+    this.#frequencies = scaling
+      ? scaledFrequencies(headDim, theta, scaling)
+      : baseFrequencies(headDim, theta);
+    this.#attentionFactor = scaling?.type === "yarn" ? scaling.attentionFactor : 1;
   }
 
   /** positions int64 [T] or [B, T] → angles [1 or B, 1, T, d]. */
@@ -40,7 +54,9 @@ export class RotaryEmbedding {
     const rows = positions.shape.length === 1 ? positions.unsqueeze(0) : positions;
     const half = rows.to("float32").unsqueeze(-1).mul(frequencies); // [B, T, d/2]
     const angles = cat([half, half], -1).unsqueeze(1); // [B, 1, T, d]
-    return { cos: angles.cos().to(dtype), sin: angles.sin().to(dtype) };
+    const sized = (wave: Tensor) =>
+      (this.#attentionFactor === 1 ? wave : wave.mul(this.#attentionFactor)).to(dtype);
+    return { cos: sized(angles.cos()), sin: sized(angles.sin()) };
   }
 }
 
@@ -51,10 +67,32 @@ const baseFrequencies = (headDim: number, theta: number): number[] =>
   );
 
 /** What a scaling divides each frequency by. */
-export const rotaryFactors = (headDim: number, theta: number, scaling: RopeScaling): number[] =>
-  baseFrequencies(headDim, theta).map((frequency, i) => frequency / scaled(frequency, i, scaling));
+export function rotaryFactors(headDim: number, theta: number, scaling: RopeScaling): number[] {
+  const scaled = scaledFrequencies(headDim, theta, scaling);
+  return baseFrequencies(headDim, theta).map((frequency, i) => frequency / scaled[i]!);
+}
 
-function scaled(frequency: number, index: number, scaling: RopeScaling): number {
+function scaledFrequencies(headDim: number, theta: number, scaling: RopeScaling): number[] {
+  const base = baseFrequencies(headDim, theta);
+  if (scaling.type !== "yarn") return base.map((frequency, i) => scaledFrequency(frequency, i, scaling));
+  const { factor, originalMaxPositionEmbeddings, betaFast, betaSlow, truncate } = scaling;
+  const turning = (turns: number) =>
+    (headDim * Math.log(originalMaxPositionEmbeddings / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+  const [first, last] = [turning(betaFast), turning(betaSlow)];
+  const low = Math.max(truncate ? Math.floor(first) : first, 0);
+  const high = Math.min(truncate ? Math.ceil(last) : last, headDim - 1);
+  const width = high === low ? 0.001 : high - low;
+  return base.map((frequency, i) => {
+    const divided = Math.min(Math.max((i - low) / width, 0), 1);
+    return (frequency / factor) * divided + frequency * (1 - divided);
+  });
+}
+
+function scaledFrequency(
+  frequency: number,
+  index: number,
+  scaling: Exclude<RopeScaling, { type: "yarn" }>,
+): number {
   if (scaling.type === "linear") return frequency / scaling.factor;
   if (scaling.type === "factors") return frequency / scaling.factors[index]!;
   // Llama 3.1: long wavelengths are stretched, short ones kept, with a linear blend between.

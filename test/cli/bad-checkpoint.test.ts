@@ -82,6 +82,56 @@ describe("a checkpoint", () => {
       /unknown.config\.json.*"blip_2"/,
     ],
     [
+      "around an unknown language model",
+      () =>
+        withConfig("family", "llama", (json) =>
+          Object.assign(json["text_config"] as Json, { model_type: "phi3" }),
+        ),
+      /family.config\.json, text_config: language model type "phi3"; known are llama,/,
+    ],
+    [
+      "with an unknown vision tower",
+      () =>
+        withConfig("eyes", "llama", (json) =>
+          Object.assign(json["vision_config"] as Json, { model_type: "siglip2_vision_model" }),
+        ),
+      /eyes.config\.json, vision_config: vision model type "siglip2_vision_model"; known are clip_vision_model,/,
+    ],
+    [
+      "with an unknown kind of rotary scaling",
+      () =>
+        withConfig("rope", "llama", (json) =>
+          Object.assign(json["text_config"] as Json, {
+            rope_parameters: { rope_type: "longrope", rope_theta: 1e4, factor: 4 },
+          }),
+        ),
+      /rope.config\.json, text_config: rope scaling "longrope"; known are default, linear, dynamic, llama3, yarn/,
+    ],
+    [
+      "of shards of two models",
+      () =>
+        checkpoint("two", "llama-gqa-full", (path) => {
+          const shard = join(path, "model-00002-of-00003.safetensors");
+          editHeader(shard, (header) => {
+            for (const { shape } of Object.values(header)) if (shape?.length === 2) shape.reverse();
+          });
+        }),
+      /two.model\.safetensors\.index\.json does not fit the model: \d+ of another shape/,
+      /weights belong together/,
+    ],
+    [
+      "of LLaVA-OneVision without its newline",
+      () => {
+        cpSync(join(fixtures, "families/onevision"), inFolder("onevision"), { recursive: true });
+        editHeader(inFolder("onevision/model.safetensors"), (header) => {
+          header["newline"] = header["image_newline"]!;
+          delete header["image_newline"];
+        });
+        return inFolder("onevision");
+      },
+      /onevision.*1 missing: image_newline/,
+    ],
+    [
       "of LLaVA-1.6 without its newline",
       () => withConfig("next", "llama", (json) => Object.assign(json, { model_type: "llava_next" })),
       /next.*1 missing: image_newline/,

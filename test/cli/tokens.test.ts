@@ -111,6 +111,28 @@ describe("llava tokens", () => {
       assert.match(stderr, message);
     });
 
+  test("counts LLaVA-OneVision's as both codes do, and several images of a prompt as padded ones", async () => {
+    const sides = [1, 2, 3, 4, 5, 6].map((tiles) => 384 * tiles);
+    const pinpoints = sides.flatMap((first) => sides.map((second) => [first, second]));
+    const path = model("../families/onevision", ({ vision_config: vision }) => ({
+      vision_config: { ...(vision as object), image_size: 384, patch_size: 14 },
+      image_grid_pinpoints: pinpoints,
+    }));
+    const file = join(path, "processor_config.json");
+    const { image_processor: images, ...rest } = JSON.parse(readFileSync(file, "utf8"));
+    const size = { width: 384, height: 384 };
+    const changed = { ...rest, image_processor: { ...images, size, image_grid_pinpoints: pinpoints } };
+    writeFileSync(file, JSON.stringify(changed));
+    const sizes = ["640x480", "480x640", "1920x1080", "384x384"].flatMap((each) => ["--size", each]);
+    const counts = async (...more: string[]) => {
+      const { status, stdout, stderr } = await ask([...sizes, ...more, "--model", path, "--json"]);
+      assert.equal(status, 0, stderr);
+      return JSON.parse(stdout).images.map(({ tokens }: { tokens: number }) => tokens);
+    };
+    assert.deepEqual(await counts(), [2929, 2943, 7269, 1485]);
+    assert.deepEqual(await counts("--together"), [730, 730, 730, 730]);
+  });
+
   test("reads pinpoints that are written as text", async () => {
     for (const pinpoints of ["(1x1),...,(2x2)", "[(28, 28), (28, 56), (56, 28), (56, 56)]"]) {
       const path = model("original", () => ({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { LLAMA_TYPES, parseLlamaConfig } from "./config.ts";
+import { contextLengthOf, LLAMA_TYPES, parseLlamaConfig } from "./config.ts";
 
 const config = (message: RegExp) => ({ name: "LlavaError", code: "config", message });
 
@@ -40,9 +40,33 @@ describe("decoders", () => {
       config(/rope scaling linear without factor/),
     );
     assert.throws(
-      () => text({ rope_scaling: { type: "yarn", factor: 2 } }),
-      config(/rope scaling "yarn"; known are/),
+      () => text({ rope_scaling: { type: "longrope", short_factor: [1], long_factor: [2] } }),
+      config(/^c\.json: rope scaling "longrope"; known are default, linear, dynamic, llama3, yarn$/),
     );
+  });
+
+  test("YaRN makes the context longer; dynamic scaling begins where the context ends", () => {
+    const yarn = text({
+      max_position_embeddings: 32_768,
+      rope_scaling: { type: "yarn", factor: 4, original_max_position_embeddings: 32_768 },
+    });
+    assert.equal(contextLengthOf(yarn), 131_072);
+    const dynamic = text({ max_position_embeddings: 2048, rope_scaling: { type: "dynamic", factor: 2 } });
+    assert.deepEqual([dynamic.ropeScaling, contextLengthOf(dynamic)], [undefined, 2048]);
+  });
+
+  test("Qwen3 and Gemma", () => {
+    const qwen = text({
+      model_type: "qwen3",
+      hidden_size: 1024,
+      num_attention_heads: 16,
+      num_key_value_heads: 8,
+    });
+    assert.partialDeepStrictEqual(qwen, { headDim: 128, queryKeyNorm: true, attentionBias: false });
+    const gemma = text({ model_type: "gemma", hidden_act: "gelu", hidden_activation: null });
+    assert.partialDeepStrictEqual(gemma, {
+      ...{ headDim: 256, scaledFromOne: true, hiddenAct: "gelu_tanh", tieWordEmbeddings: true },
+    });
   });
 
   test("biases", () => {

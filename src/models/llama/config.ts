@@ -152,7 +152,7 @@ export function parseLlamaConfig(json: unknown, where: string, rules: LlamaRules
       `${where}: num_attention_heads ${numHeads} is not a multiple of num_key_value_heads ${numKeyValueHeads}`,
     );
   }
-  const ropeScaling = parseRopeScaling(config, where);
+  const ropeScaling = parseRopeScaling(config, rules, where);
   const slidingWindow = activeWindow(rules, config);
   const stated = rules.biases === "stated";
   const outputBias = stated && (config.attention_bias ?? false);
@@ -181,11 +181,11 @@ export function parseLlamaConfig(json: unknown, where: string, rules: LlamaRules
 }
 
 /**
- * Most positions that a sequence may have. `maxPositionEmbeddings` counts them before linear scaling, as vLLM and the
- * original LLaVA's training read it, and after that of Llama 3, whose files give the number before beside it.
+ * Most positions that a sequence may have. `maxPositionEmbeddings` counts them before linear scaling and YaRN's, as vLLM and
+ * the original LLaVA's training read it, and after that of Llama 3, whose files give the number before beside it.
  */
 export function contextLengthOf({ maxPositionEmbeddings, ropeScaling }: LlamaConfig): number {
-  if (ropeScaling?.type !== "linear") return maxPositionEmbeddings;
+  if (ropeScaling?.type !== "linear" && ropeScaling?.type !== "yarn") return maxPositionEmbeddings;
   const { factor, originalMaxPositionEmbeddings: original = maxPositionEmbeddings } = ropeScaling;
   return Math.max(maxPositionEmbeddings, Math.floor(original * factor));
 }
@@ -222,7 +222,7 @@ function activeWindow({ window }: LlamaRules, stated: Fields): number | undefine
   return stated.sliding_window ?? DEFAULT_WINDOW;
 }
 
-function parseRopeScaling(config: Fields, where: string): RopeScaling | undefined {
+function parseRopeScaling(config: Fields, rules: LlamaRules, where: string): RopeScaling | undefined {
   const parameters = config.rope_scaling ?? config.rope_parameters; // where both are there, as transformers has it
   const type = parameters?.rope_type ?? parameters?.type ?? "default";
   if (parameters)
@@ -252,7 +252,27 @@ function parseRopeScaling(config: Fields, where: string): RopeScaling | undefine
       originalMaxPositionEmbeddings: required("original_max_position_embeddings"),
     };
   }
-  throw new LlavaError("config", `${where}: rope scaling "${type}"; known are default, linear, llama3`, {
-    hint: "A checkpoint with this scaling is not read yet.",
-  });
+  if (type === "yarn") {
+    const factor = required("factor");
+    const { mscale, mscale_all_dim: all } = parameters;
+    const sharper = (scale: number) => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
+    return {
+      type,
+      factor,
+      originalMaxPositionEmbeddings:
+        parameters.original_max_position_embeddings ?? config.max_position_embeddings ?? rules.positions,
+      betaFast: parameters.beta_fast ?? 32,
+      betaSlow: parameters.beta_slow ?? 1,
+      truncate: parameters.truncate ?? true,
+      attentionFactor:
+        parameters.attention_factor ?? (mscale && all ? sharper(mscale) / sharper(all) : sharper(1)),
+    };
+  }
+  // It scales only beyond max_position_embeddings, where the context ends here (`contextLengthOf`).
+  if (type === "dynamic") return undefined;
+  throw new LlavaError(
+    "config",
+    `${where}: rope scaling "${type}"; known are default, linear, dynamic, llama3, yarn`,
+    { hint: "A checkpoint with this scaling is not read yet." },
+  );
 }

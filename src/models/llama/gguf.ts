@@ -76,6 +76,10 @@ export function describeLlama(config: LlamaConfig, architecture: string): GgufDe
     throw new LlavaError("usage", `a GGUF file cannot hold a decoder with ${hiddenAct} (hidden_act)`, {
       hint: `Readers compute the architecture ${architecture} with silu.`,
     });
+  if (ropeScaling?.type === "yarn")
+    throw new LlavaError("usage", "a GGUF file is not written with rope scaling yarn (rope_scaling)", {
+      hint: "Take it out of config.json, and give its factor to the program that reads the file.",
+    });
   const linear = ropeScaling?.type === "linear" ? ropeScaling : undefined;
   const values: Readonly<Record<string, GgufValue>> = {
     block_count: config.numLayers,
