@@ -128,14 +128,20 @@ export class Ledger implements Disposable {
    * Keeps a reply, and what it cost; undefined charges what was reserved. Of two replies to an item the first is kept and
    * both are paid. Returns how many items have this very text.
    */
-  settle(item: number, reply: GenerationResult, cost: number | undefined, attempts: number): number {
+  settle(
+    item: number,
+    reply: GenerationResult,
+    cost: number | undefined,
+    attempts: number,
+    owner = this.owner,
+  ): number {
     const digest = sha256(reply.text).slice(0, 32);
     return this.#database.transaction(
       () => {
         const held = this.#database.get(
           "select reserved from item where number = ? and owner = ?",
           item,
-          this.owner,
+          owner,
         );
         const paid = cost ?? Number(held?.["reserved"] ?? 0);
         this.#database.run(
@@ -159,7 +165,7 @@ export class Ledger implements Disposable {
         this.#database.run(
           "update item set owner = null, reserved = 0 where number = ? and owner = ?",
           item,
-          this.owner,
+          owner,
         );
         return Number(
           this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
@@ -170,13 +176,13 @@ export class Ledger implements Disposable {
   }
 
   /** Notes why an item has no reply. */
-  fail(item: number, error: string, attempts: number): void {
+  fail(item: number, error: string, attempts: number, owner = this.owner): void {
     this.#database.run(
-      "update item set state = 'failed', owner = null, error = ?, attempts = ? where number = ? and state = 'claimed' and owner = ?",
+      "update item set state = 'failed', owner = null, reserved = 0, error = ?, attempts = ? where number = ? and state <> 'done' and owner = ?",
       error,
       attempts,
       item,
-      this.owner,
+      owner,
     );
   }
 
@@ -242,6 +248,50 @@ export class Ledger implements Disposable {
 
   set(name: string, value: string): void {
     this.#database.run("insert or replace into setting values (?, ?)", name, value);
+  }
+
+  /** Hands claims over to a batch of the endpoint's, before it is sent: a process that is killed finds it again by its name. */
+  beginBatch(name: string, items: readonly number[]): void {
+    this.#database.transaction(
+      () => {
+        this.#database.run("insert into batch values (?, null)", name);
+        for (const item of items)
+          this.#database.run("update item set state = 'batched', owner = ? where number = ?", name, item);
+      },
+      { isOnDisk: true },
+    );
+  }
+
+  /** The endpoint's own name of a batch. */
+  nameBatch(name: string, remote: string): void {
+    this.#database.run("update batch set remote = ? where name = ?", remote, name);
+  }
+
+  /** Those under way, with the endpoint's names of those that it is known to have. */
+  batches(): { readonly name: string; readonly remote: string | undefined }[] {
+    return this.#database.all("select name, remote from batch order by rowid").map(({ name, remote }) => ({
+      name: String(name),
+      remote: remote === null ? undefined : String(remote),
+    }));
+  }
+
+  /** An item that is in a batch, by its key. */
+  inBatch(name: string, key: string): number | undefined {
+    const found = this.#database.get("select number from item where owner = ? and key = ?", name, key);
+    return found && Number(found["number"]);
+  }
+
+  /** Ends a batch: what it left without a reply is asked again. Returns how many. */
+  endBatch(name: string, { charge }: { readonly charge: boolean }): number {
+    return this.#database.transaction(() => {
+      if (charge) this.#charge("owner = ?", name);
+      const left = this.#database.run(
+        "update item set state = 'todo', owner = null, reserved = 0 where owner = ? and state = 'batched'",
+        name,
+      );
+      this.#database.run("delete from batch where name = ?", name);
+      return left;
+    });
   }
 
   /** A sign of life of this worker. */

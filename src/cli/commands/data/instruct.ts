@@ -8,6 +8,7 @@ import type { CommandContext } from "../../frame/context.ts";
 import {
   addEndpointOptions,
   type EndpointFlags,
+  endpointOptions,
   openEndpoint,
   retryOf,
 } from "../../frame/endpoint-options.ts";
@@ -32,6 +33,9 @@ interface Options extends EndpointFlags {
   budget?: number;
   requestsPerMinute?: number;
   tokensPerMinute?: number;
+  batchApi?: boolean;
+  batchPoll: number;
+  batchTokens?: number;
   limit?: number;
   negatives: boolean;
   showPrompt?: string;
@@ -83,6 +87,9 @@ export function configure(data: Command, context: CommandContext): void {
     .option("--budget <amount>", "what the run may cost in all, in the currency of --price", positive)
     .option("--requests-per-minute <n>", "of all processes of the run together", positive)
     .option("--tokens-per-minute <n>", "likewise", positive)
+    .option("--batch-api", "send the requests as batches, at half the price, answered within a day")
+    .option("--batch-poll <seconds>", "time between two looks at batches", positive, 30)
+    .option("--batch-tokens <n>", "prompts' tokens that the account lets wait at once", count)
     .option("--limit <n>", "take this many images from the begin", count)
     .option("--no-negatives", "add no questions about what is absent, or present, to balance yes and no")
     .option("--show-prompt <id>", "print what is asked about one image, and ask nothing")
@@ -108,6 +115,7 @@ The exit status is 3 where the budget ended the run.`,
 async function run(options: Options, context: CommandContext): Promise<void> {
   const datagen = await import("../../../datagen/index.ts");
   const { Ledger, money } = await import("../../../runner/index.ts");
+  const { withLock } = await import("../../../files/index.ts");
   const { out, seed, temperature, price, budget, limit, endpoint } = options;
   if (budget !== undefined && price === undefined)
     throw new LlavaError("usage", "--budget takes --price", {
@@ -151,6 +159,11 @@ async function run(options: Options, context: CommandContext): Promise<void> {
     price,
     budget,
     limits: { requestsPerMinute: options.requestsPerMinute, tokensPerMinute: options.tokensPerMinute },
+    batching: {
+      room: { tokens: options.batchTokens },
+      pollMs: options.batchPoll * 1000,
+      onNote: (note) => context.warn(note),
+    },
     signal,
     onFallback: (why) => context.warn(`The endpoint takes no schema (${why}); replies come as text.`),
     onProgress: ({ done, failed }: LedgerCounts, { spent }: Spending) => {
@@ -159,7 +172,11 @@ async function run(options: Options, context: CommandContext): Promise<void> {
     },
   };
   const prepared = await datagen.prepareInstruct(instruct);
-  const asked = await datagen.askInstruct(prepared, instruct).then(
+  const asked = await (options.batchApi
+    ? // Whoever reads a batch's results pays for them.
+      withLock(join(folder, "batches.lock"), () => datagen.askInstruct(prepared, instruct), { signal })
+    : datagen.askInstruct(prepared, instruct)
+  ).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -253,11 +270,13 @@ async function openTeachers(
     });
   const { turnsSchema } = await import("../../../datagen/index.ts");
   const schema = { response_format: { type: "json_schema", json_schema: turnsSchema } };
+  const structured: EndpointFlags = { ...options, extraBody: { ...extraBody, ...schema } };
+  const { BatchEndpoint } = await import("../../../runner/index.ts");
+  const inBatches = (flags: EndpointFlags) => new BatchEndpoint(endpointOptions(endpoint, model, flags));
   return {
     plain: await openEndpoint(endpoint, model, options),
-    structured: options.kind
-      ? undefined
-      : await openEndpoint(endpoint, model, { ...options, extraBody: { ...extraBody, ...schema } }),
+    structured: options.kind ? undefined : await openEndpoint(endpoint, model, structured),
+    batches: options.batchApi ? { blocks: inBatches(options), json: inBatches(structured) } : undefined,
     [Symbol.asyncDispose]: nothing,
   };
 }
