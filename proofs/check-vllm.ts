@@ -3,9 +3,9 @@
  * has vLLM answer with what that leaves: its greedy tokens and the log probabilities of the likeliest at each beside this
  * project's.
  *
- *   node proofs/check-vllm.ts PYTHON [FIXTURE…]
+ *   node proofs/check-vllm.ts PYTHON [--deviation 0.02] [FIXTURE…]
  *
- * PYTHON is an interpreter that has vLLM (its build for CPUs will do).
+ * Weights are normal with the deviation, as in transformers' models before they learn. PYTHON is an interpreter that has vLLM (its build for CPUs will do).
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -20,13 +20,18 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { writeRandomModel } from "../bench/random-checkpoint.ts";
 import type { JsonObject } from "../src/files/index.ts";
 import { LocalModel, traceStages } from "../src/generation/index.ts";
 import { checkReaders, convertModel, loadCheckpoint, type WrittenLayout } from "../src/pretrained/index.ts";
 import { inference } from "../src/torch/index.ts";
 
-const [python, ...named] = process.argv.slice(2);
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { deviation: { type: "string", default: "0.02" } },
+});
+const [python, ...named] = positionals;
 if (python === undefined) throw new Error("usage: node proofs/check-vllm.ts PYTHON [FIXTURE…]");
 const fixtures = fileURLToPath(new URL("../test/fixtures/", import.meta.url));
 const cases =
@@ -67,7 +72,7 @@ function enlarge(fixture: string, name: string): string {
       text_config: { ...text, num_key_value_heads: keyValueHeads },
       vision_config: { ...vision, projection_dim: SIZES.hidden_size },
     },
-    0.1,
+    Number(flags.deviation),
   );
   return larger;
 }
@@ -90,12 +95,14 @@ interface Step {
   readonly logprobs: Readonly<Record<string, number>>;
 }
 
-/** Of each greedy token, and of those that are likeliest in its place. */
-async function ownSteps(
-  source: string,
-  image: string,
-  prompt: string,
-): Promise<{ ids: number; steps: Step[] }> {
+interface Answer {
+  /** How many the prompt has, with the image's. */
+  readonly ids: number;
+  readonly steps: readonly Step[];
+}
+
+/** Greedy tokens with the log probabilities of those that are likeliest in their places. */
+async function ownAnswer(source: string, image: string, prompt: string): Promise<Answer> {
   using pretrained = await loadCheckpoint(source);
   using inputs = await new LocalModel(pretrained, { id: source }).prepare({ raw: prompt, images: [image] });
   const ids = [...inputs.inputIds];
@@ -115,45 +122,56 @@ async function ownSteps(
   return { ids: inputs.inputIds.length, steps };
 }
 
-let failed = false;
+interface Case {
+  readonly name: string;
+  readonly checkpoint: string;
+  readonly questions: readonly { readonly prompt: string; readonly image: string }[];
+}
+
+async function prepare(name: string): Promise<Case> {
+  const plain = name.replace("/", "-");
+  const source = enlarge(join(fixtures, name), plain);
+  const original = await convert(source, "original", `${plain}-original`);
+  const checkpoint = await convert(original, "hf", `${plain}-hf`);
+  const [verdict] = checkReaders(checkpoint, ["vllm"]);
+  if (!verdict!.isServed) throw new Error(`${name}: ${JSON.stringify(verdict!.findings)}`);
+  const images = join(fixtures, name.split("/")[0]!, "images");
+  const questions = readdirSync(images).map((image) => ({
+    prompt: "USER: <image>\nWhat is it? ASSISTANT:",
+    image: join(images, image),
+  }));
+  return { name, checkpoint, questions };
+}
+
+const tokensOf = (steps: readonly Step[]): string => steps.map(({ token }) => token).join(" ");
+
 try {
-  for (const name of cases) {
-    const plain = name.replace("/", "-");
-    const source = enlarge(join(fixtures, name), plain);
-    const original = await convert(source, "original", `${plain}-original`);
-    const output = await convert(original, "hf", `${plain}-hf`);
-    const [verdict] = checkReaders(output, ["vllm"]);
-    if (!verdict!.isServed) throw new Error(`${name}: ${JSON.stringify(verdict!.findings)}`);
-    const images = join(fixtures, name.split("/")[0]!, "images");
-    const questions = readdirSync(images).map((image) => ({
-      prompt: "USER: <image>\nWhat is it? ASSISTANT:",
-      image: join(images, image),
-    }));
-    const asked = join(folder, "questions.json");
-    writeFileSync(asked, JSON.stringify({ questions, tokens: TOKENS, likeliest: LIKELIEST }));
-    const script = join(import.meta.dirname, "check_vllm.py");
-    const printed = execFileSync(python, [script, output, asked], { stdio: ["ignore", "pipe", "pipe"] });
-    const answers = JSON.parse(String(printed).trim().split("\n").at(-1)!) as {
-      ids: number;
-      steps: Step[];
-    }[];
+  const prepared: Case[] = [];
+  for (const name of cases) prepared.push(await prepare(name));
+  const asked = join(folder, "asked.json");
+  writeFileSync(asked, JSON.stringify({ cases: prepared, tokens: TOKENS, likeliest: LIKELIEST }));
+  const script = join(import.meta.dirname, "check_vllm.py");
+  // One process answers for all: importing vLLM takes longer than the answers.
+  const printed = execFileSync(python, [script, asked], { stdio: ["ignore", "pipe", "pipe"] });
+  const answered = JSON.parse(String(printed).trim().split("\n").at(-1)!) as Answer[][];
+  for (const [index, { name, checkpoint, questions }] of prepared.entries())
     for (const [at, { prompt, image }] of questions.entries()) {
-      const own = await ownSteps(output, image, prompt);
-      const theirs = answers[at]!;
-      let largest = 0;
-      for (const [step, { logprobs }] of theirs.steps.entries())
-        for (const [id, logprob] of Object.entries(logprobs))
-          largest = Math.max(largest, Math.abs(logprob - (own.steps[step]!.logprobs[id] ?? Number.NaN)));
-      const tokens = (steps: readonly Step[]) => steps.map(({ token }) => token).join(" ");
-      const areEqual = own.ids === theirs.ids && tokens(own.steps) === tokens(theirs.steps);
+      const own = await ownAnswer(checkpoint, image, prompt);
+      const theirs = answered[index]![at]!;
+      const differences = theirs.steps.flatMap(({ logprobs }, step) =>
+        Object.entries(logprobs).map(([id, logprob]) =>
+          Math.abs(logprob - (own.steps[step]!.logprobs[id] ?? Number.NaN)),
+        ),
+      );
+      const largest = Math.max(...differences);
+      const areEqual = own.ids === theirs.ids && tokensOf(own.steps) === tokensOf(theirs.steps);
       const isGood = areEqual && largest <= TOLERANCE;
-      failed ||= !isGood;
+      if (!isGood) process.exitCode = 1;
+      const greedy = areEqual ? "equal" : `${tokensOf(theirs.steps)} (own ${tokensOf(own.steps)})`;
       console.log(
-        `${isGood ? "" : "WRONG "}${name}, ${basename(image)}: ${theirs.ids} tokens (own ${own.ids}), greedy ${areEqual ? "equal" : `${tokens(theirs.steps)} (own ${tokens(own.steps)})`}, log probabilities differ by ${largest.toExponential(1)}`,
+        `${isGood ? "" : "WRONG "}${name}, ${basename(image)}: ${theirs.ids} tokens (own ${own.ids}), greedy ${greedy}, log probabilities differ by ${largest.toExponential(1)}`,
       );
     }
-  }
 } finally {
   rmSync(folder, { recursive: true });
 }
-if (failed) process.exitCode = 1;

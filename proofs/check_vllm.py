@@ -1,6 +1,6 @@
 """Answers questions about images with vLLM on the CPU in float32; prints greedy tokens and likely ones' log probabilities as JSON.
 
-    python proofs/check_vllm.py CHECKPOINT QUESTIONS        # called by check-vllm.ts
+    python proofs/check_vllm.py ASKED        # called by check-vllm.ts
 """
 
 import json
@@ -19,33 +19,35 @@ if __name__ == "__main__":
     from PIL import Image
     from vllm import LLM, SamplingParams
 
-    checkpoint, path = sys.argv[1:]
+    (path,) = sys.argv[1:]
     with open(path) as file:
         asked = json.load(file)
-    model = LLM(
-        model=checkpoint,
-        dtype="float32",
-        max_model_len=256,
-        max_num_seqs=1,
-        enforce_eager=True,
-        limit_mm_per_prompt={"image": 1},
-        max_logprobs=asked["likeliest"],
-        skip_mm_profiling=True,
-    )
     sampling = SamplingParams(
         max_tokens=asked["tokens"], temperature=0, logprobs=asked["likeliest"], ignore_eos=True
     )
-    answers = []
-    for question in asked["questions"]:
-        prompt = {
-            "prompt": question["prompt"],
-            "multi_modal_data": {"image": Image.open(question["image"]).convert("RGB")},
-        }
-        (answer,) = model.generate(prompt, sampling, use_tqdm=False)
-        (output,) = answer.outputs
-        steps = [
-            {"token": token, "logprobs": {str(i): found.logprob for i, found in likely.items()}}
-            for token, likely in zip(output.token_ids, output.logprobs)
-        ]
-        answers.append({"ids": len(answer.prompt_token_ids), "steps": steps})
-    print(json.dumps(answers))
+
+    def answers_of(checkpoint, questions):
+        model = LLM(
+            model=checkpoint,
+            dtype="float32",
+            max_model_len=256,
+            max_num_seqs=1,
+            enforce_eager=True,
+            limit_mm_per_prompt={"image": 1},
+            max_logprobs=asked["likeliest"],
+            skip_mm_profiling=True,
+            # Its default resizes by torchvision, whose pixel values are other than Pillow's by a rounding.
+            mm_processor_kwargs={"backend": "pil"},
+        )
+        for question in questions:
+            image = Image.open(question["image"]).convert("RGB")
+            prompt = {"prompt": question["prompt"], "multi_modal_data": {"image": image}}
+            (answer,) = model.generate(prompt, sampling, use_tqdm=False)
+            (output,) = answer.outputs
+            steps = [
+                {"token": token, "logprobs": {str(i): found.logprob for i, found in likely.items()}}
+                for token, likely in zip(output.token_ids, output.logprobs)
+            ]
+            yield {"ids": len(answer.prompt_token_ids), "steps": steps}
+
+    print(json.dumps([list(answers_of(case["checkpoint"], case["questions"])) for case in asked["cases"]]))

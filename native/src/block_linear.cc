@@ -1,6 +1,7 @@
 // llava::quantized_linear multiplies activations by weights in blocks as they lie in a GGUF file:
 // - few rows are rounded to 8 bits and multiplied in whole numbers, so that the weights are read once and never widened;
-// - more rows are multiplied by libtorch in floating point, by tiles of the weight, decoded one after another.
+// - more rows, and those whose gradients are recorded, are multiplied by libtorch in floating point, by tiles of the weight,
+//   decoded one after another.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -13,6 +14,7 @@
 #include "blocks.h"
 #include "processor.h"
 #include "row_pieces.h"
+#include "threads.h"
 #include "tiled_product.h"
 
 namespace llava {
@@ -22,7 +24,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // From this many rows on decoding costs less than what libtorch's products gain.
-constexpr int64_t kFewestDecodedRows = 32;
+constexpr int64_t kFewestDecodedRows = 128;
 // Elements decoded at once for a type other than float32.
 constexpr int64_t kScratchElements = 1 << 14;
 
@@ -58,7 +60,7 @@ void decodeRows(const Blocks& blocks, int64_t start, const at::Tensor& out) {
   const auto decode = blockKernels().decode[static_cast<int>(blocks.type)];
   const int64_t width = blocks.width(), rows = out.size(0), perRow = blocks.perRow();
   if (out.numel() == 0) return;
-  at::parallel_for(0, rows, std::max<int64_t>(1, at::internal::GRAIN_SIZE / width), [&](int64_t from, int64_t to) {
+  inParallel(rows, std::max<int64_t>(1, at::internal::GRAIN_SIZE / width), [&](int64_t from, int64_t to) {
     if (out.scalar_type() == at::kFloat) {
       decode(blocks.row(start + from), (to - from) * perRow, out.mutable_data_ptr<float>() + from * width);
       return;
@@ -111,11 +113,13 @@ TiledWeight decoded(const Blocks& blocks, at::ScalarType input) {
           [blocks](const at::Tensor& tile, int64_t start) { decodeRows(blocks, start, tile); }};
 }
 
-at::Tensor forwardOf(const at::Tensor& input, const Blocks& blocks, const std::optional<at::Tensor>& bias) {
+// `fewest`: the rows from which on they are multiplied in floating point.
+at::Tensor forwardOf(const at::Tensor& input, const Blocks& blocks, const std::optional<at::Tensor>& bias,
+                     int64_t fewest = kFewestDecodedRows) {
   const at::Tensor rows = asRows(input);
   auto shape = input.sizes().vec();
   shape.back() = blocks.rows();
-  if (rows.size(0) >= kFewestDecodedRows)
+  if (rows.size(0) >= fewest)
     return tiledProduct(rows, decoded(blocks, input.scalar_type()), bias, input.scalar_type()).view(shape);
   at::Tensor output = multiplyRows(rows.to(at::kFloat).contiguous(), blocks);
   if (bias) output.add_(*bias);
@@ -131,7 +135,7 @@ class QuantizedLinear : public torch::autograd::Function<QuantizedLinear> {
     context->saved_data["shape"] = input.sizes().vec();
     context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
     if (bias) context->saved_data["bias"] = static_cast<int64_t>(bias->scalar_type());
-    return forwardOf(input, blocksOf(bytes, type), bias);
+    return forwardOf(input, blocksOf(bytes, type), bias, 0);  // what the gradient is that of
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -183,7 +187,7 @@ at::Tensor quantize(const at::Tensor& values, std::string_view name) {
   const int64_t rows = values.size(0), width = values.size(1), perRow = width / layout.elements;
   at::Tensor out = at::empty({rows, perRow * layout.bytes}, at::kByte);
   if (values.numel() == 0) return out;
-  at::parallel_for(0, rows, std::max<int64_t>(1, kScratchElements / width), [&](int64_t from, int64_t to) {
+  inParallel(rows, std::max<int64_t>(1, kScratchElements / width), [&](int64_t from, int64_t to) {
     for (int64_t row = from; row < to; ++row) {
       const at::Tensor numbers = values.select(0, row).to(at::kFloat).contiguous();
       TORCH_CHECK(at::isfinite(numbers).all().item<bool>(), "row ", row, " holds numbers that are not finite");

@@ -31,4 +31,5 @@ export { unreadable } from "./unreadable.ts";
 export { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
 export { linesIn } from "./utf8.ts";
 export { writeRows } from "./write-rows.ts";
+export { type StoredEntry, storedZip } from "./write-stored-zip.ts";
 export { makeFolder, writing } from "./writing.ts";

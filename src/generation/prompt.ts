@@ -47,13 +47,15 @@ export async function preparePrompt(
   const { sources, pieces } = piecesOf(prompt, processor.promptFormat);
   const transparency = options.transparency ?? processor.imageConfig.transparency ?? "drop";
   const opened = await Promise.all(sources.map((source) => openImage(source, { ...options, transparency })));
-  const layouts = opened.map(({ size }) => processor.layoutOf(size));
+  const layouts = processor.layoutsOf(opened.map(({ size }) => size));
   const { inputIds, imagePositions } = processor.encodePrompt(pieces, layouts);
   requireEmbeddings(inputIds, pretrained);
   const imageTokens = imagePositions.reduce((sum, { length }) => sum + length, 0);
   roomFor(inputIds.length, imageTokens, pretrained);
   if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
-  const images = await Promise.all(opened.map(async (image) => processor.pixels(await image.decode())));
+  const images = await Promise.all(
+    opened.map(async (image, at) => processor.pixels(await image.decode(), { layout: layouts[at] })),
+  );
   const [{ height, width }] = images as [(typeof images)[number]];
   const tiles = images.reduce((sum, image) => sum + image.tiles, 0);
   const values = new Float32Array(tiles * 3 * height * width);

@@ -9,7 +9,7 @@ import {
   type TensorSource,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { Llava } from "../models/index.ts";
+import type { Llava, LlavaConfig } from "../models/index.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
 import { anyResSchema } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
@@ -29,6 +29,7 @@ import { addNewline, withAnyRes } from "./any-res.ts";
 import { describeAssembled } from "./assemble.ts";
 import { describeBuiltin } from "./builtin.ts";
 import { checkpointFolders, weightsOf } from "./checkpoint-folders.ts";
+import { describeGguf, ggufPair } from "./gguf/index.ts";
 import { placementOf } from "./kept-weights.ts";
 import { describeFolders } from "./load-folders.ts";
 import { mergeWhereWhole } from "./lora.ts";
@@ -70,6 +71,18 @@ export async function openModelProcessor(
   return (await describeModel(resolved, { resolve, ...options })).processor;
 }
 
+/**
+ * The configuration and the processor of whatever `resolveModel` found, for those who tell of a model: only small files are
+ * read, and no part is fetched. An adapter's configuration is its base's, which tells nothing of the adapter: undefined.
+ */
+export async function describeWithoutWeights(
+  resolved: ResolvedModel,
+): Promise<{ readonly processor: Processor; readonly config: LlavaConfig | undefined }> {
+  const resolve = (name: string) => resolveModel(name, { weights: false, offline: true });
+  const { processor, origin } = await describeModel(resolved, { resolve });
+  return { processor, config: origin?.llava };
+}
+
 type FindingOptions = LoadOptions & Required<Pick<LoadOptions, "resolve">>;
 
 async function describeModel(resolved: ResolvedModel, options: FindingOptions): Promise<DescribedModel> {
@@ -77,6 +90,8 @@ async function describeModel(resolved: ResolvedModel, options: FindingOptions): 
     refuseParts(resolved.name, options);
     return describeBuiltin(resolved, options);
   }
+  const pair = ggufPair(resolved.path, resolved.gguf, options.visionTower);
+  if (pair !== undefined) return describeGguf(pair, options);
   const run = await readRunFolder(resolved.path);
   if (run?.kind === "whole") return describeModel({ kind: "folder", path: run.path }, options);
   if (run !== undefined) return describeTrainedPart(resolved.path, run, options);

@@ -19,12 +19,14 @@ export { costOf, type Price } from "./price.ts";
 export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
 export {
   type LlavaRow,
+  notAPair,
   RowError,
   type RowImage,
   type RowProblem,
   type RowTurn,
   rowError,
   rowProblems,
+  sidesOf,
 } from "./row.ts";
 export { addUsage, noUsage, type Usage } from "./usage.ts";
 export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";

@@ -1,11 +1,15 @@
 import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
 import {
+  hasClassToken,
   type LlavaConfig,
+  originalLayerOf,
   originalOf,
+  originalTilingWords,
   PUBLISHED_TOWERS,
   textFieldsOf,
   textTypeOf,
+  type VisionConfig,
   visionFieldsOf,
 } from "../../models/index.ts";
 import type { ImageSize, Tiling } from "../../processing/image/index.ts";
@@ -13,13 +17,15 @@ import { transparencyField } from "../image-processor.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
 
 /** The layouts that a model can be written in. */
-export type WrittenLayout = "hf" | "original";
+export type WrittenLayout = "hf" | "original" | "gguf";
 
 export const isOriginalConfig = (json: JsonObject): boolean => "mm_vision_tower" in json;
 
 /** What a configuration is written from: config.json, plain, with what loading made of it. */
 export interface ConfigurationSource {
   readonly json: JsonObject;
+  /** What it says of the language model, in the words of transformers' text_config. */
+  readonly text: JsonObject;
   readonly config: LlavaConfig;
   readonly pad: boolean;
   readonly tied: boolean;
@@ -27,7 +33,7 @@ export interface ConfigurationSource {
 
 /** @throws LlavaError "usage" naming what the layout has no word for */
 export function refuseUnwritable(
-  to: WrittenLayout,
+  to: Exclude<WrittenLayout, "gguf">,
   { config: { projector, tiling, useImageStartEnd, featureLayers } }: ConfigurationSource,
 ): void {
   const refuse = (what: string): never => {
@@ -40,8 +46,6 @@ export function refuseUnwritable(
     if (projector.type !== "mlp" || projector.depth !== 2)
       refuse(`a projector of ${projector.depth} layers (mm_projector_type); it has two`);
     if (useImageStartEnd) refuse("images between <im_start> and <im_end> (mm_use_im_start_end)");
-    if (tiling?.merge.mostTiles !== undefined)
-      refuse("a limit of features (image_aspect_ratio anyres_max_N)");
     if (tiling && (tiling.merge.order !== "unpad" || !tiling.merge.overview))
       refuse("another merge than spatial_unpad (mm_patch_merge_type)");
     return;
@@ -49,6 +53,25 @@ export function refuseUnwritable(
   if (featureLayers.length > 1) refuse("features of several layers (vision_feature_layer)");
   if (projector.act !== "gelu") refuse(`a projector with ${projector.act} (projector_hidden_act)`);
   if (!projector.bias) refuse("a projector without bias (multimodal_projector_bias)");
+}
+
+/** What transformers calls a model by how it cuts images, before "ForConditionalGeneration", "Processor" and "ImageProcessor". */
+export function kindOf(tiling: Tiling | undefined): { readonly type: string; readonly name: string } {
+  if (tiling === undefined) return { type: "llava", name: "Llava" };
+  return tiling.merge.mostTiles === undefined
+    ? { type: "llava_next", name: "LlavaNext" }
+    : { type: "llava_onevision", name: "LlavaOnevision" };
+}
+
+/** The tower as the original code names and selects from it: of some kinds it takes one layer, to which the tower's length is made to fit. */
+export function originalTower({ vision, featureLayers: [layer = 0] }: LlavaConfig): {
+  readonly vision: VisionConfig;
+  readonly layer: number;
+} {
+  const fixed = originalLayerOf(vision);
+  if (fixed === undefined) return { vision, layer };
+  const state = layer < 0 ? vision.numLayers + 1 + layer : layer;
+  return { vision: { ...vision, numLayers: state - 1 - fixed }, layer: fixed };
 }
 
 /** Of LLaVA around the language model in the original layout; the last are settings of answers, which have a file. */
@@ -66,37 +89,62 @@ interface Written {
   readonly notes: readonly string[];
 }
 
+/** What a configuration says of the language model, in the words of transformers' text_config. */
+export function textOf(json: JsonObject): JsonObject {
+  if (!isOriginalConfig(json)) return { model_type: textTypeOf("llava"), ...(json["text_config"] as object) };
+  const own = Object.entries(json).filter(([name]) => !AROUND.test(name));
+  return { model_type: textTypeOf(json["model_type"]), ...Object.fromEntries(own) };
+}
+
 /** config.json of transformers' LLaVA, for one of the original code. */
 export function huggingFaceConfig(
-  { json, config, tied }: ConfigurationSource,
-  { imageTokenId, rows }: { imageTokenId: number; rows: number },
+  { json, text, config, tied }: ConfigurationSource,
+  {
+    imageTokenId,
+    videoTokenId,
+    rows,
+    towerLayers,
+  }: {
+    imageTokenId: number;
+    videoTokenId: number;
+    rows: number;
+    /** Those that are stored: the original code takes some off, and numbers from the end follow. */
+    towerLayers: number;
+  },
 ): Written {
   const { tiling } = config;
+  const { type, name } = kindOf(tiling);
+  const vision = { ...config.vision, numLayers: Math.min(config.vision.numLayers, towerLayers) };
   const { points, notes } = pinpoints(tiling);
-  const text = Object.entries(json).filter(([name]) => !AROUND.test(name));
   const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
   const transparency = json[transparencyField];
-  const [layer] = config.featureLayers;
+  const layers = config.featureLayers.map((layer) =>
+    layer < 0 ? layer + config.vision.numLayers - vision.numLayers : layer,
+  );
+  const mostTiles = tiling?.merge.mostTiles;
   const fields: JsonObject = {
-    architectures: [tiling ? "LlavaNextForConditionalGeneration" : "LlavaForConditionalGeneration"],
-    model_type: tiling ? "llava_next" : "llava",
+    architectures: [`${name}ForConditionalGeneration`],
+    model_type: type,
     image_token_index: imageTokenId,
     image_seq_length: config.grid.rows * config.grid.columns + config.grid.extra,
     ...(points && { image_grid_pinpoints: points, use_image_newline_parameter: true }),
     multimodal_projector_bias: true,
     projector_hidden_act: "gelu",
-    vision_feature_layer: layer,
+    ...(mostTiles !== undefined && {
+      vision_aspect_ratio: `anyres_max_${mostTiles}`,
+      video_token_index: videoTokenId,
+    }),
+    vision_feature_layer: layers.length > 1 ? layers : layers[0],
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
     text_config: {
-      model_type: textTypeOf(json["model_type"]),
       ...textFieldsOf(config.text),
-      ...Object.fromEntries(text),
+      ...text,
       vocab_size: rows,
       tie_word_embeddings: tied,
     },
-    vision_config: visionFieldsOf(config.vision),
+    vision_config: visionFieldsOf(vision),
   };
   return { fields, leftOut, notes };
 }
@@ -105,13 +153,13 @@ export function huggingFaceConfig(
 const INSIDE = /^(?:_|architectures$|model_type$|dtype$|torch_dtype$|transformers_version$|rope_parameters$)/;
 
 /** config.json of the original code, for one of transformers' LLaVA. */
-export function originalConfig({ json, config, pad, tied }: ConfigurationSource, rows: number): Written {
-  const { tiling, vision } = config;
-  const inside = (json["text_config"] ?? {}) as JsonObject;
-  const { modelType, architecture } = originalOf(
-    inside["model_type"] ?? textTypeOf("llava"),
-    "config.json, text_config",
-  );
+export function originalConfig(
+  { json, text: inside, config, pad, tied }: ConfigurationSource,
+  rows: number,
+): Written {
+  const { tiling } = config;
+  const { vision, layer } = originalTower(config);
+  const { modelType, architecture } = originalOf(inside["model_type"], "config.json, text_config");
   const { points, notes } = pinpoints(tiling);
   const [published] = Object.entries(PUBLISHED_TOWERS).find(([, tower]) => isSame(tower, vision)) ?? [];
   const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter((name) => name in json);
@@ -129,13 +177,14 @@ export function originalConfig({ json, config, pad, tied }: ConfigurationSource,
     unfreeze_mm_vision_tower: true,
     mm_hidden_size: vision.hiddenSize,
     mm_projector_type: "mlp2x_gelu",
-    mm_vision_select_layer: config.featureLayers[0],
-    mm_vision_select_feature: config.selectStrategy === "full" ? "cls_patch" : "patch",
+    mm_vision_select_layer: layer,
+    mm_vision_select_feature:
+      config.selectStrategy === "full" && hasClassToken(vision) ? "cls_patch" : "patch",
     mm_use_im_start_end: false,
     mm_use_im_patch_token: false,
     use_mm_proj: true,
-    image_aspect_ratio: tiling ? "anyres" : pad ? "pad" : "square",
-    ...(points && { image_grid_pinpoints: points, mm_patch_merge_type: "spatial_unpad" }),
+    image_aspect_ratio: pad ? "pad" : "square",
+    ...(tiling && { image_grid_pinpoints: points, ...originalTilingWords(tiling) }),
     ...(transparency !== undefined && { [transparencyField]: transparency }),
   };
   return { fields, leftOut: [], notes };

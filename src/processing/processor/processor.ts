@@ -14,14 +14,23 @@ import {
   type ImageProcessorConfig,
   type ImageSize,
   layoutOf,
+  layoutsOf,
   type PixelValues,
   preprocess,
+  preprocessMirrored,
   type RgbImage,
   tokensOf,
 } from "../image/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { requireTrained, rowPieces, type TurnMarks } from "./row-prompt.ts";
 import { openTokenizer, type ProcessorSource } from "./source.ts";
+
+/** How an image is seen. */
+export interface ImageView {
+  /** The one that it has in its prompt; that of an image alone without it. */
+  readonly layout?: ImageLayout | undefined;
+  readonly mirrored?: boolean;
+}
 
 /** A row as the model sees it. */
 export interface EncodedRow extends TokenizedPrompt {
@@ -72,6 +81,11 @@ export class Processor {
     return layoutOf(size, this.imageConfig);
   }
 
+  /** How the images of a prompt are seen, in order: some models see several otherwise than a single one. */
+  layoutsOf(sizes: readonly (ImageSize | undefined)[]): ImageLayout[] {
+    return layoutsOf(sizes, this.imageConfig);
+  }
+
   /** Ids of a rendered prompt; `layouts` are those of its images, in order. */
   encodePrompt(pieces: readonly PromptPiece[], layouts: readonly ImageLayout[]): TokenizedPrompt {
     return tokenizePrompt(pieces, this.tokenizer, {
@@ -92,8 +106,8 @@ export class Processor {
   }
 
   /** What the vision tower is given of a decoded image. */
-  pixels(image: RgbImage): PixelValues {
-    return preprocess(image, this.imageConfig);
+  pixels(image: RgbImage, { layout, mirrored = false }: ImageView = {}): PixelValues {
+    return (mirrored ? preprocessMirrored : preprocess)(image, this.imageConfig, layout);
   }
 
   /** The same with another prompt format or other images. */

@@ -1,46 +1,57 @@
 import { LlavaError } from "../../errors.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
+import { llama3, preTokenizers, splitsOf } from "./pre-tokenizers.ts";
 import { pieceKind, sentencePieceTokenizer } from "./sentence-piece.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { mergeRank } from "./tokenizer-json.ts";
-import { type Component, gpt2Pattern, isolate, wordSplitter } from "./words.ts";
+import { mergeRank, tokenizerFromJson } from "./tokenizer-json.ts";
+import { wordSplitter } from "./words.ts";
 
 /** Key/value pairs of a GGUF file, as plain values. */
 export type GgufMetadata = ReadonlyMap<string, unknown>;
 
-interface PreTokenizer {
-  readonly patterns: readonly string[];
-  readonly normalizer?: Component;
-  readonly takesWholeWords?: boolean;
+/** A whole `tokenizer.json`; readers of the format know the key and need not follow it. */
+export const HUGGING_FACE_JSON = "tokenizer.huggingface.json";
+
+/**
+ * Builds the tokenizer that the metadata of a GGUF file describes: by a whole `tokenizer.json` in it, where there is one.
+ * Throws `checkpoint` naming the missing key.
+ */
+export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
+  const json = metadata.get(HUGGING_FACE_JSON);
+  if (typeof json !== "string") return tokenizerOfWords(metadata);
+  return tokenizerFromJson(JSON.parse(json), rolesIn(metadata), HUGGING_FACE_JSON);
 }
 
-const byteLevelPattern = (digits: string): string =>
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
-  `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+/** What a `tokenizer_config.json` would say beside it: names of the roles, and all added tokens. */
+function rolesIn(metadata: GgufMetadata): Record<string, unknown> {
+  const tokens = strings(metadata, "tokenizer.ggml.tokens");
+  const kinds = metadata.get("tokenizer.ggml.token_type") as ArrayLike<number> | undefined;
+  const roles = { bos_token: "bos", eos_token: "eos", pad_token: "padding", unk_token: "unknown" };
+  const named = Object.entries(roles).map(([name, role]) => {
+    const id = idOf(metadata, role, tokens.length);
+    return [name, id === undefined ? null : tokens[id]] as const;
+  });
+  return {
+    ...Object.fromEntries(named.filter(([, token]) => token !== null)),
+    no_roles: named.flatMap(([name, token]) => (token === null ? [name] : [])),
+    add_bos_token: metadata.get("tokenizer.ggml.add_bos_token") ?? null,
+    added_tokens_decoder: Object.fromEntries(
+      addedTokensIn(tokens, kinds).map(({ id, ...token }) => [id, token]),
+    ),
+  };
+}
 
-const gpt2: PreTokenizer = { patterns: [gpt2Pattern] };
-const singleDigits: PreTokenizer = { patterns: ["\\p{N}", gpt2Pattern] };
-const llama3: PreTokenizer = { patterns: [byteLevelPattern("\\p{N}{1,3}")], takesWholeWords: true };
-const qwen2: PreTokenizer = { patterns: [byteLevelPattern("\\p{N}")], normalizer: { type: "NFC" } };
+function addedTokensIn(tokens: readonly string[], kinds: ArrayLike<number> | undefined): AddedToken[] {
+  return tokens.flatMap((content, id) => {
+    const kind = kinds?.[id];
+    const special = kind === pieceKind.control || kind === pieceKind.unknown;
+    return special || kind === pieceKind.userDefined ? [{ id, content, special }] : [];
+  });
+}
 
-/** How text is cut into words, by the name in `tokenizer.ggml.pre`. */
-const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
-  default: gpt2,
-  "gpt-2": gpt2,
-  smollm: singleDigits,
-  starcoder: singleDigits,
-  refact: singleDigits,
-  "command-r": singleDigits,
-  "llama-bpe": llama3,
-  "llama-v3": llama3,
-  llama3,
-  qwen2,
-  "deepseek-r1-qwen": qwen2,
-};
-
-/** Builds the tokenizer that the metadata of a GGUF file describes. Throws `checkpoint` naming the missing key. */
-export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
+/** By the words of the format alone, which all readers follow. */
+export function tokenizerOfWords(metadata: GgufMetadata): Tokenizer {
   const tokens = strings(metadata, "tokenizer.ggml.tokens");
   const kinds = metadata.get("tokenizer.ggml.token_type") as ArrayLike<number> | undefined;
   const roles = {
@@ -79,24 +90,15 @@ export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
       hint: `Known are ${Object.keys(preTokenizers).join(", ")}.`,
     });
   }
-  const addedTokens: AddedToken[] = [];
-  tokens.forEach((content, id) => {
-    const kind = kinds?.[id];
-    const special = kind === pieceKind.control || kind === pieceKind.unknown;
-    if (special || kind === pieceKind.userDefined) addedTokens.push({ id, content, special });
-  });
   return new BpeTokenizer({
     ...roles,
     tokens,
     rank: mergeRank(strings(metadata, "tokenizer.ggml.merges")),
-    addedTokens,
+    addedTokens: addedTokensIn(tokens, kinds),
     alphabet: "bytes",
     takesWholeWords: preTokenizer.takesWholeWords ?? false,
     stripsLeadingSpace: false,
-    words: wordSplitter(preTokenizer.normalizer ?? null, {
-      type: "Sequence",
-      pretokenizers: preTokenizer.patterns.map(isolate),
-    }),
+    words: wordSplitter(preTokenizer.normalizer ?? null, splitsOf(preTokenizer)),
     addsBos: addsBosSetting ?? preTokenizer === llama3,
   });
 }

@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
 import { anyResSchema, transparencies } from "../../processing/image/index.ts";
 import { devicePattern } from "../../setup/index.ts";
+import { objectiveSchema, requirePreferences } from "./objective-schema.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
@@ -47,6 +48,10 @@ const recipeSchema = z.strictObject({
       rank: count,
       alpha: z.number().positive(),
       dropout: z.number().min(0).lt(1).default(0),
+      /** Scale by alpha / √rank in place of alpha / rank (rsLoRA, arXiv 2312.03732). */
+      rankStabilized: z.boolean().optional(),
+      /** Learn the length of each row of a matrix apart from its direction (DoRA, arXiv 2402.09353). */
+      decomposed: z.boolean().optional(),
       /** Names of the linear layers that get one. */
       targets: z
         .array(z.string())
@@ -56,10 +61,16 @@ const recipeSchema = z.strictObject({
       start: z.string().min(1).optional(),
     })
     .optional(),
-  /** "int8" keeps the language model's layers, which are then not trained themselves, in 8 bits. */
-  frozenWeights: z.enum(["int8"]).optional(),
-  /** What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said. */
-  objective: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("supervised") })]).optional(),
+  /**
+   * Keeps the matrices of the language model's layers, which are then not trained themselves, in few bits: "int8" with a scale
+   * for each output; "int4" in GGUF's blocks of 4.5 bits a weight (as QLoRA, arXiv 2305.14314, has its base), on the CPU.
+   */
+  frozenWeights: z.enum(["int8", "int4"]).optional(),
+  /**
+   * What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said; "preference" makes
+   * the better answers of pairs likelier than the worse ones, against the model that is started from.
+   */
+  objective: objectiveSchema.optional(),
   data: z.strictObject({
     /**
      * LLaVA rows as JSON or JSON lines, shards (.tar, .parquet) that stream by with their images, several of either in
@@ -115,8 +126,10 @@ const recipeSchema = z.strictObject({
       /** Folder for the frozen tower's features; empty: they are computed again in every step. */
       cache: z.string().default(""),
       dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
-      /** Images that the tower takes at once. */
+      /** Images that the tower takes at once, or tiles of images that are cut. */
       batchSize: count.default(16),
+      /** The same for a tower that learns, 64 when left out. Fewer take less memory; what is learned stays the same. */
+      tilesAtOnce: count.optional(),
     })
     .prefault({}),
   optimizer: z.strictObject({
@@ -213,6 +226,7 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
   const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
   if (parsed.success) {
     requireSomethingToTrain(parsed.data);
+    requirePreferences(parsed.data);
     return parsed.data;
   }
   throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {

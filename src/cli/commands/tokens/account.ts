@@ -28,13 +28,19 @@ export interface TokenAccount {
   readonly left: number;
 }
 
+/** @param together whether the images are of one prompt; else each is the only one of its own */
 export function accountOf(
   named: readonly { readonly name: string; readonly size: ImageSize }[],
-  processor: Pick<Processor, "layoutOf" | "grid" | "contextLength">,
+  processor: Pick<Processor, "layoutsOf" | "grid" | "contextLength">,
+  { together }: { readonly together: boolean },
 ): TokenAccount {
   const { grid, contextLength } = processor;
-  const images = named.map(({ name, size }): ImageAccount => {
-    const layout = processor.layoutOf(size);
+  const sizes = named.map(({ size }) => size);
+  const layouts = together
+    ? processor.layoutsOf(sizes)
+    : sizes.flatMap((size) => processor.layoutsOf([size]));
+  const images = named.map(({ name, size }, at): ImageAccount => {
+    const layout = layouts[at]!;
     const map = layout.tiles === "anyres" ? mapOf(layout, grid) : undefined;
     const kept = map && { rows: map.kept.rows, columns: map.kept.columns };
     return {

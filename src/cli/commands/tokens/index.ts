@@ -12,6 +12,7 @@ interface Flags {
   readonly base?: string;
   readonly visionTower?: string;
   readonly draw?: string;
+  readonly together?: boolean;
   readonly json?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--size <WxH>", "an image of this size, without a file; repeatable", sizes)
     .option("--base <model>", "the language model of a projector or adapter")
     .option("--vision-tower <tower>", "folder or hub name of the vision tower")
+    .option("--together", "all images are of one prompt: some models cut only a single one into tiles")
     .option("--draw <file.svg>", "draw the tiles over the first image")
     .option("--json", "print as JSON")
     .addHelpText(
@@ -66,7 +68,7 @@ async function run(
     ...images.map((name, index) => ({ name, size: opened[index]!.size })),
     ...(flags.size ?? []).map((size) => ({ name: `${size.width}×${size.height}`, size })),
   ];
-  const account = accountOf(named, processor);
+  const account = accountOf(named, processor, { together: flags.together ?? false });
   if (flags.draw !== undefined) await drawTiles(flags.draw, account.images[0]!, opened[0]);
   if (flags.json) console.log(JSON.stringify(account, null, 2));
   else console.log(render(account, processor.grid));
@@ -78,7 +80,8 @@ function render(
 ): string {
   const lines = images.map(({ name, size, layout, kept, tokens, counts }) => {
     const head = `${printable(name)}  ${size.width}×${size.height}: ${tokens} tokens`;
-    if (layout.tiles === "whole") return `${head}, seen as a whole (${rows}×${columns})`;
+    if (layout.tiles !== "anyres")
+      return `${head}, seen as a whole (${rows}×${columns}${counts.newlines > 0 ? ", and a newline" : ""})`;
     const { canvas, grid } = layout;
     const parts = [
       `${counts.overview} of the whole image`,
