@@ -1,4 +1,4 @@
-export { BatchEndpoint, type BatchResult, type BatchState } from "./batch-endpoint.ts";
+export { BatchEndpoint, type BatchState } from "./batch-endpoint.ts";
 export { EndpointError } from "./endpoint-error.ts";
 export { EndpointModel } from "./endpoint-model.ts";
 export type { EndpointModelOptions } from "./endpoint-options.ts";

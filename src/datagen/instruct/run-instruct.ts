@@ -19,7 +19,7 @@ import { InstructionPlan, type PlanOptions } from "./plan.ts";
 import { isRow } from "./reply-class.ts";
 
 /** A teacher, and one that is the same but answers by `turnsSchema`. */
-export interface Teachers {
+interface Teachers {
   readonly plain: Answerer;
   readonly structured?: Answerer | undefined;
   /** Ways to ask the same by batches of the endpoint's, a form each. */

@@ -41,11 +41,11 @@ const patience = 5;
  */
 export async function askInBatches(run: BatchRun): Promise<void> {
   const { ledger, endpoint, signal, pollMs = 30_000, onNote } = run;
-  for (const { name, remote } of ledger.batches())
+  for (const { name, remote } of ledger.batches.underWay())
     if (remote === undefined) {
       const found = await endpoint.find(name, signal);
       if (found === undefined) ledger.endBatch(name, { charge: false });
-      else ledger.nameBatch(name, found);
+      else ledger.batches.rename(name, found);
     }
   const { requests = 50_000, bytes = 190e6, tokens = Number.POSITIVE_INFINITY } = run.room ?? {};
   const room = { requests, bytes, tokens };
@@ -53,13 +53,13 @@ export async function askInBatches(run: BatchRun): Promise<void> {
   let left = 0;
   for (;;) {
     signal?.throwIfAborted();
-    const open = ledger.batches();
+    const open = ledger.batches.underWay();
     // One at a time where tokens are counted: what waits at the endpoint is then one batch.
     const mayAdd = open.length === 0 || room.tokens === Number.POSITIVE_INFINITY;
     if (mayAdd && left < longestLine && (await submit(run, room))) continue;
-    if (ledger.batches().length === 0) break;
+    if (ledger.batches.underWay().length === 0) break;
     await sleep(pollMs, undefined, signal && { signal }).catch(() => {});
-    for (const { name, remote } of ledger.batches()) {
+    for (const { name, remote } of ledger.batches.underWay()) {
       if (remote === undefined) continue;
       const state = await endpoint.look(remote, signal).catch((error: unknown) => {
         if (!(error instanceof EndpointError) || signal?.aborted) throw error;
@@ -130,7 +130,7 @@ async function submit(
     const most = price === undefined ? 0 : discount * mostCost(request, price, besides);
     const state = ledger.reserve(claim.item, most, budget);
     if (state !== "reserved") {
-      if (state !== "lost" && taken.length === 0 && ledger.batches().length === 0)
+      if (state !== "lost" && taken.length === 0 && ledger.batches.underWay().length === 0)
         exhausted = spentUp(budget, ledger.spending(), most);
       break;
     }
@@ -144,11 +144,11 @@ async function submit(
   if (exhausted) throw exhausted;
   if (taken.length === 0) return false;
   const name = `llava-${randomUUID()}`;
-  ledger.beginBatch(
+  ledger.batches.begin(
     name,
     taken.map(({ item }) => item),
   );
-  ledger.nameBatch(name, await endpoint.submit(lines, name, signal));
+  ledger.batches.rename(name, await endpoint.submit(lines, name, signal));
   return true;
 }
 
@@ -160,7 +160,7 @@ async function collect(
 ): Promise<number> {
   for (const id of state.files)
     for await (const { key, reply } of endpoint.results(id, signal)) {
-      const item = ledger.inBatch(name, key);
+      const item = ledger.batches.itemOf(name, key);
       if (item === undefined) continue; // came twice, or belongs to nobody
       if (reply instanceof EndpointError) {
         if (!reply.retryable) ledger.fail(item, reply.message, 1, name);

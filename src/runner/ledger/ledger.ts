@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { isAlive, processMark, sha256 } from "../../files/index.ts";
 import type { GenerationResult } from "../../protocol/index.ts";
 import type { FileDigests } from "../request-key.ts";
+import { BatchLog } from "./batch-log.ts";
 import { Database } from "./database.ts";
 import { entryOf, type LedgerEntry } from "./entry.ts";
 import { KeptDigests } from "./kept-digests.ts";
@@ -41,6 +42,8 @@ export class Ledger implements Disposable {
   /** This process as a worker. */
   readonly owner = processMark();
   readonly pace: Pace;
+  /** Batches of the endpoint's that are under way. */
+  readonly batches: BatchLog;
   /** Digests of image files. */
   readonly digests: FileDigests;
   readonly #database: Database;
@@ -55,6 +58,7 @@ export class Ledger implements Disposable {
     this.#database.exec("create temp table plan (sequence integer primary key, item integer not null)");
     this.#database.exec("create unique index temp.plan_item on plan (item)");
     this.pace = new Pace(this.#database);
+    this.batches = new BatchLog(this.#database);
     this.digests = new KeptDigests(this.#database);
     this.renew();
     this.#beat = setInterval(() => this.renew(), leaseMs / 6);
@@ -248,37 +252,6 @@ export class Ledger implements Disposable {
 
   set(name: string, value: string): void {
     this.#database.run("insert or replace into setting values (?, ?)", name, value);
-  }
-
-  /** Hands claims over to a batch of the endpoint's, before it is sent: a process that is killed finds it again by its name. */
-  beginBatch(name: string, items: readonly number[]): void {
-    this.#database.transaction(
-      () => {
-        this.#database.run("insert into batch values (?, null)", name);
-        for (const item of items)
-          this.#database.run("update item set state = 'batched', owner = ? where number = ?", name, item);
-      },
-      { isOnDisk: true },
-    );
-  }
-
-  /** The endpoint's own name of a batch. */
-  nameBatch(name: string, remote: string): void {
-    this.#database.run("update batch set remote = ? where name = ?", remote, name);
-  }
-
-  /** Those under way, with the endpoint's names of those that it is known to have. */
-  batches(): { readonly name: string; readonly remote: string | undefined }[] {
-    return this.#database.all("select name, remote from batch order by rowid").map(({ name, remote }) => ({
-      name: String(name),
-      remote: remote === null ? undefined : String(remote),
-    }));
-  }
-
-  /** An item that is in a batch, by its key. */
-  inBatch(name: string, key: string): number | undefined {
-    const found = this.#database.get("select number from item where owner = ? and key = ?", name, key);
-    return found && Number(found["number"]);
   }
 
   /** Ends a batch: what it left without a reply is asked again. Returns how many. */

@@ -3,37 +3,27 @@ import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
 import type { InstructionKind, InstructionPlan, InstructOptions } from "../../../datagen/index.ts";
 import { LlavaError } from "../../../errors.ts";
-import type { Answerer, LedgerCounts, Spending } from "../../../runner/index.ts";
+import type { LedgerCounts, Spending } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import {
-  addEndpointOptions,
-  type EndpointFlags,
-  endpointOptions,
-  openEndpoint,
-  retryOf,
-} from "../../frame/endpoint-options.ts";
+import { addEndpointOptions, retryOf } from "../../frame/endpoint-options.ts";
 import { collect, count, notNegative, positive } from "../../frame/model-options.ts";
+import { openTeachers, type TeacherFlags } from "./open-teachers.ts";
 import { seedOption } from "./seed.ts";
 import { shownEstimate, shownReport } from "./show-instructions.ts";
 
-interface Options extends EndpointFlags {
+interface Options extends TeacherFlags {
   captions: string[];
   boxes?: string[];
   out: string;
   run?: string;
   kinds?: string;
-  kind?: string[];
   prompts?: string;
   boxesInConversations?: boolean;
-  endpoint?: string;
-  model?: string;
-  local?: string;
   structured: InstructOptions["structured"];
   temperature: number;
   budget?: number;
   requestsPerMinute?: number;
   tokensPerMinute?: number;
-  batchApi?: boolean;
   batchPoll: number;
   batchTokens?: number;
   limit?: number;
@@ -250,45 +240,6 @@ async function loadKind(path: string): Promise<InstructionKind> {
     hint: "Its default export is an object with name, system, fewShots, query, parse, maxTokens, answerWords and ungrounded (InstructionKind of llava's datagen).",
   });
 }
-
-async function openTeachers(
-  options: Options,
-  context: CommandContext,
-  signal: AbortSignal,
-): Promise<InstructOptions["teachers"] & AsyncDisposable> {
-  const { endpoint, model, local, extraBody } = options;
-  if (local !== undefined) {
-    const { LocalAnswerer } = await import("../../frame/local-answerer.ts");
-    const plain = await LocalAnswerer.create(local, { batchSize: 8 }, context, signal);
-    return { plain, [Symbol.asyncDispose]: async () => plain[Symbol.dispose]() };
-  }
-  const nothing = async (): Promise<void> => {};
-  if (endpoint === undefined) return { plain: nobody(model ?? ""), [Symbol.asyncDispose]: nothing };
-  if (model === undefined)
-    throw new LlavaError("usage", "--endpoint takes --model", {
-      hint: "Give the teacher's name at the endpoint.",
-    });
-  const { turnsSchema } = await import("../../../datagen/index.ts");
-  const schema = { response_format: { type: "json_schema", json_schema: turnsSchema } };
-  const structured: EndpointFlags = { ...options, extraBody: { ...extraBody, ...schema } };
-  const { BatchEndpoint } = await import("../../../runner/index.ts");
-  const inBatches = (flags: EndpointFlags) => new BatchEndpoint(endpointOptions(endpoint, model, flags));
-  return {
-    plain: await openEndpoint(endpoint, model, options),
-    structured: options.kind ? undefined : await openEndpoint(endpoint, model, structured),
-    batches: options.batchApi ? { blocks: inBatches(options), json: inBatches(structured) } : undefined,
-    [Symbol.asyncDispose]: nothing,
-  };
-}
-
-/** Without a teacher, what there is is read and reported. */
-const nobody = (id: string): Answerer => ({
-  id,
-  identity: "",
-  concurrency: 0,
-  batchSize: 1,
-  answer: async () => [],
-});
 
 function showPrompt(
   id: string,
