@@ -10,33 +10,11 @@ import {
 } from "../protocol/index.ts";
 import { readChunk, readCompletion } from "./completion.ts";
 import { EndpointError, statusError } from "./endpoint-error.ts";
+import { authorization, completionsUrl, type EndpointModelOptions } from "./endpoint-options.ts";
 import { eventData } from "./event-stream.ts";
 import { post } from "./post.ts";
-import { endpointMessages, endpointSampling } from "./request-body.ts";
+import { completionBody } from "./request-body.ts";
 import { Slots } from "./slots.ts";
-
-export interface EndpointModelOptions {
-  /** "http://localhost:8000", ".../v1" or the whole address of the chat completions. */
-  readonly url: string;
-  /** The model's name at the endpoint. */
-  readonly model: string;
-  /** Sent as a bearer token. Without it, the value of the environment variable is. */
-  readonly apiKey?: string | undefined;
-  /** "OPENAI_API_KEY" if left out. */
-  readonly apiKeyVariable?: string | undefined;
-  /** Whether answers come as server-sent events, token by token. */
-  readonly stream?: boolean;
-  /** Milliseconds for the whole answer; in a stream, for each event. 600,000 if left out. */
-  readonly timeoutMs?: number;
-  /** Largest image in bytes; 20 MiB. */
-  readonly maxImageBytes?: number;
-  /** Newer models of OpenAI want "max_completion_tokens". */
-  readonly tokenLimitField?: "max_tokens" | "max_completion_tokens";
-  /** Further fields of the request's body, such as `response_format`. */
-  readonly extraBody?: Readonly<Record<string, unknown>>;
-  /** Requests under way at most; further ones wait with their body ready, without their time running. Any number if left out. */
-  readonly concurrency?: number;
-}
 
 /** The longest body of an answer that is read. */
 const maxBodyBytes = 64 * 2 ** 20;
@@ -56,20 +34,15 @@ export class EndpointModel implements ChatModel {
     this.url = completionsUrl(options.url);
     this.#options = options;
     this.#slots = new Slots(options.concurrency ?? Number.POSITIVE_INFINITY);
-    const key = options.apiKey ?? process.env[options.apiKeyVariable ?? "OPENAI_API_KEY"];
-    this.#headers = { "content-type": "application/json", ...(key && { authorization: `Bearer ${key}` }) };
+    this.#headers = { "content-type": "application/json", ...authorization(options) };
   }
 
   /** @throws EndpointError "network" for a request without an answer; LlavaError "image" before anything is sent */
   async *generate({ messages, sampling = {}, signal }: GenerationRequest): AsyncGenerator<StreamPart> {
-    const { stream = false, maxImageBytes, extraBody, timeoutMs = 600_000 } = this.#options;
-    const tokenLimitField = this.#options.tokenLimitField ?? "max_tokens";
+    const { stream = false, timeoutMs = 600_000 } = this.#options;
     const body = JSON.stringify({
-      model: this.id,
-      messages: await endpointMessages(messages, maxImageBytes),
-      ...endpointSampling(sampling, tokenLimitField),
+      ...(await completionBody({ messages, sampling }, this.#options)),
       ...(stream && { stream, stream_options: { include_usage: true } }),
-      ...extraBody,
     });
     using slot = await this.#slots.take(signal);
     using deadline = new Deadline(timeoutMs, signal);
@@ -134,18 +107,6 @@ export class EndpointModel implements ChatModel {
       cause,
     });
   }
-}
-
-/** @throws LlavaError "usage" */
-function completionsUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "")
-    throw new LlavaError("usage", `${JSON.stringify(text)} is not the address of an endpoint`, {
-      hint: "Give one such as http://localhost:8000/v1; keys go into an environment variable.",
-    });
-  const path = url.pathname.replace(/\/+$/, "");
-  if (!path.endsWith("/chat/completions")) url.pathname = `${path || "/v1"}/chat/completions`;
-  return url.href;
 }
 
 /** Aborts when the caller does, or when time has run out. */

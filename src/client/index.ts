@@ -1,2 +1,4 @@
+export { BatchEndpoint, type BatchState } from "./batch-endpoint.ts";
 export { EndpointError } from "./endpoint-error.ts";
-export { EndpointModel, type EndpointModelOptions } from "./endpoint-model.ts";
+export { EndpointModel } from "./endpoint-model.ts";
+export type { EndpointModelOptions } from "./endpoint-options.ts";

@@ -1,8 +1,26 @@
-import { type ContentPart, type Message, type SamplingOptions, videoRefusal } from "../protocol/index.ts";
+import {
+  type ContentPart,
+  type GenerationRequest,
+  type Message,
+  type SamplingOptions,
+  videoRefusal,
+} from "../protocol/index.ts";
 import { imageUrl } from "./data-url.ts";
+import type { EndpointModelOptions } from "./endpoint-options.ts";
+
+/** The body of a chat completion, not streamed. @throws LlavaError "image" for one that cannot be sent */
+export const completionBody = async (
+  { messages, sampling = {} }: GenerationRequest,
+  { model, maxImageBytes, tokenLimitField = "max_tokens", extraBody }: EndpointModelOptions,
+): Promise<Record<string, unknown>> => ({
+  model,
+  messages: await endpointMessages(messages, maxImageBytes),
+  ...endpointSampling(sampling, tokenLimitField),
+  ...extraBody,
+});
 
 /** Messages in the shape of the OpenAI protocol. */
-export const endpointMessages = (messages: readonly Message[], maxImageBytes?: number): Promise<unknown[]> =>
+const endpointMessages = (messages: readonly Message[], maxImageBytes?: number): Promise<unknown[]> =>
   Promise.all(
     messages.map(async ({ role, content }) => ({
       role,
@@ -21,7 +39,7 @@ async function endpointPart(part: ContentPart, maxImageBytes?: number) {
 }
 
 /** Sampling under the names of the protocol; `top_k` and those after it are what SGLang and vLLM add to it. */
-export function endpointSampling(
+function endpointSampling(
   sampling: SamplingOptions,
   tokenLimitField: "max_tokens" | "max_completion_tokens",
 ): Record<string, unknown> {

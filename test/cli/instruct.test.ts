@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { mulberry32 } from "../../src/random/index.ts";
 import { llava, type Outcome, startLlava } from "../support/cli.ts";
 import { writeCoco } from "../support/coco-files.ts";
+import { startBatches } from "../support/fake-batches.ts";
 import { type FakeTeacher, faultsAt, lasting, passing, startTeacher } from "../support/fake-teacher.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -270,6 +271,26 @@ describe("llava data instruct", () => {
         ["two-title", "rejected"],
       ],
     );
-    rmSync(lines);
+    await using batches = await startBatches((order) => (order === 0 ? "expired" : "complete"));
+    const batched = words.map((word) => (word === rows ? newRows() : word));
+    ok(
+      await llava([
+        ...batched,
+        "--endpoint",
+        batches.url,
+        "--model",
+        "t",
+        "--batch-api",
+        "--batch-poll",
+        "0.1",
+      ]),
+    );
+    assert.deepEqual(
+      linesOf<{ conversations: { value: string }[] }>(batched[words.indexOf(rows)]!).map(
+        ({ conversations }) => conversations[1]!.value,
+      ),
+      ["A dog.!"],
+    );
+    assert.equal(batches.batches.flat().length, 3);
   });
 });

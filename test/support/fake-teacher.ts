@@ -36,7 +36,7 @@ export const lasting = [
 ] as const;
 export type Fault = (typeof passing)[number] | (typeof lasting)[number] | "401" | "402" | "quota" | "same";
 
-export interface TeacherRequest {
+interface TeacherRequest {
   /** Of all that decides the answer. */
   readonly key: string;
   readonly fault: Fault | undefined;

@@ -49,22 +49,25 @@ export const judgePromptOption = (): Option =>
     .choices(["own", "official"])
     .default("own");
 
-/** An endpoint as the evaluation asks it. */
-export async function openEndpoint(
+/** An endpoint as flags describe it. */
+export const endpointOptions = (
   url: string,
   model: string,
   { concurrency, timeout, keyVariable, tokenLimitField, extraBody }: EndpointFlags,
-): Promise<Answerer> {
+) => ({
+  url,
+  model,
+  concurrency,
+  apiKeyVariable: keyVariable,
+  timeoutMs: timeout * 1000,
+  tokenLimitField,
+  ...(extraBody && { extraBody }),
+});
+
+/** The same as one who answers questions. */
+export async function openEndpoint(url: string, model: string, flags: EndpointFlags): Promise<Answerer> {
   const { endpointAnswerer } = await import("../../runner/index.ts");
-  return endpointAnswerer({
-    url,
-    model,
-    concurrency,
-    apiKeyVariable: keyVariable,
-    timeoutMs: timeout * 1000,
-    tokenLimitField,
-    ...(extraBody && { extraBody }),
-  });
+  return endpointAnswerer(endpointOptions(url, model, flags));
 }
 
 export const retryOf = ({ attempts }: EndpointFlags): RetryOptions => ({ attempts });

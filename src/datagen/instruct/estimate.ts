@@ -10,7 +10,7 @@ export interface Estimate {
   readonly of1000Items?: number;
 }
 
-export interface KindEstimate {
+interface KindEstimate {
   readonly kind: string;
   readonly requests: number;
   readonly promptTokens: number;

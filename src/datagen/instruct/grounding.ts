@@ -105,11 +105,7 @@ const unsure = new Set(
 );
 
 /** Classes a text may name, for what is there: every meaning of each word. @param isSure leaves out words of several meanings */
-export function classesNamed(
-  text: string,
-  read: Reader,
-  { isSure = false } = {},
-): Map<string, readonly string[]> {
+function classesNamed(text: string, read: Reader, { isSure = false } = {}): Map<string, readonly string[]> {
   const words = read(text);
   const named = new Map<string, readonly string[]>();
   for (let index = 0; index < words.length; index++) {

@@ -6,7 +6,7 @@ import { isRow, type ReplyClass } from "./reply-class.ts";
 import { nearDuplicates, selfBleu } from "./similarity.ts";
 
 /** A kind's rows in numbers. */
-export interface KindQuality {
+interface KindQuality {
   readonly rows: number;
   /** Mean. */
   readonly turns: number;

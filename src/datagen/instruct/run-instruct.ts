@@ -1,5 +1,14 @@
 import { mulberry32, seedOfText } from "../../random/index.ts";
-import { type Answerer, askPlanned, Ledger, type LedgerEntry, type PlannedRun } from "../../runner/index.ts";
+import {
+  type Answerer,
+  askInBatches,
+  askPlanned,
+  type BatchEndpoint,
+  type BatchRun,
+  Ledger,
+  type LedgerEntry,
+  type PlannedRun,
+} from "../../runner/index.ts";
 import type { Reader } from "../language/english-reader.ts";
 import type { ConversationRow } from "../rows.ts";
 import type { InstructionKind, Turn } from "./kind.ts";
@@ -10,9 +19,11 @@ import { InstructionPlan, type PlanOptions } from "./plan.ts";
 import { isRow } from "./reply-class.ts";
 
 /** A teacher, and one that is the same but answers by `turnsSchema`. */
-export interface Teachers {
+interface Teachers {
   readonly plain: Answerer;
   readonly structured?: Answerer | undefined;
+  /** Ways to ask the same by batches of the endpoint's, a form each. */
+  readonly batches?: Readonly<Record<"json" | "blocks", BatchEndpoint>> | undefined;
 }
 
 export interface InstructOptions
@@ -26,6 +37,8 @@ export interface InstructOptions
   readonly structured: "auto" | "always" | "never";
   /** Asks some places alone, for a pilot. */
   readonly places?: (plan: InstructionPlan) => readonly number[];
+  /** How batches are sent, where teachers have them; by one process at a time. */
+  readonly batching?: Pick<BatchRun, "room" | "pollMs" | "onNote"> | undefined;
   /** Called once where an endpoint takes no schema. */
   readonly onFallback?: ((why: string) => void) | undefined;
 }
@@ -34,6 +47,7 @@ export interface InstructOptions
 export interface Prepared {
   readonly plan: InstructionPlan;
   readonly teacher: Answerer;
+  readonly batches: BatchEndpoint | undefined;
 }
 
 /** Decides on the form of replies and enters the plan into the ledger; asks at most one request. */
@@ -42,19 +56,21 @@ export async function prepareInstruct(options: InstructOptions): Promise<Prepare
   const plan = new InstructionPlan({ ...options, kinds: options.kinds(form) });
   const teacher = form === "json" ? options.teachers.structured! : options.teachers.plain;
   await plan.enter(options.ledger, teacher, options.places?.(plan));
-  return { plan, teacher };
+  return { plan, teacher, batches: options.teachers.batches?.[form] };
 }
 
-/** Asks what the ledger lacks. @throws what `askPlanned` throws */
-export async function askInstruct({ plan, teacher }: Prepared, options: InstructOptions): Promise<void> {
+/** Asks what the ledger lacks. @throws what `askPlanned` or `askInBatches` throw */
+export async function askInstruct(
+  { plan, teacher, batches }: Prepared,
+  options: InstructOptions,
+): Promise<void> {
   const { ledger, places } = options;
   const chosen = places?.(plan);
   ledger.retryFailed();
-  await askPlanned({
-    ...options,
-    answerer: teacher,
-    requestAt: (sequence) => plan.requestAt(chosen ? chosen[sequence]! : sequence),
-  });
+  const requestAt = (sequence: number) => plan.requestAt(chosen ? chosen[sequence]! : sequence);
+  if (batches === undefined) return await askPlanned({ ...options, answerer: teacher, requestAt });
+  const besides = teacher.identity.length;
+  await askInBatches({ ...options, ...options.batching, endpoint: batches, requestAt, besides });
 }
 
 async function formOf(options: InstructOptions): Promise<"json" | "blocks"> {

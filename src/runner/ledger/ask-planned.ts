@@ -61,7 +61,7 @@ function requireRoom({ price, budget = 0, answerer, ledger }: PlannedRun, first:
   if (reserved === 0 && spent + least > budget) throw spentUp(budget, ledger.spending(), least);
 }
 
-function spentUp(budget: number, { spent, unknown }: Spending, next: number): LlavaError {
+export function spentUp(budget: number, { spent, unknown }: Spending, next: number): LlavaError {
   const of = unknown > 0 ? `, ${money(unknown)} of it for requests whose bill nobody saw` : "";
   return new LlavaError(
     "budget",

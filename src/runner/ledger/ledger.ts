@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { isAlive, processMark, sha256 } from "../../files/index.ts";
 import type { GenerationResult } from "../../protocol/index.ts";
 import type { FileDigests } from "../request-key.ts";
+import { BatchLog } from "./batch-log.ts";
 import { Database } from "./database.ts";
 import { entryOf, type LedgerEntry } from "./entry.ts";
 import { KeptDigests } from "./kept-digests.ts";
@@ -41,6 +42,8 @@ export class Ledger implements Disposable {
   /** This process as a worker. */
   readonly owner = processMark();
   readonly pace: Pace;
+  /** Batches of the endpoint's that are under way. */
+  readonly batches: BatchLog;
   /** Digests of image files. */
   readonly digests: FileDigests;
   readonly #database: Database;
@@ -55,6 +58,7 @@ export class Ledger implements Disposable {
     this.#database.exec("create temp table plan (sequence integer primary key, item integer not null)");
     this.#database.exec("create unique index temp.plan_item on plan (item)");
     this.pace = new Pace(this.#database);
+    this.batches = new BatchLog(this.#database);
     this.digests = new KeptDigests(this.#database);
     this.renew();
     this.#beat = setInterval(() => this.renew(), leaseMs / 6);
@@ -128,14 +132,20 @@ export class Ledger implements Disposable {
    * Keeps a reply, and what it cost; undefined charges what was reserved. Of two replies to an item the first is kept and
    * both are paid. Returns how many items have this very text.
    */
-  settle(item: number, reply: GenerationResult, cost: number | undefined, attempts: number): number {
+  settle(
+    item: number,
+    reply: GenerationResult,
+    cost: number | undefined,
+    attempts: number,
+    owner = this.owner,
+  ): number {
     const digest = sha256(reply.text).slice(0, 32);
     return this.#database.transaction(
       () => {
         const held = this.#database.get(
           "select reserved from item where number = ? and owner = ?",
           item,
-          this.owner,
+          owner,
         );
         const paid = cost ?? Number(held?.["reserved"] ?? 0);
         this.#database.run(
@@ -159,7 +169,7 @@ export class Ledger implements Disposable {
         this.#database.run(
           "update item set owner = null, reserved = 0 where number = ? and owner = ?",
           item,
-          this.owner,
+          owner,
         );
         return Number(
           this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
@@ -170,13 +180,13 @@ export class Ledger implements Disposable {
   }
 
   /** Notes why an item has no reply. */
-  fail(item: number, error: string, attempts: number): void {
+  fail(item: number, error: string, attempts: number, owner = this.owner): void {
     this.#database.run(
-      "update item set state = 'failed', owner = null, error = ?, attempts = ? where number = ? and state = 'claimed' and owner = ?",
+      "update item set state = 'failed', owner = null, reserved = 0, error = ?, attempts = ? where number = ? and state <> 'done' and owner = ?",
       error,
       attempts,
       item,
-      this.owner,
+      owner,
     );
   }
 
@@ -242,6 +252,19 @@ export class Ledger implements Disposable {
 
   set(name: string, value: string): void {
     this.#database.run("insert or replace into setting values (?, ?)", name, value);
+  }
+
+  /** Ends a batch: what it left without a reply is asked again. Returns how many. */
+  endBatch(name: string, { charge }: { readonly charge: boolean }): number {
+    return this.#database.transaction(() => {
+      if (charge) this.#charge("owner = ?", name);
+      const left = this.#database.run(
+        "update item set state = 'todo', owner = null, reserved = 0 where owner = ? and state = 'batched'",
+        name,
+      );
+      this.#database.run("delete from batch where name = ?", name);
+      return left;
+    });
   }
 
   /** A sign of life of this worker. */

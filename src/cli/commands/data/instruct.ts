@@ -3,35 +3,29 @@ import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
 import type { InstructionKind, InstructionPlan, InstructOptions } from "../../../datagen/index.ts";
 import { LlavaError } from "../../../errors.ts";
-import type { Answerer, LedgerCounts, Spending } from "../../../runner/index.ts";
+import type { LedgerCounts, Spending } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import {
-  addEndpointOptions,
-  type EndpointFlags,
-  openEndpoint,
-  retryOf,
-} from "../../frame/endpoint-options.ts";
+import { addEndpointOptions, retryOf } from "../../frame/endpoint-options.ts";
 import { collect, count, notNegative, positive } from "../../frame/model-options.ts";
+import { openTeachers, type TeacherFlags } from "./open-teachers.ts";
 import { seedOption } from "./seed.ts";
 import { shownEstimate, shownReport } from "./show-instructions.ts";
 
-interface Options extends EndpointFlags {
+interface Options extends TeacherFlags {
   captions: string[];
   boxes?: string[];
   out: string;
   run?: string;
   kinds?: string;
-  kind?: string[];
   prompts?: string;
   boxesInConversations?: boolean;
-  endpoint?: string;
-  model?: string;
-  local?: string;
   structured: InstructOptions["structured"];
   temperature: number;
   budget?: number;
   requestsPerMinute?: number;
   tokensPerMinute?: number;
+  batchPoll: number;
+  batchTokens?: number;
   limit?: number;
   negatives: boolean;
   showPrompt?: string;
@@ -83,6 +77,9 @@ export function configure(data: Command, context: CommandContext): void {
     .option("--budget <amount>", "what the run may cost in all, in the currency of --price", positive)
     .option("--requests-per-minute <n>", "of all processes of the run together", positive)
     .option("--tokens-per-minute <n>", "likewise", positive)
+    .option("--batch-api", "send the requests as batches, at half the price, answered within a day")
+    .option("--batch-poll <seconds>", "time between two looks at batches", positive, 30)
+    .option("--batch-tokens <n>", "prompts' tokens that the account lets wait at once", count)
     .option("--limit <n>", "take this many images from the begin", count)
     .option("--no-negatives", "add no questions about what is absent, or present, to balance yes and no")
     .option("--show-prompt <id>", "print what is asked about one image, and ask nothing")
@@ -108,6 +105,7 @@ The exit status is 3 where the budget ended the run.`,
 async function run(options: Options, context: CommandContext): Promise<void> {
   const datagen = await import("../../../datagen/index.ts");
   const { Ledger, money } = await import("../../../runner/index.ts");
+  const { withLock } = await import("../../../files/index.ts");
   const { out, seed, temperature, price, budget, limit, endpoint } = options;
   if (budget !== undefined && price === undefined)
     throw new LlavaError("usage", "--budget takes --price", {
@@ -151,6 +149,11 @@ async function run(options: Options, context: CommandContext): Promise<void> {
     price,
     budget,
     limits: { requestsPerMinute: options.requestsPerMinute, tokensPerMinute: options.tokensPerMinute },
+    batching: {
+      room: { tokens: options.batchTokens },
+      pollMs: options.batchPoll * 1000,
+      onNote: (note) => context.warn(note),
+    },
     signal,
     onFallback: (why) => context.warn(`The endpoint takes no schema (${why}); replies come as text.`),
     onProgress: ({ done, failed }: LedgerCounts, { spent }: Spending) => {
@@ -159,7 +162,11 @@ async function run(options: Options, context: CommandContext): Promise<void> {
     },
   };
   const prepared = await datagen.prepareInstruct(instruct);
-  const asked = await datagen.askInstruct(prepared, instruct).then(
+  const asked = await (options.batchApi
+    ? // Whoever reads a batch's results pays for them.
+      withLock(join(folder, "batches.lock"), () => datagen.askInstruct(prepared, instruct), { signal })
+    : datagen.askInstruct(prepared, instruct)
+  ).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -233,43 +240,6 @@ async function loadKind(path: string): Promise<InstructionKind> {
     hint: "Its default export is an object with name, system, fewShots, query, parse, maxTokens, answerWords and ungrounded (InstructionKind of llava's datagen).",
   });
 }
-
-async function openTeachers(
-  options: Options,
-  context: CommandContext,
-  signal: AbortSignal,
-): Promise<InstructOptions["teachers"] & AsyncDisposable> {
-  const { endpoint, model, local, extraBody } = options;
-  if (local !== undefined) {
-    const { LocalAnswerer } = await import("../../frame/local-answerer.ts");
-    const plain = await LocalAnswerer.create(local, { batchSize: 8 }, context, signal);
-    return { plain, [Symbol.asyncDispose]: async () => plain[Symbol.dispose]() };
-  }
-  const nothing = async (): Promise<void> => {};
-  if (endpoint === undefined) return { plain: nobody(model ?? ""), [Symbol.asyncDispose]: nothing };
-  if (model === undefined)
-    throw new LlavaError("usage", "--endpoint takes --model", {
-      hint: "Give the teacher's name at the endpoint.",
-    });
-  const { turnsSchema } = await import("../../../datagen/index.ts");
-  const schema = { response_format: { type: "json_schema", json_schema: turnsSchema } };
-  return {
-    plain: await openEndpoint(endpoint, model, options),
-    structured: options.kind
-      ? undefined
-      : await openEndpoint(endpoint, model, { ...options, extraBody: { ...extraBody, ...schema } }),
-    [Symbol.asyncDispose]: nothing,
-  };
-}
-
-/** Without a teacher, what there is is read and reported. */
-const nobody = (id: string): Answerer => ({
-  id,
-  identity: "",
-  concurrency: 0,
-  batchSize: 1,
-  answer: async () => [],
-});
 
 function showPrompt(
   id: string,
