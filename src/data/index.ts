@@ -1,5 +1,6 @@
 export {
   type LlavaRow,
+  notAPair,
   RowError,
   type RowImage,
   type RowProblem,
@@ -13,6 +14,7 @@ export { LoadingPool } from "./loading/loading-pool.ts";
 export { Prefetcher } from "./loading/prefetcher.ts";
 export { type LoadedRows, type LoadRequest, type RowLoader, rowLoaderHere } from "./loading/row-loader.ts";
 export type { BatchSampler, Rank, RowGroup } from "./order/batch-sampler.ts";
+export { PairSampler, pairGroup } from "./order/pair-sampler.ts";
 export { type DrawnItem, EpochSampler, type SamplerState } from "./order/sampler.ts";
 export { TableBatchSampler, type TableBatchSamplerOptions } from "./order/table-batch-sampler.ts";
 export { type CheckOptions, type CheckReport, checkData, type SourceReport } from "./rows/check-data.ts";
