@@ -2,7 +2,7 @@ export { loadAdapter, saveAdapter } from "./adapter.ts";
 export { readAdapterConfig, writeAdapterConfig } from "./adapter-files.ts";
 export { addNewline, anyResTiling, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
-export { blockType, bytesInBlocks, type FewBits } from "./block-types.ts";
+export { bytesInBlocks, type FewBits } from "./block-types.ts";
 export { loadBuiltin } from "./builtin.ts";
 export {
   type ConversionReport,
