@@ -43,6 +43,11 @@ export class ActivationCheckpoints {
     return output;
   };
 
+  /** Forgets the segments run since the last call of `backward`, which will not be gone through. */
+  forget(): void {
+    this.#recorded = [];
+  }
+
   /** Adds the gradient of `loss`, a scalar, to every leaf's, through all segments run since the last call. */
   backward(loss: Tensor): void {
     const recorded = this.#recorded;

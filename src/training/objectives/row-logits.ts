@@ -33,6 +33,11 @@ export class RowLogits {
     else backward([loss]);
   }
 
+  /** Nothing computed so far will be gone back through. */
+  forget(): void {
+    this.#checkpoints?.forget();
+  }
+
   /** float32 [S, vocab], one for each target. */
   of({ images, layouts, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;

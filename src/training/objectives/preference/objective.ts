@@ -1,4 +1,4 @@
-import { crossEntropy, fromTyped, noGrad, scope, type Tensor, tensor } from "../../../torch/index.ts";
+import { crossEntropy, fromTyped, scope, type Tensor, tensor } from "../../../torch/index.ts";
 import type { PreferenceSettings } from "../../recipe/objective-schema.ts";
 import type { Measures, Objective } from "../objective.ts";
 import type { RowLogits } from "../row-logits.ts";
@@ -43,9 +43,16 @@ export class PreferenceObjective implements Objective<PairBatch> {
     return sftWeight === 0 ? loss : loss.sub(likelihood.mul(sftWeight * batch.pairsPerChosenToken));
   }
 
-  /** Of the model as it is, [P · 2]: chosen and rejected of each pair. */
+  /**
+   * Of the model as it is, [P · 2]: chosen and rejected of each pair. Gradients are recorded where they would be in a step,
+   * since libtorch folds products in another way without, and rounds them otherwise.
+   */
   logProbabilities(batch: PairBatch): number[] {
-    return scope(() => noGrad(() => this.#answers(batch).answers.toNumbers()));
+    return scope(() => {
+      const answers = this.#answers(batch).answers.toNumbers();
+      this.#logits.forget();
+      return answers;
+    });
   }
 
   suspects(batch: PairBatch): readonly string[] {
