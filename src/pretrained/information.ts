@@ -40,7 +40,7 @@ export interface ModelFacts {
   readonly unknown: readonly string[];
 }
 
-export type ModelKind =
+type ModelKind =
   | "whole model"
   | "built-in model"
   | "language model"
@@ -50,7 +50,7 @@ export type ModelKind =
   | "delta of a model"
   | "weights";
 
-export interface LanguageFacts
+interface LanguageFacts
   extends Pick<
     LanguageModelConfig,
     "family" | "numLayers" | "hiddenSize" | "numHeads" | "numKeyValueHeads" | "headDim" | "vocabSize"
@@ -61,7 +61,7 @@ export interface LanguageFacts
   readonly rope: string;
 }
 
-export interface VisionFacts {
+interface VisionFacts {
   readonly family: string;
   readonly imageSize: number;
   readonly patchSize: number;
@@ -74,7 +74,7 @@ export interface VisionFacts {
   readonly from?: string;
 }
 
-export interface ImageFacts {
+interface ImageFacts {
   readonly aspect: string;
   /** Width and height of each canvas. */
   readonly pinpoints?: readonly (readonly [width: number, height: number])[];

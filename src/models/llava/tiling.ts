@@ -49,7 +49,7 @@ export const fivePinpoints = (side: number): [number, number][] => [
 ];
 
 /** LLaVA-OneVision's 36 sizes: one to six tiles of a side in either direction. */
-export const thirtySixPinpoints = (side: number): [number, number][] => {
+const thirtySixPinpoints = (side: number): [number, number][] => {
   const sides = [1, 2, 3, 4, 5, 6].map((tiles) => tiles * side);
   return sides.flatMap((first) => sides.map((second): [number, number] => [first, second]));
 };

@@ -35,7 +35,7 @@ const BASE: SiglipVisionConfig = {
 };
 
 /** The shape-optimised tower of 400 million parameters: LLaVA-OneVision's, whose last layer the original code takes away. */
-export const SIGLIP_SO400M_384: SiglipVisionConfig = {
+const SIGLIP_SO400M_384: SiglipVisionConfig = {
   ...BASE,
   hiddenSize: 1152,
   intermediateSize: 4304,
