@@ -9,7 +9,6 @@ export {
   convertModel,
   convertPart,
   type GgufTypeName,
-  ggufTypes,
   isPart,
   requireFreeFolder,
   type WrittenLayout,

@@ -16,7 +16,7 @@ import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
 
 /** GGUF files in the place of a checkpoint's small ones. */
-export interface GgufFiles {
+interface GgufFiles {
   /** What they say of the tokenizer. */
   readonly tokenizer: GgufMetadata;
   /** Writes a checkpoint's small files, for the configuration that stands for theirs. */

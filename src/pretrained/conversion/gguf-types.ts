@@ -1,9 +1,8 @@
 import type { WrittenGgufType } from "../../checkpoint/index.ts";
 import { blockLayouts, type DType } from "../../torch/index.ts";
 
-/** Types that users ask for; "stored" keeps each matrix's own. */
-export const ggufTypes = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
-export type GgufTypeName = (typeof ggufTypes)[number];
+/** Types that users ask for. */
+export type GgufTypeName = "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
 
 /** What a matrix is to the file: readers have demands of some. */
 export type MatrixPlace = "inner" | "output" | "positions" | "patches" | "unused";
