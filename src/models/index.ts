@@ -20,6 +20,7 @@ export {
   templateOf,
   textFieldsOf,
   textTypeOf,
+  trainedLengthOf,
   visionFieldsOf,
 } from "./families.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";

@@ -11,6 +11,12 @@ export type RopeScaling =
       readonly originalMaxPositionEmbeddings: number;
     };
 
+/**
+ * Linear factors by which positions are divided for a text that is longer than those that a model was trained with: one for
+ * all, or one for each position; undefined is the model's own.
+ */
+export type RopeFactors = number | readonly (number | undefined)[] | undefined;
+
 /** cos and sin of position·frequency for each pair of dimensions, [B or 1, 1, T, d]. */
 export interface RotaryAngles {
   readonly cos: Tensor;
@@ -23,6 +29,9 @@ export interface RotaryAngles {
  */
 export class RotaryEmbedding {
   readonly #frequencies: readonly number[];
+  /** What they are before a linear factor divides them. */
+  readonly #base: readonly number[];
+  readonly #ownFactor: number;
 
   constructor(headDim: number, theta: number, scaling?: RopeScaling) {
     // Rounded to float32 at each step, as the checkpoints' own training code did.
@@ -30,15 +39,26 @@ export class RotaryEmbedding {
       Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headDim))),
     );
     this.#frequencies = scaling === undefined ? base : base.map((frequency) => scaled(frequency, scaling));
+    this.#base = scaling?.type === "linear" ? base : this.#frequencies;
+    this.#ownFactor = scaling?.type === "linear" ? scaling.factor : 1;
   }
 
-  /** positions int64 [T] or [B, T] → angles [1 or B, 1, T, d]. */
-  angles(positions: Tensor, dtype: DType): RotaryAngles {
-    const frequencies = tensor(this.#frequencies).toDevice(positions.device);
+  /** positions int64 [T] or [B, T] → angles [1 or B, 1, T, d]. `factors` take the place of the model's own linear one. */
+  angles(positions: Tensor, dtype: DType, factors?: RopeFactors): RotaryAngles {
+    const frequencies = this.#divided(factors, positions);
     const rows = positions.shape.length === 1 ? positions.unsqueeze(0) : positions;
     const half = rows.to("float32").unsqueeze(-1).mul(frequencies); // [B, T, d/2]
     const angles = cat([half, half], -1).unsqueeze(1); // [B, 1, T, d]
     return { cos: angles.cos().to(dtype), sin: angles.sin().to(dtype) };
+  }
+
+  /** [d/2], or [B, T, d/2] where each position has a factor of its own */
+  #divided(factors: RopeFactors, { device, shape }: Tensor): Tensor {
+    if (factors === undefined) return tensor(this.#frequencies).toDevice(device);
+    const base = tensor(this.#base).toDevice(device);
+    if (typeof factors === "number") return base.div(factors);
+    const each = tensor(factors.map((factor) => factor ?? this.#ownFactor)).toDevice(device);
+    return base.div(each.reshape([shape.length === 1 ? 1 : shape[0]!, -1, 1]));
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
   templateOf,
+  trainedLengthOf,
   unknownConfigFields,
 } from "../models/index.ts";
 import { imageStartEnd, readChatTemplate } from "../processing/conversation/index.ts";
@@ -37,7 +38,7 @@ export async function openFolders(
   const path = join(configFolder, "config.json");
   const json = readJsonObject(path);
   reportUnknownFields(json, path, report);
-  const { text, grid, imageTokenId, useImageStartEnd } = config;
+  const { text, grid, imageTokenId, useImageStartEnd, video } = config;
   const [image, chatTemplate, stopIds] = await Promise.all([
     loadImageProcessor({ json, path }, tower === undefined ? [files] : [files, tower], config),
     options.chatTemplate ?? firstChatTemplate([configFolder, files]),
@@ -52,7 +53,9 @@ export async function openFolders(
       familyTemplate: templateOf(json),
     },
     ...{ image, grid, imageTokenId, stopIds },
+    ...(video && { video }),
     contextLength: contextLengthOf(text),
+    trainedLength: trainedLengthOf(text),
   };
   const processor = await openProcessor(source);
   requireMatchingTokenizer(files, config, processor.tokenizer);

@@ -24,7 +24,19 @@ export {
   rowError,
   rowProblems,
 } from "./row.ts";
-export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";
+export {
+  isVideo,
+  type MediaSource,
+  mediaList,
+  mediaPart,
+  requireVideoSource,
+  type VideoFile,
+  type VideoFrames,
+  type VideoPart,
+  type VideoSource,
+  videoName,
+  videoRefusal,
+} from "./video.ts";
 
 export interface TextPart {
   readonly type: "text";

@@ -7,6 +7,7 @@ import {
   type LlamaRules,
   llamaFields,
   parseLlamaConfig,
+  trainedLengthOf,
 } from "./config.ts";
 import { llamaConfigFromGguf, llamaDialect } from "./gguf.ts";
 import { Llama } from "./model.ts";
@@ -39,6 +40,7 @@ export const llama: LanguageModelFamily = {
   published: PUBLISHED_LLAMAS,
   fields: LLAMA_FIELDS,
   contextLength: contextLengthOf,
+  trainedLength: trainedLengthOf,
   fieldsOf: llamaFields,
   build: (config: LlamaConfig) => new Llama(config),
   gguf: { architectures: ["llama", "qwen2"], dialect: llamaDialect, parseConfig: llamaConfigFromGguf },

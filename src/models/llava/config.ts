@@ -3,6 +3,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, readJsonObject } from "../../files/index.ts";
 import type { FeatureGrid, Tiling } from "../../processing/image/index.ts";
+import type { VideoConfig } from "../../processing/video/index.ts";
 import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
@@ -27,6 +28,13 @@ import {
   tiledTypes,
 } from "./tiling.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
+import {
+  huggingFaceVideo,
+  originalVideo,
+  originalVideoFields,
+  ownVideoFields,
+  poolChannels,
+} from "./video.ts";
 
 /** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
 export interface ProjectorConfig {
@@ -51,6 +59,10 @@ export interface LlavaConfig {
   readonly imageAspectRatio: "pad" | "crop";
   /** How images are cut into tiles (AnyRes); left out where they are seen as a whole. */
   readonly tiling?: Tiling;
+  /** How videos are seen; left out where the model learned from images alone, and says nothing. */
+  readonly video?: VideoConfig;
+  /** Channels that frames have once a convolution has pooled them; left out where nothing with weights does. */
+  readonly pooledChannels?: number;
   /** Feature rows of a tile of an image. */
   readonly grid: FeatureGrid;
   /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
@@ -97,6 +109,7 @@ export function parseLlavaConfig(
 
 const huggingFaceFields = z.object({
   image_transparency: z.string().nullish(),
+  ...ownVideoFields,
   image_token_index: z.int().nullish(),
   image_token_id: z.int().nullish(),
   vision_feature_layer: layers,
@@ -139,11 +152,13 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
       act: activation(config.projector_hidden_act ?? "gelu", ["gelu", "gelu_tanh", "silu", "relu"], where),
       bias: config.multimodal_projector_bias ?? true,
     },
-    imageTokenId: config.image_token_id ?? config.image_token_index ?? 32_000,
+    imageTokenId:
+      config.image_token_id ?? config.image_token_index ?? (type === "llava_next_video" ? 32_001 : 32_000),
     featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
     selectStrategy,
     imageAspectRatio: "crop",
     ...(isTiled(type) && { tiling: huggingFaceTiling(type, json, eye, where) }),
+    ...videoOf(huggingFaceVideo(json, grid, where), json, vision),
     grid,
     useImageStartEnd: false,
   };
@@ -156,6 +171,7 @@ const originalFields = z.object({
   mm_vision_select_layer: layers,
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
   ...originalTilingFields,
+  ...originalVideoFields,
   image_transparency: z.string().nullish(),
   mm_use_im_start_end: flag,
   mm_use_im_patch_token: flag,
@@ -227,10 +243,21 @@ function parseOriginal(
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
     ...(tiling && { tiling }),
+    ...videoOf(originalVideo(json, grid, where), json, vision),
     grid,
     useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
   };
+}
+
+function videoOf(
+  video: VideoConfig | undefined,
+  json: JsonObject,
+  { hiddenSize }: VisionConfig,
+): Pick<LlavaConfig, "video" | "pooledChannels"> {
+  if (video === undefined) return {};
+  if (video.pooling.mode !== "conv") return { video };
+  return { video, pooledChannels: poolChannels(json) ?? hiddenSize };
 }
 
 function originalProjector(type: string, where: string): ProjectorConfig {

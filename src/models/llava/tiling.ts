@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
 import type { FeatureGrid, FeatureMerge, ImageSize, Tiling } from "../../processing/image/index.ts";
 import { checked } from "../config-fields.ts";
+import { huggingFaceVideoFields } from "./video.ts";
 
 /** The tower that looks at the tiles. */
 interface Eye {
@@ -27,6 +28,11 @@ export const tiledTypes = {
   llava_next: z.object({
     image_grid_pinpoints: pairs.nullish(),
     use_image_newline_parameter: z.literal(true).nullish(),
+  }),
+  llava_next_video: z.object({
+    image_grid_pinpoints: pairs.nullish(),
+    use_image_newline_parameter: z.literal(true).nullish(),
+    ...huggingFaceVideoFields,
   }),
 } as const;
 export type TiledType = keyof typeof tiledTypes;

@@ -26,6 +26,19 @@ export function preprocess(image: RgbImage, config: ImageProcessorConfig): Pixel
   return normalize([resizeAndCrop(square, config)], config);
 }
 
+/** Tiles of one size, those of all images one after another. */
+export function joinPixels(images: readonly PixelValues[]): PixelValues {
+  const [first] = images as [PixelValues];
+  if (images.length === 1) return first;
+  const data = new Float32Array(images.reduce((sum, image) => sum + image.data.length, 0));
+  let start = 0;
+  for (const image of images) {
+    data.set(image.data, start);
+    start += image.data.length;
+  }
+  return { ...first, data, tiles: images.reduce((sum, { tiles }) => sum + tiles, 0) };
+}
+
 /** The whole image, squeezed into a square, and the tiles of its canvas, which is black beside it. */
 function cutTiles(
   image: RgbImage,

@@ -78,7 +78,7 @@ function render(
 ): string {
   const lines = images.map(({ name, size, layout, kept, tokens, counts }) => {
     const head = `${printable(name)}  ${size.width}×${size.height}: ${tokens} tokens`;
-    if (layout.tiles === "whole") return `${head}, seen as a whole (${rows}×${columns})`;
+    if (layout.tiles !== "anyres") return `${head}, seen as a whole (${rows}×${columns})`;
     const { canvas, grid } = layout;
     const parts = [
       `${counts.overview} of the whole image`,

@@ -43,7 +43,7 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
   using inputs = await model.prepare(
     raw ? { raw: prompt, images: image } : { messages: [userMessage(prompt)], images: image },
-    signal,
+    { signal },
   );
   const [{ traceStages }, { writeSafetensors }, { inference, scope }] = await Promise.all([
     import("../../../generation/index.ts"),
