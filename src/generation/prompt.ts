@@ -85,7 +85,9 @@ export async function preparePrompt(
   const most = mostFrames(opened);
   const fitting = () => mostThatFit(encode, most, contextOf(pretrained, given) - maxTokens);
   const encoded = encode(frames === "auto" ? fitting() : frames);
-  const { media, prompt: ids } = encoded;
+  const { prompt: ids } = encoded;
+  // A template may put videos behind images; what is seen is spliced in the order of the prompt.
+  const media = ids.imagePositions.map(({ image }) => encoded.media[image]!);
   requireEmbeddings(ids.inputIds, pretrained);
   const isAuto = given === undefined && most > 0 && frames !== "auto";
   const factor = given ?? (isAuto ? factorFor(ids.inputIds.length + maxTokens, pretrained) : undefined);

@@ -19,6 +19,7 @@ import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { loadImageProcessor } from "./image-processor.ts";
 import type { DescribeOptions } from "./pretrained.ts";
 import type { ModelOrigin } from "./save.ts";
+import { loadVideoConfig } from "./video-processor.ts";
 
 /** What the small files of a checkpoint say: its configuration, and all that its inputs are made by. */
 export interface OpenedFolders {
@@ -38,9 +39,11 @@ export async function openFolders(
   const path = join(configFolder, "config.json");
   const json = readJsonObject(path);
   reportUnknownFields(json, path, report);
-  const { text, grid, imageTokenId, useImageStartEnd, video } = config;
-  const [image, chatTemplate, stopIds] = await Promise.all([
-    loadImageProcessor({ json, path }, tower === undefined ? [files] : [files, tower], config),
+  const { text, grid, imageTokenId, useImageStartEnd } = config;
+  const processors = tower === undefined ? [files] : [files, tower];
+  const [image, video, chatTemplate, stopIds] = await Promise.all([
+    loadImageProcessor({ json, path }, processors, config),
+    loadVideoConfig({ json, path }, [files], config),
     options.chatTemplate ?? firstChatTemplate([configFolder, files]),
     stopIdsOf(files),
   ]);

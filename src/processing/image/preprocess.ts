@@ -71,7 +71,7 @@ function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage 
     width: Math.min(crop.width, target.width),
     height: Math.min(crop.height, target.height),
   };
-  const resized = resize(image, target.width, target.height, config.resample, kept);
+  const resized = resize(image, target.width, target.height, config.resample, kept, config.arithmetic);
   if (kept.width === crop.width && kept.height === crop.height) return resized;
   return paste(resized, createImage(crop.width, crop.height), Math.max(0, -left), Math.max(0, -top));
 }

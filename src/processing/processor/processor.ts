@@ -65,7 +65,7 @@ export class Processor {
     this.grid = source.grid;
     this.videoConfig = source.video ?? zeroShotVideo(source.grid);
     const { tiling: _, ...whole } = source.image;
-    this.#frameConfig = { ...whole, aspect: "square" };
+    this.#frameConfig = this.videoConfig.frames ?? { ...whole, aspect: "square" };
     this.imageTokenId = source.imageTokenId;
     this.contextLength = source.contextLength;
     this.trainedLength = source.trainedLength ?? source.contextLength;

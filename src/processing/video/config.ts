@@ -1,9 +1,11 @@
-import type { FeatureGrid, FrameMerge } from "../image/index.ts";
+import type { FeatureGrid, FrameMerge, ImageProcessorConfig } from "../image/index.ts";
 import type { SamplingRule } from "./sampling.ts";
 
 /** How a model sees videos. */
 export interface VideoConfig extends FrameMerge {
   readonly sampling: SamplingRule;
+  /** How frames are resized and normalised; as images without tiles or bars, where a model says nothing else. */
+  readonly frames?: ImageProcessorConfig;
   /** Whether a sentence on the video's length and the times of its frames stands behind it (LLaVA-Video). */
   readonly timeInstruction: boolean;
 }
