@@ -1,6 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { ImageLoadOptions } from "../processing/image/index.ts";
+import type { VideoRequest } from "../processing/processor/index.ts";
 import {
   type BatchModel,
   type BatchRequest,
@@ -16,7 +17,6 @@ import { requireKnownKeys } from "../spelling.ts";
 import { Engine } from "./engine.ts";
 import { decodingOf, generate, runAll } from "./generate.ts";
 import type { BeamSettings, GenerationOptions } from "./input.ts";
-import type { VideoRequest } from "./media.ts";
 import { type BatchPart, type GenerationPart, usageOf } from "./output.ts";
 import { type Prompt, type PromptImages, type PromptInputs, preparePrompt } from "./prompt.ts";
 

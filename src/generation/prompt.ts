@@ -9,7 +9,16 @@ import {
   type TokenizedPrompt,
 } from "../processing/conversation/index.ts";
 import type { ImageLayout, ImageLoadOptions } from "../processing/image/index.ts";
-import type { Processor } from "../processing/processor/index.ts";
+import {
+  layOut,
+  mostFrames,
+  mostThatFit,
+  type OpenedMedium,
+  openMedia,
+  type Processor,
+  pixelsOf,
+  type VideoRequest,
+} from "../processing/processor/index.ts";
 import { timeSentence } from "../processing/video/index.ts";
 import {
   ContextFullError,
@@ -20,7 +29,6 @@ import {
 } from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
 import { contextOf, defaultMaxTokens, roomFor } from "./budget.ts";
-import { layOut, mostFrames, type OpenedMedium, openMedia, pixelsOf, type VideoRequest } from "./media.ts";
 
 /**
  * A conversation to be written in the model's prompt format, or a prompt word for word. `<image>` stands where an image
@@ -50,6 +58,8 @@ export interface PromptInputs extends Disposable {
   readonly layouts?: readonly ImageLayout[];
   /** Linear factor of its positions, in the place of the model's own. */
   readonly ropeFactor?: number;
+  /** Most positions of prompt and answer, under that factor. */
+  readonly contextLength: number;
   /** Which frames are seen of each video. */
   readonly videos?: readonly SeenVideo[];
 }
@@ -83,8 +93,9 @@ export async function preparePrompt(
   };
   const given = typeof ropeFactor === "number" ? ropeFactor : undefined;
   const most = mostFrames(opened);
-  const fitting = () => mostThatFit(encode, most, contextOf(pretrained, given) - maxTokens);
-  const encoded = encode(frames === "auto" ? fitting() : frames);
+  const fitting = (tokens: number) =>
+    mostThatFit((count) => encode(count).prompt.inputIds.length <= tokens, most);
+  const encoded = encode(frames === "auto" ? fitting(contextOf(pretrained, given) - maxTokens) : frames);
   const { prompt: ids } = encoded;
   // A template may put videos behind images; what is seen is spliced in the order of the prompt.
   const media = ids.imagePositions.map(({ image }) => encoded.media[image]!);
@@ -96,13 +107,14 @@ export async function preparePrompt(
     roomFor(ids.inputIds.length, imageTokens, pretrained, factor);
   } catch (error) {
     if (!(error instanceof ContextFullError) || most === 0) throw error;
-    throw withFitting(error, mostThatFit(encode, most, contextOf(pretrained, factor) - 1));
+    throw withFitting(error, fitting(contextOf(pretrained, factor) - 1));
   }
   const videos = media.flatMap((medium): SeenVideo[] =>
     "video" in medium ? [{ name: medium.video.where, ...medium.sampled }] : [],
   );
   const text = {
     inputIds: ids.inputIds,
+    contextLength: contextOf(pretrained, factor),
     ...(factor !== undefined && { ropeFactor: factor }),
     ...(videos.length > 0 && { videos }),
   };
@@ -159,17 +171,6 @@ function withTimes(messages: readonly Message[], media: readonly OpenedMedium[])
     });
     return { ...message, content };
   });
-}
-
-/** The most frames a video with which a prompt has no more than so many tokens; 1 if even that is too much. */
-function mostThatFit(encode: (frames: number) => Encoded, most: number, tokens: number): number {
-  let [fits, over] = [1, most + 1];
-  while (over - fits > 1) {
-    const middle = Math.floor((fits + over) / 2);
-    if (encode(middle).prompt.inputIds.length <= tokens) fits = middle;
-    else over = middle;
-  }
-  return fits;
 }
 
 /** The smallest whole factor under which so many tokens fit; undefined where they do so under the model's own. */

@@ -2,7 +2,7 @@
 
 import type { LlavaError } from "../errors.ts";
 import type { ImageSource } from "./image-source.ts";
-import type { VideoPart } from "./video.ts";
+import { type MediaSource, mediaPart, type VideoPart } from "./video.ts";
 
 export { ContextFullError } from "./context-full.ts";
 export {
@@ -72,10 +72,10 @@ export interface Message {
   readonly content: string | readonly ContentPart[];
 }
 
-/** A question: the images, then the text. */
-export const userMessage = (text: string, images: readonly ImageSource[] = []): Message => ({
+/** A question: images and videos, then the text. */
+export const userMessage = (text: string, media: readonly MediaSource[] = []): Message => ({
   role: "user",
-  content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],
+  content: [...media.map(mediaPart), { type: "text", text }],
 });
 
 /** A message as callers may write it: with others' spellings of parts, and `<image>` in the text where an image goes. */

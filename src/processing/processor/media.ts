@@ -1,3 +1,4 @@
+import { isVideo, type MediaSource } from "../../protocol/index.ts";
 import {
   type ImageLayout,
   type ImageLoadOptions,
@@ -5,16 +6,9 @@ import {
   type OpenedImage,
   openImage,
   type PixelValues,
-} from "../processing/image/index.ts";
-import type { Processor } from "../processing/processor/index.ts";
-import {
-  type OpenedVideo,
-  openVideo,
-  type SampledFrames,
-  sampleFrames,
-  withFrames,
-} from "../processing/video/index.ts";
-import { isVideo, type MediaSource } from "../protocol/index.ts";
+} from "../image/index.ts";
+import { type OpenedVideo, openVideo, type SampledFrames, sampleFrames, withFrames } from "../video/index.ts";
+import type { Processor } from "./processor.ts";
 
 /** How videos of a prompt are to be seen, in the place of the model's own way. */
 export interface VideoRequest {
@@ -64,6 +58,17 @@ export const layOut = (
 /** Frames of the longest video. */
 export const mostFrames = (media: readonly Undecided[]): number =>
   Math.max(0, ...media.map((medium) => (isOpenVideo(medium) ? medium.times.length : 0)));
+
+/** The most frames, up to `most`, with which something fits; 1 if even that does not. */
+export function mostThatFit(fits: (frames: number) => boolean, most: number): number {
+  let [fitting, over] = [1, most + 1];
+  while (over - fitting > 1) {
+    const middle = Math.floor((fitting + over) / 2);
+    if (fits(middle)) fitting = middle;
+    else over = middle;
+  }
+  return fitting;
+}
 
 /** All tiles and frames of media, in order. */
 export async function pixelsOf(media: readonly OpenedMedium[], processor: Processor): Promise<PixelValues> {
