@@ -12,4 +12,4 @@ export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
 export { QuantizedLinear } from "./quantized-linear.ts";
-export { type RopeScaling, type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";
+export { type RopeFactors, type RopeScaling, type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";

@@ -9,6 +9,9 @@ import { accountOf, type TokenAccount, type VideoAccount } from "./account.ts";
 import { drawFrames } from "./contact-sheet.ts";
 import { drawTiles } from "./draw-tiles.ts";
 
+/** Tokens that `--frames auto` leaves for the question and its answer. */
+const TEXT_ROOM = 576;
+
 interface Flags extends VideoFlags {
   readonly model: string;
   readonly size?: readonly ImageSize[];
@@ -82,7 +85,10 @@ async function run(
     const videos = seen.flatMap((medium) => ("video" in medium ? [medium] : []));
     return { images, videos, told: accountOf([...images, ...sizesAlone], processor, { videos, ropeFactor }) };
   };
-  const fits = (frames: number) => account(frames).told.left >= 0;
+  const fits = (frames: number) => {
+    const { left, contextLength } = account(frames).told;
+    return left >= Math.min(TEXT_ROOM, contextLength / 4);
+  };
   const chosen = flags.frames === "auto" ? mostThatFit(fits, mostFrames(opened)) : flags.frames;
   const { told, images, videos } = account(chosen);
   if (flags.draw !== undefined)
