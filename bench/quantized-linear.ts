@@ -10,7 +10,6 @@ import {
   instructionSet,
   linear,
   numThreads,
-  ones,
   quantize,
   quantizedLinear,
   randn,
@@ -19,6 +18,7 @@ import {
   type Tensor,
   type WrittenBlockType,
 } from "../src/torch/index.ts";
+import { best, OUT_OF_CACHE, readBandwidth } from "./read-bandwidth.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -30,31 +30,12 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-/** More than the caches of today's processors, in bytes. */
-const OUT_OF_CACHE = 160e6;
-const STRETCHES = 10;
 const generator = new Generator(1);
 setNumThreads(Number(options.threads));
 
-/** The shortest of the times that `body` takes, in seconds; at least three, and as many as there is time for. */
-function best(body: (turn: number) => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  const end = performance.now() + Number(options.seconds) * 1000;
-  for (let turn = 0; turn < 3 || performance.now() < end; turn++) {
-    const start = performance.now();
-    scope(() => body(turn));
-    least = Math.min(least, performance.now() - start);
-  }
-  return least / 1000;
-}
-
-/** In GB/s, of stretches that take as long as a product with one row. */
-function bandwidth(): number {
-  const numbers = ones([STRETCHES, OUT_OF_CACHE / STRETCHES / 4]);
-  const seconds = best((turn) => void numbers.select(0, turn % STRETCHES).sum());
-  numbers.dispose();
-  return OUT_OF_CACHE / STRETCHES / seconds / 1e9;
-}
+/** The shortest of the times that `body` takes, in seconds. */
+const shortest = (body: (turn: number) => void): number => best(Number(options.seconds), body);
+const bandwidth = (): number => readBandwidth(Number(options.seconds));
 
 /** Weights of a type, [out, in]. */
 function weightsOf(type: string, out: number, width: number): Tensor {
@@ -85,7 +66,7 @@ function measure(type: string, shape: string): Row[] {
       const rows = Number(count);
       const x = randn([rows, width], generator).to(type === "bfloat16" ? "bfloat16" : "float32");
       const read = bandwidth(); // beside each row, since a shared machine changes from second to second
-      const seconds = best((turn) => {
+      const seconds = shortest((turn) => {
         const weight = copies[turn % copies.length]!;
         if (type === "bfloat16") linear(x, weight);
         else quantizedLinear(x, weight, type as BlockType);
@@ -109,7 +90,7 @@ function plainProduct(rows: number, shape: string): number {
   const [out = 0, width = 0] = shape.split("x").map(Number);
   return scope(() => {
     const [x, weight] = [randn([rows, width], generator), randn([out, width], generator)];
-    return (2 * rows * out * width) / best(() => void aten.linear(x, weight)) / 1e9;
+    return (2 * rows * out * width) / shortest(() => void aten.linear(x, weight)) / 1e9;
   });
 }
 

@@ -63,14 +63,14 @@ export function writeRandomCheckpoint(folder: string, sizes: CheckpointSizes, to
   writeRandomModel(folder, config);
 }
 
-/** Writes config.json in Hugging Face's layout, and random weights for it. */
-export function writeRandomModel(folder: string, config: JsonObject): void {
+/** Writes config.json in Hugging Face's layout, and random weights of a deviation for it. */
+export function writeRandomModel(folder: string, config: JsonObject, deviation = 0.02): void {
   writeFileSync(join(folder, "config.json"), JSON.stringify(config, null, 2));
   using model = createLlava(parseLlavaConfig(config, "config.json"));
   using generator = new Generator(0);
   scope(() => {
     const tensors = [...model.namedParameters()].map(([name, { shape }]) => {
-      const drawn = randn(shape, generator).mul(0.02);
+      const drawn = randn(shape, generator).mul(deviation);
       const value = /norm\w*\.weight$/.test(name) ? drawn.add(1) : drawn;
       return [name.replace(/^language_model\.lm_head|^/, (head) => storedPrefix(head)), value] as const;
     });

@@ -157,7 +157,11 @@ try {
       );
   for (const index of chosen)
     for (const { name } of rows[index]!.images) await drawImage(inFolder(name), index);
-  writeFileSync(inFolder("rows.json"), JSON.stringify(chosen.map((index) => rows[index])));
+  const written = chosen.map((index) => {
+    const { images, ...row } = rows[index]!;
+    return { ...row, images: images.map(({ name }) => name) };
+  });
+  writeFileSync(inFolder("rows.json"), JSON.stringify(written));
   const tokens = chosen.reduce((sum, index) => sum + encoded[index]!.inputIds.length, 0);
   const supervised = chosen
     .flatMap((index) => encoded[index]!.labels)

@@ -1,5 +1,5 @@
 /**
- * Trains the tiny test model whole and by adapters, and has transformers and PEFT load what that leaves: their logits beside
+ * Trains the tiny test model whole and by adapters, plain and decomposed (DoRA), and has transformers and PEFT load what that leaves: their logits beside
  * this project's. node proofs/check-exports.ts PYTHON, an interpreter that has torch, transformers and peft
  */
 import { execFileSync } from "node:child_process";
@@ -20,9 +20,15 @@ const folder = mkdtempSync(join(tmpdir(), "llava-exports-"));
 try {
   using inputs = openSafetensors(join(base, "reference.safetensors"));
   const logits = new Map();
-  for (const stage of ["full", "lora"]) {
-    const recipe = rowsRecipe(join(folder, stage), { ...stages[stage], maxSteps: 5 });
+  const decomposed = {
+    ...stages["lora"],
+    lora: { rank: 3, alpha: 5, rankStabilized: true, decomposed: true },
+  };
+  const folders: string[] = [];
+  for (const [stage, fields] of Object.entries({ full: stages["full"], lora: stages["lora"], decomposed })) {
+    const recipe = rowsRecipe(join(folder, stage), { ...fields, maxSteps: 5 });
     const { result } = await runRecipe(recipe, { progress: silentProgress, report: () => {} });
+    folders.push(`${stage}=${result}`);
     using loaded = await loadPretrained({ kind: "folder", path: result! });
     const [ids, pixels] = [inputs.read("input_ids").to("int64"), inputs.read("pixel_values")];
     logits.set(
@@ -33,8 +39,7 @@ try {
   const expected = join(folder, "logits.safetensors");
   writeSafetensors(expected, logits);
   const script = join(import.meta.dirname, "check_exports.py");
-  const folders = [base, join(folder, "full", "model"), join(folder, "lora", "adapter")];
-  execFileSync(python, [script, expected, ...folders], { stdio: ["ignore", "inherit", "ignore"] });
+  execFileSync(python, [script, expected, base, ...folders], { stdio: ["ignore", "inherit", "ignore"] });
 } finally {
   rmSync(folder, { recursive: true });
 }

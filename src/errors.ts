@@ -11,6 +11,7 @@ export type ErrorCode =
   | "data" // a dataset row or shard that cannot be used
   | "torch" // libtorch refused an operation
   | "setup" // libtorch, the addon or model files are not installed and cannot be
+  | "budget" // a cap on what a run may cost was reached
   | "network" // a download failed or an address is not allowed
   | "aborted" // the user or an AbortSignal stopped the work
   | "usage"; // the command line or an API was called wrongly

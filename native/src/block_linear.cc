@@ -1,6 +1,7 @@
 // llava::quantized_linear multiplies activations by weights in blocks as they lie in a GGUF file:
 // - few rows are rounded to 8 bits and multiplied in whole numbers, so that the weights are read once and never widened;
-// - more rows are multiplied by libtorch in floating point, by tiles of the weight, decoded one after another.
+// - more rows, and those whose gradients are recorded, are multiplied by libtorch in floating point, by tiles of the weight,
+//   decoded one after another.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -111,11 +112,13 @@ TiledWeight decoded(const Blocks& blocks, at::ScalarType input) {
           [blocks](const at::Tensor& tile, int64_t start) { decodeRows(blocks, start, tile); }};
 }
 
-at::Tensor forwardOf(const at::Tensor& input, const Blocks& blocks, const std::optional<at::Tensor>& bias) {
+// `fewest`: the rows from which on they are multiplied in floating point.
+at::Tensor forwardOf(const at::Tensor& input, const Blocks& blocks, const std::optional<at::Tensor>& bias,
+                     int64_t fewest = kFewestDecodedRows) {
   const at::Tensor rows = asRows(input);
   auto shape = input.sizes().vec();
   shape.back() = blocks.rows();
-  if (rows.size(0) >= kFewestDecodedRows)
+  if (rows.size(0) >= fewest)
     return tiledProduct(rows, decoded(blocks, input.scalar_type()), bias, input.scalar_type()).view(shape);
   at::Tensor output = multiplyRows(rows.to(at::kFloat).contiguous(), blocks);
   if (bias) output.add_(*bias);
@@ -131,7 +134,7 @@ class QuantizedLinear : public torch::autograd::Function<QuantizedLinear> {
     context->saved_data["shape"] = input.sizes().vec();
     context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
     if (bias) context->saved_data["bias"] = static_cast<int64_t>(bias->scalar_type());
-    return forwardOf(input, blocksOf(bytes, type), bias);
+    return forwardOf(input, blocksOf(bytes, type), bias, 0);  // what the gradient is that of
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {

@@ -1,5 +1,14 @@
-export { type GgufHeader, readGgufHeader } from "./gguf/header.ts";
-export { type GgufDialect, openGguf } from "./gguf/open.ts";
+export { type GgufHeader, readGgufHeader, readGgufVector } from "./gguf/header.ts";
+export { type GgufDialect, joinRotaryPairs, openGguf } from "./gguf/open.ts";
+export {
+  encoded,
+  float32,
+  type GgufValue,
+  rowRanges,
+  type WrittenGgufTensor,
+  type WrittenGgufType,
+  writeGguf,
+} from "./gguf/write.ts";
 export { loadStrict, type ParameterTree } from "./load.ts";
 export {
   canonicalName,
@@ -10,9 +19,10 @@ export {
   naming,
   RECOMPUTED_TENSORS,
 } from "./naming.ts";
-export { openCheckpoint } from "./open.ts";
+export { openCheckpoint, openStored } from "./open.ts";
 export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export { merged, renamed, subtree, type TensorSource } from "./source.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { openWeights } from "./weights-file.ts";
 export { writeShards } from "./write-shards.ts";
+export { writeTorchFile } from "./write-torch-file.ts";

@@ -73,8 +73,8 @@ const DECODER: NamingRule = [
 const HEAD: NamingRule = ["lm_head.", "lm_head."];
 const NEWLINE: NamingRule = ["model.image_newline", "model.image_newline", { rest: "$" }];
 const RESAMPLER: NamingRule = ["model.vision_resampler.", "model.vision_resampler."];
-const TOWER = String.raw`(?:embeddings|encoder|pre_layrnorm|post_layernorm)\.`;
-const PROJECTOR = String.raw`(?:lora_[AB]\.)?(?:weight|bias)$`;
+const TOWER = String.raw`(?:embeddings|encoder|pre_layrnorm|post_layernorm|head)\.`;
+const PROJECTOR = String.raw`(?:(?:lora_[AB]\.)?(?:weight|bias)|lora_magnitude_vector)$`;
 
 /** The original code's projector is a sequence of layers with activations between, or one layer without a number. */
 const projector = (prefix: string, { isLinear }: { isLinear: boolean }): NamingRule =>

@@ -23,7 +23,8 @@ export function openCheckpoint(folder: string, dialectOf?: GgufDialects): Tensor
   return renamed(openStored(folder, dialectOf), canonicalName);
 }
 
-function openStored(folder: string, dialectOf?: GgufDialects): TensorSource {
+/** The same under the names that the files have. */
+export function openStored(folder: string, dialectOf?: GgufDialects): TensorSource {
   for (const [file, open] of LAYOUTS) {
     const path = join(folder, file);
     if (existsSync(path)) return open(path);

@@ -9,6 +9,7 @@ import { LlavaError } from "../errors.ts";
 import { unpickle } from "./pickle.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openTorchFile } from "./torch-file.ts";
+import { writeTorchFile } from "./write-torch-file.ts";
 
 const fixture = (name: string) =>
   fileURLToPath(new URL(`../../test/fixtures/checkpoint/${name}`, import.meta.url));
@@ -34,6 +35,19 @@ describe("state dicts written by torch.save", () => {
       }
     });
   }
+
+  test("are written so that they are read back", () => {
+    using expected = openSafetensors(fixture("state.safetensors"));
+    const tensors = new Map([...expected.names()].map((name) => [name, expected.read(name)]));
+    const path = join(folder, "written.bin");
+    writeTorchFile(path, tensors);
+    using actual = openTorchFile(path);
+    assert.deepEqual([...actual.names()], [...tensors.keys()]);
+    for (const [name, tensor] of tensors) {
+      assert.deepEqual(actual.info(name), expected.info(name));
+      assert.deepEqual(actual.read(name).toBytes(), tensor.toBytes(), name);
+    }
+  });
 
   test("tensors outlive their source and convert on request", () => {
     const source = openTorchFile(fixture("state.pth"));

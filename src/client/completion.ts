@@ -11,61 +11,87 @@ const content = z
   );
 const count = z.number().int().nonnegative().catch(0).default(0);
 const usage = z
-  .object({ prompt_tokens: count, completion_tokens: count })
+  .object({
+    prompt_tokens: count,
+    completion_tokens: count,
+    prompt_tokens_details: z.object({ cached_tokens: count }).nullish().catch(undefined),
+    completion_tokens_details: z.object({ reasoning_tokens: count }).nullish().catch(undefined),
+  })
   .nullish()
   .catch(undefined)
-  .transform((value): Usage | undefined =>
-    value
-      ? {
-          promptTokens: value.prompt_tokens,
-          imageTokens: 0,
-          completionTokens: value.completion_tokens,
-        }
-      : undefined,
-  );
+  .transform((value): Usage | undefined => {
+    if (!value) return undefined;
+    const cached = value.prompt_tokens_details?.cached_tokens ?? 0;
+    const reasoning = value.completion_tokens_details?.reasoning_tokens ?? 0;
+    return {
+      promptTokens: value.prompt_tokens,
+      imageTokens: 0, // endpoints do not tell them
+      completionTokens: value.completion_tokens,
+      ...(cached > 0 && { cachedTokens: cached }),
+      ...(reasoning > 0 && { reasoningTokens: reasoning }),
+    };
+  });
+
+/** What is no plain end, under the names of OpenAI and of those who speak its protocol for others. */
+const reasons: Readonly<Record<string, FinishReason>> = {
+  length: "length",
+  max_tokens: "length",
+  content_filter: "filtered",
+  safety: "filtered",
+  refusal: "refused",
+};
 const reason = z
   .string()
   .nullish()
   .transform((value): FinishReason | undefined =>
-    value ? (value === "length" ? "length" : "stop") : undefined,
+    value ? (reasons[value.toLowerCase()] ?? "stop") : undefined,
   );
+const refusal = z.string().nullish().catch(undefined);
 
 /** Some servers answer null or leave it out. */
 const model = z.string().min(1).optional().catch(undefined);
 
 const completionSchema = z.object({
   model,
-  choices: z.array(z.object({ message: z.object({ content }), finish_reason: reason })).min(1),
+  choices: z.array(z.object({ message: z.object({ content, refusal }), finish_reason: reason })).min(1),
   usage,
 });
 const chunkSchema = z.object({
   model,
-  choices: z.array(z.object({ delta: z.object({ content }).nullish(), finish_reason: reason })).default([]),
+  choices: z
+    .array(z.object({ delta: z.object({ content, refusal }).nullish(), finish_reason: reason }))
+    .default([]),
   usage,
 });
-
-/** Endpoints do not say what part of the prompt are image tokens: that count stays 0. */
-export const noUsage: Usage = { promptTokens: 0, imageTokens: 0, completionTokens: 0 };
 
 export interface Completion {
   readonly text: string;
   /** Absent in a chunk that is not the last. */
   readonly reason: FinishReason | undefined;
+  /** Whether the text, or a part of it, is what the endpoint says in place of an answer. */
+  readonly isRefusal: boolean;
   readonly usage: Usage | undefined;
   /** The model that the endpoint says it used. */
   readonly model: string | undefined;
 }
 
-/** The answer in the body of a response; "" is an answer. @throws EndpointError, worth a retry, for anything else */
+/** The answer in the body of a response, perhaps "". @throws EndpointError, worth a retry, for anything else */
 export function readCompletion(body: string, where: string): Completion {
   const { choices, usage, model } = parse(completionSchema, body, where);
-  return { text: choices[0]!.message.content, reason: choices[0]!.finish_reason ?? "stop", usage, model };
+  const { message, finish_reason = "stop" } = choices[0]!;
+  return { ...said(message), reason: finish_reason, usage, model };
 }
 
 /** What one event of a streamed response adds. */
 export function readChunk(data: string, where: string): Completion {
   const { choices, usage, model } = parse(chunkSchema, data, where);
-  return { text: choices[0]?.delta?.content ?? "", reason: choices[0]?.finish_reason, usage, model };
+  return { ...said(choices[0]?.delta), reason: choices[0]?.finish_reason, usage, model };
+}
+
+/** An answer's text, or that of the refusal in its place. */
+function said(part: { content: string; refusal?: string | null | undefined } | null | undefined) {
+  const isRefusal = Boolean(part?.refusal);
+  return { text: part?.content || part?.refusal || "", isRefusal };
 }
 
 function parse<T>(schema: z.ZodType<T>, body: string, where: string): T {

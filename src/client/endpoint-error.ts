@@ -10,6 +10,8 @@ export interface EndpointFailure {
   readonly retryable: boolean;
   /** Whether every other request will fail alike: a wrong key, an unknown model. */
   readonly fatal?: boolean;
+  /** Whether the endpoint may have generated something all the same, which it then charges for; true if left out. */
+  readonly mayBeBilled?: boolean;
   readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
@@ -20,14 +22,17 @@ export class EndpointError extends LlavaError {
   readonly retryAfterMs: number | undefined;
   readonly retryable: boolean;
   readonly fatal: boolean;
+  readonly mayBeBilled: boolean;
 
-  constructor(message: string, { status, retryAfterMs, retryable, fatal, hint, cause }: EndpointFailure) {
+  constructor(message: string, failure: EndpointFailure) {
+    const { status, retryAfterMs, retryable, fatal, mayBeBilled, hint, cause } = failure;
     super("network", message, { ...(hint && { hint }), cause });
     this.name = "EndpointError";
     this.status = status;
     this.retryAfterMs = retryAfterMs;
     this.retryable = retryable;
     this.fatal = fatal ?? false;
+    this.mayBeBilled = mayBeBilled ?? true;
   }
 }
 
@@ -45,6 +50,8 @@ export function statusError(
     status,
     retryAfterMs: retryAfter(headers, now),
     retryable: !isBroke && (status === 408 || status === 409 || status === 429 || status >= 500),
+    // Gateways give up on requests that the model behind them goes on with.
+    mayBeBilled: [408, 502, 504, 524].includes(status),
     fatal: isBroke || [401, 403, 404, 405].includes(status),
     hint: isBroke ? "The account has no credit left." : hints[status],
   });

@@ -266,3 +266,72 @@ test("only so many requests are under way; the others wait, or end with an abort
   );
   assert.deepEqual([most, server.asked.length], [2, 5]);
 });
+
+describe("what is no answer", () => {
+  const finished = async (choice: object, usage?: object) =>
+    await askFake(fake.json({ choices: [choice], usage }));
+
+  test("is told from one: refusals, filtered and used up answers", async () => {
+    const { text, finish } = await finished({
+      message: { content: null, refusal: "I can't help with that." },
+      finish_reason: "stop",
+    });
+    assert.equal(text, "I can't help with that.");
+    assert.ok(finish.type === "finish" && finish.reason === "refused");
+    for (const [name, reason] of [
+      ["content_filter", "filtered"],
+      ["SAFETY", "filtered"],
+      ["refusal", "refused"],
+      ["length", "length"],
+      ["tool_calls", "stop"],
+    ]) {
+      const { finish, text } = await finished({ message: { content: null }, finish_reason: name });
+      assert.deepEqual([finish.type === "finish" && finish.reason, text], [reason, ""]);
+    }
+  });
+
+  test("is told in a stream too", async () => {
+    const events = [
+      { choices: [{ delta: { refusal: "I will " } }] },
+      { choices: [{ delta: { refusal: "not." } }] },
+      { choices: [{ delta: {}, finish_reason: "stop" }] },
+    ];
+    const text = `${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")}data: [DONE]\n\n`;
+    const refused = await askFake(fake.body(text, "text/event-stream"), { stream: true });
+    assert.equal(refused.text, "I will not.");
+    assert.ok(refused.finish.type === "finish" && refused.finish.reason === "refused");
+  });
+
+  test("may be billed all the same", async () => {
+    assert.equal((await failure(fake.status(429))).mayBeBilled, false);
+    assert.equal((await failure(fake.status(504))).mayBeBilled, true);
+    assert.equal((await failure(fake.cutBody)).mayBeBilled, true);
+    const model = new EndpointModel({ url: "http://127.0.0.1:9", model: "m" });
+    const error = await ask(model).then(
+      () => assert.fail("was answered"),
+      (error: unknown) => error,
+    );
+    assert.ok(error instanceof EndpointError && !error.mayBeBilled);
+  });
+});
+
+test("cached and reasoning tokens are told", async () => {
+  const { finish } = await askFake(
+    fake.json({
+      choices: [{ message: { content: "ok" }, finish_reason: "stop" }],
+      usage: {
+        prompt_tokens: 2000,
+        completion_tokens: 90,
+        prompt_tokens_details: { cached_tokens: 1920 },
+        completion_tokens_details: { reasoning_tokens: 64 },
+      },
+    }),
+  );
+  assert.deepEqual(finish.type === "finish" && finish.usage, {
+    promptTokens: 2000,
+    imageTokens: 0,
+    completionTokens: 90,
+    cachedTokens: 1920,
+    reasoningTokens: 64,
+  });
+});

@@ -1,7 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { LlavaError } from "../errors.ts";
-import type { ChatModel, FinishReason, GenerationRequest, StreamPart, Usage } from "../protocol/index.ts";
-import { noUsage, readChunk, readCompletion } from "./completion.ts";
+import {
+  type ChatModel,
+  type FinishReason,
+  type GenerationRequest,
+  noUsage,
+  type StreamPart,
+  type Usage,
+} from "../protocol/index.ts";
+import { readChunk, readCompletion } from "./completion.ts";
 import { EndpointError, statusError } from "./endpoint-error.ts";
 import { eventData } from "./event-stream.ts";
 import { post } from "./post.ts";
@@ -67,6 +74,7 @@ export class EndpointModel implements ChatModel {
     using slot = await this.#slots.take(signal);
     using deadline = new Deadline(timeoutMs, signal);
     let reason: FinishReason | undefined;
+    let isRefusal = false;
     let usage: Usage | undefined;
     let served: string | undefined;
     try {
@@ -82,10 +90,12 @@ export class EndpointModel implements ChatModel {
       for await (const part of streams ? this.#events(response, deadline) : this.#whole(response, slot)) {
         if (part.text !== "") yield { type: "text-delta", text: part.text };
         reason = part.reason ?? reason;
+        isRefusal ||= part.isRefusal;
         usage = part.usage ?? usage;
         served = part.model ?? served;
       }
       if (reason === undefined) throw this.#cut(undefined);
+      if (isRefusal) reason = "refused";
     } catch (error) {
       if (signal?.aborted) reason = "aborted";
       else if (error instanceof LlavaError) throw error;
@@ -119,6 +129,7 @@ export class EndpointModel implements ChatModel {
       {}) as NodeJS.ErrnoException;
     return new EndpointError(`${this.url}: connection failed: ${code ?? message}`, {
       retryable: true,
+      mayBeBilled: !["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"].includes(code ?? ""),
       hint: code === "ECONNREFUSED" ? "Check that the server is running at this address." : undefined,
       cause,
     });

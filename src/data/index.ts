@@ -6,6 +6,7 @@ export {
   type RowTurn,
   rowError,
   rowProblems,
+  sidesOf,
 } from "../protocol/index.ts";
 export type { RowRules } from "./loading/encode-within.ts";
 export { LoadingPool } from "./loading/loading-pool.ts";

@@ -20,7 +20,7 @@ export {
   readWholeLines,
 } from "./json-lines.ts";
 export { type JsonSpan, jsonObjects } from "./json-objects.ts";
-export { slowLockPatience, withLock } from "./lock.ts";
+export { isAlive, processMark, slowLockPatience, withLock } from "./lock.ts";
 export { countParquetRows, type ParquetRow, parquetColumns, readParquet } from "./parquet.ts";
 export { readPrefix } from "./prefix.ts";
 export { isRefusal, makeFolders, refusalOf, unwritable } from "./refusals.ts";
@@ -31,4 +31,5 @@ export { unreadable } from "./unreadable.ts";
 export { extractZip, extractZipMember, unzippedBytes } from "./unzip.ts";
 export { linesIn } from "./utf8.ts";
 export { writeRows } from "./write-rows.ts";
+export { type StoredEntry, storedZip } from "./write-stored-zip.ts";
 export { makeFolder, writing } from "./writing.ts";

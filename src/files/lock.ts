@@ -36,7 +36,7 @@ export async function withLock<Result>(
   work: () => Promise<Result>,
   { onWait, interval = 300, patience = DEFAULT_PATIENCE, signal }: LockOptions = {},
 ): Promise<Result> {
-  const mine = `${process.pid} ${hostname()} ${machine} ${Date.now()}.${Math.random().toString(36).slice(2)}`;
+  const mine = processMark();
   let told = false;
   let seen = { content: "", touched: 0, since: 0 };
   while (!(await tryLock(path, mine))) {
@@ -124,8 +124,12 @@ function machineIdentity(): string {
   }
 }
 
-/** Whether a lock's process runs; undefined where that cannot be seen from here. */
-function isAlive(content: string): boolean | undefined {
+/** Names this process, another one each time, so that others can see whether it runs: see `isAlive`. */
+export const processMark = (): string =>
+  `${process.pid} ${hostname()} ${machine} ${Date.now()}.${Math.random().toString(36).slice(2)}`;
+
+/** Whether the process of a mark runs; undefined where that cannot be seen from here. */
+export function isAlive(content: string): boolean | undefined {
   const [pid, host, where = machine] = content.split(" ");
   if (host !== hostname() || where !== machine || !/^\d+$/.test(pid ?? "")) return undefined;
   try {

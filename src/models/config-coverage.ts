@@ -38,7 +38,7 @@ const HARMLESS: readonly RegExp[] = [
   /^(?:image_grid_pinpoints|image_crop_resolution|image_split_resolution|s2_scales|vision_tower_pretrained)$/,
   /^(?:tokenizer_model_max_length|tokenizer_padding_side|tokenizer_class|max_sequence_length|max_length|min_length)$/,
   /^(?:use_pos_skipping|pos_skipping_range|add_faster_video|add_time_instruction|faster_token_stride|force_sample)$/,
-  /^(?:image_seq_length|image_token_id|image_token_index|ignore_index|vision_soft_tokens_per_image)$/,
+  /^(?:image_seq_length|(?:image|video)_token_(?:id|index)|ignore_index|vision_soft_tokens_per_image)$/,
   /^(?:pretraining_tp|use_cache|use_bfloat16|attn_implementation|gradient_checkpointing|ep_size|max_window_layers|layer_types)$/,
   /^(?:add_cross_attention|bad_words_ids|begin_suppress_tokens|chunk_size_feed_forward|cross_attention_hidden_size)$/,
   /^(?:diversity_penalty|do_sample|early_stopping|encoder_no_repeat_ngram_size|exponential_decay_length_penalty)$/,

@@ -2,18 +2,19 @@ import type { GgufDialect, GgufHeader } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import type { JsonObject } from "../files/index.ts";
 import type { TemplateName } from "../processing/conversation/index.ts";
-import type { FeatureGrid } from "../processing/image/index.ts";
+import type { AspectMode, FeatureGrid, ImageProcessorConfig } from "../processing/image/index.ts";
 import { clip } from "./clip/family.ts";
-import type { LanguageModelFamily, LanguageModelType, VisionTowerFamily } from "./family.ts";
+import type { GgufDescription, LanguageModelFamily, LanguageModelType, VisionTowerFamily } from "./family.ts";
 import type { LanguageModel, LanguageModelConfig } from "./language-model.ts";
 import { llama } from "./llama/family.ts";
+import { siglip } from "./siglip/family.ts";
 import type { FeatureSelection, VisionConfig, VisionTower } from "./vision-tower.ts";
 
 /** All families of language models: a new one is its folder and a word here. Files that say no type are the first's. */
 export const languageModels: readonly [LanguageModelFamily, ...LanguageModelFamily[]] = [llama];
 
 /** All families of vision towers, the same. */
-export const visionTowers: readonly [VisionTowerFamily, ...VisionTowerFamily[]] = [clip];
+export const visionTowers: readonly [VisionTowerFamily, ...VisionTowerFamily[]] = [clip, siglip];
 
 const types: ReadonlyMap<string, LanguageModelType & { family: LanguageModelFamily }> = new Map(
   languageModels.flatMap((family) =>
@@ -122,24 +123,67 @@ const ggufFamily = (architecture: unknown) =>
 export const ggufDialect = (architecture: unknown): GgufDialect | undefined =>
   ggufFamily(architecture)?.dialect;
 
-/** The decoder that a GGUF file describes. @throws LlavaError "config" */
-export function configFromGguf(header: GgufHeader, where: string): LanguageModelConfig {
-  const architecture = header.metadata.get("general.architecture");
+function knownGgufFamily(architecture: unknown, where: string) {
   const family = ggufFamily(architecture);
-  if (family) return family.parseConfig(header, where);
+  if (family) return family;
   const known = languageModels.flatMap(({ gguf }) => gguf?.architectures ?? []).join(", ");
   throw new LlavaError("config", `${where}: GGUF architecture ${String(architecture)}; known are ${known}`);
 }
+
+/** The decoder that a GGUF file describes. @throws LlavaError "config" */
+export const configFromGguf = (header: GgufHeader, path: string): LanguageModelConfig =>
+  knownGgufFamily(header.metadata.get("general.architecture"), path).parseConfig(header, path);
+
+/** config.json of a decoder of which only a GGUF file of this architecture tells. */
+export const textFieldsFromGguf = (config: LanguageModelConfig, architecture: string): JsonObject =>
+  knownGgufFamily(architecture, "the file").fieldsOf(config, architecture);
+
+export interface GgufText extends GgufDescription {
+  readonly architecture: string;
+  readonly dialect: GgufDialect;
+}
+
+/** What a GGUF file says of a decoder of a model type. @throws LlavaError "usage" where those cannot hold it */
+export function describeGgufText(type: string, config: LanguageModelConfig): GgufText {
+  const { ggufArchitecture: architecture, title = type } = types.get(type) ?? {};
+  const family = architecture === undefined ? undefined : ggufFamily(architecture);
+  if (architecture === undefined || family === undefined)
+    throw new LlavaError("usage", `a GGUF file cannot hold ${title} (model_type ${type})`, {
+      hint: "No architecture of the format is known for it here.",
+    });
+  return { architecture, dialect: family.dialect, ...family.describe(config, architecture) };
+}
+
+const noTowerInGguf = (what: string): LlavaError =>
+  new LlavaError("usage", `a GGUF file cannot hold ${what}`, {
+    hint: `Known are towers of ${visionTowers.flatMap(({ name, gguf }) => (gguf ? [name] : [])).join(", ")}.`,
+  });
+
+/** How GGUF files (`mmproj`) describe a vision tower. @throws LlavaError "usage" where they cannot */
+export function describeGgufTower(config: VisionConfig) {
+  const { gguf } = familyOf(visionTowers, config);
+  if (gguf === undefined) throw noTowerInGguf(`a vision tower of the family ${config.family}`);
+  return { names: gguf.names, metadata: gguf.describe(config) };
+}
+
+/** The words that a GGUF file has for its vision tower; undefined for one that is not known. */
+export const ggufTower = (header: GgufHeader) => visionTowers.find(({ gguf }) => gguf?.isIn(header))?.gguf;
 
 /**
  * A vision tower's `config.json`, that of a whole model with one, or the `vision_config` inside another.
  * @throws LlavaError "config" naming the field
  */
-export function parseVisionConfig(json: unknown, where: string): VisionConfig {
-  const type = modelType(json, assumedTower);
+export function parseVisionConfig(
+  json: unknown,
+  where: string,
+  type: string = modelType(json, assumedTower),
+): VisionConfig {
   for (const family of visionTowers) {
     const [tower, whole] = family.modelTypes;
-    if (type === whole) return parseVisionConfig((json as JsonObject)["vision_config"], where);
+    if (type === whole) {
+      const inside = (json as JsonObject)["vision_config"];
+      return parseVisionConfig(inside, where, modelType(inside, tower));
+    }
     if (type === tower) return family.parseConfig(json ?? {}, where);
   }
   const known = visionTowers.flatMap(({ modelTypes }) => modelTypes).join(", ");
@@ -166,6 +210,21 @@ export const gridOf = (
   config: VisionConfig,
   selectStrategy: FeatureSelection["selectStrategy"],
 ): FeatureGrid => familyOf(visionTowers, config).gridOf(config, selectStrategy);
+
+/** The family's name of such towers in `architectures`. */
+export const visionArchitectureOf = (config: VisionConfig): string =>
+  familyOf(visionTowers, config).architecture;
+
+/** Whether "patch" leaves a row of features out. */
+export const hasClassToken = (config: VisionConfig): boolean => familyOf(visionTowers, config).hasClassToken;
+
+/** The hidden state that the original code takes of such towers, whatever is asked for. */
+export const originalLayerOf = (config: VisionConfig): number | undefined =>
+  familyOf(visionTowers, config).originalLayer;
+
+/** How images are made ready for a tower where no file says. */
+export const imageConfigOf = (config: VisionConfig, aspect: AspectMode): ImageProcessorConfig =>
+  familyOf(visionTowers, config).imageConfig(config.imageSize, aspect);
 
 /** A vision tower without weights. */
 export const createVisionTower = (config: VisionConfig, selection: FeatureSelection): VisionTower =>

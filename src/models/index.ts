@@ -11,16 +11,21 @@ export {
   configFromGguf,
   contextLengthOf,
   createLanguageModel,
+  describeGgufText,
   ggufDialect,
   gridOf,
+  imageConfigOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
+  parseTextConfig,
   parseVisionConfig,
   templateOf,
+  textFieldsFromGguf,
   textFieldsOf,
   textTypeOf,
   trainedLengthOf,
+  visionArchitectureOf,
   visionFieldsOf,
 } from "./families.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";
@@ -36,9 +41,10 @@ export {
   unknownConfigFields,
 } from "./llava/config.ts";
 export { createLlava } from "./llava/create.ts";
+export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
 export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
-export { fivePinpoints, originalTiling } from "./llava/tiling.ts";
+export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
 export type { TowerOptions, VisionTower } from "./vision-tower.ts";

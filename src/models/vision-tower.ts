@@ -18,7 +18,7 @@ export interface VisionConfig {
 export interface FeatureSelection {
   /** Indices into the hidden states, whose first is the embeddings; negative from the end; several are concatenated. */
   readonly featureLayers: readonly number[];
-  /** "patch" drops the class token. */
+  /** "patch" drops the class token; a tower without one is "full". */
   readonly selectStrategy: "patch" | "full";
 }
 

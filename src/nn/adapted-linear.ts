@@ -1,4 +1,4 @@
-import type { Tensor } from "../torch/index.ts";
+import type { DType, Tensor } from "../torch/index.ts";
 import type { Linear } from "./layers.ts";
 import type { LowRankAdapter } from "./low-rank-adapter.ts";
 import { Module } from "./module.ts";
@@ -29,6 +29,19 @@ export class AdaptedLinear extends Module implements Linear {
   }
 
   forward(input: Tensor): Tensor {
-    return this.base.forward(input).add(this.adapter.forward(input));
+    const { base, adapter } = this;
+    const whole = base.forward(input);
+    if (adapter.magnitude === undefined) return whole.add(adapter.forward(input));
+    const { dtype } = input;
+    const gain = adapter.gain(() => base.decoded(adapter.up.dtype)).to(dtype);
+    const dropped = adapter.dropped(input);
+    // As PEFT has it: dropout leaves the base's own part whole, and thins only what is added to it.
+    const seen = dropped === input ? whole : base.forward(dropped);
+    const plain = base.bias === undefined ? seen : seen.sub(base.bias.to(dtype));
+    return whole.add(plain.mul(gain.sub(1))).add(adapter.product(dropped).mul(gain));
+  }
+
+  decoded(dtype: DType = "float32"): Tensor {
+    return this.base.decoded(dtype);
   }
 }

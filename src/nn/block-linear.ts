@@ -77,8 +77,7 @@ export class BlockLinear extends Linear {
     return quantizedLinear(input, this.weight, this.type, this.bias?.to(input.dtype));
   }
 
-  /** W [out, in] in floating point, a copy. */
-  decoded(dtype: DType = "float32"): Tensor {
+  override decoded(dtype: DType = "float32"): Tensor {
     return dequantize(this.weight, this.type, dtype);
   }
 }

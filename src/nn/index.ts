@@ -8,8 +8,15 @@ export { KeyValueCache } from "./cache/cache.ts";
 export { type CacheRow, KeyValuePool } from "./cache/pool.ts";
 export { type CachePiece, CacheStep } from "./cache/step.ts";
 export { initializeLinear } from "./init.ts";
-export { Embedding, LayerNorm, Linear, RmsNorm } from "./layers.ts";
+export { Embedding, LayerNorm, Linear, RmsNorm, RmsNormFromOne } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
 export { QuantizedLinear } from "./quantized-linear.ts";
-export { type RopeFactors, type RopeScaling, type RotaryAngles, RotaryEmbedding, rotate } from "./rotary.ts";
+export {
+  type RopeFactors,
+  type RopeScaling,
+  type RotaryAngles,
+  RotaryEmbedding,
+  rotaryFactors,
+  rotate,
+} from "./rotary.ts";

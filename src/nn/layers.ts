@@ -23,6 +23,11 @@ export class Linear extends Module {
     const { dtype } = input;
     return linear(input, this.weight.to(dtype), this.bias?.to(dtype));
   }
+
+  /** W [out, in] in floating point, whatever it is kept in. */
+  decoded(dtype: DType = "float32"): Tensor {
+    return this.weight.to(dtype);
+  }
 }
 
 /** Rows of a table by id, in the table's element type; ids [...] → [..., width]. */
@@ -52,16 +57,24 @@ export class Embedding extends Module {
 /** x / √(mean(x²) + ε) · w over the last dimension. */
 export class RmsNorm extends Module {
   readonly weight: Tensor; // [width]
-  readonly #epsilon: number;
+  readonly epsilon: number;
 
   constructor(width: number, epsilon: number) {
     super();
     this.weight = placeholder([width]);
-    this.#epsilon = epsilon;
+    this.epsilon = epsilon;
   }
 
   forward(input: Tensor): Tensor {
-    return aten.rmsNorm(input, this.weight.shape, this.weight.to(input.dtype), this.#epsilon);
+    return aten.rmsNorm(input, this.weight.shape, this.weight.to(input.dtype), this.epsilon);
+  }
+}
+
+/** x / √(mean(x²) + ε) · (1 + w), in float32 whatever the type of x: a sum with 1 would lose w in fewer bits. */
+export class RmsNormFromOne extends RmsNorm {
+  override forward(input: Tensor): Tensor {
+    const scale = this.weight.to("float32").add(1);
+    return aten.rmsNorm(input.to("float32"), this.weight.shape, scale, this.epsilon).to(input.dtype);
   }
 }
 

@@ -1,4 +1,4 @@
-import { aten, linear, noGrad, scope, type Tensor } from "../torch/index.ts";
+import { aten, type DType, linear, noGrad, scope, type Tensor } from "../torch/index.ts";
 import { Linear } from "./layers.ts";
 import { placeholder } from "./module.ts";
 
@@ -32,6 +32,10 @@ export class QuantizedLinear extends Linear {
     const { dtype } = input;
     const scaled = linear(input, this.weight.to(dtype)).mul(this.weightScale.to(dtype));
     return this.bias === undefined ? scaled : scaled.add(this.bias.to(dtype));
+  }
+
+  override decoded(dtype: DType = "float32"): Tensor {
+    return this.weight.to(dtype).mul(this.weightScale.to(dtype).unsqueeze(1));
   }
 }
 

@@ -1,6 +1,9 @@
 import { cat, type DType, type Tensor, tensor } from "../torch/index.ts";
 
-/** Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies. */
+/**
+ * Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies; "factors" divides each
+ * frequency by its own number.
+ */
 export type RopeScaling =
   | { readonly type: "linear"; readonly factor: number; readonly originalMaxPositionEmbeddings?: number }
   | {
@@ -9,7 +12,8 @@ export type RopeScaling =
       readonly lowFreqFactor: number;
       readonly highFreqFactor: number;
       readonly originalMaxPositionEmbeddings: number;
-    };
+    }
+  | { readonly type: "factors"; readonly factors: readonly number[] };
 
 /**
  * Linear factors by which positions are divided for a text that is longer than those that a model was trained with: one for
@@ -34,11 +38,9 @@ export class RotaryEmbedding {
   readonly #ownFactor: number;
 
   constructor(headDim: number, theta: number, scaling?: RopeScaling) {
-    // Rounded to float32 at each step, as the checkpoints' own training code did.
-    const base = Array.from({ length: headDim / 2 }, (_, i) =>
-      Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headDim))),
-    );
-    this.#frequencies = scaling === undefined ? base : base.map((frequency) => scaled(frequency, scaling));
+    const base = baseFrequencies(headDim, theta);
+    this.#frequencies =
+      scaling === undefined ? base : base.map((frequency, i) => scaled(frequency, i, scaling));
     this.#base = scaling?.type === "linear" ? base : this.#frequencies;
     this.#ownFactor = scaling?.type === "linear" ? scaling.factor : 1;
   }
@@ -62,8 +64,19 @@ export class RotaryEmbedding {
   }
 }
 
-function scaled(frequency: number, scaling: RopeScaling): number {
+/** Rounded to float32 at each step, as the checkpoints' own training code did. */
+const baseFrequencies = (headDim: number, theta: number): number[] =>
+  Array.from({ length: headDim / 2 }, (_, i) =>
+    Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headDim))),
+  );
+
+/** What a scaling divides each frequency by. */
+export const rotaryFactors = (headDim: number, theta: number, scaling: RopeScaling): number[] =>
+  baseFrequencies(headDim, theta).map((frequency, i) => frequency / scaled(frequency, i, scaling));
+
+function scaled(frequency: number, index: number, scaling: RopeScaling): number {
   if (scaling.type === "linear") return frequency / scaling.factor;
+  if (scaling.type === "factors") return frequency / scaling.factors[index]!;
   // Llama 3.1: long wavelengths are stretched, short ones kept, with a linear blend between.
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings } = scaling;
   const wavelength = (2 * Math.PI) / frequency;

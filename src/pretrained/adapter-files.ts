@@ -7,7 +7,7 @@ import { readJsonObject, writeAtomically } from "../files/index.ts";
 import { checked } from "../models/index.ts";
 import { adapterFiles, containerSuffixes } from "../setup/index.ts";
 
-const CONFIG = "adapter_config.json";
+export const ADAPTER_CONFIG = "adapter_config.json";
 
 /** What PEFT's `adapter_config.json` says of a low-rank adapter. */
 export interface AdapterConfig {
@@ -15,6 +15,13 @@ export interface AdapterConfig {
   readonly alpha: number;
   readonly dropout: number;
   readonly rankStabilized: boolean;
+  /** DoRA: the lengths of rows are learned apart from their directions. */
+  readonly decomposed: boolean;
+  /** Ranks and alphas of layers that have others, by regular expressions that their paths end with; the first counts. */
+  readonly rankPattern: Readonly<Record<string, number>>;
+  readonly alphaPattern: Readonly<Record<string, number>>;
+  /** Which of the base's biases were trained too, and are in the adapter's file. */
+  readonly bias: "none" | "all" | "lora_only";
   /** Ends of paths of linear layers, or a regular expression over whole paths; the tensors tell which they were. */
   readonly targets: readonly string[] | string;
   /** Modules that were trained as a whole, and are in the adapter's file. */
@@ -24,7 +31,7 @@ export interface AdapterConfig {
 }
 
 /** Whether a folder holds an adapter, which is nothing without its base model. */
-export const isAdapter = (folder: string): boolean => existsSync(join(folder, CONFIG));
+export const isAdapter = (folder: string): boolean => existsSync(join(folder, ADAPTER_CONFIG));
 
 /** The folder of an adapter, or the one that a training run has left in its own. */
 export const adapterFolder = (folder: string): string =>
@@ -36,6 +43,15 @@ const fields = z.object({
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
   use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
+  rank_pattern: z.record(z.string(), z.int().positive()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
+  bias: z.enum(["none", "all", "lora_only"]).nullish(),
+  // Which layers they mean, the tensors tell.
+  layers_to_transform: z.union([z.int(), z.array(z.int())]).nullish(),
+  layers_pattern: z.union([z.string(), z.array(z.string())]).nullish(),
+  // PEFT sets it aside for layers such as those of the models here.
+  fan_in_fan_out: z.boolean().nullish(),
   target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
   modules_to_save: z.array(z.string()).nullish(),
   base_model_name_or_path: z.string().nullish(),
@@ -43,17 +59,12 @@ const fields = z.object({
 
 /** Fields of other methods, with the values under which they change nothing; absent or null is such a value, too. */
 const UNUSED: Readonly<Record<string, readonly unknown[]>> = {
-  bias: ["none"],
-  use_dora: [false],
   use_qalora: [false],
   use_bdlora: [],
   lora_bias: [false],
-  fan_in_fan_out: [false],
   arrow_config: [],
   kasa_config: [],
   monteclora_config: [],
-  rank_pattern: ["{}"],
-  alpha_pattern: ["{}"],
   layer_replication: [],
   target_parameters: [],
   trainable_token_indices: [],
@@ -63,9 +74,9 @@ const UNUSED: Readonly<Record<string, readonly unknown[]>> = {
 
 /** @throws LlavaError "checkpoint" or "config" for a file that is no LoRA's, or one with options this version lacks */
 export function readAdapterConfig(folder: string): AdapterConfig {
-  const where = join(folder, CONFIG);
+  const where = join(folder, ADAPTER_CONFIG);
   if (!isAdapter(folder))
-    throw new LlavaError("checkpoint", `${folder} holds no adapter (${CONFIG})`, {
+    throw new LlavaError("checkpoint", `${folder} holds no adapter (${ADAPTER_CONFIG})`, {
       hint: "Give the folder that PEFT or a training run with adapters wrote.",
     });
   const json = readJsonObject(where);
@@ -89,6 +100,10 @@ export function readAdapterConfig(folder: string): AdapterConfig {
     alpha: config.lora_alpha,
     dropout: config.lora_dropout ?? 0,
     rankStabilized: config.use_rslora ?? false,
+    decomposed: config.use_dora ?? false,
+    rankPattern: config.rank_pattern ?? {},
+    alphaPattern: config.alpha_pattern ?? {},
+    bias: config.bias ?? "none",
     targets: config.target_modules ?? [],
     wholeModules: config.modules_to_save ?? [],
     baseModel: config.base_model_name_or_path || undefined,
@@ -108,22 +123,26 @@ export function writeAdapterConfig(folder: string, config: AdapterConfig): void 
     use_rslora: config.rankStabilized,
     target_modules: config.targets,
     modules_to_save: config.wholeModules.length > 0 ? config.wholeModules : null,
-    bias: "none",
+    bias: config.bias,
     fan_in_fan_out: false,
     init_lora_weights: true,
-    use_dora: false,
-    rank_pattern: {},
-    alpha_pattern: {},
+    use_dora: config.decomposed,
+    rank_pattern: config.rankPattern,
+    alpha_pattern: config.alphaPattern,
   };
-  writeAtomically(join(folder, CONFIG), [`${JSON.stringify(json, null, 2)}\n`]);
+  writeAtomically(join(folder, ADAPTER_CONFIG), [`${JSON.stringify(json, null, 2)}\n`]);
 }
 
 /** An adapter's tensors, under the canonical names of the model's own (see `canonicalName`). */
 export interface AdapterFiles extends Disposable {
-  /** `<path>.lora_A.weight` [rank, in] and `<path>.lora_B.weight` [out, rank]. */
+  /** `<path>.lora_A.weight` [rank, in], `<path>.lora_B.weight` [out, rank], `<path>.lora_magnitude_vector` [out]. */
   readonly lowRank: TensorSource;
+  /** The paths of adapted layers in the model that the file is of, by the canonical ones. */
+  readonly storedPaths: ReadonlyMap<string, string>;
   /** Tensors that take the place of the base's: modules trained as a whole. */
   readonly whole: TensorSource;
+  /** Both of them. */
+  readonly all: TensorSource;
 }
 
 /**
@@ -144,10 +163,16 @@ export function openAdapter(folder: string): AdapterFiles {
     throw error;
   }
   const all = renamed(others === undefined ? adapter : merged(others, adapter), modelName);
-  const isLowRank = (name: string) => /\.lora_[AB]\.weight$/.test(name);
+  const isLowRank = (name: string) => LOW_RANK.test(name);
+  const pathOf = (name: string) => name.replace(LOW_RANK, "");
+  const stored = [...adapter.names()].filter(isLowRank);
   const files = {
+    all,
     lowRank: renamed(all, (name) => (isLowRank(name) ? name : undefined)),
     whole: renamed(all, (name) => (isLowRank(name) ? undefined : name)),
+    storedPaths: new Map(
+      stored.map((name) => [pathOf(modelName(name)), pathOf(name).replace(/^base_model\.model\./, "")]),
+    ),
     [Symbol.dispose]: () => all[Symbol.dispose](),
   };
   try {
@@ -158,6 +183,9 @@ export function openAdapter(folder: string): AdapterFiles {
   }
   return files;
 }
+
+/** What the name of a low-rank tensor has behind the path of its layer. */
+export const LOW_RANK = /\.lora_(?:([AB])\.weight|magnitude_vector)$/;
 
 /** The original code trains a projector beside its adapters; its config.json says so, and a base would have another one. */
 function requireProjector(folder: string, whole: TensorSource): void {

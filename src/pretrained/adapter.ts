@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   loadStrict,
   type ParameterTree,
@@ -10,20 +11,23 @@ import {
 import { LlavaError } from "../errors.ts";
 import { makeFolder } from "../files/index.ts";
 import type { Named } from "../models/index.ts";
-import { LowRankAdapter, type Module } from "../nn/index.ts";
+import { LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
 import { Generator, noGrad, scope, type Tensor } from "../torch/index.ts";
 import {
   type AdapterConfig,
+  type AdapterFiles,
   adapterFolder,
+  LOW_RANK,
   openAdapter,
   readAdapterConfig,
   writeAdapterConfig,
 } from "./adapter-files.ts";
+import { type AdapterSize, sizeOf, sizesIn } from "./adapter-sizes.ts";
 import {
   adaptedLinears,
   adapterParameters,
-  applyLora,
   linears,
+  putAdapters,
   removeLora,
   transformersName,
 } from "./lora.ts";
@@ -53,13 +57,10 @@ export function loadAdapter(
   const folder = adapterFolder(place);
   const config = readAdapterConfig(folder);
   using files = openAdapter(folder);
-  const lowRank = lowRankParts(files.lowRank, model);
-  const { rank, alpha, dropout, rankStabilized } = config;
-  applyLora(
-    model,
-    { rank, alpha, dropout, rankStabilized, targets: adaptedPaths(model, lowRank, config) },
-    generator,
-  );
+  const { lowRank, sizes } = adaptedLayers(model, files, config);
+  const { rank, alpha, dropout, rankStabilized, decomposed } = config;
+  const shared = { rank, alpha, dropout, rankStabilized, decomposed };
+  putAdapters(model, { ...shared, targets: [...sizes.keys()], sizes }, generator);
   try {
     const parameters = new Map<string, Tensor>();
     for (const [name, { adapter }] of adaptedLinears(model))
@@ -88,18 +89,19 @@ export function withAdapter(source: TensorSource, model: Module & Named, place: 
   const folder = adapterFolder(place);
   const config = readAdapterConfig(folder);
   const files = openAdapter(folder);
-  const lowRank = lowRankParts(files.lowRank, model);
-  const paths = new Set(adaptedPaths(model, lowRank, config).map((path) => `${path}.weight`));
+  const { lowRank, sizes } = adaptedLayers(model, files, config);
+  const sizeOfWeight = (name: string) => (/\.weight$/.test(name) ? sizes.get(name.slice(0, -7)) : undefined);
   return {
     ...source,
-    blocks: (name) => (paths.has(name) ? undefined : source.blocks?.(name)),
+    blocks: (name) => (sizeOfWeight(name) === undefined ? source.blocks?.(name) : undefined),
     read: (name, dtype) =>
       scope(() => {
         const weight = source.read(name, dtype);
-        if (!paths.has(name)) return weight;
+        const size = sizeOfWeight(name);
+        if (size === undefined) return weight;
         const [out = 0, width = 0] = weight.shape;
         using generator = new Generator(0);
-        using adapter = new LowRankAdapter([out, width], config, generator);
+        using adapter = new LowRankAdapter([out, width], { ...config, ...size }, generator);
         loadStrict(adapter, subtree(lowRank, name.replace(/weight$/, "")), { dtype: "float32" });
         return adapter.mergedInto(weight);
       }),
@@ -123,26 +125,34 @@ function lowRankParts(source: TensorSource, model: Named): TensorSource {
 
 const PROJECTOR = /^(?:multi_modal_projector\.|vision_tower\.feature_(?:mean|std)$)/;
 
-/** The layers that a file's tensors belong to; one without a layer, or of another rank, is an error. */
-function adaptedPaths(model: Module, lowRank: TensorSource, { rank }: AdapterConfig): string[] {
+/** The layers that a file's tensors belong to, with their sizes; one without a layer, or of another rank, is an error. */
+function adaptedLayers(
+  model: Module & Named,
+  files: AdapterFiles,
+  config: AdapterConfig,
+): { readonly lowRank: TensorSource; readonly sizes: ReadonlyMap<string, AdapterSize> } {
+  const lowRank = lowRankParts(files.lowRank, model);
   const known = new Set([...linears(model)].map(([name]) => name));
-  const paths = new Set<string>();
+  const sizes = new Map<string, AdapterSize>();
   for (const name of lowRank.names()) {
-    const [, path = "", part] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    const part = LOW_RANK.exec(name)?.[1];
+    const path = name.replace(LOW_RANK, "");
     if (!known.has(path))
       throw new LlavaError("checkpoint", `${lowRank.where}: adapts ${path}, which the model lacks`, {
         hint: "The adapter is of another model; give its own base model.",
       });
-    const stored = lowRank.info(name).shape[part === "A" ? 0 : 1];
+    const size = sizeOf(files.storedPaths.get(model.paths.read(path) ?? path) ?? path, config);
+    const { rank } = size;
+    const stored = part === undefined ? rank : lowRank.info(name).shape[part === "A" ? 0 : 1];
     if (stored !== rank)
       throw new LlavaError(
         "checkpoint",
         `${lowRank.where}: ${name} has rank ${stored}; adapter_config.json says ${rank}`,
         { hint: "Weights and adapter_config.json are of different adapters; get both again." },
       );
-    paths.add(path);
+    sizes.set(path, size);
   }
-  if (paths.size > 0) return [...paths];
+  if (sizes.size > 0) return { lowRank, sizes };
   throw new LlavaError("checkpoint", `${lowRank.where}: holds no tensors of LoRA (…lora_A.weight)`, {
     hint: "The file is of another kind of adapter, or not complete.",
   });
@@ -184,11 +194,16 @@ export function saveAdapter(model: Module & Named, folder: string, options: Save
   for (const [name, parameter] of model.namedParameters())
     if (wholeModules.some((end) => isWithin(name, end)))
       tensors.set(`base_model.model.${transformersName(model, name)}`, parameter);
-  const { rank, alpha, dropout = 0, rankStabilized = false } = commonOptions(model);
+  const config = {
+    ...commonOptions(model),
+    targets: targetsOf(model),
+    wholeModules,
+    baseModel,
+    bias: "none" as const,
+  };
   makeFolder(folder);
   writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt", ...metadata });
-  const targets = targetsOf(model);
-  writeAdapterConfig(folder, { rank, alpha, dropout, rankStabilized, targets, wholeModules, baseModel });
+  writeAdapterConfig(folder, config);
 }
 
 /** Whether a parameter is in a module whose path ends so, or is what is so called. */
@@ -202,14 +217,24 @@ function isWithin(name: string, end: string): boolean {
   );
 }
 
-function commonOptions(model: Module) {
-  const all = [...adaptedLinears(model)].map(([name, { adapter }]) => ({ name, options: adapter.options }));
+/** What all adapters of a model are like; sizes of some may be their own. */
+function commonOptions(model: Module & Named) {
+  const all = Array.from(adaptedLinears(model), ([name, { adapter }]) => ({
+    path: transformersName(model, name),
+    ...adapter.options,
+  }));
   const [first] = all;
   if (first === undefined) throw new LlavaError("usage", "the model has no adapters to save");
-  const other = all.find(({ options }) => JSON.stringify(options) !== JSON.stringify(first.options));
+  const sizes = new Map(all.map(({ path, rank, alpha }) => [path, { rank, alpha }]));
+  const shared = ({ dropout = 0, rankStabilized = false, decomposed = false }: LowRankOptions) => ({
+    dropout,
+    rankStabilized,
+    decomposed,
+  });
+  const other = all.find((each) => !isDeepStrictEqual(shared(each), shared(first)));
   if (other !== undefined)
-    throw new LlavaError("usage", `the adapters of ${first.name} and ${other.name} have different options`);
-  return first.options;
+    throw new LlavaError("usage", `the adapters of ${first.path} and ${other.path} have different options`);
+  return { ...sizesIn(sizes), ...shared(first) };
 }
 
 /**

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, readJsonFile } from "../files/index.ts";
-import { type LlavaConfig, ORIGINAL_IMAGE_TOKEN_ID } from "../models/index.ts";
+import { imageConfigOf, type LlavaConfig, ORIGINAL_IMAGE_TOKEN_ID } from "../models/index.ts";
 import {
   type AspectMode,
-  clipImageConfig,
   type ImageProcessorConfig,
   parseImageProcessorConfig,
   transparencies,
@@ -26,8 +25,7 @@ export async function loadImageProcessor(
     throw new LlavaError("config", `${path}: ${transparencyField} is ${JSON.stringify(stated)}`, {
       hint: `It is one of ${transparencies.join(", ")}.`,
     });
-  const own =
-    (await storedImageProcessor(folders, aspect, config)) ?? clipImageConfig(config.vision.imageSize, aspect);
+  const own = (await storedImageProcessor(folders, aspect, config)) ?? imageConfigOf(config.vision, aspect);
   const { tiling } = config;
   return { ...own, ...(tiling && { tiling }), ...(transparency && { transparency }) };
 }

@@ -2,10 +2,15 @@ export { loadAdapter, saveAdapter } from "./adapter.ts";
 export { readAdapterConfig, writeAdapterConfig } from "./adapter-files.ts";
 export { addNewline, anyResTiling, withAnyRes } from "./any-res.ts";
 export { assembledJson, type Eyes, loadAssembled } from "./assemble.ts";
+export { blockType, bytesInBlocks, type FewBits } from "./block-types.ts";
 export { loadBuiltin } from "./builtin.ts";
 export {
   type ConversionReport,
   convertModel,
+  convertPart,
+  type GgufTypeName,
+  ggufTypes,
+  isPart,
   requireFreeFolder,
   type WrittenLayout,
 } from "./conversion/index.ts";
@@ -17,4 +22,5 @@ export { adaptedLinears, adapterParameters, applyLora, mergeLora, removeLora } f
 export type { PretrainedLlava } from "./pretrained.ts";
 export { openProjector } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
+export { checkReaders, type ReaderName, readerNames, type Verdict } from "./readers/index.ts";
 export { saveModel } from "./save.ts";

@@ -5,15 +5,14 @@ import { BlockEmbedding, BlockLinear, Embedding, Linear, type Module } from "../
 import type { KeptWeights } from "../setup/index.ts";
 import {
   type Blocks,
-  blockLayouts,
   type DType,
   isFloating,
   quantize,
   releasePages,
   scope,
   type Tensor,
-  type WrittenBlockType,
 } from "../torch/index.ts";
+import { blockType } from "./block-types.ts";
 import type { LoadOptions } from "./pretrained.ts";
 import { quantizing } from "./quantizing.ts";
 
@@ -35,12 +34,16 @@ export function placementOf({ dtype, device, weights }: LoadOptions): { dtype?: 
 export function keeping(model: Module, languageModel: LanguageModel, options: LoadOptions): ParameterTree {
   const { weights, frozenWeights } = options;
   if (frozenWeights === "int8") return quantizing(model, languageModel);
+  if (frozenWeights === "int4")
+    return inBlocks(model, languageModel, { ...options, weights: "int4", isOnlyLayers: true });
   if (weights === undefined || weights === "bf16") return model;
   return inBlocks(model, languageModel, { ...options, weights });
 }
 
 type BlockOptions = Pick<LoadOptions, "dtype" | "device" | "report"> & {
   readonly weights: Exclude<KeptWeights, "bf16">;
+  /** Whether the vocabulary's scores and the embedding stay in floating point. */
+  readonly isOnlyLayers?: boolean;
 };
 
 /**
@@ -54,12 +57,13 @@ export function inBlocks(
   { layers, config }: Pick<LanguageModel, "layers" | "config"> & Module,
   options: BlockOptions,
 ): ParameterTree {
-  const { weights, dtype, device = "cpu", report = () => {} } = options;
+  const { weights, dtype, device = "cpu", report = () => {}, isOnlyLayers = false } = options;
   if (device !== "cpu")
     throw new LlavaError("usage", `weights "${weights}" are multiplied on the CPU, not on ${device}`, {
       hint: "Leave out --weights, or --device.",
     });
-  const places = placesIn(model, layers, config.tieWordEmbeddings);
+  const all = placesIn(model, layers, config.tieWordEmbeddings);
+  const places = isOnlyLayers ? new Map([...all].filter(([, { inLayer }]) => inLayer)) : all;
   const unread = new Set(places.keys());
   const types = new Map<string, number>();
   const plain: string[] = [];
@@ -117,6 +121,7 @@ export function inBlocks(
 
 interface Place {
   readonly module: Linear | Embedding;
+  readonly inLayer: boolean;
   /** Gives the vocabulary's scores. */
   readonly isOutput: boolean;
 }
@@ -127,19 +132,12 @@ function placesIn(model: Module, layers: readonly Module[], isTied: boolean): Ma
   const places = new Map<string, Place>();
   for (const [path, module] of model.namedModules()) {
     if (/^(?:vision_tower|multi_modal_projector)\./.test(path)) continue;
-    if (module instanceof Linear) places.set(path, { module, isOutput: !inLayers.has(module) });
-    else if (module instanceof Embedding) places.set(path, { module, isOutput: isTied });
+    const inLayer = inLayers.has(module);
+    if (module instanceof Linear) places.set(path, { module, inLayer, isOutput: !inLayer });
+    else if (module instanceof Embedding) places.set(path, { module, inLayer, isOutput: isTied });
   }
   return places;
 }
-
-/** The vocabulary's scores, to which rounding does most, keep 6 bits of int4's; undefined for rows that no block divides. */
-function blockType(weights: "int8" | "int4", width: number, isOutput: boolean): WrittenBlockType | undefined {
-  const types = weights === "int8" ? (["Q8_0"] as const) : isOutput ? OUTPUT_IN_4 : LAYERS_IN_4;
-  return types.find((type) => width % blockLayouts[type].blockElements === 0);
-}
-const LAYERS_IN_4 = ["Q4_K", "Q4_0"] as const;
-const OUTPUT_IN_4 = ["Q6_K", "Q8_0"] as const;
 
 const bitsOf = (type: Blocks["type"]): number => Number(type[1]);
 

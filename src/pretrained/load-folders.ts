@@ -32,8 +32,9 @@ export async function describeFolders(
   return { processor, origin, load: () => loadWeights(folders, config, options) };
 }
 
-function loadWeights(
-  { open, withoutProjector = false }: CheckpointFolders,
+/** The weights of what `described` says. */
+export function loadWeights(
+  { open, withoutProjector = false }: Pick<CheckpointFolders, "open" | "withoutProjector">,
   described: LlavaConfig,
   { report = () => {}, ...options }: LoadOptions,
 ): Llava {

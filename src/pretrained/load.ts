@@ -29,6 +29,7 @@ import { addNewline, withAnyRes } from "./any-res.ts";
 import { describeAssembled } from "./assemble.ts";
 import { describeBuiltin } from "./builtin.ts";
 import { checkpointFolders, weightsOf } from "./checkpoint-folders.ts";
+import { describeGguf, ggufPair } from "./gguf/index.ts";
 import { placementOf } from "./kept-weights.ts";
 import { describeFolders } from "./load-folders.ts";
 import { mergeWhereWhole } from "./lora.ts";
@@ -77,6 +78,8 @@ async function describeModel(resolved: ResolvedModel, options: FindingOptions): 
     refuseParts(resolved.name, options);
     return describeBuiltin(resolved, options);
   }
+  const pair = ggufPair(resolved.path, resolved.gguf, options.visionTower);
+  if (pair !== undefined) return describeGguf(pair, options);
   const run = await readRunFolder(resolved.path);
   if (run?.kind === "whole") return describeModel({ kind: "folder", path: run.path }, options);
   if (run !== undefined) return describeTrainedPart(resolved.path, run, options);

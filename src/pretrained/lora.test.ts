@@ -80,6 +80,28 @@ describe("adapters", () => {
     assertClose(evaluated(other), base, 0, "taken off");
   });
 
+  test("that are decomposed begin as the base too, and learn lengths of rows besides", () => {
+    const model = randomize(new Llama(tinyText), 1);
+    const base = evaluated(model);
+    const parameters = applyLora(model, { rank: 3, alpha: 6, decomposed: true }, new Generator(5));
+    assertClose(evaluated(model), base, 1e-5, "logits");
+    const names = [...parameters.keys()].filter((name) => name.endsWith(".lora_magnitude_vector"));
+    assert.equal(names.length, parameters.size / 3);
+    noGrad(() =>
+      scope(() => {
+        const generator = new Generator(6);
+        for (const parameter of parameters.values())
+          parameter.add_(randn(parameter.shape, generator).mul(0.1));
+      }),
+    );
+    const unmerged = evaluated(model);
+    assert.ok(largestDifference(unmerged, base) > 0.1);
+    scope(() => crossEntropy(logitsOf(model).flatten(0, 1), ids.flatten()).backward());
+    for (const name of names) assert.ok(parameters.get(name)!.grad!.abs().amax().item() > 0, name);
+    mergeLora(model);
+    assertClose(evaluated(model), unmerged, 1e-5, "merged");
+  });
+
   test("are float32 beside bfloat16 weights and learn alone; activations stay bfloat16", () => {
     const { model, parameters } = adapted({}, "bfloat16");
     scope(() => {

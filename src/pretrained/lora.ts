@@ -2,6 +2,7 @@ import { LlavaError } from "../errors.ts";
 import type { Named } from "../models/index.ts";
 import { AdaptedLinear, Linear, LowRankAdapter, type LowRankOptions, type Module } from "../nn/index.ts";
 import { type Generator, isFloating, scope, type Tensor } from "../torch/index.ts";
+import type { AdapterSize } from "./adapter-sizes.ts";
 
 export interface LoraOptions extends LowRankOptions {
   /**
@@ -9,6 +10,8 @@ export interface LoraOptions extends LowRankOptions {
    * By default all of the language model but its output layer.
    */
   readonly targets?: readonly string[] | RegExp;
+  /** Sizes of adapters that have others than the rest, by the paths of their layers. */
+  readonly sizes?: ReadonlyMap<string, AdapterSize>;
 }
 
 const OUTSIDE = /^(?:vision_tower|multi_modal_projector)\./;
@@ -26,7 +29,21 @@ export function applyLora(
   options: LoraOptions,
   generator: Generator,
 ): Map<string, Tensor> {
-  const { targets = DEFAULT_TARGETS, ...lowRank } = options;
+  for (const { base, adapter } of putAdapters(model, options, generator))
+    if (adapter.magnitude !== undefined) {
+      scope(() => adapter.measure(base.decoded()));
+      adapter.magnitude.requiresGrad_();
+    }
+  return adapterParameters(model);
+}
+
+/** As `applyLora`, for adapters whose values come from a file: the layers that got one. */
+export function putAdapters(
+  model: Module & Named,
+  options: LoraOptions,
+  generator: Generator,
+): AdaptedLinear[] {
+  const { targets = DEFAULT_TARGETS, sizes, ...lowRank } = options;
   const { rank, alpha, dropout = 0 } = lowRank;
   if (!Number.isInteger(rank) || rank < 1)
     throw new LlavaError("config", `the rank of LoRA is ${rank}; expected a whole number from 1`);
@@ -41,14 +58,16 @@ export function applyLora(
     throw new LlavaError("usage", `${twice[0]} has an adapter already`, {
       hint: "Merge it (mergeLora) or take it off (removeLora) first.",
     });
-  scope(() => {
-    for (const [name, linear] of chosen) {
+  return scope(() =>
+    chosen.map(([name, linear]) => {
       const { inFeatures, outFeatures, weight } = linear;
-      const adapter = new LowRankAdapter([outFeatures, inFeatures], lowRank, generator);
-      model.replace(name, new AdaptedLinear(linear, adapter.to({ device: weight.device }).requiresGrad_()));
-    }
-  });
-  return adapterParameters(model);
+      const own = { ...lowRank, ...sizes?.get(name) };
+      const adapter = new LowRankAdapter([outFeatures, inFeatures], own, generator);
+      const adapted = new AdaptedLinear(linear, adapter.to({ device: weight.device }).requiresGrad_());
+      model.replace(name, adapted);
+      return adapted;
+    }),
+  );
 }
 
 function chosenLinears(model: Module, targets: readonly string[] | RegExp): [string, Linear][] {
@@ -84,8 +103,8 @@ export function* adaptedLinears(model: Module): Iterable<[name: string, linear: 
 }
 
 /**
- * The adapters' parameters as PEFT's files name them: `base_model.model.<path>.lora_A.weight` and `…lora_B.weight`, the
- * path being transformers' (`model.language_model.layers.0.self_attn.q_proj`; `model.layers.0.…` of a bare Llama).
+ * The adapters' parameters as PEFT's files name them: `base_model.model.<path>.lora_A.weight`, `…lora_B.weight` and, of
+ * decomposed ones, `…lora_magnitude_vector`, the path being transformers' (`model.language_model.layers.0.self_attn.q_proj`; `model.layers.0.…` of a bare Llama).
  */
 export function adapterParameters(model: Module & Named): Map<string, Tensor> {
   const named = new Map<string, Tensor>();
@@ -120,9 +139,10 @@ export function mergeLora(model: Module): void {
   removeLora(model);
 }
 
-/** Merges adapters unless weights are in few bits, which they stay beside. */
+/** Merges adapters unless weights are in few bits, which they stay beside, to be used and not trained. */
 export function mergeWhereWhole(model: Module): void {
   if ([...adaptedLinears(model)].every(([, { weight }]) => isFloating(weight.dtype))) mergeLora(model);
+  else for (const [, { base, adapter }] of adaptedLinears(model)) adapter.fixGain(() => base.decoded());
 }
 
 /** Takes the adapters off and disposes of them: the model is the base again. */

@@ -66,6 +66,7 @@ export async function openFolders(
   const verbatim = readJsonVerbatim(path);
   const origin: ModelOrigin = {
     files,
+    llava: config,
     config: folders.adapt?.(verbatim) ?? verbatim,
     ...(tower !== undefined && { visionTower: tower }),
     open: () => open(config),

@@ -2,6 +2,7 @@ import { type Llava, llavaPaths } from "../models/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
 import type { KeptWeights, ResolvedModel } from "../setup/index.ts";
 import type { DType } from "../torch/index.ts";
+import type { FewBits } from "./block-types.ts";
 import type { ModelOrigin } from "./save.ts";
 
 /** Which model is meant, and how its prompts are written: what its small files are read by. */
@@ -33,8 +34,11 @@ export interface LoadOptions extends DescribeOptions {
    * is that of all that is in no blocks, and of activations. Blocks are for the CPU, and do not learn.
    */
   readonly weights?: KeptWeights;
-  /** "int8": the language model's layers keep their weights in 8 bits, to train adapters beside them in little memory. */
-  readonly frozenWeights?: "int8";
+  /**
+   * The matrices of the language model's layers alone in few bits, to train adapters beside them in little memory: "int8" with
+   * a scale for each output, on any device; "int4" as `weights` has them, on the CPU.
+   */
+  readonly frozenWeights?: FewBits;
 }
 
 /** A model with what turns messages and images into its inputs, and where both came from. */

@@ -4,18 +4,37 @@ import { isDeepStrictEqual } from "node:util";
 import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeSafetensors } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
-import { BESIDE_TOWERS, type Llava, PUBLISHED_TOWERS, parseVisionConfig } from "../models/index.ts";
+import {
+  BESIDE_TOWERS,
+  type Llava,
+  type LlavaConfig,
+  PUBLISHED_TOWERS,
+  parseVisionConfig,
+} from "../models/index.ts";
+import type { GgufMetadata } from "../processing/tokenizer/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
 
+/** GGUF files in the place of a checkpoint's small ones. */
+export interface GgufFiles {
+  /** What they say of the tokenizer. */
+  readonly tokenizer: GgufMetadata;
+  /** Writes a checkpoint's small files, for the configuration that stands for theirs. */
+  write(folder: string): void;
+}
+
 /** Where a model came from, for what a checkpoint holds besides the weights that were loaded. */
 export interface ModelOrigin {
-  /** Folder of the tokenizer and other small files. */
-  readonly files: string;
+  /** Folder of the tokenizer and other small files; or GGUF files that say the same. */
+  readonly files: string | GgufFiles;
+  /** What config.json says. */
+  readonly llava: LlavaConfig;
   /** config.json, in Hugging Face's or the original layout, read verbatim. */
   readonly config: JsonObject;
   /** Folder of the vision tower, where it is described by one of its own. */
   readonly visionTower?: string;
+  /** Writes the files of an image processor that `files` has not: the model has come to see images in another way. */
+  readonly writeProcessor?: (folder: string) => void;
   /** All weights under canonical names, those too that the model does not use. */
   open(): TensorSource;
 }
@@ -48,6 +67,7 @@ export function saveModel(
   const partial = `${folder}.partial`;
   makeFolder(partial);
   copySmallFiles(origin, partial);
+  origin.writeProcessor?.(partial);
   const config = isOriginal ? withTowerInside(origin, partial) : origin.config;
   const { dtype: _, ...fields } = withTying(config, model);
   writeAtomically(join(partial, "config.json"), [
@@ -125,6 +145,10 @@ const smallFile =
 
 /** Everything but weights, their index and the configuration. */
 export function copySmallFiles({ files }: ModelOrigin, folder: string): void {
+  if (typeof files !== "string") {
+    files.write(folder);
+    return;
+  }
   for (const name of readdirSync(files))
     if (smallFile.test(name))
       writing(join(folder, name), () => cpSync(join(files, name), join(folder, name)));

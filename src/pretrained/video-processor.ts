@@ -22,11 +22,11 @@ export async function loadVideoConfig(
       const section = name === "processor_config.json" ? stored?.["video_processor"] : stored;
       if (typeof section !== "object" || section === null) continue;
       const where = `${join(folder, name)}: video_processor`;
-      const frames = parseImageProcessorConfig(
-        { ...section, image_processor_type: "CLIPImageProcessor" },
-        where,
-      );
-      const { width, height } = frames.crop ?? {};
+      const { video_processor_type: type = "CLIPVideoProcessor" } = section as JsonObject;
+      const image_processor_type = String(type).replace("VideoProcessor", "ImageProcessor");
+      const frames = parseImageProcessorConfig({ ...section, image_processor_type }, where);
+      const side = frames.crop ?? frames.resize;
+      const { width, height } = side !== null && "width" in side ? side : {};
       if (width !== vision.imageSize || height !== vision.imageSize)
         throw new LlavaError(
           "config",

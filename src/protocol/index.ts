@@ -2,6 +2,7 @@
 
 import type { LlavaError } from "../errors.ts";
 import type { ImageSource } from "./image-source.ts";
+import type { Usage } from "./usage.ts";
 import { type MediaSource, mediaPart, type VideoPart } from "./video.ts";
 
 export { ContextFullError } from "./context-full.ts";
@@ -23,7 +24,9 @@ export {
   type RowTurn,
   rowError,
   rowProblems,
+  sidesOf,
 } from "./row.ts";
+export { addUsage, noUsage, type Usage } from "./usage.ts";
 export {
   isVideo,
   type MediaSource,
@@ -110,15 +113,11 @@ export interface GenerationRequest {
   readonly signal?: AbortSignal;
 }
 
-/** `stop`: the model or a stop string ended the answer. `length`: the token budget did. `aborted`: the caller did. */
-export type FinishReason = "stop" | "length" | "aborted";
-
-export interface Usage {
-  /** All tokens of the prompt, those of its images included. */
-  readonly promptTokens: number;
-  readonly imageTokens: number;
-  readonly completionTokens: number;
-}
+/**
+ * `stop`: the model or a stop string ended the answer. `length`: the token budget did. `aborted`: the caller did.
+ * `filtered`: an endpoint's content filter did. `refused`: the endpoint marks the answer as a refusal, which is its text.
+ */
+export type FinishReason = "stop" | "length" | "aborted" | "filtered" | "refused";
 
 export interface TextDelta {
   readonly type: "text-delta";

@@ -8,6 +8,8 @@ export interface LlavaRow {
   /** What the system message says, in place of the template's own. */
   readonly system?: string;
   readonly conversations: readonly RowTurn[];
+  /** The worse of two last answers, where the row is a pair: its turns end in the better one, which alone is trained of them. */
+  readonly rejected?: string;
   /** Where it was read: "mix.jsonl:17" or "mix.json: row 17". */
   readonly origin?: string;
   /** Names of fields that hold something and are not read, but for those known to describe the row only. */
@@ -35,6 +37,8 @@ export const rowProblems = {
   broken: "image cannot be decoded",
   marks: "answer holds a turn mark",
   untrained: "nothing trained",
+  unpaired: "no pair of answers",
+  equal: "pair of equal answers",
   long: "too long",
 } as const;
 
@@ -59,4 +63,12 @@ export function rowError(
 ): RowError {
   const place = origin === undefined || origin === id ? `row ${id}` : `${origin} (id ${id})`;
   return new RowError(problem, `${place}: ${message}`, { hint });
+}
+
+/** A pair as it ends in its better answer and as it ends in the worse one; of a row that is none, the row itself. */
+export function sidesOf(row: LlavaRow): readonly LlavaRow[] {
+  const last = row.conversations.at(-1);
+  if (row.rejected === undefined || last === undefined) return [row];
+  const conversations = [...row.conversations.slice(0, -1), { ...last, value: row.rejected }];
+  return [row, { ...row, conversations, rejected: last.value }];
 }

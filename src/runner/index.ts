@@ -1,8 +1,11 @@
 export type { Reply } from "../protocol/index.ts";
 export { AnswerStore, type Store } from "./answer-store.ts";
 export { type Answerer, chatAnswerer, endpointAnswerer } from "./answerer.ts";
+export { askPlanned, type Limits, money, type PlannedRun } from "./ledger/ask-planned.ts";
+export { Ledger, type LedgerCounts, type LedgerEntry, type Spending } from "./ledger/ledger.ts";
+export { costOf, mostCost, type Price } from "./ledger/price.ts";
 export { mergeStores } from "./merge-stores.ts";
-export { type Question, RequestKeys } from "./request-key.ts";
+export { type FileDigests, type Question, RequestKeys } from "./request-key.ts";
 export type { RetryOptions } from "./retry.ts";
 export { type RunOptions, type RunProgress, type RunReport, runQuestions } from "./run-questions.ts";
 export { inShard, parseShard, type Shard } from "./shard.ts";

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { sha256 } from "../files/index.ts";
@@ -20,6 +20,12 @@ export interface Question {
   readonly round?: number;
 }
 
+/** Digests of files that were read before: a file of the same size and time is not read again. */
+export interface FileDigests {
+  digest(path: string, size: number, changed: number): string | undefined;
+  keepDigest(path: string, size: number, changed: number, digest: string): void;
+}
+
 /**
  * Names requests by all they consist of: SHA-256 over question id, model and its identity, messages, sampling, and the
  * content of each image, so that moving a dataset changes nothing and changing one image asks its questions again.
@@ -28,8 +34,11 @@ export class RequestKeys {
   readonly #model: readonly string[];
   readonly #digests = new Map<string, Promise<string>>();
 
-  constructor({ id, identity }: Pick<Answerer, "id" | "identity">) {
+  readonly #kept: FileDigests | undefined;
+
+  constructor({ id, identity }: Pick<Answerer, "id" | "identity">, kept?: FileDigests) {
     this.#model = [id, identity];
+    this.#kept = kept;
   }
 
   /** @throws LlavaError "image" for a file that cannot be read */
@@ -65,15 +74,21 @@ export class RequestKeys {
     if (/^(https?|data):/i.test(text)) return sha256(text);
     const known = this.#digests.get(text);
     if (known !== undefined) return known;
-    const digest = fileDigest(/^file:/i.test(text) ? fileURLToPath(text) : text);
+    const digest = fileDigest(/^file:/i.test(text) ? fileURLToPath(text) : text, this.#kept);
     this.#digests.set(text, digest);
     return digest;
   }
 }
 
-async function fileDigest(path: string): Promise<string> {
+async function fileDigest(path: string, kept: FileDigests | undefined): Promise<string> {
   try {
-    return sha256(await readFile(path));
+    if (kept === undefined) return sha256(await readFile(path));
+    const { size, mtimeMs } = await stat(path);
+    const known = kept.digest(path, size, mtimeMs);
+    if (known !== undefined) return known;
+    const digest = sha256(await readFile(path));
+    kept.keepDigest(path, size, mtimeMs, digest);
+    return digest;
   } catch (cause) {
     throw new LlavaError("image", `${path}: cannot be read: ${(cause as Error).message}`, {
       hint: "Check that the images lie where the benchmark expects them.",

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../client/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { Reply, Usage } from "../protocol/index.ts";
+import { addUsage, type GenerationRequest, noUsage, type Reply, type Usage } from "../protocol/index.ts";
 import type { Store } from "./answer-store.ts";
 import type { Answerer } from "./answerer.ts";
+import { type Attempted, askUntilAnswered, Patience } from "./attempts.ts";
 import { type Question, RequestKeys } from "./request-key.ts";
-import { type RetryOptions, retryDelay } from "./retry.ts";
+import type { RetryOptions } from "./retry.ts";
 import type { StoredAnswer, StoredFailure, StoredRecord } from "./stored.ts";
 
 export interface RunOptions {
@@ -74,14 +75,11 @@ const stopped = ({ asked }: RunProgress): LlavaError =>
     hint: "The same command goes on from there.",
   });
 
-/** Questions that may fail one after the other, for each that is under way at once, before the endpoint counts as gone. */
-const patience = 4;
-
 class Run implements RunReport {
   asked = 0;
   found = 0;
   failed = 0;
-  usage: Usage = { promptTokens: 0, imageTokens: 0, completionTokens: 0 };
+  usage: Usage = noUsage;
   readonly answers = new Map<string, StoredAnswer>();
   readonly failures: StoredFailure[] = [];
   readonly signal: AbortSignal;
@@ -89,11 +87,12 @@ class Run implements RunReport {
   readonly #options: RunOptions;
   readonly #keys: RequestKeys;
   readonly #ids = new Set<string>();
-  #failedInARow = 0;
+  readonly #patience: Patience;
 
   constructor(options: RunOptions) {
     this.#options = options;
     this.#keys = new RequestKeys(options.answerer);
+    this.#patience = new Patience(options.answerer);
     const own = this.#controller.signal;
     this.signal = options.signal ? AbortSignal.any([own, options.signal]) : own;
   }
@@ -118,31 +117,15 @@ class Run implements RunReport {
       if (stored) this.#count(stored, "found");
       else open.push(request);
     }
-    if (open.length > 0) await this.#ask(open.filter(({ reply }) => reply === undefined));
+    const unasked = open.filter(({ reply }) => reply === undefined);
+    await askUntilAnswered(unasked, { ...this.#options, signal: this.signal });
     // After an abort some have no reply: they are asked by the next run, the whole batch of a local model with them.
     const records = open.flatMap((request) => request.record(this.#options.answerer.id) ?? []);
     if (records.length < open.length && this.#options.answerer.batchSize > 1) return;
     store.append(records);
     for (const record of records) this.#count(record, "asked");
     if (records.length > 0 || open.length === 0) onProgress?.(this);
-    this.#watch(open);
-  }
-
-  /** @throws LlavaError "network" when nothing but failures that should have passed has come for long */
-  #watch(requests: readonly Pending[]): void {
-    for (const { reply } of requests) {
-      const gone = reply instanceof EndpointError && reply.retryable;
-      this.#failedInARow = gone ? this.#failedInARow + 1 : 0;
-      if (gone && this.#failedInARow >= Math.max(16, patience * this.#options.answerer.concurrency))
-        throw new LlavaError(
-          "network",
-          `gave up after ${this.#failedInARow} failures in a row: ${reply.message}`,
-          {
-            hint: "Answers so far are kept; the same command goes on once the endpoint is back.",
-            cause: reply,
-          },
-        );
-    }
+    for (const { reply } of open) this.#patience.watch(reply);
   }
 
   /** The key, or why there is none. */
@@ -155,33 +138,6 @@ class Run implements RunReport {
     }
   }
 
-  async #ask(requests: readonly Pending[]): Promise<void> {
-    const { answerer, retry } = this.#options;
-    let waiting = requests;
-    while (waiting.length > 0 && !this.signal.aborted) {
-      const replies = await answerer.answer(
-        waiting.map(({ question: { messages, sampling } }) => ({ messages, sampling })),
-        this.signal,
-      );
-      let pause = 0;
-      waiting = waiting.filter((request, index) => {
-        const reply = replies[index]!;
-        request.attempts++;
-        if (!(reply instanceof LlavaError)) {
-          if (reply.reason !== "aborted") request.reply = reply;
-          return false;
-        }
-        if (reply.code === "aborted") return false;
-        if (reply instanceof EndpointError && reply.fatal) throw reply;
-        const delay = retryDelay(reply, request.attempts, request.key, retry);
-        if (delay === undefined) request.reply = reply;
-        else pause = Math.max(pause, delay);
-        return delay !== undefined;
-      });
-      if (waiting.length > 0) await sleep(pause, undefined, { signal: this.signal }).catch(() => {});
-    }
-  }
-
   #count(record: StoredRecord, how: "asked" | "found"): void {
     if ("error" in record) {
       this.failed++;
@@ -190,24 +146,21 @@ class Run implements RunReport {
     }
     this[how]++;
     this.answers.set(record.id, record);
-    const { usage } = record;
-    this.usage = {
-      promptTokens: this.usage.promptTokens + usage.promptTokens,
-      imageTokens: this.usage.imageTokens + usage.imageTokens,
-      completionTokens: this.usage.completionTokens + usage.completionTokens,
-    };
+    this.usage = addUsage(this.usage, record.usage);
   }
 }
 
 /** A question on its way. */
-class Pending {
+class Pending implements Attempted {
   readonly question: Question;
   readonly key: string;
+  readonly request: GenerationRequest;
   attempts = 0;
   reply: Reply | undefined;
 
   constructor(question: Question, key: string | LlavaError) {
     this.question = question;
+    this.request = { messages: question.messages, sampling: question.sampling };
     this.key = typeof key === "string" ? key : `unreadable:${question.id}`;
     if (typeof key !== "string") this.reply = key;
   }

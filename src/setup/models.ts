@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { LlavaError } from "../errors.ts";
 import type { Environment } from "./cache.ts";
 import { offlineVariable } from "./hub/account.ts";
@@ -12,7 +12,12 @@ import { builtinFolder, fetchBuiltin, missingFiles } from "./wheel-model.ts";
 
 /** Where the files of a model are. */
 export type ResolvedModel =
-  | { kind: "folder"; path: string }
+  | {
+      kind: "folder";
+      path: string;
+      /** The name of the GGUF file that is meant, where the folder may hold several. */
+      gguf?: string;
+    }
   | {
       kind: "builtin";
       name: string;
@@ -44,8 +49,12 @@ export async function resolveModel(nameOrPath: string, options: ResolveOptions =
     return locateBuiltin(nameOrPath, builtin, folder);
   }
   if (found?.isDirectory()) return { kind: "folder", path: resolve(nameOrPath) };
+  if (found && /\.gguf$/i.test(nameOrPath)) {
+    const path = resolve(nameOrPath);
+    return { kind: "folder", path: dirname(path), gguf: basename(path) };
+  }
   if (found)
-    throw new LlavaError("config", `${nameOrPath} is a file; a model is a folder`, {
+    throw new LlavaError("config", `${nameOrPath} is a file; a model is a folder, or a GGUF file`, {
       hint: `Give the folder that holds config.json, tokenizer and weights, such as ${dirname(resolve(nameOrPath))}.`,
     });
   const id = { ...hubIdOf(nameOrPath, revision), weights };

@@ -14,6 +14,7 @@ import {
   Generator,
   instructionSet,
   linear,
+  noGrad,
   ones,
   quantize,
   quantizedLinear,
@@ -130,7 +131,7 @@ describe("x·Wᵀ + b of weights in blocks", () => {
     });
   });
 
-  test("gives gradients of the input and the bias, as if the decoded weights had been multiplied", () => {
+  test("multiplies the decoded weights where gradients are recorded, and gives those of the input and the bias", () => {
     fc.assert(
       fc.property(anyType, fc.constantFrom(1, 5, 40), fc.integer({ min: 1, max: 3 }), (type, n, count) =>
         scope(() => {
@@ -139,7 +140,11 @@ describe("x·Wᵀ + b of weights in blocks", () => {
           const x = randn([n, weight.shape[1]!], generator).requiresGrad_();
           const bias = randn([9], generator).requiresGrad_();
           const gradient = randn([n, 9], generator);
-          backward([quantizedLinear(x, blocks, type, bias)], { gradients: [gradient] });
+          const y = quantizedLinear(x, blocks, type, bias);
+          const exact = noGrad(() => wide(x).matmul(weight.transpose(0, 1)).add(bias));
+          const reach = noGrad(() => wide(x).abs().matmul(weight.abs().transpose(0, 1)).add(1).mul(1e-5));
+          assertWithin(y.detach(), exact, reach, `${type} product`);
+          backward([y], { gradients: [gradient] });
           const bound = wide(gradient).abs().matmul(weight.abs()).mul(1e-5);
           assertWithin(x.grad!, wide(gradient).matmul(weight), bound, type);
           assertWithin(bias.grad!, wide(gradient).sum([0]), ones([9]).mul(1e-4), `${type} bias`);

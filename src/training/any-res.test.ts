@@ -13,6 +13,7 @@ import { runRecipe } from "./run.ts";
 
 const folder = temporaryFolder("llava-any-res");
 const original = join(fixtures, "llava/original");
+const huggingFace = join(fixtures, "llava/llama");
 
 async function train(name: string, fields: Partial<RecipeFields>) {
   const lines: string[] = [];
@@ -34,6 +35,36 @@ async function loaded(path: string, base?: string) {
 
 const deviation = (values: readonly number[]): number =>
   Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / values.length);
+
+describe("a model of Hugging Face's layout that is given AnyRes", () => {
+  test("becomes a LLaVA-NeXT of that layout, with a newline, an image processor and its sizes", async () => {
+    const { result, lines, output } = await train("next", { ...stages["full"], model: huggingFace });
+    assert.equal(lines.filter((line) => /image_newline.*starts at random/.test(line)).length, 1);
+    const config = JSON.parse(readFileSync(join(result, "config.json"), "utf8"));
+    assert.deepEqual(
+      [config.model_type, config.architectures, config.image_grid_pinpoints[0]],
+      ["llava_next", ["LlavaNextForConditionalGeneration"], [28, 56]],
+    );
+    const processor = JSON.parse(readFileSync(join(result, "preprocessor_config.json"), "utf8"));
+    assert.equal(processor.image_processor_type, "LlavaNextImageProcessor");
+    const { newline, tiles } = await loaded(output);
+    assert.equal(tiles, "anyres");
+    using stored = openSafetensors(join(result, "model.safetensors"));
+    assert.deepEqual(stored.read("image_newline").toNumbers(), newline);
+  });
+
+  test("keeps it in a projector of a first stage, and beside adapters", async () => {
+    for (const stage of ["projector", "lora"]) {
+      const { output, result } = await train(`next-${stage}`, { ...stages[stage], model: huggingFace });
+      const { newline, tiles } = await loaded(output);
+      assert.equal(tiles, "anyres");
+      const file = stage === "lora" ? join(result, "adapter_model.safetensors") : result;
+      using stored = openSafetensors(file);
+      const name = [...stored.names()].find((each) => each.endsWith("image_newline"));
+      assert.deepEqual(newline, stored.read(name!).toNumbers());
+    }
+  });
+});
 
 describe("a model of LLaVA-1.5's kind that is given AnyRes", () => {
   test("says that it draws a newline, trains it, and is saved and loaded with it", async () => {
@@ -73,12 +104,27 @@ describe("a model of LLaVA-1.5's kind that is given AnyRes", () => {
     assert.deepEqual((await loaded(result, original)).newline, file.read(name!).toNumbers());
   });
 
-  test("is refused flips, a feature cache and a layout that cannot say it", async () => {
+  test("learns the same from features that are kept, of mirrored images too", async () => {
     const { data } = rowsRecipe("unused");
+    const lossesOf = async (name: string, fields: Partial<RecipeFields>) => {
+      const { output } = await train(name, { ...stages["projector"], ...fields });
+      const lines = readFileSync(join(output, "log.jsonl"), "utf8").trim().split("\n");
+      return lines.map((line) => (JSON.parse(line) as { loss: number }).loss);
+    };
+    const flips = { data: { ...data, flips: true }, maxSteps: 4 };
+    const kept = { cache: join(folder, "cache"), dtype: "float32" as const };
+    const live = await lossesOf("live", flips);
+    const cached = await lossesOf("cached", { ...flips, features: kept });
+    const plain = await lossesOf("plain", { maxSteps: 4, features: { ...kept, batchSize: 2 } });
+    for (const [at, loss] of live.entries()) assert.ok(Math.abs(loss - cached[at]!) < 1e-5, `${cached[at]}`);
+    assert.ok(live.some((loss, at) => Math.abs(loss - plain[at]!) > 1e-4));
+  });
+
+  test("is refused tiles that do not fit, and words that its layout has not", async () => {
     const wrong: [Partial<RecipeFields>, RegExp][] = [
-      [{ data: { ...data, flips: true } }, /data.flips mirrors tiles/],
-      [{ features: { cache: join(folder, "cache") } }, /features.cache keeps one tile/],
-      [{ model: join(fixtures, "llava/llama") }, /anyres is for a model in the original LLaVA's layout/],
+      [{ model: "llava-smol-135m" }, /anyres is for a checkpoint of LLaVA/],
+      [{ model: huggingFace, anyres: { maxTiles: 4 } }, /anyres.maxTiles is 4, for which Hugging Face's/],
+      [{ model: huggingFace, anyres: { mergeType: "spatial" } }, /anyres.mergeType is "spatial", for which/],
       [{ anyres: { pinpoints: [[30, 28]] } }, /image_grid_pinpoints has 30×28/],
       [{ anyres: { mergeType: "unires" } }, /mm_patch_merge_type "unires"/],
     ];

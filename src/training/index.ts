@@ -9,9 +9,12 @@ export type { RowBatch } from "./batches/row-batch.ts";
 export { type Learner, type LearnerState, type StepLoss, WholeLearner } from "./learner.ts";
 export { type Batch, type BatchSource, type Objective, SupervisedObjective } from "./objectives/index.ts";
 export {
+  type AnsweringMemory,
   advise,
+  answeringMemory,
   type Change,
   type MemoryPlan,
+  type ModelChoice,
   type ModelSizes,
   modelSizes,
   type PlanOptions,

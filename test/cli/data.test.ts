@@ -262,3 +262,47 @@ test("check and inspect tell where answers will not stop, and what to set", asyn
     if (command === "inspect") assert.match(own.stdout, /the dog<\/s>⟧/);
   }
 });
+
+test("pairs of answers are checked and shown by both sides, and each that cannot be used is told in a line", async () => {
+  const pair = (id: string, chosen: string, rejected: string, image?: string) => ({
+    ...{ id, prompt: "a", chosen, rejected },
+    ...(image && { image }),
+  });
+  const pairs = file(
+    "pairs.jsonl",
+    [
+      pair("fine", "the dog", "the dog runs", "good.jpg"),
+      pair("equal", "the dog", "the dog"),
+      pair("empty", "the dog", ""),
+      pair("gone", "the", "dog", "gone.jpg"),
+      pair("one-side", "the", "<image> dog", "good.jpg"),
+      pair("long", "the", "dog ".repeat(200)),
+    ]
+      .map((each) => JSON.stringify(each))
+      .join("\n"),
+  );
+  const checked = await llava([
+    ...["data", "check", pairs, "--images", inFolder(""), ...tokenizer, "--max-tokens", "200", "--json"],
+  ]);
+  assert.equal(checked.status, 1);
+  const { problems, sources } = JSON.parse(checked.stdout);
+  const told = problems.map(({ problem, message }: { problem: string; message: string }) => [
+    problem,
+    /id (\S+)\):/.exec(message)?.[1],
+  ]);
+  assert.deepEqual(told.sort(), [
+    ["equal", "equal"],
+    ["form", "empty"],
+    ["long", "long"],
+    ["missing", "gone"],
+    ["placeholders", "one-side"],
+  ]);
+  const sum = (of: string) => sources.reduce((all: number, one: Record<string, number>) => all + one[of]!, 0);
+  assert.deepEqual([sum("pairs"), sum("usable")], [5, 1]);
+  assert.ok(sum("rejectedTokens") > sum("chosenTokens"));
+  const shown = await llava(["data", "inspect", pairs, ...tokenizer, "--id", "fine"]);
+  assert.match(
+    shown.stdout,
+    /id fine; chosen; .* trained[\s\S]*⟦ the dog<\/s>⟧[\s\S]*id fine; rejected;[\s\S]*⟦ the dog runs<\/s>⟧/,
+  );
+});

@@ -14,11 +14,12 @@ const clip = `${fixtures}video/moving.gif`;
 const photo = `${fixtures}llava-next/images/wide.png`;
 const folder = temporaryFolder("llava-video");
 
-const generate = async (...args: string[]) => {
+const generate = async (...args: string[]) => generateBy(model, ...args);
+const generateBy = async (path: string, ...args: string[]) => {
   const { status, stdout, stderr } = await llava([
     "-q",
     "generate",
-    model,
+    path,
     "--max-tokens",
     "4",
     "--json",
@@ -43,7 +44,19 @@ describe("llava generate", () => {
 
   test("takes images and videos in the order in which they are given", async () => {
     const media = (first: string[], second: string[]) =>
-      generate(...first, ...second, "--frames", "2", "-p", "<image> <image>", "--rope-factor", "2");
+      generateBy(
+        `${fixtures}llava-next-video/average`,
+        ...first,
+        ...second,
+        "--frames",
+        "2",
+        "-p",
+        "<image> <image>",
+        "--rope-factor",
+        "2",
+        "--max-tokens",
+        "24",
+      );
     const [video, image] = [
       ["--video", clip],
       ["--image", photo],

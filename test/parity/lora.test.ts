@@ -108,12 +108,56 @@ describe("an adapter of transformers' LLaVA, with its projector", () => {
   });
 });
 
+const lastLogits = (model: Llava) => {
+  const logits = logitsOf(model);
+  return logits.slice(1, logits.shape[1]! - 3);
+};
+
+const KINDS = ["decomposed", "patterns", "layers", "regex", "biases"];
+for (const name of KINDS)
+  describe(`PEFT's adapter with ${name}`, () => {
+    const path = adapter(join("kinds", name));
+
+    test("gives PEFT's logits, beside its base and merged", async () => {
+      using stored = reference(path);
+      using base = await loadCheckpoint(checkpoint("llama"));
+      assert.ok(largestDifference(lastLogits(base.model), stored.read("logits")) > 0.01);
+      using loaded = await loadPretrained({ kind: "folder", path });
+      assertClose(lastLogits(loaded.model), stored.read("logits"), 1e-5, "merged");
+      loadAdapter(base.model, path);
+      assertClose(lastLogits(base.model), stored.read("logits"), 1e-5, "beside");
+    });
+
+    test("stays beside weights in 8 bits with about the same logits, the same at each call", async () => {
+      using stored = reference(path);
+      using base = await loadPretrained({ kind: "folder", path: checkpoint("llama") });
+      using loaded = await loadPretrained({ kind: "folder", path }, { weights: "int8" });
+      const [first, second] = [lastLogits(loaded.model), lastLogits(loaded.model)];
+      const distance = largestDifference(lastLogits(base.model), stored.read("logits"));
+      assertClose(first, stored.read("logits"), Math.min(0.1, distance / 2), "logits");
+      assertClose(second, first, 0, "again");
+    });
+
+    if (name === "biases") return;
+    test("is written again with the same tensors, and means the same layers and sizes", async () => {
+      using base = await loadCheckpoint(checkpoint("llama"));
+      const { wholeModules, baseModel } = loadAdapter(base.model, path);
+      const folder = join(scratch, `again-${name}`);
+      saveAdapter(base.model, folder, { baseModel: baseModel!, wholeModules });
+      using written = openSafetensors(join(folder, "adapter_model.safetensors"));
+      using original = openSafetensors(join(path, "adapter_model.safetensors"));
+      // What features never use has no place in a model.
+      const names = [...original.names()].filter((each) => !/encoder\.layers\.2\./.test(each));
+      assert.deepEqual([...written.names()].sort(), names.sort());
+      for (const each of names) assertClose(written.read(each), original.read(each), 0, each);
+      using again = await loadCheckpoint(checkpoint("llama"));
+      loadAdapter(again.model, folder);
+      assertClose(lastLogits(again.model), lastLogits(base.model), 0, "logits");
+    });
+  });
+
 describe("an adapter that reaches what the features never use", () => {
   const reaching = ["list", "all-linear", "whole-tower", "norms"];
-  const lastLogits = (model: Llava) => {
-    const logits = logitsOf(model);
-    return logits.slice(1, logits.shape[1]! - 3);
-  };
   for (const name of reaching)
     test(`${name} gives PEFT's logits`, async () => {
       const path = adapter(join("reaching", name));
@@ -284,10 +328,31 @@ describe("an adapter that cannot be used is refused by", () => {
     ],
     "an option": [
       (config) => {
-        config["use_dora"] = true;
+        config["lora_bias"] = true;
       },
       "config",
-      /use_dora is true/,
+      /lora_bias is true/,
+    ],
+    "lengths of rows that it lacks": [
+      (config) => {
+        config["use_dora"] = true;
+      },
+      "checkpoint",
+      /14 missing: .*lora_magnitude_vector/,
+    ],
+    "a pattern that is none": [
+      (config) => {
+        config["rank_pattern"] = { "q_proj(": 4 };
+      },
+      "config",
+      /rank_pattern: "q_proj\(" is no regular expression/,
+    ],
+    "a pattern of another rank": [
+      (config) => {
+        config["rank_pattern"] = { "layers.0.self_attn.q_proj": 2 };
+      },
+      "checkpoint",
+      /layers\.0\.self_attn\.q_proj\.lora_A\.weight has rank 4; .* says 2/,
     ],
   };
   for (const [name, [edit, code, message]] of Object.entries(cases))

@@ -51,7 +51,14 @@ if (full.lora !== undefined) {
   const { rank, alpha, dropout, targets } = full.lora;
   const layers = `.*language_model.*\\.(?:${targets.join("|")})`;
   const { model: baseModel } = full;
-  const options = { rank, alpha, dropout, rankStabilized: false, wholeModules: [], baseModel };
+  const plain = {
+    rankStabilized: false,
+    decomposed: false,
+    rankPattern: {},
+    alphaPattern: {},
+    bias: "none" as const,
+  };
+  const options = { rank, alpha, dropout, ...plain, wholeModules: [], baseModel };
   writeAdapterConfig(folder, { ...options, targets: layers });
 }
 console.log(

@@ -37,6 +37,14 @@ export function readGgufHeader(path: string): GgufHeader {
   }
 }
 
+/** A small vector of float32 in a file, where a configuration is made of it. */
+export function readGgufVector(path: string, { layout, offset, byteLength }: GgufTensorInfo): number[] {
+  if (layout.type !== "F32")
+    throw new LlavaError("checkpoint", `${path}: a vector of ${layout.type}; expected F32`);
+  const { bytes } = readPrefix(path, byteLength, offset);
+  return Array.from({ length: byteLength / 4 }, (_, i) => bytes.readFloatLE(4 * i));
+}
+
 /**
  * Parses the header from the first bytes of a file of `fileLength` bytes. Every count and offset is checked against
  * the lengths before it is used.

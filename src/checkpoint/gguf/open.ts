@@ -1,4 +1,12 @@
-import { type Blocks, type DType, dequantize, MappedFile, scope, type Tensor } from "../../torch/index.ts";
+import {
+  type Blocks,
+  type DType,
+  dequantize,
+  MappedFile,
+  releasePages,
+  scope,
+  type Tensor,
+} from "../../torch/index.ts";
 import type { Naming } from "../naming.ts";
 import { mappedTensor } from "../safetensors.ts";
 import { type TensorSource, tableSource } from "../source.ts";
@@ -18,11 +26,16 @@ export interface GgufDialect {
   /** Stored names and those of Hugging Face's language model alone (`model.layers.0.self_attn.q_proj.weight`). */
   readonly names: Naming;
   /** Heads of a tensor whose rows lie in rotary pairs (0, d/2, 1, d/2 + 1, …), not in Hugging Face's halves. */
-  pairedRotaryHeads(stored: string, header: GgufHeader, where: string): number | undefined;
+  pairedRotaryHeads?(
+    stored: string,
+    about: { readonly metadata: ReadonlyMap<string, unknown>; readonly rows: number; readonly where: string },
+  ): number | undefined;
+  /** Whether a tensor holds no weights, but what the configuration is made of. */
+  isSetting?(stored: string): boolean;
 }
 
 /** The dialect of what a file says of `general.architecture`; undefined for one that is not known. */
-export type GgufDialects = (architecture: unknown) => GgufDialect | undefined;
+export type GgufDialects = (architecture: unknown, header: GgufHeader) => GgufDialect | undefined;
 
 /**
  * Opens a GGUF file under Hugging Face's names and in its order of rotary dimensions; as it is stored where its
@@ -30,13 +43,22 @@ export type GgufDialects = (architecture: unknown) => GgufDialect | undefined;
  */
 export function openGguf(path: string, dialectOf: GgufDialects = () => undefined): GgufSource {
   const header = readGgufHeader(path);
-  const dialect = dialectOf(header.metadata.get("general.architecture"));
+  const dialect = dialectOf(header.metadata.get("general.architecture"), header);
   const file = MappedFile.open(path);
   const entries = new Map(
-    [...header.tensors].map(([name, tensor]) => [
-      dialect?.names.read(name) ?? name,
-      { tensor, heads: dialect?.pairedRotaryHeads(name, header, path) },
-    ]),
+    [...header.tensors]
+      .filter(([name]) => !dialect?.isSetting?.(name))
+      .map(([name, tensor]) => [
+        dialect?.names.read(name) ?? name,
+        {
+          tensor,
+          heads: dialect?.pairedRotaryHeads?.(name, {
+            metadata: header.metadata,
+            rows: tensor.shape[0] ?? 0,
+            where: path,
+          }),
+        },
+      ]),
   );
   const source = tableSource(path, entries, {
     info: ({ tensor }) => ({ dtype: tensor.layout.type, shape: tensor.shape }),
@@ -49,7 +71,9 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
       const stored = readBlocks(file, tensor);
       if (stored === undefined || heads === undefined) return stored;
       using paired = stored.blocks;
-      return { ...stored, blocks: scope(() => splitRotaryPairs(paired, heads)) };
+      const blocks = scope(() => splitRotaryPairs(paired, heads));
+      releasePages(paired);
+      return { ...stored, blocks };
     },
   });
   return { ...source, header };
@@ -58,7 +82,11 @@ export function openGguf(path: string, dialectOf: GgufDialects = () => undefined
 function readTensor(file: MappedFile, tensor: GgufTensorInfo, dtype?: DType): Tensor {
   const { layout, shape, offset } = tensor;
   const stored = readBlocks(file, tensor);
-  if (stored !== undefined) return dequantize(stored.blocks, stored.type, dtype).reshape(shape);
+  if (stored !== undefined) {
+    const values = dequantize(stored.blocks, stored.type, dtype).reshape(shape);
+    releasePages(stored.blocks);
+    return values;
+  }
   const plain = PLAIN_TYPES[layout.type as keyof typeof PLAIN_TYPES];
   return mappedTensor(file, offset, shape, plain).to(dtype ?? plain);
 }
@@ -77,6 +105,15 @@ function splitRotaryPairs(values: Tensor, heads: number): Tensor {
   const { shape } = values;
   return values
     .reshape([heads, -1, 2, ...shape.slice(1)])
+    .transpose(1, 2)
+    .reshape(shape);
+}
+
+/** Rows of each head from halves to rotary pairs: [heads, 2, d/2, …] → [heads, d/2, 2, …]. */
+export function joinRotaryPairs(values: Tensor, heads: number): Tensor {
+  const { shape } = values;
+  return values
+    .reshape([heads, 2, -1, ...shape.slice(1)])
     .transpose(1, 2)
     .reshape(shape);
 }

@@ -24,6 +24,14 @@ export const GGUF_TYPES: ReadonlyMap<number, GgufTypeLayout> = new Map([
   [30, { type: "BF16", blockElements: 1, blockBytes: 2 }],
 ]);
 
+const IDS: ReadonlyMap<GgufType, number> = new Map(Array.from(GGUF_TYPES, ([id, { type }]) => [type, id]));
+
+/** What files call a type, and its blocks. */
+export function ggufTypeOf(type: GgufType): { readonly id: number; readonly layout: GgufTypeLayout } {
+  const id = IDS.get(type)!;
+  return { id, layout: GGUF_TYPES.get(id)! };
+}
+
 /** Names of the types that exist but are not read, for the message that says so. */
 export const UNREAD_GGUF_TYPES: Readonly<Record<number, string>> = {
   9: "Q8_1",

@@ -6,7 +6,7 @@ import { printable } from "./printable.ts";
 
 /**
  * The exit status for what a command threw, after telling the user about it: 0 for --help, 2 for a wrong command
- * line, 130 for Ctrl-C, 143 for SIGTERM, 1 for everything else.
+ * line, 3 where a budget ended the work, 130 for Ctrl-C, 143 for SIGTERM, 1 for everything else.
  */
 export function reportFailure(
   error: unknown,
@@ -19,7 +19,8 @@ export function reportFailure(
   if (hint) print(oneLine(hint));
   if (isAbort(error)) return 128 + constants.signals[stoppedBy];
   if (debug && error instanceof Error) print(error.stack ?? "");
-  return error instanceof LlavaError && error.code === "usage" ? 2 : 1;
+  if (!(error instanceof LlavaError)) return 1;
+  return error.code === "usage" ? 2 : error.code === "budget" ? 3 : 1;
 }
 
 /** Libraries' reasons come in several lines, and names of files in any characters. */

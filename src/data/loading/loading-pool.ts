@@ -79,6 +79,7 @@ export class LoadingPool implements RowLoader {
       waiting.resolve({
         rows: result.rows.map((row) => ("refused" in row ? rowErrorOf(row) : row)),
         pixels: result.pixels.map((made) => ("refused" in made ? imageErrorOf(made) : made)),
+        sizes: result.sizes,
       });
   }
 

@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
-import type { PixelValues } from "../../processing/image/index.ts";
+import type { ImageSize, PixelValues } from "../../processing/image/index.ts";
 import { type EncodedRow, openProcessor, type ProcessorSource } from "../../processing/processor/index.ts";
 import { RowError, type RowProblem } from "../../protocol/index.ts";
 import { type LoadRequest, loadRows } from "./row-loader.ts";
@@ -18,6 +18,7 @@ export type LoadingResult = { readonly id: number } & (
   | {
       readonly rows: readonly (EncodedRow | Refusal)[];
       readonly pixels: readonly (PixelValues | Refusal)[];
+      readonly sizes: readonly (ImageSize | undefined)[];
     }
   | { readonly failed: string }
 );
@@ -34,11 +35,11 @@ processor.catch(() => {}); // told by each job
 
 parentPort?.on("message", async ({ id, ...request }: LoadingJob) => {
   try {
-    const { rows, pixels } = await loadRows(request, await processor);
+    const { rows, pixels, sizes } = await loadRows(request, await processor);
     const moved = pixels.flatMap((made) =>
       made instanceof LlavaError ? [] : [made.data.buffer as ArrayBuffer],
     );
-    send({ id, rows: rows.map(withoutClass), pixels: pixels.map(withoutClass) }, moved);
+    send({ id, rows: rows.map(withoutClass), pixels: pixels.map(withoutClass), sizes }, moved);
   } catch (error) {
     send({ id, failed: (error as Error).stack ?? String(error) });
   }

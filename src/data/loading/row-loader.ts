@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import {
+  type ImageSize,
   type OpenedImage,
   openEncoded,
   type PixelValues,
   releaseMemory,
 } from "../../processing/image/index.ts";
-import type { EncodedRow, Processor } from "../../processing/processor/index.ts";
+import type { EncodedRow, ImageView, Processor } from "../../processing/processor/index.ts";
 import { type LlavaRow, RowError, type RowImage, rowError } from "../../protocol/index.ts";
 import { encodeWithin, type RowRules } from "./encode-within.ts";
 
@@ -16,8 +17,12 @@ export interface LoadRequest {
   readonly folder: string;
   /** Images to make pixels of, each once. */
   readonly images: readonly RowImage[];
-  /** Rows to encode. Their images may be kept elsewhere, and are then taken for such as are seen whole. */
+  /** Whether images are seen mirrored. */
+  readonly mirrored?: boolean;
+  /** Rows to encode. Their images may be kept elsewhere. */
   readonly rows?: readonly LlavaRow[];
+  /** Of images that are kept elsewhere, where they are not seen whole. */
+  readonly sizes?: ReadonlyMap<string, ImageSize>;
   /** How the rows become ids; rows of any length are taken without it. */
   readonly rules?: RowRules;
 }
@@ -27,6 +32,8 @@ export interface LoadedRows {
   readonly rows: readonly (EncodedRow | RowError)[];
   /** In the order of the images; an error for one that cannot be decoded. */
   readonly pixels: readonly (PixelValues | LlavaError)[];
+  /** Of the images, upright; undefined for one that cannot be opened. */
+  readonly sizes: readonly (ImageSize | undefined)[];
 }
 
 /** Loads rows and their images together, here or in other threads. Errors of another kind are thrown. */
@@ -47,23 +54,37 @@ const anyLength: RowRules = { maxTokens: Number.POSITIVE_INFINITY, truncates: fa
 
 /** Images are opened first: their headers decide how many tokens they take in the rows. */
 export async function loadRows(
-  { folder, images, rows = [], rules = anyLength }: LoadRequest,
+  { folder, images, mirrored = false, rows = [], sizes: known = new Map(), rules = anyLength }: LoadRequest,
   processor: Processor,
 ): Promise<LoadedRows> {
   const opened = await Promise.all(images.map((image) => openRowImage(image, folder, processor)));
-  const sizes = new Map(
-    opened.flatMap((image, at) => (image instanceof LlavaError ? [] : [[images[at]!.name, image.size]])),
-  );
+  const sizes = new Map([
+    ...known,
+    ...opened.flatMap((image, at): [string, ImageSize][] =>
+      image instanceof LlavaError ? [] : [[images[at]!.name, image.size]],
+    ),
+  ]);
   const encode = (row: LlavaRow): EncodedRow => {
     const broken = processor.imageConfig.tiling && row.images.find(({ name }) => !sizes.has(name));
     // Where tokens depend on sizes, a row about an image that has none cannot be made; the image's own error tells why.
     if (broken) throw rowError(row, "broken", `${broken.name} cannot be opened`, "Get the image again.");
-    const layouts = row.images.map(({ name }) => processor.layoutOf(sizes.get(name)));
+    const layouts = processor.layoutsOf(row.images.map(({ name }) => sizes.get(name)));
     return encodeWithin(row, processor, layouts, rules);
   };
+  const encoded = rows.map((row) => orRefused(() => encode(row)));
+  // Rows of a request that are about an image see it alike: they are about the same images.
+  const layouts = new Map(
+    encoded.flatMap((row) =>
+      row instanceof RowError ? [] : row.images.map((name, at) => [name, row.layouts[at]!] as const),
+    ),
+  );
+  const pixels = opened.map((image, at) =>
+    pixelsOf(image, processor, { mirrored, layout: layouts.get(images[at]!.name) }),
+  );
   return {
-    rows: rows.map((row) => orRefused(() => encode(row))),
-    pixels: await Promise.all(opened.map((image) => pixelsOf(image, processor))),
+    rows: encoded,
+    pixels: await Promise.all(pixels),
+    sizes: images.map(({ name }) => sizes.get(name)),
   };
 }
 
@@ -80,11 +101,12 @@ function openRowImage(
 async function pixelsOf(
   image: OpenedImage | LlavaError,
   processor: Processor,
+  view: ImageView,
 ): Promise<PixelValues | LlavaError> {
   if (image instanceof LlavaError) return image;
   const decoded = await image.decode().catch(undecodable);
   if (decoded instanceof LlavaError) return decoded;
-  const pixels = processor.pixels(decoded);
+  const pixels = processor.pixels(decoded, view);
   releaseMemory(decoded.data);
   return pixels;
 }

@@ -15,7 +15,14 @@ import {
   type Processor,
   type TurnMarks,
 } from "../../processing/processor/index.ts";
-import { type LlavaRow, RowError, type RowImage, type RowProblem, rowError } from "../../protocol/index.ts";
+import {
+  type LlavaRow,
+  RowError,
+  type RowImage,
+  type RowProblem,
+  rowError,
+  sidesOf,
+} from "../../protocol/index.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import type { Dataset } from "./mixture.ts";
 
@@ -44,6 +51,10 @@ export interface SourceReport {
   /** Rows without a problem. */
   usable: number;
   textOnly: number;
+  /** Rows that are pairs of answers, and tokens of their better and worse answers together. */
+  pairs: number;
+  chosenTokens: number;
+  rejectedTokens: number;
   severalImages: number;
   /** Different images, and how many of them are missing or cannot be decoded. */
   images: number;
@@ -54,7 +65,7 @@ export interface SourceReport {
   changedRows: number;
   /** Rows by what is wrong with them. */
   readonly problems: Partial<Record<RowProblem, number>>;
-  /** Of each row that could be encoded, tokens with those of its images. */
+  /** Of each row that could be encoded, tokens with those of its images; of a pair, those of both sides. */
   readonly lengths: number[];
   supervisedTokens: number;
   imageTokens: number;
@@ -144,6 +155,7 @@ class Check {
     source.rows++;
     const { images } = row;
     if (images.length === 0) source.textOnly++;
+    if (row.rejected !== undefined) source.pairs++;
     if (images.length > 1) source.severalImages++;
     const checked = images.map((image) => this.#images.get(this.#pathOf(image) ?? ""));
     if (checked.some((image) => image?.transparent)) source.transparentRows++;
@@ -158,10 +170,14 @@ class Check {
     // Without its size, nothing is known of the tokens of an image that is cut into tiles.
     if (processor?.imageConfig.tiling) refuse();
     if (processor) {
-      const layouts = checked.map((image) => processor.layoutOf(image?.size));
-      const encoded = processor.encodeRow(row, layouts, turnMarks);
-      this.#count(encoded, source);
-      const { length } = encoded.inputIds;
+      const layouts = processor.layoutsOf(checked.map((image) => image?.size));
+      const encoded = sidesOf(row).map((side) => processor.encodeRow(side, layouts, turnMarks));
+      const [chosen, rejected] = encoded.map((side) => this.#count(side, source));
+      if (rejected !== undefined) {
+        source.chosenTokens += chosen!;
+        source.rejectedTokens += rejected;
+      }
+      const length = Math.max(...encoded.map(({ inputIds }) => inputIds.length));
       if (length > maxTokens)
         throw rowError(
           row,
@@ -174,10 +190,13 @@ class Check {
     source.usable++;
   }
 
-  #count({ inputIds, labels, imagePositions }: EncodedRow, source: SourceReport): void {
+  /** Tokens that are trained. */
+  #count({ inputIds, labels, imagePositions }: EncodedRow, source: SourceReport): number {
+    const trained = labels.filter((label) => label !== ignoreLabel).length;
     source.lengths.push(inputIds.length);
-    for (const label of labels) if (label !== ignoreLabel) source.supervisedTokens++;
+    source.supervisedTokens += trained;
     for (const { length } of imagePositions) source.imageTokens += length;
+    return trained;
   }
 
   #bad(source: SourceReport, error: RowError): void {
@@ -223,9 +242,9 @@ class Check {
       .join(": ");
     let known = this.#sources.get(source);
     if (!known) {
-      const counts = { rows: 0, usable: 0, textOnly: 0, severalImages: 0, images: 0 };
+      const counts = { rows: 0, usable: 0, textOnly: 0, pairs: 0, severalImages: 0, images: 0 };
       const more = { missingImages: 0, brokenImages: 0, transparentRows: 0, changedRows: 0 };
-      const tokens = { supervisedTokens: 0, imageTokens: 0 };
+      const tokens = { supervisedTokens: 0, imageTokens: 0, chosenTokens: 0, rejectedTokens: 0 };
       known = { source, ...counts, ...more, ...tokens, problems: {}, lengths: [] };
       this.#sources.set(source, known);
     }

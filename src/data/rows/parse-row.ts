@@ -1,5 +1,6 @@
 import { parseJson } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
+import { isPair, readPair } from "./pair-fields.ts";
 import { isAbsent, kindOf, namesOf, type Refuse, rowHint } from "./row-fields.ts";
 import { readTurns } from "./row-turns.ts";
 
@@ -8,12 +9,13 @@ const descriptive = new Set(
   (
     "_id index idx uid question_id image_id sample_id key __key__ source data_source dataset dataset_name subset split " +
     "task task_type type category subject domain model generator language lang license url image_url coco_url flickr_url " +
-    "width height image_size image_width image_height height_list width_list file_name filename metadata meta hash sha256 date created"
+    "chosen_score rejected_score origin_dataset origin_split ds_name image_path width height image_size image_width image_height height_list width_list file_name filename metadata meta hash sha256 date created"
   ).split(" "),
 );
 
 /**
- * Checks one value of a file: LLaVA's own form, ShareGPT's, or messages with role and content, whose parts may name images.
+ * Checks one value of a file: LLaVA's own form, ShareGPT's, or messages with role and content, whose parts may name images;
+ * or a pair of answers to one prompt (see `readPair`).
  * A row without an id is named by its origin.
  * @throws RowError "form" beginning with `origin`
  */
@@ -23,7 +25,8 @@ export function parseRow(value: unknown, origin: string): LlavaRow {
   const refuse: Refuse = (what) => {
     throw new RowError("form", `${origin}${named}: ${what}`, { hint: rowHint });
   };
-  const { id, image, images, video, videos, audio, audios, system, ...others } = fields;
+  const pair = isPair(value as object as Record<string, unknown>) ? readPair(fields, refuse) : undefined;
+  const { id, image, images, video, videos, audio, audios, system, ...others } = pair?.fields ?? fields;
   const key =
     others["conversations"] !== undefined || others["messages"] === undefined ? "conversations" : "messages";
   const { [key]: said, ...unread } = others;
@@ -46,6 +49,7 @@ export function parseRow(value: unknown, origin: string): LlavaRow {
     images: names.map((name) => ({ name })),
     ...(text !== undefined && { system: text }),
     conversations: read.turns,
+    ...(pair && { rejected: pair.rejected }),
     origin,
     ...(unused.length > 0 && { unusedFields: unused }),
   };

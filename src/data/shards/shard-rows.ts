@@ -9,6 +9,7 @@ import {
   type TarMember,
 } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
+import { isPair } from "../rows/pair-fields.ts";
 import { parseRow } from "../rows/parse-row.ts";
 import { isAbsent, rowHint } from "../rows/row-fields.ts";
 
@@ -82,7 +83,7 @@ function rowOf({ origin, fields: read, images }: Sample): LlavaRow {
 }
 
 function withTurns(fields: Readonly<Record<string, unknown>>, origin: string): Record<string, unknown> {
-  if (!isAbsent(fields["conversations"]) || !isAbsent(fields["messages"])) return fields;
+  if (!isAbsent(fields["conversations"]) || !isAbsent(fields["messages"]) || isPair(fields)) return fields;
   const name = ["caption", "text"].find((each) => typeof fields[each] === "string");
   if (name === undefined)
     throw new RowError("form", `${origin}: has neither conversations nor a caption`, { hint: rowHint });

@@ -1,4 +1,6 @@
+import { clipImageConfig } from "../../processing/image/index.ts";
 import type { VisionTowerFamily } from "../family.ts";
+import { describeTransformer, transformerNames } from "../vision-gguf.ts";
 import type { FeatureSelection } from "../vision-tower.ts";
 import {
   CLIP_FIELDS,
@@ -8,17 +10,28 @@ import {
   PUBLISHED_CLIPS,
   parseClipConfig,
 } from "./config.ts";
+import { clipFromGguf } from "./gguf.ts";
 import { ClipVisionTower } from "./model.ts";
 
 /** CLIP's vision transformers. */
 export const clip: VisionTowerFamily = {
   name: "clip",
   modelTypes: ["clip_vision_model", "clip"],
+  architecture: "CLIPVisionModel",
   published: PUBLISHED_CLIPS,
   besides: [/^text_model\./, /^(?:text|visual)_projection\./, /^logit_scale$/],
   fields: CLIP_FIELDS,
+  hasClassToken: true,
   parseConfig: parseClipConfig,
   gridOf,
+  imageConfig: clipImageConfig,
   fieldsOf: clipFields,
+  gguf: {
+    names: transformerNames,
+    isIn: ({ tensors }) => tensors.has("v.class_embd"),
+    parseConfig: clipFromGguf,
+    describe: (config: ClipVisionConfig) =>
+      describeTransformer(config, { isQuick: config.hiddenAct === "quick_gelu" }),
+  },
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
 };

@@ -6,7 +6,7 @@ import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag, positive, smallCount } from "../config-fields.ts";
 import { LLAMA_NEUTRAL, ROPE_NEUTRAL } from "./neutral-fields.ts";
 
-/** A decoder of the Llama kind: Llama, Vicuna, Mistral and Qwen2 differ only in these numbers and biases. */
+/** A decoder of the Llama kind: Llama, Vicuna, Mistral, Qwen and Gemma differ only in these numbers, biases and norms. */
 export interface LlamaConfig {
   readonly family: "llama";
   readonly vocabSize: number;
@@ -30,6 +30,10 @@ export interface LlamaConfig {
   readonly mlpBias: boolean;
   /** Tokens a query sees back at most; undefined = all. No mask is needed for sequences up to it. */
   readonly slidingWindow?: number;
+  /** Each head's query and key go through a norm of their own before they turn (Qwen3). */
+  readonly queryKeyNorm?: true;
+  /** Norms multiply by 1 + w, and the words' embeddings by √hidden (Gemma). */
+  readonly scaledFromOne?: true;
 }
 
 /** Transformers' rotary fields: `rope_parameters` since version 5, `rope_scaling` and `rope_theta` before. */
@@ -42,6 +46,12 @@ const rope = z
     low_freq_factor: positive,
     high_freq_factor: positive,
     original_max_position_embeddings: count,
+    attention_factor: positive,
+    beta_fast: positive,
+    beta_slow: positive,
+    mscale: positive,
+    mscale_all_dim: positive,
+    truncate: flag,
   })
   .nullish();
 
@@ -81,6 +91,13 @@ export interface LlamaRules {
   readonly positions: number;
   /** Where the field is absent; as many as there are heads without it, or where the field is null. */
   readonly keyValueHeads?: number;
+  /** Where the field is absent; a head's share of the width without it. */
+  readonly headDim?: number;
+  readonly tied?: true;
+  /** What "gelu" means too, and an absent field: old files of the type say so where its tanh is meant. */
+  readonly gelu?: "gelu_tanh";
+  readonly queryKeyNorm?: true;
+  readonly scaledFromOne?: true;
   /** "stated": as the fields say; "query-key-value": in those projections; "none". */
   readonly biases: "stated" | "query-key-value" | "none";
   /** "stated": as `sliding_window` says, null for none; "switched": where `use_sliding_window` is true too; "none". */
@@ -100,6 +117,15 @@ export const LLAMA_TYPES = {
     ...{ vocab: 151_936, hidden: 4096, intermediate: 22_016, layers: 32, heads: 32, positions: 32_768 },
     ...{ keyValueHeads: 32, biases: "query-key-value", window: "switched" },
   },
+  qwen3: {
+    ...{ vocab: 151_936, hidden: 4096, intermediate: 22_016, layers: 32, heads: 32, positions: 32_768 },
+    ...{ keyValueHeads: 32, headDim: 128, queryKeyNorm: true, biases: "stated", window: "switched" },
+  },
+  gemma: {
+    ...{ vocab: 256_000, hidden: 3072, intermediate: 24_576, layers: 28, heads: 16, positions: 8192 },
+    ...{ keyValueHeads: 16, headDim: 256, tied: true, gelu: "gelu_tanh", scaledFromOne: true },
+    ...{ biases: "stated", window: "none" },
+  },
 } as const satisfies Readonly<Record<string, LlamaRules>>;
 
 const DEFAULT_WINDOW = 4096;
@@ -113,7 +139,7 @@ export function parseLlamaConfig(json: unknown, where: string, rules: LlamaRules
   const hiddenSize = config.hidden_size ?? rules.hidden;
   const numHeads = config.num_attention_heads ?? rules.heads;
   const numKeyValueHeads = config.num_key_value_heads ?? keyValueHeads(rules, config, numHeads);
-  const headDim = config.head_dim ?? hiddenSize / numHeads;
+  const headDim = config.head_dim ?? rules.headDim ?? hiddenSize / numHeads;
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
     throw new LlavaError(
       "config",
@@ -139,16 +165,18 @@ export function parseLlamaConfig(json: unknown, where: string, rules: LlamaRules
     numHeads,
     numKeyValueHeads,
     headDim,
-    hiddenAct: activation(config.hidden_act ?? "silu", ["silu", "gelu", "gelu_tanh"], where),
+    hiddenAct: hiddenAct(rules, config, where),
     rmsNormEps: config.rms_norm_eps ?? DEFAULT_RMS_NORM_EPS,
     ropeTheta: config.rope_parameters?.rope_theta ?? config.rope_theta ?? DEFAULT_ROPE_THETA,
     ...(ropeScaling && { ropeScaling }),
     maxPositionEmbeddings: config.max_position_embeddings ?? rules.positions,
-    tieWordEmbeddings: config.tie_word_embeddings ?? false,
+    tieWordEmbeddings: config.tie_word_embeddings ?? rules.tied ?? false,
     attentionBias: rules.biases === "query-key-value" || outputBias,
     outputBias,
     mlpBias: stated && (config.mlp_bias ?? false),
     ...(slidingWindow !== undefined && { slidingWindow }),
+    ...(rules.queryKeyNorm && { queryKeyNorm: true }),
+    ...(rules.scaledFromOne && { scaledFromOne: true }),
   };
 }
 
@@ -181,6 +209,15 @@ export const llamaFields = (config: LlamaConfig): JsonObject => ({
   rope_theta: config.ropeTheta,
   max_position_embeddings: config.maxPositionEmbeddings,
 });
+
+function hiddenAct({ gelu }: LlamaRules, stated: Fields, where: string): LlamaConfig["hiddenAct"] {
+  const act = activation(
+    stated.hidden_act ?? (gelu === undefined ? "silu" : "gelu"),
+    ["silu", "gelu", "gelu_tanh"],
+    where,
+  );
+  return act === "gelu" ? (gelu ?? act) : act;
+}
 
 const keyValueHeads = ({ keyValueHeads }: LlamaRules, stated: Fields, heads: number): number =>
   stated.num_key_value_heads === null ? heads : (keyValueHeads ?? heads);

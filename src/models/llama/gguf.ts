@@ -1,7 +1,18 @@
-import { type GgufDialect, type GgufHeader, type NamingRule, naming } from "../../checkpoint/index.ts";
+import {
+  float32,
+  type GgufDialect,
+  type GgufHeader,
+  type GgufValue,
+  type NamingRule,
+  naming,
+  readGgufVector,
+} from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { RopeScaling } from "../../nn/index.ts";
-import type { LlamaConfig } from "./config.ts";
+import type { JsonObject } from "../../files/index.ts";
+import { type RopeScaling, rotaryFactors } from "../../nn/index.ts";
+import type { GgufDescription } from "../family.ts";
+import { positiveIn, shortestFloat32 } from "../gguf-values.ts";
+import { contextLengthOf, type LlamaConfig, llamaFields } from "./config.ts";
 
 const KINDS = { rest: "(?:weight|bias)$" };
 const inBlock = (stored: string, name: string): NamingRule => [
@@ -17,6 +28,8 @@ export const ggufNames = naming(
   inBlock("attn_q", "self_attn.q_proj"),
   inBlock("attn_k", "self_attn.k_proj"),
   inBlock("attn_v", "self_attn.v_proj"),
+  inBlock("attn_q_norm", "self_attn.q_norm"),
+  inBlock("attn_k_norm", "self_attn.k_norm"),
   inBlock("attn_output", "self_attn.o_proj"),
   inBlock("ffn_norm", "post_attention_layernorm"),
   inBlock("ffn_gate", "mlp.gate_proj"),
@@ -26,25 +39,76 @@ export const ggufNames = naming(
   ["output.", "lm_head.", KINDS],
 );
 
+/** Divide the rotary frequencies, in files of models whose scaling the format has no words for. */
+const ROPE_FACTORS = "rope_freqs.weight";
+
 /**
  * Heads in a query or key projection whose rows the "llama" architecture stores in rotary pairs (0, d/2, 1, d/2 + 1, …)
  * instead of halves; undefined for every other tensor and architecture.
  */
-function pairedRotaryHeads(name: string, header: GgufHeader, where: string): number | undefined {
+function pairedRotaryHeads(
+  name: string,
+  { metadata, rows, where }: Parameters<NonNullable<GgufDialect["pairedRotaryHeads"]>>[1],
+): number | undefined {
   const part = /^blk\.\d+\.attn_([qk])\.(?:weight|bias)$/.exec(name)?.[1];
-  if (part === undefined || header.metadata.get("general.architecture") !== "llama") return undefined;
-  const heads = header.metadata.get("llama.attention.head_count");
-  const keyValueHeads = header.metadata.get("llama.attention.head_count_kv") ?? heads;
+  if (part === undefined || metadata.get("general.architecture") !== "llama") return undefined;
+  const heads = metadata.get("llama.attention.head_count");
+  const keyValueHeads = metadata.get("llama.attention.head_count_kv") ?? heads;
   const count = part === "q" ? heads : keyValueHeads;
-  const rows = header.tensors.get(name)?.shape[0] ?? 0;
   if (typeof count === "number" && count > 0 && rows % (2 * count) === 0) return count;
   throw new LlavaError("checkpoint", `${where}: ${name} has ${rows} rows for ${String(count)} heads`);
 }
 
 /** What files of these architectures call tensors and how they lay them out. */
-export const llamaDialect: GgufDialect = { names: ggufNames, pairedRotaryHeads };
+export const llamaDialect: GgufDialect = {
+  names: ggufNames,
+  pairedRotaryHeads,
+  isSetting: (name) => name === ROPE_FACTORS,
+};
 
-/** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …) or "qwen2" describes. */
+/**
+ * What a file says of a decoder. Every key that readers have a silent default for is written.
+ * @throws LlavaError "usage" for what the architecture does not compute
+ */
+export function describeLlama(config: LlamaConfig, architecture: string): GgufDescription {
+  const { headDim, hiddenAct, ropeScaling, ropeTheta, slidingWindow } = config;
+  if (hiddenAct !== "silu")
+    throw new LlavaError("usage", `a GGUF file cannot hold a decoder with ${hiddenAct} (hidden_act)`, {
+      hint: `Readers compute the architecture ${architecture} with silu.`,
+    });
+  const linear = ropeScaling?.type === "linear" ? ropeScaling : undefined;
+  const values: Readonly<Record<string, GgufValue>> = {
+    block_count: config.numLayers,
+    context_length: contextLengthOf(config),
+    embedding_length: config.hiddenSize,
+    feed_forward_length: config.intermediateSize,
+    "attention.head_count": config.numHeads,
+    "attention.head_count_kv": config.numKeyValueHeads,
+    "attention.key_length": headDim,
+    "attention.value_length": headDim,
+    "attention.layer_norm_rms_epsilon": float32(config.rmsNormEps),
+    ...(slidingWindow !== undefined && { "attention.sliding_window": slidingWindow }),
+    "rope.freq_base": float32(ropeTheta),
+    "rope.dimension_count": headDim,
+    ...(linear && {
+      "rope.scaling.type": "linear",
+      "rope.scaling.factor": float32(linear.factor),
+      "rope.scaling.original_context_length":
+        linear.originalMaxPositionEmbeddings ?? config.maxPositionEmbeddings,
+    }),
+    vocab_size: config.vocabSize,
+  };
+  const vectors: Readonly<Record<string, readonly number[]>> =
+    ropeScaling === undefined || linear
+      ? {}
+      : { [ROPE_FACTORS]: rotaryFactors(headDim, ropeTheta, ropeScaling) };
+  return {
+    metadata: new Map(Object.entries(values).map(([key, value]) => [`${architecture}.${key}`, value])),
+    vectors: new Map(Object.entries(vectors)),
+  };
+}
+
+/** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …), "qwen2" or "qwen3" describes. */
 export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaConfig {
   const { metadata, tensors } = header;
   const architecture = String(metadata.get("general.architecture"));
@@ -52,15 +116,7 @@ export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaCon
     const value = metadata.get(`${architecture}.${key}`);
     return typeof value === "number" && value > 0 ? value : undefined;
   };
-  const required = (key: string): number => {
-    const value = optional(key);
-    if (value !== undefined) return value;
-    const found = JSON.stringify(metadata.get(`${architecture}.${key}`));
-    throw new LlavaError(
-      "config",
-      `${where}: ${architecture}.${key} is ${found}; expected a positive number`,
-    );
-  };
+  const required = (key: string): number => positiveIn(header, `${architecture}.${key}`, where);
 
   const hiddenSize = required("embedding_length");
   const numHeads = required("attention.head_count");
@@ -85,35 +141,71 @@ export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaCon
     outputBias: tensors.has("blk.0.attn_output.bias"),
     mlpBias: tensors.has("blk.0.ffn_up.bias"),
     ...(slidingWindow !== undefined && { slidingWindow }),
+    ...(tensors.has("blk.0.attn_q_norm.weight") && { queryKeyNorm: true }),
   };
 }
 
 function ropeScalingFromGguf(
-  header: GgufHeader,
+  { metadata, tensors }: GgufHeader,
   architecture: string,
   where: string,
 ): RopeScaling | undefined {
-  const type = header.metadata.get(`${architecture}.rope.scaling.type`) ?? "none";
-  const factor = header.metadata.get(`${architecture}.rope.scaling.factor`);
-  if (header.tensors.has("rope_freqs.weight")) {
-    throw new LlavaError(
-      "config",
-      `${where}: holds its own rotary factors (rope_freqs.weight), which are not read`,
-      {
-        hint: "Use the model's safetensors checkpoint, whose config.json says how its frequencies are scaled.",
-      },
-    );
-  }
+  const own = tensors.get(ROPE_FACTORS);
+  if (own !== undefined) return { type: "factors", factors: readGgufVector(where, own) };
+  const type = metadata.get(`${architecture}.rope.scaling.type`) ?? "none";
+  const factor = metadata.get(`${architecture}.rope.scaling.factor`);
+  const original = metadata.get(`${architecture}.rope.scaling.original_context_length`);
   if (type === "none") return undefined;
-  if (type === "linear" && typeof factor === "number") return { type, factor };
+  if (type === "linear" && typeof factor === "number")
+    return { type, factor, ...(typeof original === "number" && { originalMaxPositionEmbeddings: original }) };
   throw new LlavaError("config", `${where}: rope scaling ${String(type)}; known are none, linear`);
 }
 
-/** The shortest decimal that is this number in float32: 9.999999747378752e-06 was written as 1e-5. */
-function shortestFloat32(value: number): number {
-  for (let digits = 1; digits < 9; digits++) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === Math.fround(value)) return short;
+/** config.json of a decoder of which only a GGUF file tells. @throws LlavaError "config" for rotary factors of no known kind */
+export function llamaFieldsFromGguf(config: LlamaConfig, architecture: string): JsonObject {
+  const { ropeScaling, slidingWindow } = config;
+  return {
+    model_type: architecture,
+    ...llamaFields(config),
+    head_dim: config.headDim,
+    tie_word_embeddings: config.tieWordEmbeddings,
+    ...(architecture === "llama" && { attention_bias: config.outputBias, mlp_bias: config.mlpBias }),
+    ...(ropeScaling && { rope_scaling: scalingFields(ropeScaling, config) }),
+    ...(slidingWindow !== undefined && { sliding_window: slidingWindow, use_sliding_window: true }),
+  };
+}
+
+/** Those of Llama 3.1 and 3.2: the rest of their settings is the same. */
+const LLAMA_3_FACTORS = [8, 32];
+
+function scalingFields(scaling: RopeScaling, { headDim, ropeTheta }: LlamaConfig): JsonObject {
+  if (scaling.type === "linear")
+    return {
+      rope_type: "linear",
+      type: "linear",
+      factor: scaling.factor,
+      original_max_position_embeddings: scaling.originalMaxPositionEmbeddings ?? null,
+    };
+  const stated = scaling.type === "factors" ? scaling.factors : rotaryFactors(headDim, ropeTheta, scaling);
+  for (const factor of LLAMA_3_FACTORS) {
+    const known = {
+      type: "llama3",
+      factor,
+      lowFreqFactor: 1,
+      highFreqFactor: 4,
+      originalMaxPositionEmbeddings: 8192,
+    } as const;
+    const factors = rotaryFactors(headDim, ropeTheta, known);
+    if (factors.some((value, i) => Math.abs(value / stated[i]! - 1) > 1e-5)) continue;
+    return {
+      rope_type: "llama3",
+      factor,
+      low_freq_factor: known.lowFreqFactor,
+      high_freq_factor: known.highFreqFactor,
+      original_max_position_embeddings: known.originalMaxPositionEmbeddings,
+    };
   }
-  return value;
+  throw new LlavaError("config", `the rotary factors (${ROPE_FACTORS}) are not those of Llama 3.1 or 3.2`, {
+    hint: "config.json has no words for others; the model can be used as the GGUF file that it is.",
+  });
 }

@@ -9,11 +9,12 @@ import {
   Linear,
   Module,
   RmsNorm,
+  RmsNormFromOne,
   type RotaryAngles,
   RotaryEmbedding,
   rotate,
 } from "../../nn/index.ts";
-import { arange, type DType, type Tensor } from "../../torch/index.ts";
+import { arange, type DType, type Tensor, tensor } from "../../torch/index.ts";
 import type { LanguageModel, LanguageModelOptions } from "../language-model.ts";
 import type { LlamaConfig } from "./config.ts";
 
@@ -30,6 +31,8 @@ class LlamaAttention extends Module {
   readonly kProj: Linear;
   readonly vProj: Linear;
   readonly oProj: Linear;
+  readonly qNorm?: RmsNorm; // [d]
+  readonly kNorm?: RmsNorm; // [d]
   readonly #headDim: number;
 
   constructor(config: LlamaConfig) {
@@ -39,14 +42,19 @@ class LlamaAttention extends Module {
     this.kProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias: config.attentionBias });
     this.vProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias: config.attentionBias });
     this.oProj = new Linear(numHeads * headDim, hiddenSize, { bias: config.outputBias });
+    if (config.queryKeyNorm) {
+      this.qNorm = new RmsNorm(headDim, config.rmsNormEps);
+      this.kNorm = new RmsNorm(headDim, config.rmsNormEps);
+    }
     this.#headDim = headDim;
   }
 
   forward(hidden: Tensor, layer: number, { angles, attention, step }: LayerContext): Tensor {
     const [batch, length] = hidden.shape as [number, number, number];
     const heads = (x: Tensor) => x.view([batch, length, -1, this.#headDim]).transpose(1, 2);
-    const query = rotate(heads(this.qProj.forward(hidden)), angles); // [B, H, T, d]
-    const key = rotate(heads(this.kProj.forward(hidden)), angles); // [B, Hkv, T, d]
+    const normed = (x: Tensor, norm: RmsNorm | undefined) => norm?.forward(x) ?? x;
+    const query = rotate(normed(heads(this.qProj.forward(hidden)), this.qNorm), angles); // [B, H, T, d]
+    const key = rotate(normed(heads(this.kProj.forward(hidden)), this.kNorm), angles); // [B, Hkv, T, d]
     const value = heads(this.vProj.forward(hidden));
     const attended = step?.attend(layer, query, key, value) ?? attend(query, key, value, attention);
     return this.oProj.forward(attended);
@@ -74,6 +82,10 @@ class LlamaMlp extends Module {
   }
 }
 
+/** Of a layer's input and of the model's output. */
+const normOf = ({ hiddenSize, rmsNormEps, scaledFromOne }: LlamaConfig): RmsNorm =>
+  scaledFromOne ? new RmsNormFromOne(hiddenSize, rmsNormEps) : new RmsNorm(hiddenSize, rmsNormEps);
+
 class LlamaLayer extends Module {
   readonly inputLayernorm: RmsNorm;
   readonly selfAttn: LlamaAttention;
@@ -82,9 +94,9 @@ class LlamaLayer extends Module {
 
   constructor(config: LlamaConfig) {
     super();
-    this.inputLayernorm = new RmsNorm(config.hiddenSize, config.rmsNormEps);
+    this.inputLayernorm = normOf(config);
     this.selfAttn = new LlamaAttention(config);
-    this.postAttentionLayernorm = new RmsNorm(config.hiddenSize, config.rmsNormEps);
+    this.postAttentionLayernorm = normOf(config);
     this.mlp = new LlamaMlp(config);
   }
 
@@ -96,7 +108,7 @@ class LlamaLayer extends Module {
 
 const paths = naming(["lm_head", "lm_head"], ["", "model.language_model."]);
 
-/** A decoder of the Llama family (arXiv 2302.13971), which by its configuration is also Vicuna, Mistral, Yi or Qwen2. */
+/** A decoder of the Llama family (arXiv 2302.13971), which by its configuration is also Vicuna, Mistral, Yi, Qwen or Gemma. */
 export class Llama extends Module implements LanguageModel {
   readonly embedTokens: Embedding;
   readonly layers: readonly LlamaLayer[];
@@ -111,7 +123,7 @@ export class Llama extends Module implements LanguageModel {
     super();
     this.embedTokens = new Embedding(config.vocabSize, config.hiddenSize);
     this.layers = Array.from({ length: config.numLayers }, () => new LlamaLayer(config));
-    this.norm = new RmsNorm(config.hiddenSize, config.rmsNormEps);
+    this.norm = normOf(config);
     if (!config.tieWordEmbeddings)
       this.lmHead = new Linear(config.hiddenSize, config.vocabSize, { bias: false });
     this.#config = config;
@@ -147,7 +159,13 @@ export class Llama extends Module implements LanguageModel {
 
   /** ids int64 [B, T] → [B, T, D] */
   embed(inputIds: Tensor): Tensor {
-    return this.embedTokens.forward(inputIds).to(this.computeDtype);
+    const dtype = this.computeDtype;
+    const rows = this.embedTokens.forward(inputIds).to(dtype);
+    if (!this.#config.scaledFromOne) return rows;
+    const scale = tensor([Math.sqrt(this.#config.hiddenSize)])
+      .to(dtype)
+      .toDevice(rows.device);
+    return rows.mul(scale);
   }
 
   /** [B, T, D] → hidden states after the final norm [B, T, D]; `logits` turns (some of) them into scores. */

@@ -23,6 +23,8 @@ export const LLAMA_NEUTRAL: Neutral = {
   final_logit_softcapping: [],
   attn_logit_softcapping: [],
   query_pre_attn_scalar: [],
+  hidden_activation: ["gelu_pytorch_tanh"],
+  use_bidirectional_attention: [false],
   clip_qkv: [],
   qk_norm: [false],
   use_qk_norm: [false],

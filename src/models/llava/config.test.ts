@@ -110,6 +110,36 @@ describe("Hugging Face layout", () => {
     assert.deepEqual([parsed.imageTokenId, rowsOf(parsed.grid), parsed.projector.bias], [7, 577, false]);
   });
 
+  test("LLaVA-OneVision", () => {
+    const sides = [1, 2, 3, 4, 5, 6].map((tiles) => 384 * tiles);
+    const ov = {
+      model_type: "llava_onevision",
+      text_config: { model_type: "qwen2", tie_word_embeddings: true },
+      vision_config: { model_type: "siglip_vision_model", image_size: 384, patch_size: 14 },
+    };
+    const parsed = parseLlavaConfig(ov, "c.json");
+    assert.deepEqual(
+      [parsed.featureLayers, parsed.selectStrategy, parsed.imageTokenId],
+      [[-1], "full", 151646],
+    );
+    assert.deepEqual(parsed.tiling, {
+      resolutions: sides.flatMap((height) => sides.map((width) => ({ width, height }))),
+      side: 384,
+      merge: { order: "unpad", overview: true, mostTiles: 9, rounding: "round" },
+      several: "padded",
+    });
+    const capped = parseLlavaConfig({ ...ov, vision_aspect_ratio: "anyres_max_4" }, "c.json");
+    assert.equal(capped.tiling?.merge.mostTiles, 4);
+    assert.throws(
+      () => parseLlavaConfig({ ...ov, vision_aspect_ratio: "anyres" }, "c.json"),
+      config(/c\.json: vision_aspect_ratio: expected anyres_max_N/),
+    );
+    assert.throws(
+      () => parseLlavaConfig({ ...ov, text_config: {} }, "c.json"),
+      config(/c\.json: text_config has no model_type/),
+    );
+  });
+
   test("tied embeddings are found at either level", () => {
     const tied = { ...SPARSE, text_config: { ...SPARSE.text_config, tie_word_embeddings: true } };
     assert.equal(parseLlavaConfig(tied, "").text.tieWordEmbeddings, true);
@@ -135,15 +165,24 @@ describe("Hugging Face layout", () => {
       () => parseLlavaConfig({ model_type: "constructor" }, "c.json"),
       config(/model_type "constructor"/),
     );
-    const gemma = { ...SPARSE, text_config: { model_type: "gemma" } };
+    const phi = { ...SPARSE, text_config: { model_type: "phi3" } };
     assert.throws(
-      () => parseLlavaConfig(gemma, "c.json"),
-      config(/c\.json, text_config: language model type "gemma"; known are llama, mistral, qwen2/),
+      () => parseLlavaConfig(phi, "c.json"),
+      config(
+        /c\.json, text_config: language model type "phi3"; known are llama, mistral, qwen2, qwen3, gemma/,
+      ),
+    );
+    const dino = { ...SPARSE, vision_config: { model_type: "dinov2" } };
+    assert.throws(
+      () => parseLlavaConfig(dino, "c.json"),
+      config(/vision_config: vision model type "dinov2"/),
     );
     const siglip = { ...SPARSE, vision_config: { model_type: "siglip_vision_model" } };
     assert.throws(
       () => parseLlavaConfig(siglip, "c.json"),
-      config(/vision_config: vision model type "siglip_vision_model"/),
+      config(
+        /vision_feature_select_strategy is "default", which leaves the class token out; .* siglip has none/,
+      ),
     );
     assert.throws(
       () => parseLlavaConfig({ ...SPARSE, projector_hidden_act: "mish" }, "c.json"),
@@ -247,9 +286,19 @@ describe("original layout", () => {
       { ...tiled, image_grid_pinpoints: [[336, 336]], mm_vision_select_feature: "cls_patch" },
       /class token/,
     );
+  });
+
+  test("SigLIP's features are those of the layer that the original code takes, and all of its patches", () => {
+    const siglip = { ...ORIGINAL, mm_vision_tower: "google/siglip-so400m-patch14-384", mm_hidden_size: 1152 };
+    const { featureLayers, selectStrategy, grid, vision } = parseLlavaConfig(siglip, "c.json");
+    assert.deepEqual(
+      [featureLayers, selectStrategy, grid],
+      [[-2], "full", { rows: 27, columns: 27, extra: 0 }],
+    );
+    assert.partialDeepStrictEqual(vision, { family: "siglip", numLayers: 27, layerNormEps: 1e-6 });
     assert.throws(
-      () => parseLlavaConfig({ model_type: "llava_onevision" }, "c.json"),
-      config(/llava_onevision/),
+      () => parseLlavaConfig({ ...siglip, mm_vision_select_layer: -1 }, "c.json"),
+      config(/mm_vision_select_layer is -1; the original code takes -2 of a tower of the kind siglip/),
     );
   });
 

@@ -9,6 +9,8 @@ import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
 import {
   gridOf,
+  hasClassToken,
+  originalLayerOf,
   originalModelTypes,
   PUBLISHED_TOWERS,
   parseTextConfig,
@@ -121,6 +123,11 @@ const huggingFaceFields = z.object({
   vision_config: z.record(z.string(), z.unknown()).nullish(),
 });
 
+/** What files leave out, by their model type. */
+const NEXT = { layer: DEFAULT_FEATURE_LAYER, strategy: "default", imageTokenId: 32_000 } as const;
+const NEXT_VIDEO = { ...NEXT, imageTokenId: 32_001 } as const;
+const ONEVISION = { layer: -1, strategy: "full", imageTokenId: 151_646 } as const;
+
 const isTiled = (type: unknown): type is TiledType => Object.hasOwn(tiledTypes, String(type));
 
 /** LLaVA's fields, and those that its type adds. */
@@ -135,13 +142,22 @@ const huggingFaceCoverage = ({ model_type: type }: JsonObject): FieldCoverage =>
 function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
   coverFields(json, { ...huggingFaceCoverage(json), where });
   const config = checked(huggingFaceFields, json, where);
+  requirePartTypes(json, where);
   const text = parseTextConfig(config.text_config ?? {}, `${where}, text_config`);
   const vision = config.vision_config
     ? parseVisionConfig(config.vision_config, `${where}, vision_config`)
     : CLIP_LARGE_336;
-  const selectStrategy = config.vision_feature_select_strategy === "full" ? "full" : "patch";
-  const grid = gridOf(vision, selectStrategy);
   const { model_type: type } = json;
+  const assumed = type === "llava_onevision" ? ONEVISION : type === "llava_next_video" ? NEXT_VIDEO : NEXT;
+  const isFull = (config.vision_feature_select_strategy ?? assumed.strategy) === "full";
+  if (!isFull && !hasClassToken(vision))
+    throw new LlavaError(
+      "config",
+      `${where}: vision_feature_select_strategy is "default", which leaves the class token out; a tower of the kind ${vision.family} has none`,
+      { hint: 'Set it to "full", as checkpoints with this tower have it.' },
+    );
+  const selectStrategy = isFull ? "full" : "patch";
+  const grid = gridOf(vision, selectStrategy);
   const eye = { imageSize: vision.imageSize, grid };
   return {
     text: { ...text, tieWordEmbeddings: text.tieWordEmbeddings || (config.tie_word_embeddings ?? false) },
@@ -152,9 +168,12 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
       act: activation(config.projector_hidden_act ?? "gelu", ["gelu", "gelu_tanh", "silu", "relu"], where),
       bias: config.multimodal_projector_bias ?? true,
     },
-    imageTokenId:
-      config.image_token_id ?? config.image_token_index ?? (type === "llava_next_video" ? 32_001 : 32_000),
-    featureLayers: checkedLayers(config.vision_feature_layer, vision, `${where}: vision_feature_layer`),
+    imageTokenId: config.image_token_id ?? config.image_token_index ?? assumed.imageTokenId,
+    featureLayers: checkedLayers(
+      config.vision_feature_layer ?? assumed.layer,
+      vision,
+      `${where}: vision_feature_layer`,
+    ),
     selectStrategy,
     imageAspectRatio: "crop",
     ...(isTiled(type) && { tiling: huggingFaceTiling(type, json, eye, where) }),
@@ -162,6 +181,16 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
     grid,
     useImageStartEnd: false,
   };
+}
+
+/** LLaVA and LLaVA-NeXT are around Llama and CLIP where a file does not say; of others it must. */
+function requirePartTypes({ model_type: type, ...json }: JsonObject, where: string): void {
+  if (type !== "llava_onevision") return;
+  for (const part of ["text_config", "vision_config"])
+    if (typeof (json[part] as JsonObject | null | undefined)?.["model_type"] !== "string")
+      throw new LlavaError("config", `${where}: ${part} has no model_type`, {
+        hint: "Compare config.json with the one that the checkpoint was published with.",
+      });
 }
 
 const originalFields = z.object({
@@ -229,7 +258,9 @@ function parseOriginal(
       `${where}: mm_hidden_size ${config.mm_hidden_size}; ${config.mm_vision_tower} gives ${vision.hiddenSize * featureLayers.length}`,
     );
   }
-  const selectStrategy = config.mm_vision_select_feature === "cls_patch" ? "full" : "patch";
+  requireOriginalLayer(featureLayers, vision, where);
+  const isFull = config.mm_vision_select_feature === "cls_patch" || !hasClassToken(vision);
+  const selectStrategy = isFull ? "full" : "patch";
   const grid = gridOf(vision, selectStrategy);
   const tiling = originalTiling(json, { imageSize: vision.imageSize, grid }, where);
   const tuned =
@@ -258,6 +289,17 @@ function videoOf(
   if (video === undefined) return {};
   if (video.pooling.mode !== "conv") return { video };
   return { video, pooledChannels: poolChannels(json) ?? hiddenSize };
+}
+
+/** Its code reads no `mm_vision_select_layer` for such towers. */
+function requireOriginalLayer(stated: readonly number[], vision: VisionConfig, where: string): void {
+  const layer = originalLayerOf(vision);
+  if (layer === undefined || stated.every((each) => each === layer)) return;
+  throw new LlavaError(
+    "config",
+    `${where}: mm_vision_select_layer is ${stated.join(", ")}; the original code takes ${layer} of a tower of the kind ${vision.family}`,
+    { hint: `Set it to ${layer}: the features of such a checkpoint are that layer's, whatever it says.` },
+  );
 }
 
 function originalProjector(type: string, where: string): ProjectorConfig {

@@ -142,7 +142,9 @@ export class Llava extends Module implements Named {
     const images = projected.split(layouts.map(tilesOf));
     return cat(
       layouts.map((layout, i) =>
-        layout.tiles === "anyres" ? packTiles(images[i]!, layout, packing) : images[i]!.flatten(0, 1),
+        layout.tiles === "anyres" || layout.tiles === "padded"
+          ? packTiles(images[i]!, layout, packing)
+          : images[i]!.flatten(0, 1),
       ),
     );
   }

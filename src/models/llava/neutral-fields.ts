@@ -16,6 +16,7 @@ export const ORIGINAL_NEUTRAL: Neutral = {
 export const HUGGING_FACE_NEUTRAL: Neutral = {
   ...ANY_NEUTRAL,
   use_image_newline_parameter: [false],
+  vision_aspect_ratio: [],
   spatial_merge_size: [1],
   projector_layernorm_eps: [],
   vision_feature_layers: [],

@@ -1,4 +1,9 @@
-import { type FeatureGrid, mapOf, type TiledLayout } from "../../processing/image/index.ts";
+import {
+  type FeatureGrid,
+  mapOf,
+  type PaddedLayout,
+  type TiledLayout,
+} from "../../processing/image/index.ts";
 import { aten, cat, type Tensor } from "../../torch/index.ts";
 
 /** What of AnyRes lies in the model (LLaVA-NeXT, January 2024). */
@@ -13,9 +18,14 @@ export interface TilePacking {
  * The tokens of an image by its tiles: projected features [1 + tiles, g², D], the overview first → [tokens, D], as many as
  * `tokensOf` counts.
  */
-export function packTiles(features: Tensor, layout: TiledLayout, { tile, newline }: TilePacking): Tensor {
-  const { merge } = layout;
+export function packTiles(
+  features: Tensor,
+  layout: TiledLayout | PaddedLayout,
+  { tile, newline }: TilePacking,
+): Tensor {
   const overview = features.select(0, 0); // [g², D]
+  if (layout.tiles === "padded") return cat([overview, newline!.to(overview.dtype).unsqueeze(0)]);
+  const { merge } = layout;
   const tiles = features.slice(0, 1); // [tiles, g², D]
   const joined = merge.order === "flat" ? tiles.flatten(0, 1) : joinedRows(tiles, layout, { tile, newline });
   return merge.overview ? cat([overview, joined]) : joined;

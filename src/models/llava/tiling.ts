@@ -34,6 +34,15 @@ export const tiledTypes = {
     use_image_newline_parameter: z.literal(true).nullish(),
     ...huggingFaceVideoFields,
   }),
+  llava_onevision: z.object({
+    image_grid_pinpoints: pairs.nullish(),
+    use_image_newline_parameter: z.literal(true).nullish(),
+    vision_aspect_ratio: z
+      .string()
+      .regex(/^anyres_max_[1-9]\d*$/, "expected anyres_max_N with a number for N")
+      .nullish(),
+    ...huggingFaceVideoFields,
+  }),
 } as const;
 export type TiledType = keyof typeof tiledTypes;
 
@@ -46,15 +55,25 @@ export const fivePinpoints = (side: number): [number, number][] => [
   [side, 3 * side],
 ];
 
-/** As transformers' LlavaNext has it: a pinpoint is height and width. */
+/** LLaVA-OneVision's 36 sizes: one to six tiles of a side in either direction. */
+export const thirtySixPinpoints = (side: number): [number, number][] => {
+  const sides = [1, 2, 3, 4, 5, 6].map((tiles) => tiles * side);
+  return sides.flatMap((first) => sides.map((second): [number, number] => [first, second]));
+};
+
+const OV_TILES = 9;
+
+/** As transformers has it: a pinpoint is height and width. */
 export function huggingFaceTiling(type: TiledType, json: JsonObject, eye: Eye, where: string): Tiling {
   const fields = checked(tiledTypes[type], json, where);
-  const sizes = (fields.image_grid_pinpoints ?? fivePinpoints(336)).map(([height, width]) => ({
-    width,
-    height,
-  }));
+  const isNext = type !== "llava_onevision";
+  const points = fields.image_grid_pinpoints ?? (isNext ? fivePinpoints(336) : thirtySixPinpoints(384));
+  const sizes = points.map(([height, width]) => ({ width, height }));
   const merge: FeatureMerge = { order: "unpad", overview: true, rounding: "round" };
-  return tilingOf(sizes, merge, eye, where);
+  if (isNext) return tilingOf(sizes, merge, eye, where);
+  const { vision_aspect_ratio: aspect } = checked(tiledTypes.llava_onevision, json, where);
+  const mostTiles = Number(aspect?.slice("anyres_max_".length) ?? OV_TILES);
+  return tilingOf(sizes, { ...merge, mostTiles }, eye, where);
 }
 
 /**
@@ -76,6 +95,14 @@ export function originalTiling(json: JsonObject, eye: Eye, where: string): Tilin
   const sizes = originalPinpoints(fields.image_grid_pinpoints, eye.imageSize, where);
   return tilingOf(sizes, { ...merge, ...(most[1] && { mostTiles: Number(most[1]) }) }, eye, where);
 }
+
+/** The original code's words for how images are cut and merged. */
+export const originalTilingWords = ({ merge: { order, overview, mostTiles } }: Tiling) => ({
+  image_aspect_ratio: mostTiles === undefined ? "anyres" : `anyres_max_${mostTiles}`,
+  mm_patch_merge_type:
+    (order === "flat" || order === "spatial" ? order : `spatial_${order}`) +
+    (order === "flat" || overview ? "" : "_nobase"),
+});
 
 function mergeOf(type: string, where: string): FeatureMerge {
   const parts = /^(?:flat|spatial(?:_(unpad|maxpool2x2))?)(_nobase)?$/.exec(type);
@@ -145,5 +172,6 @@ function tilingOf(resolutions: readonly ImageSize[], merge: FeatureMerge, eye: E
         hint: 'Set vision_feature_select_strategy to "default", or mm_vision_select_feature to "patch".',
       },
     );
-  return { resolutions, side, merge };
+  // Models with a limit of features were trained to see several images whole, one tile each (LLaVA-OneVision).
+  return { resolutions, side, merge, ...(merge.mostTiles !== undefined && { several: "padded" }) };
 }

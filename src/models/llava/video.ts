@@ -46,7 +46,10 @@ const huggingFaceFields = z.object(huggingFaceVideoFields);
 
 const uniform = (frames: number): SamplingRule => ({ rule: "uniform", frames });
 
-/** As transformers' LlavaNextVideo has it, if the model is one: pooled before the projector, without newlines. */
+/**
+ * As transformers has it, of LlavaNextVideo and LlavaOnevision: the one pools before the projector and has no newlines, the
+ * other pools by a bilinear resize behind it, and has a newline behind the last frame.
+ */
 export function huggingFaceVideo(
   json: JsonObject,
   grid: FeatureGrid,
@@ -54,6 +57,13 @@ export function huggingFaceVideo(
 ): VideoConfig | undefined {
   const fields = checked(huggingFaceFields, json, where);
   const { video_sampling: sampling, spatial_pool_mode: mode, spatial_pool_stride } = fields;
+  if (json["model_type"] === "llava_onevision")
+    return {
+      sampling: sampling ?? uniform(FRAMES),
+      pooling: { mode: "bilinear", stride: STRIDE, place: "after" },
+      newlines: "video",
+      timeInstruction: false,
+    };
   if (json["model_type"] !== "llava_next_video") return sampledZeroShot(grid, sampling);
   return {
     sampling: sampling ?? uniform(FRAMES),

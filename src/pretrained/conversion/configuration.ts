@@ -3,6 +3,7 @@ import type { JsonObject } from "../../files/index.ts";
 import {
   type LlavaConfig,
   originalOf,
+  originalTilingWords,
   PUBLISHED_TOWERS,
   textFieldsOf,
   textTypeOf,
@@ -13,13 +14,15 @@ import { transparencyField } from "../image-processor.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
 
 /** The layouts that a model can be written in. */
-export type WrittenLayout = "hf" | "original";
+export type WrittenLayout = "hf" | "original" | "gguf";
 
 export const isOriginalConfig = (json: JsonObject): boolean => "mm_vision_tower" in json;
 
 /** What a configuration is written from: config.json, plain, with what loading made of it. */
 export interface ConfigurationSource {
   readonly json: JsonObject;
+  /** What it says of the language model, in the words of transformers' text_config. */
+  readonly text: JsonObject;
   readonly config: LlavaConfig;
   readonly pad: boolean;
   readonly tied: boolean;
@@ -27,7 +30,7 @@ export interface ConfigurationSource {
 
 /** @throws LlavaError "usage" naming what the layout has no word for */
 export function refuseUnwritable(
-  to: WrittenLayout,
+  to: Exclude<WrittenLayout, "gguf">,
   { config: { projector, tiling, useImageStartEnd, featureLayers } }: ConfigurationSource,
 ): void {
   const refuse = (what: string): never => {
@@ -66,17 +69,23 @@ interface Written {
   readonly notes: readonly string[];
 }
 
+/** What a configuration says of the language model, in the words of transformers' text_config. */
+export function textOf(json: JsonObject): JsonObject {
+  if (!isOriginalConfig(json)) return { model_type: textTypeOf("llava"), ...(json["text_config"] as object) };
+  const own = Object.entries(json).filter(([name]) => !AROUND.test(name));
+  return { model_type: textTypeOf(json["model_type"]), ...Object.fromEntries(own) };
+}
+
 /** config.json of transformers' LLaVA, for one of the original code. */
 export function huggingFaceConfig(
-  { json, config, tied }: ConfigurationSource,
+  { json, text, config, tied }: ConfigurationSource,
   { imageTokenId, rows }: { imageTokenId: number; rows: number },
 ): Written {
   const { tiling } = config;
   const { points, notes } = pinpoints(tiling);
-  const text = Object.entries(json).filter(([name]) => !AROUND.test(name));
   const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
   const transparency = json[transparencyField];
-  const [layer] = config.featureLayers;
+  const [layer, ...others] = config.featureLayers;
   const fields: JsonObject = {
     architectures: [tiling ? "LlavaNextForConditionalGeneration" : "LlavaForConditionalGeneration"],
     model_type: tiling ? "llava_next" : "llava",
@@ -85,14 +94,13 @@ export function huggingFaceConfig(
     ...(points && { image_grid_pinpoints: points, use_image_newline_parameter: true }),
     multimodal_projector_bias: true,
     projector_hidden_act: "gelu",
-    vision_feature_layer: layer,
+    vision_feature_layer: others.length > 0 ? config.featureLayers : layer,
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
     text_config: {
-      model_type: textTypeOf(json["model_type"]),
       ...textFieldsOf(config.text),
-      ...Object.fromEntries(text),
+      ...text,
       vocab_size: rows,
       tie_word_embeddings: tied,
     },
@@ -105,13 +113,12 @@ export function huggingFaceConfig(
 const INSIDE = /^(?:_|architectures$|model_type$|dtype$|torch_dtype$|transformers_version$|rope_parameters$)/;
 
 /** config.json of the original code, for one of transformers' LLaVA. */
-export function originalConfig({ json, config, pad, tied }: ConfigurationSource, rows: number): Written {
+export function originalConfig(
+  { json, text: inside, config, pad, tied }: ConfigurationSource,
+  rows: number,
+): Written {
   const { tiling, vision } = config;
-  const inside = (json["text_config"] ?? {}) as JsonObject;
-  const { modelType, architecture } = originalOf(
-    inside["model_type"] ?? textTypeOf("llava"),
-    "config.json, text_config",
-  );
+  const { modelType, architecture } = originalOf(inside["model_type"], "config.json, text_config");
   const { points, notes } = pinpoints(tiling);
   const [published] = Object.entries(PUBLISHED_TOWERS).find(([, tower]) => isSame(tower, vision)) ?? [];
   const ids = ["bos_token_id", "eos_token_id", "pad_token_id"].filter((name) => name in json);
@@ -134,8 +141,8 @@ export function originalConfig({ json, config, pad, tied }: ConfigurationSource,
     mm_use_im_start_end: false,
     mm_use_im_patch_token: false,
     use_mm_proj: true,
-    image_aspect_ratio: tiling ? "anyres" : pad ? "pad" : "square",
-    ...(points && { image_grid_pinpoints: points, mm_patch_merge_type: "spatial_unpad" }),
+    image_aspect_ratio: pad ? "pad" : "square",
+    ...(tiling && { image_grid_pinpoints: points, ...originalTilingWords(tiling) }),
     ...(transparency !== undefined && { [transparencyField]: transparency }),
   };
   return { fields, leftOut: [], notes };

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { layouts, writeShards } from "../../checkpoint/index.ts";
+import { basename, join, resolve } from "node:path";
+import { layouts, openCheckpoint, writeShards } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
-import { type JsonObject, makeFolder, readJsonObject, writing } from "../../files/index.ts";
-import { parseLlavaConfig, parseVisionConfig } from "../../models/index.ts";
+import { type JsonObject, makeFolder, writing } from "../../files/index.ts";
 import type { DType, Tensor } from "../../torch/index.ts";
+import { openPair } from "../gguf-pair.ts";
 import type { PretrainedLlava } from "../pretrained.ts";
 import { writePromptFiles } from "../prompt-files.ts";
 import {
@@ -16,26 +16,29 @@ import {
   withTowerInside,
   withTying,
 } from "../save.ts";
-import { type ComparedTensor, compareWritten } from "./compare.ts";
+import { type ComparedTensor, compareWritten, safetensorsType } from "./compare.ts";
 import {
   type ConfigurationSource,
   huggingFaceConfig,
   isOriginalConfig,
   originalConfig,
   refuseUnwritable,
+  textOf,
   type WrittenLayout,
 } from "./configuration.ts";
 import { areAddedRows, withoutRows, withRows } from "./embedding-rows.ts";
+import { type GgufTypes, writePair } from "./gguf-files.ts";
 import { addImageToken, IMAGE_TOKEN, placeImageToken, removeImageToken, writeJson } from "./image-token.ts";
+import { withOwnTypes } from "./own-types.ts";
 import { writeHuggingFaceProcessor, writeOriginalProcessor } from "./processor-files.ts";
 
-export interface ConversionOptions {
+export interface ConversionOptions extends GgufTypes {
   readonly to: WrittenLayout;
   /** Folder that must not hold anything yet. */
   readonly output: string;
   /** Element type of the weights; as stored without it. */
   readonly dtype?: DType | undefined;
-  /** A file of weights grows no larger, but for a tensor that is larger alone. */
+  /** A file of weights grows no larger, but for a tensor that is larger alone. GGUF files are not cut. */
   readonly maxShardBytes: number;
 }
 
@@ -68,56 +71,71 @@ export function requireFreeFolder(output: string): void {
  */
 export function convertModel(
   { model, processor, origin }: PretrainedLlava,
-  { to, output, dtype, maxShardBytes }: ConversionOptions,
+  { to, output, dtype, maxShardBytes, ...types }: ConversionOptions,
 ): ConversionReport {
   requireFreeFolder(output);
   if (origin === undefined)
     throw new LlavaError("usage", "a built-in model or an adapter has no layout to be converted", {
       hint: "Give a checkpoint's folder or hub name; llava train writes an adapter's model whole.",
     });
-  const source: ConfigurationSource = { ...read(origin), ...stateOf(model, processor) };
-  const from = isOriginalConfig(source.json) ? "original" : "hf";
-  if (from !== to) refuseUnwritable(to, source);
+  const source = sourceOf(origin, model, processor);
+  const layout = isOriginalConfig(source.json) ? "original" : "hf";
+  const isGguf = typeof origin.files !== "string";
+  if (to !== "gguf" && to !== layout) refuseUnwritable(to, source);
   using stored = origin.open();
-  const state = wholeState(model, stored);
+  const state = isGguf ? withOwnTypes(wholeState(model, stored)) : wholeState(model, stored);
   const partial = `${output}.partial`;
   try {
     rmSync(partial, { recursive: true, force: true });
     makeFolder(partial);
-    copySmallFiles(origin, partial);
-    const written = from === to ? sameLayout() : to === "hf" ? toHuggingFace() : toOriginal();
-    const { dtype: _, ...fields } = written.fields;
-    writeJson(join(partial, "config.json"), { ...fields, torch_dtype: dtype ?? typeOf(state) });
-    writePromptFiles(partial, processor);
-    const { write } = layouts[to === "original" ? originalLayout(written.fields) : "huggingFace"];
-    const tensors = new Map(
-      Array.from(written.state, ([name, tensor]) => [write(name) ?? name, plain(tensor, undefined)]),
-    );
-    const files = writeShards(partial, tensors, { maxBytes: maxShardBytes, dtype });
-    const compared = compareWritten(partial, written.state, dtype);
+    const { files, compared, ...told } = to === "gguf" ? writeGgufFiles() : writeCheckpoint(to);
     requireEqual(compared);
     writing(output, () => {
       rmSync(output, { recursive: true, force: true });
       renameSync(partial, output);
     });
+    const kept = new Set(compared.map(({ name }) => name));
     return {
-      ...{ from, to, output, files },
+      ...{ from: isGguf ? "gguf" : layout, to, output, files },
       bytes: compared.reduce((sum, { bytes }) => sum + bytes, 0),
       largestDifference: compared.reduce((most, tensor) => Math.max(most, tensor.largestDifference), 0),
       tensors: compared,
-      leftOut: {
-        tensors: [...stored.names()].filter((name) => !written.state.has(name)),
-        fields: written.leftOut,
-      },
-      notes: written.notes,
+      leftOut: { tensors: [...stored.names()].filter((name) => !kept.has(name)), fields: told.leftOut },
+      notes: told.notes,
     };
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
     throw error;
   }
 
+  function writeGgufFiles(): Made {
+    const name = basename(resolve(output));
+    const pair = writePair(partial, name, state, { origin: origin!, processor, source, layout, ...types });
+    const [text, eye] = pair.files.map((file) => join(partial, file)) as [string, string];
+    using written = openPair({ text: [text], eye });
+    const kept = new Map([...state].filter(([tensor]) => pair.types.has(tensor)));
+    const compared = compareWritten(written, kept, (tensor) => pair.types.get(tensor)!);
+    return { files: pair.files, compared, leftOut: [], notes: pair.notes };
+  }
+
+  function writeCheckpoint(to: "hf" | "original"): Made {
+    copySmallFiles(origin!, partial);
+    const made = layout === to ? sameLayout() : to === "hf" ? toHuggingFace() : toOriginal();
+    const { dtype: _, ...fields } = made.fields;
+    writeJson(join(partial, "config.json"), { ...fields, torch_dtype: dtype ?? typeOf(state) });
+    writePromptFiles(partial, processor);
+    const { write } = layouts[to === "original" ? originalLayout(made.fields) : "huggingFace"];
+    const tensors = new Map(
+      Array.from(made.state, ([name, tensor]) => [write(name) ?? name, plain(tensor, undefined)]),
+    );
+    const files = writeShards(partial, tensors, { maxBytes: maxShardBytes, dtype });
+    using written = openCheckpoint(partial);
+    const compared = compareWritten(written, made.state, safetensorsType(dtype));
+    return { files, compared, leftOut: made.leftOut, notes: made.notes };
+  }
+
   function sameLayout(): Written {
-    const config = from === "original" ? withTowerInside(origin!, partial) : origin!.config;
+    const config = layout === "original" ? withTowerInside(origin!, partial) : origin!.config;
     return { fields: withTying(config, model), state, leftOut: [], notes: [] };
   }
 
@@ -171,22 +189,24 @@ interface Written {
   readonly notes: readonly string[];
 }
 
-/** config.json, plain, and what it says. */
-function read({ config: verbatim, visionTower }: ModelOrigin): Pick<ConfigurationSource, "json" | "config"> {
-  const json = JSON.parse(JSON.stringify(verbatim)) as JsonObject;
-  const path = visionTower === undefined ? undefined : join(visionTower, "config.json");
-  const tower =
-    path !== undefined && existsSync(path) ? parseVisionConfig(readJsonObject(path), path) : undefined;
-  return { json, config: parseLlavaConfig(json, "config.json", tower) };
+/** What came of a layout's files. */
+interface Made {
+  readonly files: readonly string[];
+  readonly compared: readonly ComparedTensor[];
+  /** Fields that the layout has no place for. */
+  readonly leftOut: readonly string[];
+  readonly notes: readonly string[];
 }
 
-const stateOf = (
+function sourceOf(
+  { config: verbatim, llava: config }: ModelOrigin,
   { languageModel }: PretrainedLlava["model"],
   { imageConfig }: PretrainedLlava["processor"],
-): Pick<ConfigurationSource, "pad" | "tied"> => ({
-  pad: imageConfig.aspect === "pad",
-  tied: languageModel.config.tieWordEmbeddings,
-});
+): ConfigurationSource {
+  const json = JSON.parse(JSON.stringify(verbatim)) as JsonObject;
+  const tied = languageModel.config.tieWordEmbeddings;
+  return { json, text: textOf(json), config, pad: imageConfig.aspect === "pad", tied };
+}
 
 /** What most of the weights are: transformers loads all of them as that. */
 function typeOf(state: ReadonlyMap<string, Tensor>): DType {
@@ -196,8 +216,13 @@ function typeOf(state: ReadonlyMap<string, Tensor>): DType {
   return [...elements].reduce((most, next) => (next[1] > most[1] ? next : most))[0];
 }
 
-function requireEqual(tensors: readonly ComparedTensor[]): void {
+export function requireEqual(tensors: readonly ComparedTensor[]): void {
   const wrong = tensors.filter(({ isEqual }) => !isEqual).map(({ name }) => name);
+  const overflown = tensors.find(({ largestDifference }) => largestDifference === Number.POSITIVE_INFINITY);
+  if (wrong.length === 0 && overflown)
+    throw new LlavaError("usage", `${overflown.name} has values that ${overflown.dtype} cannot hold`, {
+      hint: "Write another type, such as bf16.",
+    });
   if (wrong.length === 0) return;
   throw new LlavaError(
     "checkpoint",

@@ -1,10 +1,16 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "../../files/index.ts";
-import { gridOf, type LlavaConfig, visionFieldsOf } from "../../models/index.ts";
+import { gridOf, type LlavaConfig, visionArchitectureOf, visionFieldsOf } from "../../models/index.ts";
 import { type ImageProcessorConfig, RESAMPLE_CODES } from "../../processing/image/index.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
 import { IMAGE_TOKEN, writeJson } from "./image-token.ts";
+
+/** What a `preprocessor_config.json` says of images that are seen as a whole. */
+export const imageProcessorFields = (image: ImageProcessorConfig): JsonObject => ({
+  ...clipProcessor(image),
+  ...(image.transparency && { transparency: image.transparency }),
+});
 
 /** `preprocessor_config.json` of CLIP's processor. */
 function clipProcessor({
@@ -64,16 +70,13 @@ export function writeOriginalProcessor(
   fields: JsonObject,
 ): void {
   rmSync(join(folder, "processor_config.json"), { force: true });
-  const processor = {
-    ...clipProcessor(image),
-    ...(image.transparency && { transparency: image.transparency }),
-  };
+  const processor = imageProcessorFields(image);
   writeJson(join(folder, "preprocessor_config.json"), processor);
   if (fields["mm_vision_tower"] !== DESCRIBED_TOWER) return;
   const tower = join(folder, DESCRIBED_TOWER);
   mkdirSync(tower);
   writeJson(join(tower, "config.json"), {
-    architectures: ["CLIPVisionModel"],
+    architectures: [visionArchitectureOf(config.vision)],
     ...visionFieldsOf(config.vision),
   });
   writeJson(join(tower, "preprocessor_config.json"), processor);

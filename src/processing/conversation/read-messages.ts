@@ -121,7 +121,7 @@ function videoPart(part: Readonly<Record<string, unknown>>, where: string): Cont
       "prompt",
       `${where}: it names ${given.length === 0 ? "no video" : `its video as ${given.join(" and ")}`}`,
       {
-        hint: 'A video is {"type": "video", "video": "clip.mp4"}, or "frames" with a list of images.',
+        hint: 'A video is {"type": "video", "video": "a.mp4"}, or "frames" with a list of images.',
       },
     );
   return { type: "video", video: requireVideoSource(part[given[0]!], `${where}: its ${given[0]}`) };

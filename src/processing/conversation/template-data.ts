@@ -1,6 +1,6 @@
 import type { Turn } from "./messages.ts";
 
-export type TemplateStyle = "single" | "two" | "mpt" | "plain" | "llama-2" | "chatml" | "llama-3" | "gemma";
+export type TemplateStyle = "single" | "two" | "mpt" | "plain" | "llama-2" | "chatml" | "llama-3" | "gemma-1";
 
 /** A prompt format of the LLaVA and LLaVA-NeXT releases (`llava/conversation.py`). The strings are wire format. */
 export interface TemplateData {
@@ -138,7 +138,7 @@ export const templateData = {
   qwen_2: qwen,
   qwen_2_5: { ...qwen, system: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant." },
   gemma_instruct: {
-    style: "gemma",
+    style: "gemma-1",
     system: "",
     user: "<start_of_turn>user\n",
     assistant: "<start_of_turn>model\n",

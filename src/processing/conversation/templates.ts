@@ -65,7 +65,7 @@ function turnMarksOf({ style, user, assistant, separator, answerEnd = "" }: Temp
     two: [`${user}:`, `${assistant}:`],
     mpt: [user, assistant],
     chatml: [user, assistant],
-    gemma: [user, assistant],
+    "gemma-1": [user, assistant],
     plain: [],
     "llama-2": ["[INST]", "[/INST]"],
     "llama-3": ["<|start_header_id|>", "<|end_header_id|>"],
@@ -158,7 +158,7 @@ const renderers: Readonly<Record<TemplateStyle, Renderer>> = {
   mpt: markedTurns(""),
   chatml: markedTurns("\n"),
 
-  gemma: (data, system, turns, addGenerationPrompt) => {
+  "gemma-1": (data, system, turns, addGenerationPrompt) => {
     if (system !== undefined) {
       throw new LlavaError("prompt", "gemma_instruct has no place for a system message", {
         hint: "Put the instructions into the first user message.",

@@ -36,6 +36,7 @@ export type ImageProcessorConfig = {
 
 const CLIP_MEAN: ChannelValues = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD: ChannelValues = [0.26862954, 0.26130258, 0.27577711];
+const HALF: ChannelValues = [0.5, 0.5, 0.5];
 
 /** CLIP's own preprocessing at a given input side, 336 for the tower of LLaVA-1.5. */
 export function clipImageConfig(side: number, aspect: AspectMode = "square"): ImageProcessorConfig {
@@ -46,6 +47,16 @@ export function clipImageConfig(side: number, aspect: AspectMode = "square"): Im
     crop: { width: side, height: side },
     rescaleFactor: 1 / 255,
     normalize: { mean: CLIP_MEAN, std: CLIP_STD },
+  };
+}
+
+/** SigLIP's own preprocessing at a given input side: images are squeezed into it, and values lie between −1 and 1. */
+export function siglipImageConfig(side: number, aspect: AspectMode = "square"): ImageProcessorConfig {
+  return {
+    ...clipImageConfig(side, aspect),
+    resize: { width: side, height: side },
+    crop: null,
+    normalize: { mean: HALF, std: HALF },
   };
 }
 
@@ -88,17 +99,33 @@ const schema = z.object({
   transparency: z.enum(transparencies).nullish(),
 });
 
-const CLASSES = [
-  "CLIPImageProcessor",
-  "CLIPFeatureExtractor",
-  "LlavaImageProcessor",
-  "LlavaNextImageProcessor",
-  "LlavaNextVideoImageProcessor",
-];
+/** What a class of transformers does where a file does not say otherwise. */
+interface ProcessorDefaults {
+  readonly side: number;
+  /** Whether images are cropped to a square behind a resize of their shorter edge, rather than squeezed into it. */
+  readonly crops: boolean;
+  readonly normalize: { readonly mean: ChannelValues; readonly std: ChannelValues };
+}
+
+const CLIP_DEFAULTS: ProcessorDefaults = {
+  side: 224,
+  crops: true,
+  normalize: { mean: CLIP_MEAN, std: CLIP_STD },
+};
+
+const CLASSES: Readonly<Record<string, ProcessorDefaults>> = {
+  CLIPImageProcessor: CLIP_DEFAULTS,
+  CLIPFeatureExtractor: CLIP_DEFAULTS,
+  LlavaImageProcessor: CLIP_DEFAULTS,
+  LlavaNextImageProcessor: CLIP_DEFAULTS,
+  LlavaNextVideoImageProcessor: CLIP_DEFAULTS,
+  LlavaOnevisionImageProcessor: { ...CLIP_DEFAULTS, side: 384, crops: false },
+  SiglipImageProcessor: { side: 224, crops: false, normalize: { mean: HALF, std: HALF } },
+};
 
 /**
  * Reads the contents of a Hugging Face `preprocessor_config.json`, or the `image_processor` section of a
- * `processor_config.json`. Missing fields take CLIP's defaults, unknown ones are ignored.
+ * `processor_config.json`. Missing fields take the defaults of the class, CLIP's where none is named, unknown ones are ignored.
  *
  * `where` names the file in errors; code "config".
  */
@@ -116,24 +143,30 @@ export function parseImageProcessorConfig(json: unknown, where: string): ImagePr
   }
   const fields = parsed.data;
   const className = fields.image_processor_type ?? fields.feature_extractor_type ?? "CLIPImageProcessor";
-  if (!CLASSES.includes(className.replace(/(Fast|Pil)$/, ""))) {
+  const kind = className.replace(/(Fast|Pil)$/, "");
+  const defaults = Object.hasOwn(CLASSES, kind) ? CLASSES[kind] : undefined;
+  if (defaults === undefined) {
     throw new LlavaError("config", `${where}: image_processor_type is ${className}, which is not supported`, {
-      hint: `supported are ${CLASSES.join(", ")}, each also with Fast or Pil at its end`,
+      hint: `supported are ${Object.keys(CLASSES).join(", ")}, each also with Fast or Pil at its end`,
     });
   }
-  const size = fields.size ?? 224;
-  const crop = fields.crop_size ?? 224;
+  const { side: own, crops } = defaults;
+  const size = fields.size ?? (crops ? own : { width: own, height: own });
+  const crop = fields.crop_size ?? own;
   return {
     // The do_pad of the others only evens out a batch: nothing to do for one image.
     aspect: fields.do_pad && /^LlavaImageProcessor/.test(className) ? "pad" : "square",
     resize: fields.do_resize === false ? null : readSize(size),
     resample: RESAMPLE_CODES[fields.resample ?? 3]!,
-    crop: fields.do_center_crop === false ? null : readRectangle(crop),
+    crop: (fields.do_center_crop ?? crops) ? readRectangle(crop) : null,
     rescaleFactor: fields.do_rescale === false ? null : (fields.rescale_factor ?? 1 / 255),
     normalize:
       fields.do_normalize === false
         ? null
-        : { mean: fields.image_mean ?? CLIP_MEAN, std: fields.image_std ?? CLIP_STD },
+        : {
+            mean: fields.image_mean ?? defaults.normalize.mean,
+            std: fields.image_std ?? defaults.normalize.std,
+          },
     ...(fields.transparency && { transparency: fields.transparency }),
   };
 }

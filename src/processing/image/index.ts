@@ -6,6 +6,7 @@ export {
   efficientNetLiteImageConfig,
   type ImageProcessorConfig,
   parseImageProcessorConfig,
+  siglipImageConfig,
 } from "./config.ts";
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
@@ -24,7 +25,9 @@ export {
   type FramesLayout,
   type ImageLayout,
   layoutOf,
+  layoutsOf,
   mapOf,
+  type PaddedLayout,
   rowsOf,
   type TiledLayout,
   type TokenCounts,
@@ -33,6 +36,7 @@ export {
   tokensOf,
 } from "./layout.ts";
 export { type ImageLoadOptions, loadImage, openImage } from "./load.ts";
+export { preprocessMirrored } from "./mirror.ts";
 export { joinPixels, type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
 export {

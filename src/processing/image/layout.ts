@@ -6,12 +6,18 @@ import type { ImageSize } from "./rgb.ts";
 import { bestResolution } from "./tiles.ts";
 
 /** How an image is cut into tiles, each of which the vision tower sees by itself. */
-export type ImageLayout = WholeLayout | TiledLayout | FramesLayout;
+export type ImageLayout = WholeLayout | PaddedLayout | TiledLayout | FramesLayout;
 
 /** One tile of all of it. */
 interface WholeLayout {
   readonly tiles: "whole";
   /** Upright, in pixels, as the file's header says; undefined where nobody looked, as "whole" allows. */
+  readonly size: ImageSize | undefined;
+}
+
+/** One of several images where only a single one is cut: on a square of the mean colour, with the newline behind its features. */
+export interface PaddedLayout {
+  readonly tiles: "padded";
   readonly size: ImageSize | undefined;
 }
 
@@ -60,16 +66,27 @@ export function layoutOf(
   return { tiles: "anyres", size, canvas, grid, merge: tiling.merge };
 }
 
+/** The layouts of the images of a prompt, in order. @throws as `layoutOf` */
+export const layoutsOf = (
+  sizes: readonly (ImageSize | undefined)[],
+  config: Pick<ImageProcessorConfig, "tiling">,
+): ImageLayout[] =>
+  sizes.map((size) =>
+    sizes.length > 1 && config.tiling?.several === "padded"
+      ? { tiles: "padded", size }
+      : layoutOf(size, config),
+  );
+
 /** Feature rows of a tile. */
 export const rowsOf = ({ rows, columns, extra }: FeatureGrid): number => rows * columns + extra;
 
 /** Tiles that the vision tower sees of an image. */
 export const tilesOf = (layout: ImageLayout): number =>
-  layout.tiles === "whole"
-    ? 1
+  layout.tiles === "anyres"
+    ? 1 + layout.grid.rows * layout.grid.columns
     : layout.tiles === "frames"
       ? layout.frames
-      : 1 + layout.grid.rows * layout.grid.columns;
+      : 1;
 
 /** The joined map of an image's tiles, after their overview. */
 export const mapOf = ({ grid, size, merge }: TiledLayout, tile: FeatureGrid): FeatureMap =>
@@ -85,12 +102,13 @@ export interface TokenCounts {
 }
 
 export function tokenCountsOf(layout: ImageLayout, tile: FeatureGrid): TokenCounts {
-  if (layout.tiles === "whole") return { overview: rowsOf(tile), tiles: 0, newlines: 0 };
   if (layout.tiles === "frames") {
     const { rows, columns } = pooledGrid(tile, layout.pooling);
     const newlines = { none: 0, video: 1, frame: layout.frames, grid: layout.frames * rows };
     return { overview: 0, tiles: layout.frames * rows * columns, newlines: newlines[layout.newlines] };
   }
+  if (layout.tiles !== "anyres")
+    return { overview: rowsOf(tile), tiles: 0, newlines: layout.tiles === "padded" ? 1 : 0 };
   const { final, newlines } = mapOf(layout, tile);
   return {
     overview: layout.merge.overview ? rowsOf(tile) : 0,

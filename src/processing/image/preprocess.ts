@@ -1,6 +1,6 @@
 import type { ImageProcessorConfig } from "./config.ts";
 import { centerRectangle, cropAt, padToSquare, paste } from "./geometry.ts";
-import { layoutOf, type TiledLayout } from "./layout.ts";
+import { type ImageLayout, layoutOf, type TiledLayout } from "./layout.ts";
 import { resize } from "./resample.ts";
 import { openWorkspace } from "./resampleWorkspace.ts";
 import { type Colour, createImage, type RgbImage } from "./rgb.ts";
@@ -16,13 +16,18 @@ export type PixelValues = {
 };
 
 /**
- * Resize, centre crop, rescale and normalise one image, or each tile of one, as CLIPImageProcessor, LlavaImageProcessor
- * and LlavaNextImageProcessor of transformers do on Pillow and NumPy, bit for bit.
+ * Resize, centre crop, rescale and normalise one image, or each tile of one, as CLIPImageProcessor, LlavaImageProcessor,
+ * LlavaNextImageProcessor, LlavaOnevisionImageProcessor and SiglipImageProcessor of transformers do on Pillow and NumPy, bit
+ * for bit. `layout` is the one that the image has in its prompt.
  */
-export function preprocess(image: RgbImage, config: ImageProcessorConfig): PixelValues {
-  const layout = layoutOf(image, config);
+export function preprocess(
+  image: RgbImage,
+  config: ImageProcessorConfig,
+  layout: ImageLayout = layoutOf(image, config),
+): PixelValues {
   if (layout.tiles === "anyres") return normalize(cutTiles(image, layout, config), config);
-  const square = config.aspect === "pad" ? padToSquare(image, meanColour(config)) : image;
+  const isPadded = layout.tiles === "padded" || config.aspect === "pad";
+  const square = isPadded ? padToSquare(image, meanColour(config)) : image;
   return normalize([resizeAndCrop(square, config)], config);
 }
 

@@ -8,6 +8,8 @@ export interface Tiling {
   /** Of a tile, in pixels; each canvas is so many times as wide and high. */
   readonly side: number;
   readonly merge: FeatureMerge;
+  /** "padded": images that are several in a prompt are not cut (see `PaddedLayout`); left out where each is. */
+  readonly several?: "padded";
 }
 
 /**

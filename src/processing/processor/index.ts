@@ -7,7 +7,7 @@ export {
   pixelsOf,
   type VideoRequest,
 } from "./media.ts";
-export { type EncodedRow, openProcessor, Processor } from "./processor.ts";
+export { type EncodedRow, type ImageView, openProcessor, Processor } from "./processor.ts";
 export { conversationOfRow, type TurnMarks } from "./row-prompt.ts";
 export { type ProcessorSource, sourceWithoutModel } from "./source.ts";
 export { trainingProcessor } from "./training.ts";

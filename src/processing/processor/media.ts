@@ -48,12 +48,15 @@ export const layOut = (
   media: readonly Undecided[],
   processor: Processor,
   { frames, fps }: { readonly frames?: number | undefined; readonly fps?: number | undefined },
-): OpenedMedium[] =>
-  media.map((medium) => {
-    if (!isOpenVideo(medium)) return { image: medium, layout: processor.layoutOf(medium.size) };
+): OpenedMedium[] => {
+  const images = media.filter((medium) => !isOpenVideo(medium));
+  const layouts = processor.layoutsOf(images.map(({ size }) => size));
+  return media.map((medium) => {
+    if (!isOpenVideo(medium)) return { image: medium, layout: layouts[images.indexOf(medium)]! };
     const sampled = sampleFrames(withFrames(processor.videoConfig.sampling, { frames, fps }), medium);
     return { video: medium, sampled, layout: processor.framesLayout(sampled.indices.length, medium.size) };
   });
+};
 
 /** Frames of the longest video. */
 export const mostFrames = (media: readonly Undecided[]): number =>
@@ -74,7 +77,7 @@ export function mostThatFit(fits: (frames: number) => boolean, most: number): nu
 export async function pixelsOf(media: readonly OpenedMedium[], processor: Processor): Promise<PixelValues> {
   const seen = await Promise.all(
     media.map(async (medium) => {
-      if ("image" in medium) return processor.pixels(await medium.image.decode());
+      if ("image" in medium) return processor.pixels(await medium.image.decode(), { layout: medium.layout });
       const frames: PixelValues[] = [];
       for await (const frame of medium.video.frames(medium.sampled.indices))
         frames.push(processor.framePixels(frame));

@@ -15,8 +15,10 @@ import {
   type ImageProcessorConfig,
   type ImageSize,
   layoutOf,
+  layoutsOf,
   type PixelValues,
   preprocess,
+  preprocessMirrored,
   type RgbImage,
   tokensOf,
 } from "../image/index.ts";
@@ -24,6 +26,13 @@ import type { Tokenizer } from "../tokenizer/index.ts";
 import { type VideoConfig, zeroShotVideo } from "../video/index.ts";
 import { requireTrained, rowPieces, type TurnMarks } from "./row-prompt.ts";
 import { openTokenizer, type ProcessorSource } from "./source.ts";
+
+/** How an image is seen. */
+export interface ImageView {
+  /** The one that it has in its prompt; that of an image alone without it. */
+  readonly layout?: ImageLayout | undefined;
+  readonly mirrored?: boolean;
+}
 
 /** A row as the model sees it. */
 export interface EncodedRow extends TokenizedPrompt {
@@ -88,6 +97,11 @@ export class Processor {
     return { tiles: "frames", size, frames, pooling, newlines };
   }
 
+  /** How the images of a prompt are seen, in order: some models see several otherwise than a single one. */
+  layoutsOf(sizes: readonly (ImageSize | undefined)[]): ImageLayout[] {
+    return layoutsOf(sizes, this.imageConfig);
+  }
+
   /** Ids of a rendered prompt; `layouts` are those of its images, in order. */
   encodePrompt(pieces: readonly PromptPiece[], layouts: readonly ImageLayout[]): TokenizedPrompt {
     return tokenizePrompt(pieces, this.tokenizer, {
@@ -108,8 +122,8 @@ export class Processor {
   }
 
   /** What the vision tower is given of a decoded image. */
-  pixels(image: RgbImage): PixelValues {
-    return preprocess(image, this.imageConfig);
+  pixels(image: RgbImage, { layout, mirrored = false }: ImageView = {}): PixelValues {
+    return (mirrored ? preprocessMirrored : preprocess)(image, this.imageConfig, layout);
   }
 
   /** What the vision tower is given of a frame: the middle of it, without bars or tiles. */

@@ -14,11 +14,23 @@ import { findTurnMark } from "./turn-marks.ts";
 /** Whether answers may hold what the template marks turns with, such as "</s>"; "keep" trains it as ordinary text. */
 export type TurnMarks = "refuse" | "keep";
 
-/** A row as it is trained, answers supervised. @throws RowError naming the row */
+/** A row as it is trained, answers supervised; of a pair the last one alone. @throws RowError naming the row */
 export function rowPieces(row: LlavaRow, format: PromptFormat, turnMarks: TurnMarks): PromptPiece[] {
   const conversation = conversationOfRow(row);
   if (turnMarks === "refuse") requireNoMark(row, format);
-  return format.render(conversation, { addGenerationPrompt: false });
+  const pieces = format.render(conversation, { addGenerationPrompt: false });
+  return row.rejected === undefined ? pieces : lastAnswerTrained(pieces);
+}
+
+const isTrained = (piece: PromptPiece): boolean => "text" in piece && piece.supervised === true;
+
+/** The answer that a pair ends in is what it is about; those before are part of the prompt. */
+function lastAnswerTrained(pieces: readonly PromptPiece[]): PromptPiece[] {
+  let first = pieces.findLastIndex(isTrained);
+  while (first > 0 && isTrained(pieces[first - 1]!)) first--;
+  return pieces.map((piece, at) =>
+    at < first && "text" in piece && piece.supervised ? { ...piece, supervised: false } : piece,
+  );
 }
 
 /**
@@ -38,6 +50,7 @@ export function conversationOfRow(row: LlavaRow): Conversation {
       ? { role: "user", content: slottedParts(value) }
       : { role: "assistant", content: value };
   });
+  requireTwoAnswers(row);
   const placeholders = countSlots(messages);
   const images = row.images.length;
   if (placeholders === images)
@@ -48,6 +61,23 @@ export function conversationOfRow(row: LlavaRow): Conversation {
     `${placeholders} ${imageMark} in its text, but ${images} image${images === 1 ? "" : "s"}`,
     `Write ${imageMark} once for each image, in a human turn.`,
   );
+}
+
+/** Of a pair: answers of equal texts prefer nothing, and a mark would put an image on one side alone. */
+function requireTwoAnswers(row: LlavaRow): void {
+  const { rejected } = row;
+  if (rejected === undefined) return;
+  const chosen = row.conversations.at(-1)!.value;
+  const marked = [chosen, rejected].find((answer) => answer.includes(imageMark));
+  if (marked !== undefined)
+    throw rowError(
+      row,
+      "placeholders",
+      `an answer of the pair holds ${imageMark}, which the other side has no image for`,
+      "Both sides of a pair are about the prompt's images; take the mark out.",
+    );
+  if (chosen.trim() === rejected.trim())
+    throw rowError(row, "equal", "its two answers are equal", "Take the pair out: it prefers nothing.");
 }
 
 const turnHint = "Turns alternate, beginning with a human one.";

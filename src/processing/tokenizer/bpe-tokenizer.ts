@@ -48,6 +48,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly addsBos: boolean;
   readonly stripsLeadingSpace: boolean;
   readonly specialTokens: ReadonlyMap<string, number>;
+  readonly addedTokens: readonly AddedToken[];
 
   readonly #definition: BpeDefinition;
   readonly #tokens: (string | undefined)[];
@@ -62,6 +63,7 @@ export class BpeTokenizer implements Tokenizer {
 
   constructor(definition: BpeDefinition) {
     this.#definition = definition;
+    this.addedTokens = definition.addedTokens;
     this.#tokens = [...definition.tokens];
     for (const { id, content } of definition.addedTokens) this.#tokens[id] = content;
     for (let id = this.#tokens.length - 1; id >= 0; id--) {

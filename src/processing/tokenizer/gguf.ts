@@ -1,43 +1,14 @@
 import { LlavaError } from "../../errors.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
+import { llama3, preTokenizers, splitsOf } from "./pre-tokenizers.ts";
 import { pieceKind, sentencePieceTokenizer } from "./sentence-piece.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { mergeRank } from "./tokenizer-json.ts";
-import { type Component, gpt2Pattern, isolate, wordSplitter } from "./words.ts";
+import { wordSplitter } from "./words.ts";
 
 /** Key/value pairs of a GGUF file, as plain values. */
 export type GgufMetadata = ReadonlyMap<string, unknown>;
-
-interface PreTokenizer {
-  readonly patterns: readonly string[];
-  readonly normalizer?: Component;
-  readonly takesWholeWords?: boolean;
-}
-
-const byteLevelPattern = (digits: string): string =>
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
-  `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-
-const gpt2: PreTokenizer = { patterns: [gpt2Pattern] };
-const singleDigits: PreTokenizer = { patterns: ["\\p{N}", gpt2Pattern] };
-const llama3: PreTokenizer = { patterns: [byteLevelPattern("\\p{N}{1,3}")], takesWholeWords: true };
-const qwen2: PreTokenizer = { patterns: [byteLevelPattern("\\p{N}")], normalizer: { type: "NFC" } };
-
-/** How text is cut into words, by the name in `tokenizer.ggml.pre`. */
-const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
-  default: gpt2,
-  "gpt-2": gpt2,
-  smollm: singleDigits,
-  starcoder: singleDigits,
-  refact: singleDigits,
-  "command-r": singleDigits,
-  "llama-bpe": llama3,
-  "llama-v3": llama3,
-  llama3,
-  qwen2,
-  "deepseek-r1-qwen": qwen2,
-};
 
 /** Builds the tokenizer that the metadata of a GGUF file describes. Throws `checkpoint` naming the missing key. */
 export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
@@ -93,10 +64,7 @@ export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
     alphabet: "bytes",
     takesWholeWords: preTokenizer.takesWholeWords ?? false,
     stripsLeadingSpace: false,
-    words: wordSplitter(preTokenizer.normalizer ?? null, {
-      type: "Sequence",
-      pretokenizers: preTokenizer.patterns.map(isolate),
-    }),
+    words: wordSplitter(preTokenizer.normalizer ?? null, splitsOf(preTokenizer)),
     addsBos: addsBosSetting ?? preTokenizer === llama3,
   });
 }

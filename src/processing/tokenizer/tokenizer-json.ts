@@ -9,7 +9,7 @@ import { readSentencePieceModel, sentencePieceTokenizer } from "./sentence-piece
 import type { Tokenizer } from "./tokenizer.ts";
 import { type Component, someComponent, wordSplitter } from "./words.ts";
 
-interface TokenizerJson {
+export interface TokenizerJson {
   readonly added_tokens?: readonly AddedTokenJson[];
   readonly normalizer?: Component | null;
   readonly pre_tokenizer?: Component | null;
@@ -24,7 +24,7 @@ interface TokenizerJson {
   };
 }
 
-interface AddedTokenJson {
+export interface AddedTokenJson {
   readonly id: number;
   readonly content: string;
   readonly special?: boolean;
@@ -155,7 +155,6 @@ function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: s
   const declaredIds = new Map(declared.map((token) => [token.content, token.id]));
   const listed = addedTokensOf(config, (content) => declaredIds.get(content) ?? ids.get(content));
   const added = withFurther(mergeAddedTokens(declared, listed), ids, config);
-  const isByteLevel = (component: Component) => component.type === "ByteLevel";
   const find = idLookup(added, ids);
   const first = firstToken(json.post_processor ?? null);
   // Llama tokenizers are rebuilt from `add_bos_token`; for the others the post-processor decides.
@@ -171,10 +170,7 @@ function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: s
     tokens,
     rank: mergeRank(model.merges),
     addedTokens: added,
-    alphabet:
-      someComponent(pre_tokenizer, isByteLevel) || someComponent(decoder, isByteLevel)
-        ? "bytes"
-        : "sentencepiece",
+    alphabet: isByteLevel(json) ? "bytes" : "sentencepiece",
     takesWholeWords: model.ignore_merges === true,
     stripsLeadingSpace: someComponent(decoder, stripsSpace),
     words: wordSplitter(normalizer, pre_tokenizer),
@@ -185,6 +181,13 @@ function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: s
     unkId,
   });
 }
+
+/** Whether the vocabulary is written in GPT-2's alphabet of bytes. */
+export const isByteLevel = ({
+  pre_tokenizer = null,
+  decoder = null,
+}: Pick<TokenizerJson, "pre_tokenizer" | "decoder">): boolean =>
+  [pre_tokenizer, decoder].some((component) => someComponent(component, ({ type }) => type === "ByteLevel"));
 
 /** Ranks pairs by their place in the list of merges, written as "left right" or as pairs. */
 export function mergeRank(merges: readonly (string | readonly [string, string])[]): MergeRank {
@@ -273,7 +276,7 @@ function roleIds(config: TokenizerConfig, find: (content: string) => number | un
 }
 
 /** The special token that a post-processor puts in front of a text. */
-function firstToken(postProcessor: Component | null): string | undefined {
+export function firstToken(postProcessor: Component | null): string | undefined {
   const processors =
     (postProcessor?.["processors"] as Component[] | undefined) ?? (postProcessor ? [postProcessor] : []);
   for (const processor of processors) {

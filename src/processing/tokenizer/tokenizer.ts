@@ -1,3 +1,5 @@
+import type { AddedToken } from "./added-tokens.ts";
+
 /** A stretch of prompt text. Only `special` text, written by a template, may turn into special ids. */
 export interface TextSpan {
   readonly text: string;
@@ -34,6 +36,8 @@ export interface Tokenizer {
   /** Whether a prompt for this tokenizer starts with the begin-of-sequence id. */
   readonly addsBos: boolean;
   readonly specialTokens: ReadonlyMap<string, number>;
+  /** Those that are matched as a whole: the special ones and others. */
+  readonly addedTokens: readonly AddedToken[];
   /** Whether decoded text loses one leading space, the dummy prefix that SentencePiece adds. */
   readonly stripsLeadingSpace: boolean;
 

@@ -11,7 +11,7 @@ import {
   rowError,
 } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { ImageLayout } from "../../processing/image/index.ts";
+import type { ImageLayout, ImageSize } from "../../processing/image/index.ts";
 import type { EncodedRow } from "../../processing/processor/index.ts";
 import { cat, scope, type Tensor } from "../../torch/index.ts";
 import type { ImageInputs, ImageView } from "../features/image-inputs.ts";
@@ -66,16 +66,16 @@ export class Collator {
       if (!loads.has(group)) loads.set(group, this.#prefetcher.take(group));
       return loads.get(group)!;
     };
-    const loaded = await this.#images(groups, load);
+    const encoded = await Promise.all(groups.map(async (group) => (await load(group)).rows));
+    const loaded = await this.#images(groups, encoded, load);
     try {
-      const encoded = await Promise.all(groups.map(async (group) => (await load(group)).rows));
       const samples = groups.flatMap((group, at) => this.#samples(group, encoded[at]!, loaded));
       if (samples.length === 0) return undefined;
       const { tokens, units, owners, attention, layouts, ...tensors } = scope(() => {
         const { order, tokens, units, owners, attention, ...packed } = packSamples(samples, packedRows);
         const seen = order.flatMap((at) => {
-          const { images, mirrored } = samples[at]!;
-          return images.map((image) => loaded.get(viewName(image, mirrored)) as Tensor);
+          const { images, layouts, mirrored } = samples[at]!;
+          return images.map((image, i) => loaded.get(viewName(image, mirrored, layouts[i])) as Tensor);
         });
         const layouts = order.flatMap((at) => samples[at]!.layouts);
         const placed = Object.fromEntries(
@@ -107,23 +107,32 @@ export class Collator {
     }
   }
 
-  #requestOf({ rows }: RowGroup): LoadRequest {
+  #requestOf({ rows, mirrored }: RowGroup): LoadRequest {
     const { folder, rules, images } = this.#options;
-    return { folder, rules, rows, images: images.takesPixels ? imagesOf(rows) : [] };
+    if (images.takesPixels) return { folder, rules, rows, mirrored, images: imagesOf(rows) };
+    const sizes = imagesOf(rows).flatMap(({ name }): [string, ImageSize][] => {
+      const size = images.sizeOf?.(name);
+      return size === undefined ? [] : [[name, size]];
+    });
+    return { folder, rules, rows, images: [], sizes: new Map(sizes) };
   }
 
   /** Every image once, by the way it is seen; an error for one that cannot be decoded. */
   async #images(
     groups: readonly RowGroup[],
+    encoded: readonly (readonly (EncodedRow | RowError)[])[],
     load: (group: RowGroup) => Promise<LoadedRows>,
   ): Promise<Map<string, Tensor | LlavaError>> {
     const views = new Map(
-      groups.flatMap((group) =>
-        imagesOf(group.rows).map(({ name }, at): [string, ImageView] => {
+      groups.flatMap((group, which) => {
+        const { images, layouts }: Partial<EncodedRow> =
+          encoded[which]!.find((row): row is EncodedRow => !(row instanceof RowError)) ?? {};
+        return imagesOf(group.rows).map(({ name }, at): [string, ImageView] => {
           const pixels = async () => (await load(group)).pixels[at]!;
-          return [viewName(name, group.mirrored), { name, mirrored: group.mirrored, pixels }];
-        }),
-      ),
+          const view = viewName(name, group.mirrored, layouts?.[images!.indexOf(name)]);
+          return [view, { name, mirrored: group.mirrored, pixels }];
+        });
+      }),
     );
     const seen = await this.#options.images.load([...views.values()]);
     return new Map([...views.keys()].map((name, at) => [name, seen[at]!]));
@@ -135,7 +144,7 @@ export class Collator {
     loaded: ReadonlyMap<string, Tensor | LlavaError>,
   ): Sample[] {
     const encoded = rows.flatMap((row, at): EncodedRow[] => {
-      const usable = brokenImage(row, mirrored, loaded) ?? tried[at]!;
+      const usable = brokenImage(row, mirrored, tried[at]!, loaded) ?? tried[at]!;
       if (!(usable instanceof RowError)) return [usable];
       this.#options.onBadRow(row, usable);
       return [];
@@ -158,10 +167,12 @@ export class Collator {
 function brokenImage(
   row: LlavaRow,
   mirrored: boolean,
+  encoded: EncodedRow | RowError,
   loaded: ReadonlyMap<string, Tensor | LlavaError>,
 ): RowError | undefined {
-  for (const { name } of row.images) {
-    const view = loaded.get(viewName(name, mirrored));
+  const layouts = encoded instanceof RowError ? [] : encoded.layouts;
+  for (const [at, { name }] of row.images.entries()) {
+    const view = loaded.get(viewName(name, mirrored, layouts[at]));
     if (view instanceof LlavaError) return rowError(row, "broken", view.message, "Get the image again.");
   }
   return undefined;
@@ -172,4 +183,6 @@ const imagesOf = (rows: readonly LlavaRow[]): RowImage[] => [
   ...new Map(rows.flatMap(({ images }) => images.map((image) => [image.name, image]))).values(),
 ];
 
-const viewName = (image: string, mirrored: boolean): string => `${mirrored ? "mirrored" : "plain"} ${image}`;
+/** An image may be one of several in a row, and alone in another, which some models see otherwise. */
+const viewName = (image: string, mirrored: boolean, layout: ImageLayout | undefined): string =>
+  `${mirrored ? "mirrored" : "plain"} ${layout?.tiles === "padded" ? "padded" : ""} ${image}`;

@@ -28,10 +28,10 @@ before(async () => {
   writeFileSync(join(folder, "broken.png"), "this is not an image");
 });
 
-async function options(names: readonly string[], mirrored = false) {
-  const { model, processor } = await loadCheckpoint(
-    fileURLToPath(new URL("../../../test/fixtures/llava/llama", import.meta.url)),
-  );
+const fixture = (name: string) => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+
+async function options(names: readonly string[], mirrored = false, checkpoint = "llava/llama") {
+  const { model, processor } = await loadCheckpoint(fixture(checkpoint));
   const tower = frozenTower(model.visionTower.requiresGrad_(false));
   const loader = rowLoaderHere(processor);
   const common = { tower, processor: processor.imageConfig, loader, folder, batchSize: 3 };
@@ -39,8 +39,9 @@ async function options(names: readonly string[], mirrored = false) {
 }
 
 const viewsIn = (given: Awaited<ReturnType<typeof options>>, mirrored: boolean): ImageView[] =>
-  images.map((name) => {
-    const pixels = async () => (await given.loader.load({ folder, images: [{ name }] })).pixels[0]!;
+  given.images.map((name) => {
+    const { loader, folder } = given;
+    const pixels = async () => (await loader.load({ folder, mirrored, images: [{ name }] })).pixels[0]!;
     return { name, mirrored, pixels };
   });
 
@@ -55,6 +56,24 @@ describe("the feature cache", () => {
     assertClose(whole(await cached.load(plain)), whole(await live.load(plain)), 1e-5, "features");
     assertClose(whole(await cached.load(mirrored)), whole(await live.load(mirrored)), 1e-5, "mirrored");
     assert.ok(largestDifference(whole(await cached.load(plain)), whole(await cached.load(mirrored))) > 0.01);
+  });
+
+  test("holds every tile of images that are cut, and their sizes", async () => {
+    const names = ["wide.png", "tall.png", "square.png"];
+    const tiled = await options(names, true, "llava-next/llama");
+    const given = { ...tiled, folder: fixture("llava-next/images"), cache: join(folder, "tiles") };
+    const cached = await FeatureCache.open(given, quiet);
+    const live = new LiveFeatures({ ...given, batchSize: 100 });
+    for (const mirrored of [false, true]) {
+      const views = viewsIn(given, mirrored);
+      const [kept, expected] = [await cached.load(views), await live.load(views)] as Tensor[][];
+      assert.deepEqual(
+        kept!.map(({ shape }) => shape[0]),
+        [4, 5, 5],
+      );
+      for (const [at, image] of kept!.entries()) assertClose(image, expected![at]!, 1e-5, names[at]!);
+    }
+    assert.deepEqual(cached.sizeOf("wide.png"), { width: 97, height: 31 });
   });
 
   test("knows mean and deviation of each channel", async () => {

@@ -5,11 +5,12 @@ import { cat, inChunks, noGrad, scope, type Tensor } from "../../torch/index.ts"
 import { type ImageInputs, type ImageView, pixelTensor } from "./image-inputs.ts";
 
 /** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
-export type FeatureSource = Pick<ImageInputs, "load" | "takesPixels">;
+export type FeatureSource = Pick<ImageInputs, "load" | "takesPixels" | "sizeOf">;
 
 /** For a frozen tower: batches hold its features. */
 export const frozenInputs = (source: FeatureSource, tower: FrozenTower): ImageInputs => ({
   takesPixels: source.takesPixels,
+  sizeOf: (name) => source.sizeOf?.(name),
   load: (views) => source.load(views),
   encode: (images) => tower.finish(images.to("float32")),
 });
@@ -61,7 +62,7 @@ export class LiveFeatures implements FeatureSource {
       const pixels = await Promise.all(chunk.map((view) => view.pixels()));
       const features = scope(() =>
         noGrad(() => {
-          const tensors = pixels.map((values, at) => pixelTensor(values, chunk[at]!.mirrored));
+          const tensors = pixels.map(pixelTensor);
           const good = tensors.filter((each): each is Tensor => !(each instanceof LlavaError));
           if (good.length === 0) return [];
           // [tiles, 3, H, W] → [tiles, tokens, C]

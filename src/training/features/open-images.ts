@@ -34,22 +34,6 @@ export async function openImages(options: OpenImagesOptions): Promise<OpenedImag
   const { model } = pretrained;
   const processor = pretrained.processor.imageConfig;
   const { features, train } = recipe;
-  if (processor.tiling && options.mirrored)
-    throw new LlavaError(
-      "config",
-      "data.flips mirrors tiles one by one, and so not an image that has several",
-      {
-        hint: "Leave data.flips out: this model cuts images into tiles (AnyRes).",
-      },
-    );
-  if (processor.tiling && features.cache !== "")
-    throw new LlavaError(
-      "config",
-      "features.cache keeps one tile of an image; this model cuts images into several",
-      {
-        hint: "Leave features.cache empty.",
-      },
-    );
   if (train.includes("visionTower")) {
     if (features.cache === "") return { inputs: pixelInputs(model), cache: undefined };
     throw new LlavaError("config", "features.cache is for a frozen vision tower", {

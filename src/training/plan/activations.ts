@@ -61,14 +61,18 @@ function layerActivations(sizes: ModelSizes, recipe: Recipe, batch: MicroBatch):
   return tokens * (perToken + adapterActivations(sizes, recipe));
 }
 
-/** Of each adapter its narrow product, before and after scaling; with dropout, what is left of its input, and the mask. */
+/**
+ * Of each adapter its narrow product, before and after scaling; with dropout, what is left of its input, and the mask; of a
+ * decomposed one both products, whose rows it scales.
+ */
 function adapterActivations({ linears }: ModelSizes, recipe: Recipe): number {
   const { lora } = recipe;
   if (!lora) return 0;
   const bytes = computeBytes(recipe);
   return lora.targets.reduce((sum, name) => {
-    const width = linears.get(name)?.[1] ?? 0;
-    return sum + bytes * (2 * lora.rank + (lora.dropout > 0 ? 2 * width : 0));
+    const [out, width] = linears.get(name) ?? [0, 0];
+    const products = lora.decomposed ? 2 * out : 0;
+    return sum + bytes * (2 * lora.rank + products + (lora.dropout > 0 ? 2 * width : 0));
   }, 0);
 }
 

@@ -12,7 +12,7 @@ export interface Change {
 
 /**
  * What makes a recipe fit into `memory` bytes, the least harmful first, as far as is needed: first what changes no result,
- * then adapters in place of the whole language model, then 8 bits. Where nothing helps the last total is above `memory`.
+ * then adapters in place of the whole language model, then 8 bits and 4. Where nothing helps the last total is above `memory`.
  */
 export function advise(
   sizes: ModelSizes,
@@ -58,6 +58,10 @@ export function advise(
     () => {
       if (!current.train.includes("languageModel"))
         take({ frozenWeights: "int8" }, "--frozenWeights int8", "frozen layers in 8 bits");
+    },
+    () => {
+      if (current.frozenWeights === "int8" && current.device.startsWith("cpu"))
+        take({ frozenWeights: "int4" }, "--frozenWeights int4", "frozen layers in 4 bits");
     },
     smaller,
   ];

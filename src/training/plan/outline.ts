@@ -1,7 +1,7 @@
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { type Placement, placement } from "../stage/placement.ts";
 import { learningRateOf } from "../stage/trainable.ts";
-import type { ModelSizes } from "./index.ts";
+import { adapterWeights, type ModelSizes } from "./sizes.ts";
 
 /** Weights that learn together, or are frozen. */
 export interface OutlinedGroup {
@@ -10,8 +10,8 @@ export interface OutlinedGroup {
   readonly parameters: number;
   /** Peak rate; undefined for what is frozen. */
   readonly learningRate: number | undefined;
-  /** Element type that they are kept in. */
-  readonly storedAs: Placement["stored"];
+  /** Element type that they are kept in, or the matrices among them. */
+  readonly storedAs: Placement["stored"] | NonNullable<Placement["matrices"]>;
 }
 
 /** What a recipe will do to a model, told without its weights and without data. */
@@ -27,27 +27,22 @@ export interface Outline {
 }
 
 /** Counts what a recipe trains of a model of these sizes. */
-export function outlineRecipe(
-  recipe: Recipe,
-  { parameters, linears, imageTokens, text, tower }: ModelSizes,
-): Outline {
+export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
+  const { parameters, imageTokens, tower } = sizes;
   const { lora, optimizer, batchSize, data } = recipe;
   const groups = trainableParts.map((part): OutlinedGroup => {
-    const { learns, stored } = placement(recipe, part, tower);
+    const { learns, stored, matrices } = placement(recipe, part, tower);
     return {
       name: part,
       parameters: parameters[part],
       learningRate: learns ? learningRateOf(recipe, part) : undefined,
-      storedAs: stored,
+      storedAs: matrices ?? stored,
     };
   });
   if (lora) {
-    const widths = lora.targets.map((name) =>
-      (linears.get(name) ?? []).reduce((sum, width) => sum + width, 0),
-    );
     groups.push({
       name: "lora",
-      parameters: lora.rank * text.numLayers * widths.reduce((sum, width) => sum + width, 0),
+      parameters: adapterWeights(sizes, lora),
       learningRate: optimizer.learningRate,
       storedAs: placement(recipe, "adapters").stored,
     });

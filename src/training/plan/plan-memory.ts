@@ -4,7 +4,7 @@ import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
-import { type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
+import { adapterWeights, layersInBlocks, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
 
 /** What rows are like. */
 export interface RowLengths {
@@ -46,7 +46,7 @@ const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1 };
 const INSTRUCTION: RowLengths = { text: 255, supervised: 90, images: 1 };
 
 /** Node with libtorch loaded and a first step done: code, kernels that oneDNN keeps, tokenizer, rows. */
-const PROCESS_BYTES = 310e6;
+export const PROCESS_BYTES = 310e6;
 /** A CUDA context with the libraries' workspaces. */
 const CONTEXT_BYTES = 900e6;
 /**
@@ -165,32 +165,33 @@ function microBatchOf(
   };
 }
 
-function trainedParameters({ parameters, linears, text }: ModelSizes, { train, lora }: Recipe) {
-  const adapters = (lora?.targets ?? []).map((name) => {
-    const [out, width] = linears.get(name) ?? [0, 0];
-    return lora!.rank * (out + width) * text.numLayers;
-  });
+function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {
+  const { parameters } = sizes;
   const whole = (part: keyof typeof parameters): number => (train.includes(part) ? parameters[part] : 0);
   return {
     visionTower: whole("visionTower"),
     projector: whole("projector"),
     languageModel: whole("languageModel"),
-    adapters: sum(adapters),
+    adapters: lora ? adapterWeights(sizes, lora) : 0,
   };
 }
 
 function weightBytes(sizes: ModelSizes, recipe: Recipe): number {
   const { parameters, layerMatrices, tower } = sizes;
   const parts = trainableParts.map((part) => {
-    const { stored, computed } = placement(recipe, part, tower);
-    return stored === "int8"
-      ? layerMatrices + byteWidth[computed] * (parameters[part] - layerMatrices)
-      : byteWidth[stored] * parameters[part];
+    const { stored, matrices } = placement(recipe, part, tower);
+    const bytes = byteWidth[stored] * parameters[part];
+    if (matrices === undefined) return bytes;
+    const narrow = matrices === "int8" ? layerMatrices : layersInBlocks(sizes, "int4", byteWidth[stored]);
+    return bytes - byteWidth[stored] * layerMatrices + narrow;
   });
   return sum(parts) + 4 * trainedParameters(sizes, recipe).adapters;
 }
 
-/** Of float32 masters in the type that is computed in, and of weights in 8 bits; a layer's where it is computed again. */
+/**
+ * Of float32 masters in the type that is computed in, and of weights in 8 bits; a layer's where it is computed again. Blocks are
+ * decoded a few rows at a time.
+ */
 function copyBytes(
   { layerMatrices, text, tower }: ModelSizes,
   recipe: Recipe,
@@ -248,7 +249,8 @@ function gradientBuffer({ text, projectorWidths }: ModelSizes, recipe: Recipe): 
 const weightNote = (recipe: Recipe): string => {
   const { frozenWeights, train, lora } = recipe;
   const { dtype } = computing(recipe);
-  const frozen = frozenWeights === "int8" ? `${dtype}, the language model's layers in 8 bits` : dtype;
+  const bits = frozenWeights && `, the language model's layers in ${frozenWeights === "int8" ? 8 : 4} bits`;
+  const frozen = `${dtype}${bits ?? ""}`;
   const learning = [...train, ...(lora ? ["adapters"] : [])].join(", ");
   return `frozen ones in ${frozen}; ${learning} in float32`;
 };

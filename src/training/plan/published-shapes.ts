@@ -15,10 +15,11 @@ import { resolveModel } from "../../setup/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { eyesOf } from "../stage/load.ts";
 
-/** What finished models of LLaVA-1.5 see with, by their language model. */
+/** Language models of finished models, which all see with the same tower. */
 const FINISHED: Readonly<Record<string, string>> = {
   "liuhaotian/llava-v1.5-7b": "lmsys/vicuna-7b-v1.5",
   "liuhaotian/llava-v1.5-13b": "lmsys/vicuna-13b-v1.5",
+  "liuhaotian/llava-v1.6-34b": "NousResearch/Nous-Hermes-2-Yi-34B",
 };
 
 const eyesOf15 = {
@@ -37,7 +38,7 @@ export async function modelShape({
   vision,
   base,
   visionTower,
-}: Recipe): Promise<LlavaConfig | undefined> {
+}: Pick<Recipe, "model" | "vision" | "base" | "visionTower">): Promise<LlavaConfig | undefined> {
   const folder = await localFolder(model);
   if (folder !== undefined && !vision) {
     const [baseFolder, tower] = await Promise.all(

@@ -16,8 +16,14 @@ const inTiles = (shape: LlavaConfig, anyRes: AnyRes): LlavaConfig => ({
   tiling: anyResTiling(anyRes, { imageSize: shape.vision.imageSize, grid: shape.grid }),
 });
 
+/** What of a recipe says which model is meant, and how it sees. */
+export type ModelChoice = Pick<
+  Recipe,
+  "model" | "vision" | "base" | "visionTower" | "anyres" | "tokensPerSide"
+>;
+
 /** Sizes of the model that a recipe names, without reading its weights. @throws LlavaError "config" where they are not known */
-export async function recipeSizes(recipe: Recipe): Promise<ModelSizes> {
+export async function recipeSizes(recipe: ModelChoice): Promise<ModelSizes> {
   const shape = await modelShape(recipe);
   if (shape) return modelSizes(recipe.anyres === undefined ? shape : inTiles(shape, recipe.anyres));
   const resolved = await resolveModel(recipe.model, { offline: true }).catch(() => undefined);

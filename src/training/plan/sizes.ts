@@ -10,6 +10,7 @@ import {
   type LlavaConfig,
   type Projector,
 } from "../../models/index.ts";
+import { bytesInBlocks, type FewBits } from "../../pretrained/index.ts";
 import {
   type ImageLayout,
   type ImageSize,
@@ -146,6 +147,15 @@ function languageSizes(text: LanguageModelConfig, model: LanguageModel) {
   return { text, linears, layerMatrices: matrices * text.numLayers };
 }
 
+/** Bytes of the layers' matrices in blocks; those whose rows no block divides have `otherwise` bytes a number. */
+export const layersInBlocks = (
+  { linears, text }: Pick<ModelSizes, "linears" | "text">,
+  weights: FewBits,
+  otherwise: number,
+): number =>
+  text.numLayers *
+  [...linears.values()].reduce((sum, shape) => sum + bytesInBlocks(shape, weights, { otherwise }), 0);
+
 const partParameters = (model: Llava) => ({
   visionTower: elements(model.visionTower),
   projector: elements(model.projector),
@@ -154,3 +164,13 @@ const partParameters = (model: Llava) => ({
 
 const elements = (module: Pick<Projector, "parameters">): number =>
   module.parameters().reduce((sum, parameter) => sum + parameter.elements, 0);
+
+/** Numbers that adapters of a recipe hold. */
+export const adapterWeights = (
+  { linears, text }: Pick<ModelSizes, "linears" | "text">,
+  { rank, targets, decomposed }: NonNullable<Recipe["lora"]>,
+): number =>
+  targets.reduce((sum, name) => {
+    const [out, width] = linears.get(name) ?? [0, 0];
+    return sum + (rank * (out + width) + (decomposed ? out : 0)) * text.numLayers;
+  }, 0);

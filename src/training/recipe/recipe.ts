@@ -47,6 +47,10 @@ const recipeSchema = z.strictObject({
       rank: count,
       alpha: z.number().positive(),
       dropout: z.number().min(0).lt(1).default(0),
+      /** Scale by alpha / √rank in place of alpha / rank (rsLoRA, arXiv 2312.03732). */
+      rankStabilized: z.boolean().optional(),
+      /** Learn the length of each row of a matrix apart from its direction (DoRA, arXiv 2402.09353). */
+      decomposed: z.boolean().optional(),
       /** Names of the linear layers that get one. */
       targets: z
         .array(z.string())
@@ -56,8 +60,11 @@ const recipeSchema = z.strictObject({
       start: z.string().min(1).optional(),
     })
     .optional(),
-  /** "int8" keeps the language model's layers, which are then not trained themselves, in 8 bits. */
-  frozenWeights: z.enum(["int8"]).optional(),
+  /**
+   * Keeps the matrices of the language model's layers, which are then not trained themselves, in few bits: "int8" with a scale
+   * for each output; "int4" in GGUF's blocks of 4.5 bits a weight (as QLoRA, arXiv 2305.14314, has its base), on the CPU.
+   */
+  frozenWeights: z.enum(["int8", "int4"]).optional(),
   /** What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said. */
   objective: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("supervised") })]).optional(),
   data: z.strictObject({

@@ -23,11 +23,13 @@ const table: Readonly<Record<string, string>> = {
   "llava-1.5-7b/pretrain": "1e-3 1e-3 256 1 plain none projector - square mlp2x_gelu",
   "llava-1.5-7b/finetune": "2e-5 2e-5 128 1 vicuna_v1 modality projector+languageModel - pad mlp2x_gelu",
   "llava-1.5-7b/lora": "2e-4 2e-5 128 1 vicuna_v1 modality projector 128/256/0.05 pad mlp2x_gelu",
+  "llava-1.5-7b/qlora": "2e-4 2e-5 128 1 vicuna_v1 modality projector 128/256/0.05 pad mlp2x_gelu",
   "llava-1.5-7b/task": "2e-5 2e-5 128 1 vicuna_v1 modality projector+languageModel - own own",
   "llava-1.5-7b/task-lora": "2e-4 2e-5 128 1 vicuna_v1 modality projector 128/256/0.05 own own",
 };
 for (const [name, row] of Object.entries(table))
-  if (name.startsWith("llava-1.5-7b/")) Object.assign(table, { [name.replace("7b", "13b")]: row });
+  if (name.startsWith("llava-1.5-7b/") && !name.endsWith("qlora"))
+    Object.assign(table, { [name.replace("7b", "13b")]: row });
 
 const fieldsOf = async (name: string): Promise<RecipeFields> => {
   const { href } = pathToFileURL(join(import.meta.dirname, "../../../recipes", `${name}.ts`));

@@ -71,7 +71,7 @@ export async function loadStart(
       const parts = {
         ...(tokensPerSide && { tokensPerSide }),
         ...(frozenWeights && { frozenWeights }),
-        dtype: language.stored === "int8" ? dtype : language.stored,
+        dtype: language.stored,
       };
       return loadBuiltin(resolved, { ...shared, untrained, ...parts });
     }
@@ -97,9 +97,9 @@ export async function loadStart(
   // The towers of built-in models are precise ones.
   const tower = { isPrecise: resolved.kind === "builtin" };
   for (const part of trainableParts) {
-    const { learns, stored } = placement(recipe, part, tower);
-    // What learns is converted weight by weight when it is told apart, and 8 bits are loaded as such.
-    if ((part === "projector" || !learns) && stored !== "int8")
+    const { learns, stored, matrices } = placement(recipe, part, tower);
+    // What learns is converted weight by weight when it is told apart, and few bits are loaded as such.
+    if ((part === "projector" || !learns) && matrices === undefined)
       pretrained.model[part].to({ dtype: stored, device });
   }
   return pretrained;

@@ -1,3 +1,4 @@
+import { LlavaError } from "../../errors.ts";
 import { type ComputeDType, fastDType } from "../../torch/index.ts";
 import type { Recipe, TrainablePart } from "../recipe/recipe.ts";
 
@@ -24,8 +25,10 @@ export const renderComputing = ({ dtype, reason }: ComputeDType): string => `com
 /** How a part of the model is kept and computed. */
 export interface Placement {
   readonly learns: boolean;
-  /** Element type of its weights; "int8": of its layers' matrices, the others having the type that is computed in. */
-  readonly stored: "float32" | "bfloat16" | "int8";
+  /** Element type of its weights. */
+  readonly stored: "float32" | "bfloat16";
+  /** What its layers' matrices are kept in instead. */
+  readonly matrices: Recipe["frozenWeights"];
   /** Element type of its activations. */
   readonly computed: "float32" | "bfloat16";
   readonly device: string;
@@ -34,6 +37,7 @@ export interface Placement {
 /**
  * How a recipe keeps a part of the model, or adapters in it. What learns is kept in float32, as a projector always is, since it
  * is small. `isPrecise`: the vision tower is one that computes in float32 whatever the recipe says.
+ * @throws LlavaError "config" for weights that the device does not multiply
  */
 export function placement(
   recipe: Recipe,
@@ -41,10 +45,14 @@ export function placement(
   { isPrecise = false }: { readonly isPrecise?: boolean } = {},
 ): Placement {
   const { train, frozenWeights, device } = recipe;
+  if (frozenWeights === "int4" && !device.startsWith("cpu"))
+    throw new LlavaError("config", `frozenWeights "int4" are multiplied on the CPU, not on ${device}`, {
+      hint: 'Set frozenWeights to "int8", or device to "cpu".',
+    });
   const { dtype } = computing(recipe);
   const learns = part === "adapters" || train.includes(part);
   const computed = part === "visionTower" && isPrecise ? "float32" : dtype;
-  const frozen = part === "languageModel" ? (frozenWeights ?? computed) : computed;
-  const stored = learns || part === "projector" ? "float32" : frozen;
-  return { learns, stored, computed, device };
+  const stored = learns || part === "projector" ? "float32" : computed;
+  const matrices = part === "languageModel" && !learns ? frozenWeights : undefined;
+  return { learns, stored, matrices, computed, device };
 }

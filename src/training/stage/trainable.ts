@@ -85,19 +85,43 @@ function addAdapters(
   generator: Generator,
 ): { adapters: Map<string, Tensor>; keptModules: readonly string[] } {
   if (start === undefined) return { adapters: applyLora(model, options, generator), keptModules: [] };
-  const { rank, alpha, wholeModules } = loadAdapter(model, start, {
+  const found = loadAdapter(model, start, {
     generator,
     wholeModules: projector === "loaded" ? "all" : "others",
   });
   // A part that learns whole learns on from where its adapters had brought it.
   for (const part of train) mergeLora(model[part]);
-  if (rank === options.rank && alpha === options.alpha)
-    return { adapters: adapterParameters(model), keptModules: wholeModules };
-  throw new LlavaError(
-    "config",
-    `${start} has rank ${rank} and alpha ${alpha}, the recipe ${options.rank} and ${options.alpha}`,
-    { hint: "An adapter that is trained further keeps its size; set lora.rank and lora.alpha to it." },
+  requireSameKind(found, options, start);
+  return { adapters: adapterParameters(model), keptModules: found.wholeModules };
+}
+
+function requireSameKind(
+  found: ReturnType<typeof loadAdapter>,
+  options: Omit<NonNullable<Recipe["lora"]>, "start">,
+  start: string,
+): void {
+  const { rank, alpha } = found;
+  if (rank !== options.rank || alpha !== options.alpha)
+    throw new LlavaError(
+      "config",
+      `${start} has rank ${rank} and alpha ${alpha}, the recipe ${options.rank} and ${options.alpha}`,
+      { hint: "An adapter that is trained further keeps its size; set lora.rank and lora.alpha to it." },
+    );
+  if (found.bias !== "none")
+    throw new LlavaError(
+      "config",
+      `${start} has bias "${found.bias}": biases of its base were trained with it`,
+      {
+        hint: "They are not trained further here; merge it into its base with PEFT, and start from that.",
+      },
+    );
+  const field = (["rankStabilized", "decomposed"] as const).find(
+    (each) => found[each] !== (options[each] ?? false),
   );
+  if (field !== undefined)
+    throw new LlavaError("config", `${start} has ${field} ${found[field]}, the recipe ${!found[field]}`, {
+      hint: `An adapter that is trained further stays of its kind; set lora.${field} to ${found[field]}.`,
+    });
 }
 
 /** Parameters of a part by names of checkpoints. */

@@ -1,6 +1,7 @@
+import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LlavaError } from "../../../errors.ts";
-import type { ConversionReport, WrittenLayout } from "../../../pretrained/index.ts";
+import type { ConversionReport, GgufTypeName, WrittenLayout } from "../../../pretrained/index.ts";
 import {
   ensureNative,
   resolveModel,
@@ -16,6 +17,8 @@ interface Flags {
   readonly to: WrittenLayout;
   readonly output: string;
   readonly dtype?: WeightType;
+  readonly type?: GgufTypeName;
+  readonly mmprojType?: GgufTypeName;
   readonly maxShardSize: number;
   readonly base?: string;
   readonly visionTower?: string;
@@ -25,12 +28,12 @@ interface Flags {
 export function configure(command: Command, context: CommandContext): void {
   command
     .description(
-      "Write a checkpoint in Hugging Face's layout or the original LLaVA's, read it back and compare every tensor.",
+      "Write a checkpoint in Hugging Face's layout, the original LLaVA's or as GGUF files for llama.cpp, read it back and compare every tensor.",
     )
-    .argument("<source>", "folder or hub name of the model")
+    .argument("<source>", "folder or hub name of the model, of an adapter, or file of a projector")
     .addOption(
-      new Option("--to <layout>", "Hugging Face's layout or the original code's")
-        .choices(["hf", "original"] satisfies WrittenLayout[])
+      new Option("--to <layout>", "Hugging Face's layout, the original code's, or a pair of GGUF files")
+        .choices(["hf", "original", "gguf"] satisfies WrittenLayout[])
         .makeOptionMandatory(),
     )
     .requiredOption("--output <folder>", "where the checkpoint is written; a new folder")
@@ -39,16 +42,32 @@ export function configure(command: Command, context: CommandContext): void {
       `element type of the weights: ${weightTypes.join(", ")} (default: as stored)`,
       weightType,
     )
+    .addOption(
+      new Option("--type <type>", "of a GGUF file's matrices (default: as stored)").choices(GGUF_TYPES),
+    )
+    .addOption(
+      new Option(
+        "--mmproj-type <type>",
+        "of those of the vision tower and projector (default: --type, or f16 where that is in blocks)",
+      ).choices(GGUF_TYPES),
+    )
     .option("--max-shard-size <size>", "largest file of weights", size, 5e9)
-    .option("--base <model>", "the language model of a first stage's projector")
+    .option(
+      "--base <model>",
+      "the language model of a first stage's projector; of an adapter, its base in the new layout",
+    )
     .option("--vision-tower <model>", "vision tower instead of the one that the checkpoint names")
     .option("--json", "print the report as JSON, with every tensor")
     .addHelpText(
       "after",
-      "\nExample:\n  llava convert liuhaotian/llava-v1.6-vicuna-7b --to hf --output llava-v1.6-hf",
+      "\nExamples:\n  llava convert liuhaotian/llava-v1.6-vicuna-7b --to hf --output llava-v1.6-hf" +
+        "\n  llava convert llava-hf/llava-1.5-7b-hf --to gguf --type q8_0 --output llava-v1.5-7b",
     )
     .action((source: string, flags: Flags) => run(source, flags, context));
 }
+
+/** Spelled out, as the command's help must not load what converts. */
+const GGUF_TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] satisfies GgufTypeName[];
 
 /** In powers of ten, as transformers reads them; with an i in powers of two. */
 function size(text: string): number {
@@ -61,15 +80,28 @@ function size(text: string): number {
 
 async function run(
   source: string,
-  { to, output, dtype, maxShardSize, json, base, visionTower }: Flags,
+  { to, output, dtype, type, mmprojType, maxShardSize, json, base, visionTower }: Flags,
   { progress, report }: CommandContext,
 ): Promise<void> {
+  if (to === "gguf" ? dtype !== undefined : type !== undefined || mmprojType !== undefined)
+    throw new LlavaError(
+      "usage",
+      `${to === "gguf" ? "--dtype" : "--type and --mmproj-type"} is not for --to ${to}`,
+      { hint: "GGUF files have --type and --mmproj-type, the other layouts --dtype." },
+    );
   // Ctrl-C ends the process at once: what is not complete has not its name yet, and goes at the next try.
   const options = { progress, report };
-  const { convertModel, loadPretrained, requireFreeFolder } = await import("../../../pretrained/index.ts");
+  const { convertModel, convertPart, isPart, loadPretrained, requireFreeFolder } = await import(
+    "../../../pretrained/index.ts"
+  );
   requireFreeFolder(output);
   await ensureNative(options);
-  const resolved = await resolveModel(source, options);
+  const isFile = statSync(source, { throwIfNoEntry: false })?.isFile() === true;
+  const resolved = isFile ? ({ kind: "folder", path: source } as const) : await resolveModel(source, options);
+  const print = (done: ConversionReport) =>
+    console.log(json ? JSON.stringify({ source, ...done }, null, 2) : render(done));
+  if (resolved.kind === "folder" && to !== "gguf" && isPart(resolved.path, { base }))
+    return print(convertPart(resolved.path, { to, output, dtype, base, report }));
   if (resolved.kind === "builtin")
     throw new LlavaError("usage", `${resolved.name} is built in: it has no layout to be converted`, {
       hint: "Give a checkpoint's folder or hub name.",
@@ -80,8 +112,11 @@ async function run(
     ...(visionTower !== undefined && { visionTower }),
     resolve: (name) => resolveModel(name, options),
   });
-  const done = convertModel(pretrained, { to, output, dtype, maxShardBytes: maxShardSize });
-  console.log(json ? JSON.stringify({ source, ...done }, null, 2) : render(done));
+  const done = convertModel(pretrained, {
+    ...{ to, output, dtype, type, eyeType: mmprojType },
+    maxShardBytes: maxShardSize,
+  });
+  print(done);
 }
 
 function render({

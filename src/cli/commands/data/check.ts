@@ -109,6 +109,12 @@ function notes({ sources, ignoredFiles, unusedFields }: CheckReport, transparenc
       `${transparent} rows: an image with transparent pixels, read by "${transparency}" (--transparency, data.transparency); ` +
         `${changed} of them would look otherwise by "${transparency === "drop" ? "white" : "drop"}"`,
     );
+  const pairs = sum((one) => one.pairs);
+  const mean = (of: "chosenTokens" | "rejectedTokens"): string => (sum((one) => one[of]) / pairs).toFixed(1);
+  if (pairs > 0)
+    found.push(
+      `${pairs} rows are pairs of answers (recipe.objective preference)${sum((one) => one.chosenTokens) > 0 ? `; in the mean the chosen ones have ${mean("chosenTokens")} tokens, the rejected ones ${mean("rejectedTokens")}` : ""}`,
+    );
   const fields = Object.entries(unusedFields).sort(([, a], [, b]) => b - a);
   if (fields.length > 0)
     found.push(

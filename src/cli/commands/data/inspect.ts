@@ -48,14 +48,19 @@ async function run(name: string, options: Options, context: CommandContext): Pro
       hint: "Give --model, or --tokenizer and --template.",
     });
   let failed = 0;
+  const { sidesOf } = await import("../../../data/index.ts");
   for await (const { row, error } of chosenRows(name, options)) {
     try {
       if (error) throw error;
       const { processor, turnMarks } = encoding;
       const layouts = await layoutsOf(row!, processor, options.images);
-      const encoded = processor.encodeRow(row!, layouts, turnMarks);
-      if (options.json) console.log(JSON.stringify({ origin: row!.origin, ...encoded }));
-      else console.log(`${shownRow(row!, encoded, processor, options.ids ?? false)}\n`);
+      const sides = sidesOf(row!);
+      for (const [at, side] of sides.entries()) {
+        const encoded = processor.encodeRow(side, layouts, turnMarks);
+        const answer = sides.length > 1 ? { answer: at === 0 ? "chosen" : "rejected" } : {};
+        if (options.json) console.log(JSON.stringify({ origin: row!.origin, ...answer, ...encoded }));
+        else console.log(`${shownRow({ ...side, ...answer }, encoded, processor, options.ids ?? false)}\n`);
+      }
     } catch (problem) {
       if (!(problem instanceof LlavaError)) throw problem;
       failed++;
@@ -74,12 +79,10 @@ async function run(name: string, options: Options, context: CommandContext): Pro
 async function layoutsOf(row: LlavaRow, processor: Processor, folder: string): Promise<ImageLayout[]> {
   if (processor.imageConfig.tiling === undefined) return row.images.map(() => processor.layoutOf());
   const { openEncoded } = await import("../../../processing/image/index.ts");
-  return Promise.all(
-    row.images.map(async ({ name, bytes }) => {
-      const { size } = await openEncoded(bytes ?? resolve(folder, name), { where: name });
-      return processor.layoutOf(size);
-    }),
+  const opened = row.images.map(({ name, bytes }) =>
+    openEncoded(bytes ?? resolve(folder, name), { where: name }),
   );
+  return processor.layoutsOf((await Promise.all(opened)).map(({ size }) => size));
 }
 
 async function* chosenRows(name: string, { count: most, id: wanted }: Options) {
@@ -104,12 +107,18 @@ const styled = (format: Parameters<typeof styleText>[0], text: string): string =
   styleText(format, text, { stream: process.stdout });
 const hasColours = (): boolean => styled("green", "x") !== "x";
 
-function shownRow(row: LlavaRow, encoded: EncodedRow, { tokenizer }: Processor, withIds: boolean): string {
+function shownRow(
+  row: LlavaRow & { readonly answer?: string },
+  encoded: EncodedRow,
+  { tokenizer }: Processor,
+  withIds: boolean,
+): string {
   const { inputIds, labels, imagePositions, segments } = encoded;
   const trained = labels.filter((label) => label >= 0).length;
   const images = imagePositions.map(({ image, length }) => `${encoded.images[image]} (${length} tokens)`);
   const head = [
     styled("bold", printable(`${row.origin ?? ""} id ${row.id}`.trim())),
+    ...(row.answer === undefined ? [] : [row.answer]),
     `${inputIds.length} tokens, ${trained} trained`,
     ...(images.length > 0 ? [`images: ${printable(images.join(", "))}`] : []),
   ];

@@ -22,6 +22,8 @@ import {
   whyUnwritable,
 } from "../../../setup/index.ts";
 import type { ComputeDType } from "../../../torch/index.ts";
+import type { AnsweringMemory } from "../../../training/index.ts";
+import { familiarMemory, machineMemory } from "../../frame/model-memory.ts";
 import { fileSize } from "../../frame/sizes.ts";
 import { findGpus, type Gpu, hasCudaLibraries } from "./gpu.ts";
 
@@ -42,6 +44,10 @@ export interface Diagnosis {
   };
   /** What the CPU computes in where nobody says otherwise; null until the addon is built. */
   computing: ComputeDType | null;
+  /** Of the machine, in bytes. */
+  memory: { total: number; free: number };
+  /** What models of familiar sizes take to answer, in each form of their weights. */
+  answering: { model: string; forms: AnsweringMemory[] }[];
   gpus: Gpu[];
   /** What set-up borrows; null where the PATH has none that will do. */
   tools: {
@@ -140,6 +146,8 @@ export async function diagnose(): Promise<Diagnosis> {
       threads: runtime?.threads ?? null,
     },
     computing: runtime?.computing ?? null,
+    memory: machineMemory(),
+    answering: await familiarMemory(),
     gpus,
     tools: {
       python: python ?? null,

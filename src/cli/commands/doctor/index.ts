@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
+import type { AnsweringMemory } from "../../../training/index.ts";
 import { fileSize } from "../../frame/sizes.ts";
 import { type Diagnosis, diagnose, type Tool } from "./diagnosis.ts";
 
@@ -43,7 +44,8 @@ Example:
 const untilBuilt = "unknown until the addon is built";
 
 function render(diagnosis: Diagnosis): string {
-  const { node, platform, libtorch, addon, cpu, computing, gpus, tools, cache, models, problems } = diagnosis;
+  const { node, platform, libtorch, addon, cpu, computing, memory, answering, ...others } = diagnosis;
+  const { gpus, tools, cache, models, problems } = others;
   const { python, cmake, compiler, ninja, make } = tools;
   const cuda = libtorch?.cudaUsable ? "with CUDA" : "CPU only";
   const rows: [string, string][] = [
@@ -56,6 +58,11 @@ function render(diagnosis: Diagnosis): string {
     ["cpu", [cpu.model, `${cpu.cores} cores`, cpu.instructions].filter(Boolean).join(", ")],
     ["computes in", computing ? `${computing.dtype}: ${computing.reason}` : untilBuilt],
     ["threads", cpu.threads === null ? untilBuilt : String(cpu.threads)],
+    ["memory", `${fileSize(memory.total)}, ${fileSize(memory.free)} of it free`],
+    ...answering.map(({ model, forms }): [string, string] => [
+      "weights",
+      `${model}: ${describeForms(forms, memory.total)}`,
+    ]),
     ["gpu", gpus.map(describeGpu).join("; ") || "none"],
     ["python", python ? `${python.version} with pip ${python.pip}: ${python.path}` : "none that will do"],
     ["cmake", describeTool(cmake)],
@@ -81,6 +88,13 @@ function describeCache({ cacheUnwritable, cacheFreeBytes }: Diagnosis): string {
   const free = cacheFreeBytes === null ? "" : `, ${fileSize(cacheFreeBytes)} free`;
   return `${cacheUnwritable === null ? "writable" : `cannot be written: ${cacheUnwritable}`}${free}`;
 }
+
+/** What each takes in all, for a prompt as long as the model reads. */
+const describeForms = (forms: readonly AnsweringMemory[], memory: number): string =>
+  forms
+    .filter(({ weights }) => weights !== "stored")
+    .map(({ weights, total }) => `${weights} ${fileSize(total)}${total <= memory ? "" : " (too much)"}`)
+    .join(", ");
 
 function describeGpu({ name, memoryMiB, driver }: Diagnosis["gpus"][number]): string {
   const details = [memoryMiB && `${memoryMiB} MiB`, driver && `driver ${driver}`].filter(Boolean);

@@ -3,7 +3,7 @@ import { writeAtomically } from "../../../files/index.ts";
 import type { SamplingOptions } from "../../../protocol/index.ts";
 import type { Answerer, RetryOptions, Store } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { type Price, showCost } from "./endpoint-options.ts";
+import { type Price, showCost } from "../../frame/endpoint-options.ts";
 
 export interface JudgeTask {
   readonly benchmark: Benchmark;

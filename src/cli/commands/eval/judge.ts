@@ -3,8 +3,6 @@ import { LlavaError } from "../../../errors.ts";
 import type { Judged } from "../../../evaluation/index.ts";
 import type { SamplingOptions } from "../../../protocol/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { count, notNegative } from "../../frame/model-options.ts";
-import { askJudge, type JudgeTask } from "./ask-judge.ts";
 import {
   addEndpointOptions,
   type EndpointFlags,
@@ -12,7 +10,9 @@ import {
   judgePromptOption,
   openEndpoint,
   retryOf,
-} from "./endpoint-options.ts";
+} from "../../frame/endpoint-options.ts";
+import { count, notNegative } from "../../frame/model-options.ts";
+import { askJudge, type JudgeTask } from "./ask-judge.ts";
 import { Incomplete } from "./incomplete.ts";
 import { addPredictions, fieldsOf, filesOf, type PredictionFlags } from "./prediction-options.ts";
 

@@ -6,8 +6,6 @@ import type { Answered, Benchmark, Judged, Result, RunFiles } from "../../../eva
 import type { Answerer, Shard } from "../../../runner/index.ts";
 import type { Progress } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { addModelOptions, count, type ModelFlags } from "../../frame/model-options.ts";
-import { askJudge } from "./ask-judge.ts";
 import {
   addEndpointOptions,
   type EndpointFlags,
@@ -16,7 +14,9 @@ import {
   openEndpoint,
   retryOf,
   showCost,
-} from "./endpoint-options.ts";
+} from "../../frame/endpoint-options.ts";
+import { addModelOptions, count, type ModelFlags } from "../../frame/model-options.ts";
+import { askJudge } from "./ask-judge.ts";
 import { Incomplete } from "./incomplete.ts";
 
 interface RunFlags extends ModelFlags, EndpointFlags, JudgePromptFlags {
@@ -118,7 +118,7 @@ async function openAnswerer(
       hint: "Name a model of this machine, or with --endpoint URL one of the endpoint's.",
     });
   if (endpoint !== undefined) return await openEndpoint(endpoint, model, flags);
-  const { LocalAnswerer } = await import("./local-answerer.ts");
+  const { LocalAnswerer } = await import("../../frame/local-answerer.ts");
   const { builtinModels } = await import("../../../setup/index.ts");
   // Scores must not depend on the processor, as the fastest type does; and in bfloat16 the company of a batch decides close calls.
   const { weights } = flags;

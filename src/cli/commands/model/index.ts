@@ -1,6 +1,9 @@
 import type { Command } from "commander";
+import { LlavaError } from "../../../errors.ts";
+import type { ReaderName, Verdict } from "../../../pretrained/index.ts";
 import { defaultModel, listModels, resolveModel } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
+import { printable } from "../../frame/printable.ts";
 import { fileSize } from "../../frame/sizes.ts";
 
 interface InfoFlags {
@@ -58,7 +61,56 @@ export function configure(command: Command, { progress, report, signal }: Comman
     .action(async (name: string, { json, tensors, revision }: InfoFlags) => {
       const model = await resolveModel(name, { offline: true, ...(revision !== undefined && { revision }) });
       const { inspectModel, renderModel } = await import("./info.ts");
+      const { machineMemory, modelMemory, renderMemory } = await import("../../frame/model-memory.ts");
       const information = inspectModel(model);
-      console.log(json ? JSON.stringify(information, null, 2) : renderModel(information, tensors ?? false));
+      const path = model.kind === "folder" ? model.path : model.name;
+      const memory = await modelMemory({ model: path }, model);
+      if (json) return console.log(JSON.stringify({ ...information, memory }, null, 2));
+      const needs = memory ? ["", "to answer:", ...renderMemory(memory, machineMemory().total)] : [];
+      console.log([renderModel(information, tensors ?? false), ...needs].join("\n"));
     });
+
+  command
+    .command("check")
+    .description("Say whether vLLM and SGLang load a checkpoint, by the rules of their loaders.")
+    .argument("<name>", "folder or hub name in the cache")
+    .option("--for <program>", "vllm or sglang; may be repeated (default: both)", collect)
+    .option("--json", "print as JSON")
+    .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
+    .addHelpText(
+      "after",
+      "\nReads configuration and names of tensors. Exits with 1 where none of the programs serves it.\n\nExample:\n  llava model check ./llava-v1.6-hf --for vllm",
+    )
+    .action(async (name: string, { for: programs, json, revision }: CheckFlags) => {
+      const model = await resolveModel(name, { offline: true, ...(revision !== undefined && { revision }) });
+      const { checkReaders, readerNames } = await import("../../../pretrained/index.ts");
+      const chosen = programs?.map((program) => readerOf(program, readerNames)) ?? readerNames;
+      const verdicts = checkReaders(model.kind === "folder" ? model.path : model.folder, chosen);
+      console.log(json ? JSON.stringify(verdicts, null, 2) : verdicts.map(renderVerdict).join("\n"));
+      if (!verdicts.some(({ isServed }) => isServed)) process.exitCode = 1;
+    });
+}
+
+interface CheckFlags {
+  for?: string[];
+  json?: boolean;
+  revision?: string;
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+function readerOf(program: string, names: readonly ReaderName[]): ReaderName {
+  const found = names.find((name) => name === program.toLowerCase());
+  if (found !== undefined) return found;
+  throw new LlavaError("usage", `--for ${program}: its rules are not known`, {
+    hint: `Known are ${names.join(" and ")}.`,
+  });
+}
+
+function renderVerdict({ reader, version, isServed, findings }: Verdict): string {
+  const lines = findings.map(
+    ({ severity, rule, message, hint }) => `  ${severity}, ${rule}: ${message}\n    ${hint}`,
+  );
+  const verdict = isServed ? "serves it" : "does not load it";
+  return [`${reader} ${version} ${verdict}`, ...lines].map(printable).join("\n");
 }

@@ -42,13 +42,19 @@ export interface TokenAccount {
   readonly left: number;
 }
 
+/** @param together whether the images are of one prompt; else each is the only one of its own */
 export function accountOf(
   named: readonly { readonly name: string; readonly size: ImageSize }[],
-  processor: Pick<Processor, "layoutOf" | "grid" | "contextLength" | "trainedLength">,
+  processor: Pick<Processor, "layoutsOf" | "grid" | "contextLength" | "trainedLength">,
   {
     videos: seen = [],
     ropeFactor,
-  }: { readonly videos?: readonly SeenMedium[]; readonly ropeFactor?: number | undefined } = {},
+    together,
+  }: {
+    readonly together: boolean;
+    readonly videos?: readonly SeenMedium[];
+    readonly ropeFactor?: number | undefined;
+  },
 ): TokenAccount {
   const { grid } = processor;
   const contextLength =
@@ -68,8 +74,12 @@ export function accountOf(
       tokensPerFrame: counts.tiles / sampled.indices.length,
     };
   });
-  const images = named.map(({ name, size }): ImageAccount => {
-    const layout = processor.layoutOf(size);
+  const sizes = named.map(({ size }) => size);
+  const layouts = together
+    ? processor.layoutsOf(sizes)
+    : sizes.flatMap((size) => processor.layoutsOf([size]));
+  const images = named.map(({ name, size }, at): ImageAccount => {
+    const layout = layouts[at]!;
     const map = layout.tiles === "anyres" ? mapOf(layout, grid) : undefined;
     const kept = map && { rows: map.kept.rows, columns: map.kept.columns };
     return {

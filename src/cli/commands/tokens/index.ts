@@ -18,6 +18,7 @@ interface Flags extends VideoFlags {
   readonly base?: string;
   readonly visionTower?: string;
   readonly draw?: string;
+  readonly together?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,6 +32,7 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--size <WxH>", "an image of this size, without a file; repeatable", sizes)
     .option("--base <model>", "the language model of a projector or adapter")
     .option("--vision-tower <tower>", "folder or hub name of the vision tower")
+    .option("--together", "all images are of one prompt: some models cut only a single one into tiles")
     .option(
       "--draw <file.svg>",
       "draw the tiles over the first image, or the frames that are seen of the first video (also .png)",
@@ -83,7 +85,15 @@ async function run(
       "image" in medium ? [{ name: String(media[index]), ...medium.image }] : [],
     );
     const videos = seen.flatMap((medium) => ("video" in medium ? [medium] : []));
-    return { images, videos, told: accountOf([...images, ...sizesAlone], processor, { videos, ropeFactor }) };
+    return {
+      images,
+      videos,
+      told: accountOf([...images, ...sizesAlone], processor, {
+        videos,
+        ropeFactor,
+        together: flags.together ?? false,
+      }),
+    };
   };
   const fits = (frames: number) => {
     const { left, contextLength } = account(frames).told;
@@ -103,7 +113,8 @@ function render(
 ): string {
   const lines = images.map(({ name, size, layout, kept, tokens, counts }) => {
     const head = `${printable(name)}  ${size.width}×${size.height}: ${tokens} tokens`;
-    if (layout.tiles !== "anyres") return `${head}, seen as a whole (${rows}×${columns})`;
+    if (layout.tiles !== "anyres")
+      return `${head}, seen as a whole (${rows}×${columns}${counts.newlines > 0 ? ", and a newline" : ""})`;
     const { canvas, grid } = layout;
     const parts = [
       `${counts.overview} of the whole image`,

@@ -1,9 +1,9 @@
-import type { LocalModel } from "../../../index.ts";
-import type { GenerationRequest, Reply } from "../../../protocol/index.ts";
-import type { Answerer } from "../../../runner/index.ts";
-import type { CommandContext } from "../../frame/context.ts";
-import { type ModelFlags, openModel } from "../../frame/model-options.ts";
+import type { LocalModel } from "../../index.ts";
+import type { GenerationRequest, Reply } from "../../protocol/index.ts";
+import type { Answerer } from "../../runner/index.ts";
+import type { CommandContext } from "./context.ts";
 import { modelIdentity } from "./model-identity.ts";
+import { type ModelFlags, openModel } from "./model-options.ts";
 
 /** A model in this process that answers questions in batches. It is loaded when the first question comes. */
 export class LocalAnswerer implements Answerer, Disposable {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type ResolveOptions, readRunFolder, resolveModel } from "../../../setup/index.ts";
-import type { ModelFlags } from "../../frame/model-options.ts";
+import { type ResolveOptions, readRunFolder, resolveModel } from "../../setup/index.ts";
+import type { ModelFlags } from "./model-options.ts";
 
 /** Files that decide what a model answers. */
 const deciding = /\.(json|jinja|model|txt|safetensors|bin|pth?|gguf)$/;

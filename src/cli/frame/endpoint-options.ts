@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { JudgePromptChoice } from "../../../evaluation/index.ts";
-import type { Usage } from "../../../protocol/index.ts";
-import type { Answerer, RetryOptions } from "../../../runner/index.ts";
-import { count, positive } from "../../frame/model-options.ts";
+import type { JudgePromptChoice } from "../../evaluation/index.ts";
+import type { Usage } from "../../protocol/index.ts";
+import type { Answerer, RetryOptions } from "../../runner/index.ts";
+import { count, positive } from "./model-options.ts";
 
 /** What `addEndpointOptions` reads. */
 export interface EndpointFlags {
@@ -57,7 +57,7 @@ export async function openEndpoint(
   model: string,
   { concurrency, timeout, keyVariable, tokenLimitField, extraBody }: EndpointFlags,
 ): Promise<Answerer> {
-  const { endpointAnswerer } = await import("../../../runner/index.ts");
+  const { endpointAnswerer } = await import("../../runner/index.ts");
   return endpointAnswerer({
     url,
     model,

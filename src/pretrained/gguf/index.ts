@@ -1,0 +1,2 @@
+export { ggufPair } from "../gguf-pair.ts";
+export { describeGguf } from "./describe.ts";

@@ -1,0 +1,313 @@
+import type { SQLInputValue } from "node:sqlite";
+import { LlavaError } from "../../errors.ts";
+import { isAlive, processMark, sha256 } from "../../files/index.ts";
+import type { FinishReason, GenerationResult, Usage } from "../../protocol/index.ts";
+import type { FileDigests } from "../request-key.ts";
+import { Database } from "./database.ts";
+import { KeptDigests } from "./kept-digests.ts";
+import { Pace } from "./pace.ts";
+import { schema } from "./schema.ts";
+
+/** What a worker has taken to ask. */
+export interface Claim {
+  /** The item's row. */
+  readonly item: number;
+  readonly key: string;
+  /** Its place in the plan. */
+  readonly sequence: number;
+}
+
+/** An item of the plan, as it stands. */
+export interface LedgerEntry {
+  readonly sequence: number;
+  readonly key: string;
+  readonly id: string;
+  readonly state: "todo" | "claimed" | "batched" | "done" | "failed";
+  /** Where it is done. */
+  readonly reply?: GenerationResult & { readonly cost: number; readonly sameText: number };
+  /** Where it failed. */
+  readonly error?: string | undefined;
+  readonly attempts: number;
+}
+
+export interface Spending {
+  /** Settled, that of unknown outcome included. */
+  readonly spent: number;
+  /** Of those spent: reserved for requests that may have been billed, and whose bill nobody saw. */
+  readonly unknown: number;
+  /** For requests under way. */
+  readonly reserved: number;
+}
+
+export type LedgerCounts = Readonly<Record<LedgerEntry["state"], number>>;
+
+/** Milliseconds after its last sign of life that a worker loses what it claimed. */
+const leaseMs = 30_000;
+
+/**
+ * The work of a run in one SQLite file, shared by processes of one machine: what is asked, by whom, what came of it and what
+ * it cost. Nothing of it is held in memory. A reply is on the disk when `settle` returns; its item is never claimed again.
+ */
+export class Ledger implements Disposable {
+  readonly path: string;
+  /** This process as a worker. */
+  readonly owner = processMark();
+  readonly pace: Pace;
+  /** Digests of image files. */
+  readonly digests: FileDigests;
+  readonly #database: Database;
+  readonly #beat: NodeJS.Timeout;
+  #planned = 0;
+
+  /** @throws LlavaError "data" for a file that is no ledger, cannot be written or lies on another machine */
+  constructor(path: string) {
+    this.path = path;
+    this.#database = new Database(path);
+    this.#database.exec(schema);
+    this.#database.exec("create temp table plan (sequence integer primary key, item integer not null)");
+    this.#database.exec("create unique index temp.plan_item on plan (item)");
+    this.pace = new Pace(this.#database);
+    this.digests = new KeptDigests(this.#database);
+    this.renew();
+    this.#beat = setInterval(() => this.renew(), leaseMs / 6);
+    this.#beat.unref();
+  }
+
+  /** Adds to this process's plan what the ledger does not hold yet. @throws LlavaError "data" for an id that comes twice */
+  plan(requests: readonly { readonly key: string; readonly id: string }[]): void {
+    this.#database.transaction(() => {
+      for (const { key, id } of requests) {
+        this.#database.run("insert or ignore into item (key, id) values (?, ?)", key, id);
+        const added = this.#database.run(
+          "insert or ignore into temp.plan select ?, number from item where key = ?",
+          this.#planned,
+          key,
+        );
+        if (added > 0) this.#planned++;
+        else throw new LlavaError("data", `${id}: the same request comes twice`);
+      }
+    });
+  }
+
+  /** Lets those of the plan that failed be asked again. */
+  retryFailed(): void {
+    this.#database.run(
+      "update item set state = 'todo', attempts = 0 where state = 'failed' and number in (select item from temp.plan)",
+    );
+  }
+
+  /** Takes up to `count` items of the plan, those of workers that have died included. */
+  claim(count: number, from = 0): Claim[] {
+    return this.#database.transaction(() => {
+      this.#bury();
+      const found = this.#database.all(
+        "select number as item, key, sequence from item join temp.plan on item = number where state = 'todo' and sequence >= ? order by number limit ?",
+        from,
+        count,
+      ) as unknown as Claim[];
+      for (const { item } of found)
+        this.#database.run("update item set state = 'claimed', owner = ? where number = ?", this.owner, item);
+      return found;
+    });
+  }
+
+  /**
+   * Sets aside what a request may cost, if that stays within `cap`: "wait" where requests under way may still give some of
+   * theirs back. "lost": others took this worker for dead, and the item from it.
+   */
+  reserve(item: number, amount: number, cap: number): "reserved" | "wait" | "exhausted" | "lost" {
+    return this.#database.transaction(() => {
+      if (this.#database.get("select owner from item where number = ?", item)?.["owner"] !== this.owner)
+        return "lost";
+      const { spent, reserved } = this.spending();
+      if (spent + reserved + amount > cap) return reserved > 0 ? "wait" : "exhausted";
+      this.#database.run("update item set reserved = reserved + ? where number = ?", amount, item);
+      return "reserved";
+    });
+  }
+
+  /** Gives back what a request had reserved, or charges it in full where nobody saw the bill. */
+  release(item: number, { charge }: { readonly charge: boolean }): void {
+    this.#database.transaction(() => {
+      if (this.#database.get("select owner from item where number = ?", item)?.["owner"] !== this.owner)
+        return;
+      if (charge) this.#charge("number = ?", item);
+      this.#database.run("update item set reserved = 0 where number = ?", item);
+    });
+  }
+
+  /**
+   * Keeps a reply, and what it cost; undefined charges what was reserved. Of two replies to an item the first is kept and
+   * both are paid. Returns how many items have this very text.
+   */
+  settle(item: number, reply: GenerationResult, cost: number | undefined, attempts: number): number {
+    const digest = sha256(reply.text).slice(0, 32);
+    return this.#database.transaction(() => {
+      const held = this.#database.get(
+        "select reserved from item where number = ? and owner = ?",
+        item,
+        this.owner,
+      );
+      const paid = cost ?? Number(held?.["reserved"] ?? 0);
+      this.#database.run(
+        "update spending set spent = spent + ?, unknown = unknown + ?",
+        paid,
+        cost === undefined ? paid : 0,
+      );
+      this.#database.run(
+        `update item set state = 'done', error = null, attempts = ?, text = ?, digest = ?, reason = ?, served = ?,
+         usage = ?, cost = ? where number = ? and state <> 'done'`,
+        attempts,
+        reply.text,
+        digest,
+        reply.reason,
+        reply.model ?? null,
+        JSON.stringify(reply.usage),
+        paid,
+        item,
+      );
+      // Another worker that was given the item meanwhile keeps its reservation until it has its own reply.
+      this.#database.run(
+        "update item set owner = null, reserved = 0 where number = ? and owner = ?",
+        item,
+        this.owner,
+      );
+      return Number(
+        this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
+      );
+    });
+  }
+
+  /** Notes why an item has no reply. */
+  fail(item: number, error: string, attempts: number): void {
+    this.#database.run(
+      "update item set state = 'failed', owner = null, error = ?, attempts = ? where number = ? and state = 'claimed' and owner = ?",
+      error,
+      attempts,
+      item,
+      this.owner,
+    );
+  }
+
+  /** Leaves an item to be claimed again. */
+  unclaim(item: number): void {
+    this.#database.run(
+      "update item set state = 'todo', owner = null where number = ? and state = 'claimed' and owner = ?",
+      item,
+      this.owner,
+    );
+  }
+
+  /** Whether items of the plan are with a worker, this one included. */
+  get isClaimed(): boolean {
+    return (
+      this.#database.get(
+        "select 1 from item join temp.plan on item = number where owner is not null limit 1",
+      ) !== undefined
+    );
+  }
+
+  /** Of this process's plan; of the whole ledger where it has none. */
+  counts(): LedgerCounts {
+    const rows = this.#database.all(
+      `select state, count(*) as count from item ${this.#planned > 0 ? "join temp.plan on item = number" : ""} group by state`,
+    );
+    const none: LedgerCounts = { todo: 0, claimed: 0, batched: 0, done: 0, failed: 0 };
+    return { ...none, ...Object.fromEntries(rows.map(({ state, count }) => [String(state), Number(count)])) };
+  }
+
+  spending(): Spending {
+    const { spent, unknown } = this.#database.get("select spent, unknown from spending")!;
+    const { reserved } = this.#database.get(
+      "select total(reserved) as reserved from item where reserved > 0",
+    )!;
+    return { spent: Number(spent), unknown: Number(unknown), reserved: Number(reserved) };
+  }
+
+  /** The plan in its order, with what came of it, one by one. */
+  *entries(from = 0): Generator<LedgerEntry> {
+    const rows = this.#database.iterate(
+      `select sequence, key, id, state, error, attempts, text, reason, served, usage, cost,
+       (select count(*) from item other where other.digest = item.digest) as same
+       from temp.plan join item on number = item where sequence >= ? order by sequence`,
+      from,
+    );
+    for (const row of rows) yield entryOf(row);
+  }
+
+  setting(name: string): string | undefined {
+    const value = this.#database.get("select value from setting where name = ?", name)?.["value"];
+    return value === undefined ? undefined : String(value);
+  }
+
+  set(name: string, value: string): void {
+    this.#database.run("insert or replace into setting values (?, ?)", name, value);
+  }
+
+  /** A sign of life of this worker. */
+  renew(): void {
+    this.#database.run("insert or replace into worker values (?, ?)", this.owner, Date.now() + leaseMs);
+  }
+
+  close(): void {
+    clearInterval(this.#beat);
+    if (!this.#database.isOpen) return;
+    this.#database.transaction(() => {
+      this.#takeFrom(this.owner);
+    });
+    this.#database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Takes the claims of workers that have ended without giving them back: what those asked may have been billed. */
+  #bury(): void {
+    for (const { owner, until } of this.#database.all(
+      "select owner, until from worker where owner <> ?",
+      this.owner,
+    ))
+      if (Number(until) < Date.now() || isAlive(String(owner)) === false) this.#takeFrom(String(owner));
+  }
+
+  #takeFrom(owner: string): void {
+    this.#charge("owner = ?", owner);
+    this.#database.run(
+      "update item set state = iif(state = 'claimed', 'todo', state), owner = null, reserved = 0 where owner = ?",
+      owner,
+    );
+    this.#database.run("delete from worker where owner = ?", owner);
+  }
+
+  #charge(where: string, value: SQLInputValue): void {
+    const { held } = this.#database.get(
+      `select total(reserved) as held from item where reserved > 0 and ${where}`,
+      value,
+    )!;
+    this.#database.run("update spending set spent = spent + ?1, unknown = unknown + ?1", Number(held));
+  }
+}
+
+function entryOf(row: Record<string, unknown>): LedgerEntry {
+  const entry = {
+    sequence: Number(row["sequence"]),
+    key: String(row["key"]),
+    id: String(row["id"]),
+    state: String(row["state"]) as LedgerEntry["state"],
+    attempts: Number(row["attempts"]),
+  };
+  if (entry.state === "failed") return { ...entry, error: String(row["error"]) };
+  if (entry.state !== "done") return entry;
+  return {
+    ...entry,
+    reply: {
+      text: String(row["text"]),
+      reason: String(row["reason"]) as FinishReason,
+      usage: JSON.parse(String(row["usage"])) as Usage,
+      ...(row["served"] !== null && { model: String(row["served"]) }),
+      cost: Number(row["cost"]),
+      sameText: Number(row["same"]),
+    },
+  };
+}
