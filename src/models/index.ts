@@ -35,7 +35,6 @@ export { Llama } from "./llama/model.ts";
 export {
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
-  type ProjectorConfig,
   parseLlavaConfig,
   readLlavaConfig,
   unknownConfigFields,
@@ -44,6 +43,7 @@ export { createLlava } from "./llava/create.ts";
 export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
 export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
+export type { ProjectorConfig } from "./llava/projector-config.ts";
 export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";

@@ -22,6 +22,7 @@ import {
 import type { LanguageModelConfig } from "../language-model.ts";
 import type { VisionConfig } from "../vision-tower.ts";
 import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
+import { originalProjector, type ProjectorConfig } from "./projector-config.ts";
 import {
   huggingFaceTiling,
   originalTiling,
@@ -30,22 +31,7 @@ import {
   tiledTypes,
 } from "./tiling.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
-import {
-  huggingFaceVideo,
-  originalVideo,
-  originalVideoFields,
-  ownVideoFields,
-  poolChannels,
-} from "./video.ts";
-
-/** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
-export interface ProjectorConfig {
-  readonly type: "linear" | "mlp" | "identity";
-  /** Number of linear layers: 0 for identity, 1 for linear. */
-  readonly depth: number;
-  readonly act: "gelu" | "gelu_tanh" | "silu" | "relu";
-  readonly bias: boolean;
-}
+import { huggingFaceVideo, originalVideo, originalVideoFields, ownVideoFields, videoOf } from "./video.ts";
 
 export interface LlavaConfig {
   readonly text: LanguageModelConfig;
@@ -281,16 +267,6 @@ function parseOriginal(
   };
 }
 
-function videoOf(
-  video: VideoConfig | undefined,
-  json: JsonObject,
-  { hiddenSize }: VisionConfig,
-): Pick<LlavaConfig, "video" | "pooledChannels"> {
-  if (video === undefined) return {};
-  if (video.pooling.mode !== "conv") return { video };
-  return { video, pooledChannels: poolChannels(json) ?? hiddenSize };
-}
-
 /** Its code reads no `mm_vision_select_layer` for such towers. */
 function requireOriginalLayer(stated: readonly number[], vision: VisionConfig, where: string): void {
   const layer = originalLayerOf(vision);
@@ -299,18 +275,6 @@ function requireOriginalLayer(stated: readonly number[], vision: VisionConfig, w
     "config",
     `${where}: mm_vision_select_layer is ${stated.join(", ")}; the original code takes ${layer} of a tower of the kind ${vision.family}`,
     { hint: `Set it to ${layer}: the features of such a checkpoint are that layer's, whatever it says.` },
-  );
-}
-
-function originalProjector(type: string, where: string): ProjectorConfig {
-  if (type === "identity") return { type, depth: 0, act: "gelu", bias: true };
-  if (type === "linear") return { type, depth: 1, act: "gelu", bias: true };
-  const depth = /^mlp(\d+)x_gelu$/.exec(type)?.[1];
-  if (depth !== undefined && Number(depth) > 0)
-    return { type: "mlp", depth: Number(depth), act: "gelu", bias: true };
-  throw new LlavaError(
-    "config",
-    `${where}: mm_projector_type "${type}"; known are linear, mlpNx_gelu, identity`,
   );
 }
 

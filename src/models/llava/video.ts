@@ -9,6 +9,7 @@ import {
   zeroShotVideo,
 } from "../../processing/video/index.ts";
 import { checked, flag } from "../config-fields.ts";
+import type { VisionConfig } from "../vision-tower.ts";
 
 /** LLaVA-NeXT-Video's demo looks at so many frames. */
 const FRAMES = 32;
@@ -114,10 +115,15 @@ export function originalVideo(json: JsonObject, grid: FeatureGrid, where: string
   };
 }
 
-/** Channels that a "conv" pool gives; as many as it takes where the file does not say. */
-export function poolChannels(json: JsonObject): number | undefined {
-  const stated = json["mm_spatial_pool_out_channels"] ?? json["spatial_pool_out_channels"];
-  return stated === undefined || stated === null ? undefined : Number(stated);
+/** The fields of a configuration that say it. A "conv" pool gives as many channels as it takes where the file names no others. */
+export function videoOf(
+  video: VideoConfig | undefined,
+  json: JsonObject,
+  { hiddenSize }: VisionConfig,
+): { readonly video?: VideoConfig; readonly pooledChannels?: number } {
+  if (video?.pooling.mode !== "conv") return video === undefined ? {} : { video };
+  const stated = json["mm_spatial_pool_out_channels"] ?? json["spatial_pool_out_channels"] ?? hiddenSize;
+  return { video, pooledChannels: Number(stated) };
 }
 
 const positions = { grid: "grid", frame: "frame", one_token: "video", no_token: "none" } as const;
