@@ -4,7 +4,8 @@
  *   node bench/plan.ts --tokenizer FOLDER [--only NAME] [--steps 3] [--json]
  *
  * Both stages of the default model by their recipes, wide adapters of it with and without activation checkpointing, and full
- * fine-tuning of a random LLaVA of middling size in float32. Images and rows are made up; FOLDER holds the tokenizer of a
+ * fine-tuning of a random LLaVA of middling size in float32, without its tower on whole images and with it on images in tiles
+ * (AnyRes), of which few or many go through it at once. Images and rows are made up; FOLDER holds the tokenizer of a
  * Llama 2 or Vicuna.
  * The peak is that of the process as the kernel counts it (VmHWM), from its start to its end.
  */
@@ -93,6 +94,18 @@ async function comparePlans(): Promise<void> {
       batchSize: 16,
     };
     const middling = join(folder, "model");
+    const tiled: RecipeFields = {
+      model: middling,
+      anyres: {},
+      maxSteps,
+      projector: "loaded",
+      train: ["visionTower", "projector", "languageModel"],
+      data: { ...answers, template: "v1" },
+      optimizer: { learningRate: 1e-5 },
+      batchSize: 4,
+      activationCheckpointing: true,
+      dtype: "float32",
+    };
     const cases: Record<string, RecipeFields> = {
       "stage 1": {
         ...pretrain,
@@ -114,6 +127,8 @@ async function comparePlans(): Promise<void> {
         accumulation: 2,
         dtype: "float32",
       },
+      "tiles, tower learning": tiled,
+      "tiles, 4 at once": { ...tiled, features: { tilesAtOnce: 4 } },
     };
     for (const [name, fields] of Object.entries(cases)) {
       if (flags.only !== undefined && !name.startsWith(flags.only)) continue;
@@ -123,16 +138,24 @@ async function comparePlans(): Promise<void> {
       const sizes = await recipeSizes(recipe);
       const plan = planMemory(sizes, recipe, { rows: rowLengths(recipe, sizes.imageTokens) });
       const difference = (plan.total - measured) / measured;
-      if (flags.json) console.log(JSON.stringify({ name, planned: plan.total, measured, difference }));
+      const seconds = secondsOf(recipe);
+      if (flags.json)
+        console.log(JSON.stringify({ name, planned: plan.total, measured, difference, seconds }));
       else
         console.log(
           `${name.padEnd(34)} planned ${mebibytes(plan.total)}, measured ${mebibytes(measured)}: ` +
-            `${difference < 0 ? "−" : "+"}${(100 * Math.abs(difference)).toFixed(1)} %`,
+            `${difference < 0 ? "−" : "+"}${(100 * Math.abs(difference)).toFixed(1)} %; ${seconds.toFixed(1)} s a step`,
         );
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Of the fastest step. */
+function secondsOf({ output }: Recipe): number {
+  const lines = readFileSync(join(output, "log.jsonl"), "utf8").trim().split("\n");
+  return Math.min(...lines.map((line) => (JSON.parse(line) as { seconds: number }).seconds));
 }
 
 /** What the first step's rows were like. */

@@ -1,11 +1,21 @@
 // A language model of 7 billion weights, random, in each form: how long it loads, what memory it takes, decoding beside the speed
 // at which memory is read, and the reading of a prompt, beside llama.cpp with the same file and threads in the same run.
-//   node bench/real-sizes.ts [--layers 32] [--forms bf16,Q8_0,Q4_0,Q4_K] [--folder FOLDER] [--peer PACKAGE] [--threads 2]
+//   node bench/real-sizes.ts [--layers 32] [--forms bf16,Q8_0,Q4_0,Q4_K] [--folder FOLDER] [--python PATH] [--threads 2]
 //     [--rounds 5] [--decoded 4] [--prefill 512] [--json]
 // Fewer layers of the same shape take less time and disk. FOLDER keeps the files (13 GB, 7 GB, 4 GB for 32 layers); without
-// it they are temporary, one form at a time. PACKAGE (or $LLAMA_NODE) is the folder of @fugood/llama.node, installed outside of
-// this package; "bf16" has no peer. All take turns; the shortest times count, and medians of ratios within a turn.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+// it they are temporary, one form at a time. The Python (or $PYTHON) needs xllamacpp; "bf16" has no peer. All take turns: the shortest times count, and medians
+// of ratios within a turn, with what reading memory came to over half a second of it.
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -33,7 +43,7 @@ const { values: options } = parseArgs({
     layers: { type: "string", default: "32" },
     forms: { type: "string", default: "bf16,Q8_0,Q4_0,Q4_K" },
     folder: { type: "string" },
-    peer: { type: "string", default: process.env["LLAMA_NODE"] ?? "" },
+    python: { type: "string", default: process.env["PYTHON"] ?? "" },
     threads: { type: "string", default: "" },
     rounds: { type: "string", default: "5" },
     decoded: { type: "string", default: "4" },
@@ -52,7 +62,7 @@ const PROMPT = 4;
 
 type Form = "bf16" | WrittenBlockType;
 
-/** Writes what is not there, and reads it once, so that it lies in the system's cache. */
+/** Writes what is not there. */
 function filesOf(form: Form, folder: string): { path: string; bytes: number } {
   if (form !== "bf16") {
     const path = writeSevenBillionGguf(join(folder, `${form}-${layers}.gguf`), form, layers);
@@ -65,6 +75,17 @@ function filesOf(form: Form, folder: string): { path: string; bytes: number } {
     0,
   );
   return { path, bytes };
+}
+
+/** So that files lie in the system's cache. */
+function readOnce(path: string): void {
+  const buffer = Buffer.alloc(8 << 20);
+  const files = statSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path];
+  for (const name of files) {
+    const file = openSync(name, "r");
+    while (readSync(file, buffer) > 0);
+    closeSync(file);
+  }
 }
 
 function load(form: Form, path: string): LanguageModel {
@@ -129,9 +150,7 @@ const plainProducts = (): number =>
 
 async function measure(form: Form, folder: string) {
   const { path, bytes } = filesOf(form, folder);
-  using warm = load(form, path);
-  inference(() => generate(warm, PROMPT, 1)); // the files are in memory now
-  warm[Symbol.dispose]();
+  readOnce(path);
   const before = resident();
   const start = performance.now();
   using model = load(form, path);
@@ -139,18 +158,17 @@ async function measure(form: Form, folder: string) {
   generate(model, PROMPT, 1);
   const residentBytes = resident() - before;
   const peer =
-    form === "bf16" || options.peer === ""
+    form === "bf16"
       ? undefined
-      : await Peer.start(process.execPath, [
-          new URL("llama-cpp-peer.ts", import.meta.url).pathname,
-          options.peer,
+      : await Peer.start(options.python, [
+          new URL("llama_cpp_peer.py", import.meta.url).pathname,
           path,
           String(numThreads()),
         ]);
   const read = bytesRead(model);
   const turns: { bandwidth: number; own: number; peer: number }[] = [];
   for (let round = -1; round < rounds; round++) {
-    const bandwidth = readBandwidth(0.3);
+    const bandwidth = readBandwidth(0.5).sustained;
     const own = generate(model, PROMPT, decoded).each;
     const other = peer ? await peer.ask(`decode ${decoded}`) : Number.NaN;
     if (round >= 0) turns.push({ bandwidth, own, peer: other });
@@ -185,7 +203,7 @@ async function measure(form: Form, folder: string) {
     prefillMs: least(prefills.map(({ own }) => own)),
     prefillGigaflops: (2 * prefilled * products) / least(prefills.map(({ own }) => own)) / 1e6,
     peerPrefillMs: least(prefills.map((turn) => turn.peer)),
-    prefillOfPeer: median(prefills.map(({ own, peer: other }) => other / own)),
+    prefillOfPeer: median(prefills.map(({ own, peer: other }) => other / own)) ?? Number.NaN,
   };
 }
 
@@ -198,14 +216,16 @@ function render(result: Result): string {
   const lines = [
     `${form}, ${layers} layers, ${(weightBytes / 1e9).toFixed(2)} GB: loaded in ${loadSeconds.toFixed(2)} s, resident ${residentOfWeights.toFixed(3)} × weights`,
     `  decode   ${decodeMs.toFixed(1)} ms a token, ${gigabytesPerSecond.toFixed(1)} GB/s of ${bandwidth.toFixed(1)} (best of each ${percent(result.bestOfBandwidth)}, median of turns ${percent(result.ofBandwidth)}); llama.cpp ${result.peerDecodeMs.toFixed(1)} ms: ${result.decodeOfPeer.toFixed(2)} ×`,
-    `  prefill  ${result.prefillMs.toFixed(0)} ms for ${prefilled} tokens, ${result.prefillGigaflops.toFixed(0)} GFLOP/s; llama.cpp ${result.peerPrefillMs.toFixed(0)} ms: ${result.prefillOfPeer.toFixed(2)} ×`,
+    prefilled === 0
+      ? ""
+      : `  prefill  ${result.prefillMs.toFixed(0)} ms for ${prefilled} tokens, ${result.prefillGigaflops.toFixed(0)} GFLOP/s; llama.cpp ${result.peerPrefillMs.toFixed(0)} ms: ${result.prefillOfPeer.toFixed(2)} ×`,
   ];
-  return lines.join("\n");
+  return lines.filter(Boolean).join("\n");
 }
 
 if (!options.json)
   console.log(
-    `${instructionSet()}, ${numThreads()} thread(s), memory read at ${readBandwidth(1).toFixed(1)} GB/s, float32 products of 512 rows at ${plainProducts().toFixed(0)} GFLOP/s`,
+    `${instructionSet()}, ${numThreads()} thread(s), memory read at ${readBandwidth(1).fastest.toFixed(1)} GB/s, float32 products of 512 rows at ${plainProducts().toFixed(0)} GFLOP/s`,
   );
 const results: Result[] = [];
 for (const form of options.forms.split(",") as Form[]) {

@@ -2,19 +2,21 @@
  * Has llama.cpp load the GGUF files that llava convert makes of small random models: its ids and the logarithms of its
  * probabilities beside this project's, for text and for images.
  * node proofs/check-llama-cpp.ts --python PYTHON, an interpreter that has xllamacpp; or --server PATH of a llama-server.
- * llama.cpp computes CLIP towers wrongly (its issue 25814); --mended says that the server's does not: its images are compared too.
+ * llama.cpp computes CLIP towers wrongly (its issue 25814): its images are compared with those of a tower that has the same
+ * fault, or, with --mended, as they should be.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import sharp from "sharp";
 import type { JsonObject } from "../src/files/index.ts";
 import { LocalModel } from "../src/generation/index.ts";
-import { convertModel, loadCheckpoint } from "../src/pretrained/index.ts";
-import { encodePng, type RgbImage } from "../src/processing/image/index.ts";
+import { ClipVisionTower } from "../src/models/index.ts";
+import { convertModel, loadCheckpoint, type PretrainedLlava } from "../src/pretrained/index.ts";
 import { mulberry32 } from "../src/random/index.ts";
-import { inference, longTensor } from "../src/torch/index.ts";
+import { cat, inference, longTensor, type Tensor } from "../src/torch/index.ts";
 import { type RandomCheckpoint, writeRandomCheckpoint } from "../test/support/random-checkpoint.ts";
 
 const { values: options } = parseArgs({
@@ -27,7 +29,7 @@ const { values: options } = parseArgs({
 if ((options.python === undefined) === (options.server === undefined))
   throw new Error("usage: node proofs/check-llama-cpp.ts --python PYTHON | --server LLAMA_SERVER [--mended]");
 
-/** llama.cpp keeps keys, values and attention in 16 bits. */
+/** With keys and values in float32 what is left is llama.cpp's own roundings, such as GELU by a table of 16 bits. */
 const MOST = 0.01;
 const PORT = 18_231;
 
@@ -49,11 +51,14 @@ const models: Readonly<Record<string, RandomCheckpoint>> = {
   "llama, rope linear": { text: scaled({ rope_type: "linear", factor: 4 }) },
   mistral: { text: { model_type: "mistral", rope_theta: 1e6, sliding_window: null } },
   qwen2: { text: { model_type: "qwen2", rope_theta: 1e6 } },
-  siglip: {
+  "siglip tower": {
     vision: siglip,
     model: { vision_feature_layer: -1, vision_feature_select_strategy: "full" },
   },
 };
+
+/** Ends of prompts, tried in turn. */
+const ENDS = ["", " a", " b", ", it", " the", "?", "!", " of", " x", " 1"];
 
 const folder = mkdtempSync(join(tmpdir(), "llava-llama-cpp-"));
 let worst = 0;
@@ -67,7 +72,7 @@ try {
     const files = [`${seed}-gguf-F32.gguf`, `mmproj-${seed}-gguf-F32.gguf`].map((file) => join(output, file));
     const { child, address } = await started(files as [string, string]);
     try {
-      await compare(name, new LocalModel(pretrained, { id: name }), address);
+      await compare(name, pretrained, address);
     } finally {
       child.kill();
       await new Promise((resolve) => child.once("close", resolve));
@@ -93,7 +98,8 @@ async function started([text, eye]: [string, string]): Promise<{ child: ChildPro
     options.server!,
     [
       ...["-m", text, "--mmproj", eye, "--host", "127.0.0.1", "--port", String(PORT)],
-      ...["-c", "1024", "-np", "1", "-t", "1", "--no-warmup"],
+      ...["-c", "1024", "-np", "1", "-t", "1", "--no-warmup", "-fa", "off"],
+      ...["--cache-type-k", "f32", "--cache-type-v", "f32"],
     ],
     { stdio: "ignore" },
   );
@@ -108,7 +114,8 @@ async function started([text, eye]: [string, string]): Promise<{ child: ChildPro
 }
 
 interface Scored {
-  readonly completion_probabilities: [{ top_logprobs: { id: number; logprob: number }[] }];
+  /** None where the likeliest token is but a piece of a character, or ends the answer. */
+  readonly completion_probabilities?: { top_logprobs: { id: number; logprob: number }[] }[];
   readonly tokens_evaluated: number;
 }
 
@@ -121,87 +128,118 @@ async function asked<Answer>(address: string, path: string, body?: object): Prom
   return (await answer.json()) as Answer;
 }
 
-const scoresOf = (address: string, prompt: unknown): Promise<Scored> =>
-  asked(address, "/completion", {
+function scoresOf(address: string, prompt: unknown): Promise<Scored> {
+  return asked(address, "/completion", {
     prompt,
     ...{ n_predict: 1, temperature: 0, n_probs: 40, cache_prompt: false, samplers: ["temperature"] },
   });
+}
 
-async function compare(name: string, local: LocalModel, address: string): Promise<void> {
-  const { tokenizer } = local.processor;
+async function compare(name: string, pretrained: PretrainedLlava, address: string): Promise<void> {
+  const { model, processor } = pretrained;
+  const { tokenizer } = processor;
   const texts = [
     "The quick brown fox jumps over the lazy dog, can't it? 1234",
     "one two three ".repeat(40),
     "Grüße, 日本語 🙂\n\n  two",
   ];
-  for (const text of texts) {
-    const ids = tokenizer.encode(text, { addBos: tokenizer.addsBos });
-    const { tokens } = await asked<{ tokens: number[] }>(address, "/tokenize", {
-      content: text,
-      add_special: true,
-      parse_special: true,
+  for (const text of texts)
+    await toldOf(`${name}, ${text.length} characters`, async (end) => {
+      const ids = tokenizer.encode(text + end, { addBos: tokenizer.addsBos });
+      const { tokens } = await asked<{ tokens: number[] }>(address, "/tokenize", {
+        ...{ content: text + end, add_special: true, parse_special: true },
+      });
+      if (String(tokens) !== String(ids))
+        throw new Error(`${name}: llama.cpp makes the ids ${tokens}, expected ${ids}`);
+      const logits = inference(() => lastRow(model.forward(longTensor(ids, [1, ids.length]))));
+      return [logits, await scoresOf(address, ids)];
     });
-    if (String(tokens) !== String(ids))
-      throw new Error(`${name}: llama.cpp makes the ids ${tokens}, expected ${ids}`);
-    told(name, `${ids.length} tokens`, lastScores(local, ids), await scoresOf(address, ids));
-  }
-  const family = local.model.visionTower.constructor.name;
-  const side = (local.processor.imageConfig.crop ?? { width: 56 }).width;
+  const family = model.visionTower.constructor.name;
+  const side = (processor.imageConfig.crop ?? { width: 56 }).width;
+  const local = new LocalModel(pretrained, { id: name });
   const { media_marker: marker } = await asked<{ media_marker: string }>(address, "/props");
+  const isFaulty = model.visionTower instanceof ClipVisionTower && !options.mended;
   for (const seed of [3, 9]) {
-    const image = picture(side, seed); // of the tower's own size: llama.cpp resizes others in its own way
-    const png = Buffer.from(encodePng(image)).toString("base64");
-    const prompt = { prompt_string: `Hello ${marker} world`, multimodal_data: [png] };
-    const scored = await scoresOf(address, prompt);
-    using inputs = await local.prepare({ raw: "Hello <image> world", images: [image] });
-    const own = inference(() => {
-      const logits = local.model.languageModel.logits(
-        local.model.languageModel.forward(
-          local.model.embed(longTensor(inputs.inputIds, [1, inputs.inputIds.length]), inputs.visual),
-        ),
-      );
-      return logits
-        .select(0, 0)
-        .select(0, inputs.inputIds.length - 1)
-        .toNumbers();
-    });
-    told(name, `an image through ${family}`, own, scored, family.startsWith("Clip") && !options.mended);
+    const image = await picture(side, seed); // of the tower's own size: llama.cpp resizes others in its own way
+    const file = join(folder, "image.png");
+    writeFileSync(file, image);
+    const about = async (end: string): Promise<[number[], Scored]> => {
+      const prompt_string = `Hello ${marker} world${end}`;
+      const scored = await scoresOf(address, { prompt_string, multimodal_data: [image.toString("base64")] });
+      using inputs = await local.prepare({ raw: `Hello <image> world${end}`, images: [file] });
+      const length = inputs.inputIds.length;
+      if (scored.tokens_evaluated !== length)
+        throw new Error(`${name}: llama.cpp reads ${scored.tokens_evaluated} tokens, expected ${length}`);
+      const logits = inference(() => {
+        const { pixelValues } = inputs;
+        const features = isFaulty
+          ? faultyFeatures(model.visionTower as ClipVisionTower, pixelValues!)
+          : model.encodeImages(pixelValues!);
+        const embeddings = model.embed(longTensor(inputs.inputIds, [1, length]), { features });
+        return lastRow(model.languageModel.logits(model.languageModel.forward(embeddings)));
+      });
+      return [logits, scored];
+    };
+    await toldOf(`${name}, an image through ${family}${isFaulty ? ", llama.cpp's fault in it" : ""}`, about);
   }
 }
 
-/** Scores [vocab] of what follows ids. */
-const lastScores = ({ model }: LocalModel, ids: readonly number[]): number[] =>
-  inference(() =>
-    model
-      .forward(longTensor(ids, [1, ids.length]))
-      .select(0, 0)
-      .select(0, ids.length - 1)
-      .toNumbers(),
-  );
+/** Of ends of a prompt the first that llama.cpp tells probabilities after. */
+async function toldOf(
+  what: string,
+  scores: (end: string) => Promise<[logits: number[], scored: Scored]>,
+): Promise<void> {
+  for (const end of ENDS) {
+    const [logits, scored] = await scores(end);
+    const top = scored.completion_probabilities?.[0]?.top_logprobs;
+    if (top) return told(what, logits, top);
+  }
+  throw new Error(`${what}: llama.cpp tells no probabilities`);
+}
 
-function told(name: string, what: string, logits: readonly number[], scored: Scored, isKnown = false): void {
+/** logits [1, T, vocab] → those of what follows [vocab] */
+function lastRow(logits: Tensor): number[] {
+  const rows = logits.select(0, 0);
+  return rows.select(0, rows.size(0) - 1).toNumbers();
+}
+
+/**
+ * As llama.cpp computes them: the class embedding comes behind the patches, but positions are added and the first row is dropped
+ * as if it came before them.
+ */
+function faultyFeatures({ embeddings, preLayrnorm, encoder }: ClipVisionTower, pixels: Tensor): Tensor {
+  const patches = embeddings.patchEmbedding.forward(pixels);
+  const last = embeddings.classEmbedding.expand([patches.size(0), 1, patches.size(2)]);
+  const embedded = cat([patches, last], 1).add(embeddings.positionEmbedding.weight);
+  return encoder.layers
+    .reduce((hidden, layer) => layer.forward(hidden), preLayrnorm.forward(embedded))
+    .slice(1, 1);
+}
+
+function told(
+  what: string,
+  logits: readonly number[],
+  top: readonly { id: number; logprob: number }[],
+): void {
   const highest = Math.max(...logits);
   const total = highest + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - highest), 0));
-  const [{ top_logprobs: top }] = scored.completion_probabilities;
   const away = top.reduce(
     (most, { id, logprob }) => Math.max(most, Math.abs(logprob - (logits[id]! - total))),
     0,
   );
-  if (!isKnown) worst = Math.max(worst, away);
+  worst = Math.max(worst, away);
   console.log(
-    `${name}, ${what}: log probabilities of the likeliest ${top.length} differ by at most ${away.toFixed(4)}${isKnown ? " (llama.cpp's known fault)" : ""}`,
+    `${what}: log probabilities of the likeliest ${top.length} differ by at most ${away.toFixed(6)}`,
   );
 }
 
-function picture(side: number, seed: number): RgbImage {
+/** Blocks of colours, as PNG. */
+async function picture(side: number, seed: number): Promise<Buffer> {
   const random = mulberry32(seed);
-  const step = 14;
-  const blocks = Array.from({ length: (side / step) ** 2 * 3 }, () => Math.floor(random() * 256));
-  const data = new Uint8Array(side * side * 3);
-  for (let y = 0; y < side; y++)
-    for (let x = 0; x < side; x++)
-      for (let c = 0; c < 3; c++)
-        data[(y * side + x) * 3 + c] =
-          blocks[(Math.floor(y / step) * (side / step) + Math.floor(x / step)) * 3 + c]!;
-  return { width: side, height: side, data };
+  const cells = side / 14;
+  const colours = Uint8Array.from({ length: cells ** 2 * 3 }, () => Math.floor(random() * 256));
+  return sharp(colours, { raw: { width: cells, height: cells, channels: 3 } })
+    .resize(side, side, { kernel: "cubic" })
+    .png()
+    .toBuffer();
 }

@@ -36,6 +36,8 @@ if __name__ == "__main__":
             limit_mm_per_prompt={"image": 1},
             max_logprobs=asked["likeliest"],
             skip_mm_profiling=True,
+            # Its default resizes by torchvision, whose pixel values are other than Pillow's by a rounding.
+            mm_processor_kwargs={"backend": "pil"},
         )
         for question in questions:
             image = Image.open(question["image"]).convert("RGB")

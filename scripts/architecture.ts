@@ -95,8 +95,9 @@ export const folders: Readonly<Record<string, Folder>> = {
     imports: ["protocol", "runner", "charts"],
   },
   datagen: {
-    holds: "training rows made from captions and data sets: questions by rule, concept filter",
-    imports: ["protocol", "evaluation"],
+    holds:
+      "training rows made from captions and data sets: questions by rule, concept filter, rows by a teacher",
+    imports: ["protocol", "runner", "charts", "evaluation"],
   },
   cli: {
     holds: "a folder a command",

@@ -20,7 +20,7 @@ using torch::autograd::variable_list;
 bool isRecorded(const at::Tensor& tensor) { return at::GradMode::is_enabled() && tensor.requires_grad(); }
 
 // From this many rows on libtorch's products, or those of widened tiles, are faster.
-int64_t tooManyRows() { return multipliesBfloat16() ? 2 : 16; }
+int64_t tooManyRows() { return multipliesBfloat16() ? 2 : 48; }
 
 bool isFewRows(const at::Tensor& input, const at::Tensor& weight) {
   return input.is_cpu() && weight.is_cpu() && input.scalar_type() == at::kBFloat16 &&

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <atomic>
 
+#include "threads.h"
+
 namespace llava {
 
 // Bytes of weights that a thread takes at once. They stay in its cache for all rows of activations, and a thread that others
 // hold up holds up no more than these.
-constexpr int64_t kPieceBytes = 64 << 10;
+constexpr int64_t kPieceBytes = 256 << 10;
 // Below this many products threads cost more than they save.
 constexpr int64_t kFewestProducts = 1 << 16;
 
@@ -23,10 +25,7 @@ void eachPiece(int64_t rows, int64_t bytesPerRow, int64_t products, const Work& 
     for (int64_t start; (start = next.fetch_add(piece)) < rows;) work(start, std::min(piece, rows - start));
   };
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), (rows + piece - 1) / piece);
-  if (threads < 2 || products < kFewestProducts)
-    takeTurns(0, 1);
-  else
-    at::parallel_for(0, threads, 1, takeTurns);
+  inParallel(products < kFewestProducts ? 1 : threads, 1, takeTurns);
 }
 
 }  // namespace llava

@@ -3,7 +3,7 @@ import pretrain from "./pretrain.ts";
 
 /**
  * Stage 2 of LLaVA-NeXT: all parts on images in tiles, the vision tower at a fifth of the rate (direct_finetune_clip.sh of
- * its repository), with the 4,096 tokens of the published models, one pass over its mixture of 760K.
+ * its repository), with the 4,096 tokens of the published models, one pass over its mixture of 760K (mixture.yaml).
  */
 export default recipe({
   ...pretrain,

@@ -22,6 +22,17 @@ test("a container is told by its bytes, whatever the name", () => {
     }
 });
 
+test("a header whose length begins as a pickle does is one of safetensors", () => {
+  for (const length of [0x280, 0x480]) {
+    const header = Buffer.from('{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.padEnd(length));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(length));
+    writeFileSync(join(folder, "odd"), Buffer.concat([size, header, Buffer.alloc(4)]));
+    using source = openWeights(join(folder, "odd"));
+    assert.deepEqual([...source.names()], ["x"]);
+  }
+});
+
 const LFS = `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 13476851690\n`;
 const safetensors = readFileSync(fixture("state.safetensors"));
 

@@ -26,9 +26,11 @@ type Opener = (path: string, dialectOf?: GgufDialects) => TensorSource;
 function containerOf(bytes: Buffer): Opener | undefined {
   const magic = bytes.toString("latin1", 0, 4);
   if (magic === "GGUF") return openGguf;
+  // Looked at before a pickle's opcode, which may be the first byte of a length.
+  if (bytes.byteLength > 8 && bytes[8] === 0x7b && bytes.readBigUInt64LE() <= MAX_HEADER)
+    return openSafetensors;
   if (magic === "PK\x03\x04" || (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)) return openTorchFile;
-  const isHeader = bytes.byteLength > 8 && bytes[8] === 0x7b && bytes.readBigUInt64LE() <= MAX_HEADER;
-  return isHeader ? openSafetensors : undefined;
+  return undefined;
 }
 
 const namedContainer = (path: string): Opener =>

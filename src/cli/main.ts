@@ -56,6 +56,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "tell how much memory a recipe takes",
     load: () => import("./commands/plan/index.ts"),
   },
+  reward: {
+    summary: "score pairs of answers by a model and its reference",
+    load: () => import("./commands/reward/index.ts"),
+  },
   runs: {
     summary: "list training runs and draw their curves",
     load: () => import("./commands/runs/index.ts"),

@@ -2,6 +2,25 @@ export { flickrRows } from "./captions/flickr8k.ts";
 export { readCaptions } from "./captions/read-captions.ts";
 export { curate, evaluationQuestions, trainingRows } from "./curate.ts";
 export { captionRow, chosenRecords, coverage, metaEntry, selectCaptions } from "./filter/filter-captions.ts";
+export { estimate, pilotPlaces } from "./instruct/estimate.ts";
+export { type GenerateOptions, generateInstructions } from "./instruct/generate.ts";
+export type { Box, SceneItem } from "./instruct/item.ts";
+export type { FewShot, InstructionKind, Parsed, Turn } from "./instruct/kind.ts";
+export { instructionKinds, kindNames } from "./instruct/kinds.ts";
+export { readOriginalPrompts } from "./instruct/original-prompts.ts";
+export type { Outcome } from "./instruct/outcomes.ts";
+export { turnsSchema } from "./instruct/parse-reply.ts";
+export { InstructionPlan } from "./instruct/plan.ts";
+export { itemHint, readItems } from "./instruct/read-items.ts";
+export { type ReplyClass, replyClasses } from "./instruct/reply-class.ts";
+export type { QualityReport } from "./instruct/report.ts";
+export {
+  askInstruct,
+  collectInstructions,
+  type InstructOptions,
+  prepareInstruct,
+} from "./instruct/run-instruct.ts";
+export { writeInstructions } from "./instruct/write-instructions.ts";
 export { englishReader } from "./language/english-reader.ts";
 export { asSentence } from "./language/grammar.ts";
 export { questionTypes } from "./questions/question.ts";

@@ -163,7 +163,7 @@ const noTowerInGguf = (what: string): LlavaError =>
 export function describeGgufTower(config: VisionConfig) {
   const { gguf } = familyOf(visionTowers, config);
   if (gguf === undefined) throw noTowerInGguf(`a vision tower of the family ${config.family}`);
-  return { names: gguf.names, metadata: gguf.describe(config) };
+  return { names: gguf.names, metadata: gguf.describe(config), notes: gguf.notes ?? [] };
 }
 
 /** The words that a GGUF file has for its vision tower; undefined for one that is not known. */

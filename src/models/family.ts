@@ -91,6 +91,8 @@ export interface VisionTowerFamily {
     parseConfig(header: GgufHeader, path: string): VisionConfig;
     /** All of it but the number of layers, which depends on those that are run. */
     describe(config: VisionConfig): GgufDescription["metadata"];
+    /** What those who use such a file should know of its readers. */
+    readonly notes?: readonly string[];
   };
   /** The tower without weights. */
   build(config: VisionConfig, selection: FeatureSelection): VisionTower;

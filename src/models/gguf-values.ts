@@ -1,6 +1,11 @@
 import type { GgufHeader } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 
+/** What a file (`mmproj`) of all that a model sees with calls itself, whatever the tower. */
+export const EYE_ARCHITECTURE = "clip";
+/** A key of such a file's metadata. */
+export const eyeKey = (name: string): string => `${EYE_ARCHITECTURE}.${name}`;
+
 /** A number of a file's metadata. @throws LlavaError "config" for one that is missing or not above zero */
 export function positiveIn({ metadata }: GgufHeader, key: string, path: string): number {
   const value = metadata.get(key);

@@ -14,7 +14,9 @@ export {
   describeGgufText,
   ggufDialect,
   gridOf,
+  hasClassToken,
   imageConfigOf,
+  originalLayerOf,
   originalOf,
   PUBLISHED_DECODERS,
   PUBLISHED_TOWERS,
@@ -28,6 +30,7 @@ export {
   visionArchitectureOf,
   visionFieldsOf,
 } from "./families.ts";
+export { EYE_ARCHITECTURE } from "./gguf-values.ts";
 export type { LanguageModel, LanguageModelConfig, Named } from "./language-model.ts";
 export { LLAMA_TYPES, type LlamaConfig, parseLlamaConfig } from "./llama/config.ts";
 export { ggufNames } from "./llama/gguf.ts";
@@ -41,10 +44,10 @@ export {
 } from "./llava/config.ts";
 export { createLlava } from "./llava/create.ts";
 export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
-export { Llava, llavaPaths, type Visual } from "./llava/model.ts";
+export { Llava, llavaPaths, TILES_AT_ONCE, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
 export type { ProjectorConfig } from "./llava/projector-config.ts";
 export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { TowerOptions, VisionTower } from "./vision-tower.ts";
+export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

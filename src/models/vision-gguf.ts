@@ -1,5 +1,5 @@
 import { float32, type GgufHeader, type GgufValue, type NamingRule, naming } from "../checkpoint/index.ts";
-import { positiveIn, shortestFloat32 } from "./gguf-values.ts";
+import { eyeKey, positiveIn, shortestFloat32 } from "./gguf-values.ts";
 
 /** GGUF's words for the vision transformers of CLIP's kind, which their families share. */
 
@@ -38,18 +38,18 @@ export const describeTransformer = (
   { isQuick }: { isQuick: boolean },
 ): Map<string, GgufValue> =>
   new Map<string, GgufValue>([
-    ["clip.vision.image_size", sizes.imageSize],
-    ["clip.vision.patch_size", sizes.patchSize],
-    ["clip.vision.embedding_length", sizes.hiddenSize],
-    ["clip.vision.feed_forward_length", sizes.intermediateSize],
-    ["clip.vision.attention.head_count", sizes.numHeads],
-    ["clip.vision.attention.layer_norm_epsilon", float32(sizes.layerNormEps)],
-    ["clip.use_gelu", !isQuick],
+    [eyeKey("vision.image_size"), sizes.imageSize],
+    [eyeKey("vision.patch_size"), sizes.patchSize],
+    [eyeKey("vision.embedding_length"), sizes.hiddenSize],
+    [eyeKey("vision.feed_forward_length"), sizes.intermediateSize],
+    [eyeKey("vision.attention.head_count"), sizes.numHeads],
+    [eyeKey("vision.attention.layer_norm_epsilon"), float32(sizes.layerNormEps)],
+    [eyeKey("use_gelu"), !isQuick],
   ]);
 
 /** @throws LlavaError "config" naming the key */
 export function transformerFromGguf(header: GgufHeader, path: string) {
-  const number = (key: string): number => positiveIn(header, `clip.vision.${key}`, path);
+  const number = (key: string): number => positiveIn(header, eyeKey(`vision.${key}`), path);
   return {
     imageSize: number("image_size"),
     patchSize: number("patch_size"),
@@ -58,17 +58,15 @@ export function transformerFromGguf(header: GgufHeader, path: string) {
     numHeads: number("attention.head_count"),
     layerNormEps: shortestFloat32(number("attention.layer_norm_epsilon")),
     numLayers: layersIn(header, path),
-    isQuick: header.metadata.get("clip.use_gelu") !== true,
+    isQuick: header.metadata.get(eyeKey("use_gelu")) !== true,
   };
 }
 
-/** Tensors of the tower that a file keeps, though they are not run, have this before their canonical names without `model`. */
-export const UNUSED = "unused.";
-const UNUSED_LAYER = /^unused\.vision_tower\.encoder\.layers\.(\d+)\./;
+/** Of this project: the layers of the whole tower, of which the file has those that are run. */
+export const WHOLE_LAYERS = "llava.vision.layer_count";
 
-/** Layers that are run, and those that are only kept. */
 function layersIn(header: GgufHeader, path: string): number {
-  const run = positiveIn(header, "clip.vision.block_count", path);
-  const kept = [...header.tensors.keys()].map((name) => Number(UNUSED_LAYER.exec(name)?.[1] ?? -1) + 1);
-  return kept.reduce((most, count) => Math.max(most, count), run);
+  const run = positiveIn(header, eyeKey("vision.block_count"), path);
+  const whole = header.metadata.get(WHOLE_LAYERS);
+  return typeof whole === "number" && whole > run ? whole : run;
 }

@@ -8,6 +8,8 @@ export class AdaptedLinear extends Module implements Linear {
   protected override readonly keys = { base: "" };
   readonly base: Linear;
   readonly adapter: LowRankAdapter;
+  /** Whether the layer is its base alone for now. */
+  isOff = false;
 
   constructor(base: Linear, adapter: LowRankAdapter) {
     super();
@@ -29,6 +31,7 @@ export class AdaptedLinear extends Module implements Linear {
   }
 
   forward(input: Tensor): Tensor {
+    if (this.isOff) return this.base.forward(input);
     const { base, adapter } = this;
     const whole = base.forward(input);
     if (adapter.magnitude === undefined) return whole.add(adapter.forward(input));

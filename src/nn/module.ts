@@ -51,20 +51,29 @@ export abstract class Module implements Disposable {
 
   /** Puts a tensor in the place of a parameter, which is disposed of. The module owns it from now on. */
   setParameter(name: string, tensor: Tensor): void {
-    if (!this.#set(name, tensor)) throw new LlavaError("usage", `there is no parameter "${name}"`);
+    const before = this.exchangeParameter(name, tensor);
+    if (before !== tensor) before.dispose();
   }
 
-  #set(name: string, tensor: Tensor): boolean {
+  /** As `setParameter`, but gives the parameter that was there, which is the caller's from now on. */
+  exchangeParameter(name: string, tensor: Tensor): Tensor {
+    const before = this.#exchange(name, tensor);
+    if (before === undefined) throw new LlavaError("usage", `there is no parameter "${name}"`);
+    return before;
+  }
+
+  #exchange(name: string, tensor: Tensor): Tensor | undefined {
     for (const { key, value, put } of this.#fields("")) {
       if (value instanceof Tensor) {
         if (key !== name) continue;
-        if (value !== tensor) value.dispose();
         put(keep(tensor));
-        return true;
+        return value;
       }
-      if (name.startsWith(within(key)) && value.#set(name.slice(within(key).length), tensor)) return true;
+      if (!name.startsWith(within(key))) continue;
+      const before = value.#exchange(name.slice(within(key).length), tensor);
+      if (before !== undefined) return before;
     }
-    return false;
+    return undefined;
   }
 
   /** Puts a module in the place of one inside, which is not disposed of: the new one may hold it, or its tensors. */

@@ -176,6 +176,15 @@ export function openAdapter(folder: string): AdapterFiles {
     [Symbol.dispose]: () => all[Symbol.dispose](),
   };
   try {
+    const embedding = [...adapter.names()].find((name) => /\.lora_embedding_[AB]/.test(name));
+    if (embedding !== undefined)
+      throw new LlavaError(
+        "checkpoint",
+        `${adapter.where}: ${embedding} adapts an embedding, not a linear layer`,
+        {
+          hint: "That is not supported: train embeddings as a whole (modules_to_save), or merge the adapter with PEFT.",
+        },
+      );
     if (others === undefined) requireProjector(folder, files.whole);
   } catch (error) {
     all[Symbol.dispose]();

@@ -36,6 +36,8 @@ import { unusedTensors } from "./unused-tensors.ts";
 export interface LoadAdapterOptions {
   /** Draws dropout where the adapter is trained further. */
   readonly generator?: Generator;
+  /** Its probability, instead of the adapter's own. */
+  readonly dropout?: number;
   /**
    * Modules trained as a whole that are loaded: "none" where the base has been loaded with them; "others" leaves the
    * projector, with the statistics of the features that it was trained on, as it is.
@@ -52,13 +54,14 @@ export interface LoadAdapterOptions {
 export function loadAdapter(
   model: Module & Named,
   place: string,
-  { generator = new Generator(0), wholeModules = "all" }: LoadAdapterOptions = {},
+  { generator = new Generator(0), wholeModules = "all", ...given }: LoadAdapterOptions = {},
 ): AdapterConfig {
   const folder = adapterFolder(place);
   const config = readAdapterConfig(folder);
   using files = openAdapter(folder);
   const { lowRank, sizes } = adaptedLayers(model, files, config);
-  const { rank, alpha, dropout, rankStabilized, decomposed } = config;
+  const { rank, alpha, rankStabilized, decomposed } = config;
+  const dropout = given.dropout ?? config.dropout;
   const shared = { rank, alpha, dropout, rankStabilized, decomposed };
   putAdapters(model, { ...shared, targets: [...sizes.keys()], sizes }, generator);
   try {

@@ -9,7 +9,7 @@ import {
   type TensorSource,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import { eyeDialect, ggufDialect } from "../models/index.ts";
+import { EYE_ARCHITECTURE, eyeDialect, ggufDialect } from "../models/index.ts";
 import { chooseGguf, weightFiles } from "../setup/index.ts";
 
 /** A LLaVA as llama.cpp has it: a language model and, beside it, what it sees with (`mmproj`). */
@@ -66,7 +66,7 @@ export function ggufPair(folder: string, wanted?: string, eye?: string): GgufPai
 /** By its name, or by what it says of itself. */
 const isEye = (folder: string, name: string): boolean =>
   /(?:^|[-._])mmproj(?:[-._]|$)/i.test(name) ||
-  readGgufHeader(join(folder, name)).metadata.get("general.architecture") === "clip";
+  readGgufHeader(join(folder, name)).metadata.get("general.architecture") === EYE_ARCHITECTURE;
 
 /** The tensors of both files under canonical names. */
 export const openPair = ({ text, eye }: GgufPair): TensorSource =>

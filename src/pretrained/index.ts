@@ -15,10 +15,18 @@ export {
   type WrittenLayout,
 } from "./conversion/index.ts";
 export { transparencyField } from "./image-processor.ts";
+export { type ModelFacts, modelFacts } from "./information.ts";
 export { keeping } from "./kept-weights.ts";
 export { loadPretrained, openModelProcessor } from "./load.ts";
 export { loadCheckpoint } from "./load-folders.ts";
-export { adaptedLinears, adapterParameters, applyLora, mergeLora, removeLora } from "./lora.ts";
+export {
+  adaptedLinears,
+  adapterParameters,
+  applyLora,
+  mergeLora,
+  removeLora,
+  withAdaptersOff,
+} from "./lora.ts";
 export type { PretrainedLlava } from "./pretrained.ts";
 export { openProjector } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";

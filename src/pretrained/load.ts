@@ -9,7 +9,7 @@ import {
   type TensorSource,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
-import type { Llava } from "../models/index.ts";
+import type { Llava, LlavaConfig } from "../models/index.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
 import { anyResSchema } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
@@ -69,6 +69,18 @@ export async function openModelProcessor(
 ): Promise<Processor> {
   const resolve = (name: string) => resolveModel(name, { weights: false });
   return (await describeModel(resolved, { resolve, ...options })).processor;
+}
+
+/**
+ * The configuration and the processor of whatever `resolveModel` found, for those who tell of a model: only small files are
+ * read, and no part is fetched. An adapter's configuration is its base's, which tells nothing of the adapter: undefined.
+ */
+export async function describeWithoutWeights(
+  resolved: ResolvedModel,
+): Promise<{ readonly processor: Processor; readonly config: LlavaConfig | undefined }> {
+  const resolve = (name: string) => resolveModel(name, { weights: false, offline: true });
+  const { processor, origin } = await describeModel(resolved, { resolve });
+  return { processor, config: origin?.llava };
 }
 
 type FindingOptions = LoadOptions & Required<Pick<LoadOptions, "resolve">>;

@@ -145,6 +145,17 @@ export function mergeWhereWhole(model: Module): void {
   else for (const [, { base, adapter }] of adaptedLinears(model)) adapter.fixGain(() => base.decoded());
 }
 
+/** Runs `body` on the model as it is without its adapters, which stay. */
+export function withAdaptersOff<T>(model: Module, body: () => T): T {
+  const layers = [...adaptedLinears(model)].map(([, layer]) => layer);
+  for (const layer of layers) layer.isOff = true;
+  try {
+    return body();
+  } finally {
+    for (const layer of layers) layer.isOff = false;
+  }
+}
+
 /** Takes the adapters off and disposes of them: the model is the base again. */
 export function removeLora(model: Module): void {
   for (const [name, { base, adapter }] of [...adaptedLinears(model)]) {

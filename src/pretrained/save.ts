@@ -141,7 +141,7 @@ export function withTowerInside({ config, visionTower }: ModelOrigin, folder: st
 }
 
 const smallFile =
-  /^(?:tokenizer|special_tokens|added_tokens|vocab|merges|generation_config|preprocessor|processor|chat_template)/;
+  /^(?:tokenizer|special_tokens|added_tokens|vocab|merges|generation_config|(?:video_)?preprocessor|processor|chat_template)/;
 
 /** Everything but weights, their index and the configuration. */
 export function copySmallFiles({ files }: ModelOrigin, folder: string): void {

@@ -15,9 +15,11 @@ export {
   requireImageSource,
   shortened,
 } from "./image-source.ts";
+export { costOf, type Price } from "./price.ts";
 export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
 export {
   type LlavaRow,
+  notAPair,
   RowError,
   type RowImage,
   type RowProblem,

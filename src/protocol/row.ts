@@ -72,3 +72,12 @@ export function sidesOf(row: LlavaRow): readonly LlavaRow[] {
   const conversations = [...row.conversations.slice(0, -1), { ...last, value: row.rejected }];
   return [row, { ...row, conversations, rejected: last.value }];
 }
+
+/** Why a row that should be a pair cannot be used. */
+export const notAPair = (row: LlavaRow): RowError =>
+  rowError(
+    row,
+    "unpaired",
+    "it has one answer, not a chosen and a rejected one",
+    "Preferences are learnt from pairs: prompt, chosen, rejected and image.",
+  );

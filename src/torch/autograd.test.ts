@@ -37,6 +37,7 @@ describe("gradients equal central differences", () => {
     sin: (x) => x.sin(),
     cos: (x) => x.cos(),
     sigmoid: (x) => x.sigmoid(),
+    logSigmoid: (x) => aten.logSigmoid(x),
     silu: (x) => aten.silu(x),
     gelu: (x) => aten.gelu(x),
     "gelu tanh": (x) => aten.gelu(x, "tanh"),

@@ -26,6 +26,7 @@ export const schemas = {
   sin: "sin(Tensor self) -> Tensor",
   cos: "cos(Tensor self) -> Tensor",
   sigmoid: "sigmoid(Tensor self) -> Tensor",
+  logSigmoid: "log_sigmoid(Tensor self) -> Tensor",
   powScalar: "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
   clamp: "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
   maskedFill: "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",

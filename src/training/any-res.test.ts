@@ -25,6 +25,13 @@ async function train(name: string, fields: Partial<RecipeFields>) {
   return { result: result!, lines, output: recipe.output };
 }
 
+/** What each step of a run was like. */
+const logged = (output: string): { loss: number; gradientNorm: number }[] =>
+  readFileSync(join(output, "log.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
 /** The newline of a result, loaded as chat would load it, and the tokens of a wide photo. */
 async function loaded(path: string, base?: string) {
   using pretrained = await loadPretrained({ kind: "folder", path }, base === undefined ? {} : { base });
@@ -108,8 +115,7 @@ describe("a model of LLaVA-1.5's kind that is given AnyRes", () => {
     const { data } = rowsRecipe("unused");
     const lossesOf = async (name: string, fields: Partial<RecipeFields>) => {
       const { output } = await train(name, { ...stages["projector"], ...fields });
-      const lines = readFileSync(join(output, "log.jsonl"), "utf8").trim().split("\n");
-      return lines.map((line) => (JSON.parse(line) as { loss: number }).loss);
+      return logged(output).map(({ loss }) => loss);
     };
     const flips = { data: { ...data, flips: true }, maxSteps: 4 };
     const kept = { cache: join(folder, "cache"), dtype: "float32" as const };
@@ -120,8 +126,21 @@ describe("a model of LLaVA-1.5's kind that is given AnyRes", () => {
     assert.ok(live.some((loss, at) => Math.abs(loss - plain[at]!) > 1e-4));
   });
 
+  test("learns the same however many tiles its tower takes at once", async () => {
+    const stepsOf = async (name: string, tilesAtOnce: number) => {
+      const fields = { ...stages["all"], activationCheckpointing: true, features: { tilesAtOnce } };
+      return logged((await train(name, fields)).output);
+    };
+    const [few, many] = [await stepsOf("few", 4), await stepsOf("many", 64)];
+    for (const [at, { loss, gradientNorm }] of few.entries()) {
+      assert.ok(Math.abs(loss - many[at]!.loss) < 1e-6, `${loss}`);
+      assert.ok(Math.abs(gradientNorm / many[at]!.gradientNorm - 1) < 1e-6, `${gradientNorm}`);
+    }
+  });
+
   test("is refused tiles that do not fit, and words that its layout has not", async () => {
     const wrong: [Partial<RecipeFields>, RegExp][] = [
+      [{ features: { tilesAtOnce: 2 } }, /features.tilesAtOnce is for a vision tower that learns/],
       [{ model: "llava-smol-135m" }, /anyres is for a checkpoint of LLaVA/],
       [{ model: huggingFace, anyres: { maxTiles: 4 } }, /anyres.maxTiles is 4, for which Hugging Face's/],
       [{ model: huggingFace, anyres: { mergeType: "spatial" } }, /anyres.mergeType is "spatial", for which/],

@@ -8,6 +8,7 @@ export {
 export type { RowBatch } from "./batches/row-batch.ts";
 export { type Learner, type LearnerState, type StepLoss, WholeLearner } from "./learner.ts";
 export { type Batch, type BatchSource, type Objective, SupervisedObjective } from "./objectives/index.ts";
+export { type ScoredPair, type ScorePairsOptions, scorePairs } from "./objectives/preference/score-pairs.ts";
 export {
   type AnsweringMemory,
   advise,

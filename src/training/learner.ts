@@ -2,7 +2,7 @@ import { alone, type Communicator, sumNumbers } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type AdamW, clipGradNorm } from "../optim/index.ts";
 import { noGrad, scope, type Tensor, tensor, zeros } from "../torch/index.ts";
-import type { Batch, Objective } from "./objectives/objective.ts";
+import type { Batch, Measures, Objective } from "./objectives/objective.ts";
 
 /** What a step's losses come to, over all micro-batches of all ranks. */
 export interface StepLoss {
@@ -10,6 +10,8 @@ export interface StepLoss {
   readonly loss: number;
   readonly units: number;
   readonly tokens: number;
+  /** What the objective measures besides, means over the units. */
+  readonly measures: Measures;
   /** Rows of this rank whose loss is not finite. */
   readonly suspects: readonly string[];
 }
@@ -58,24 +60,29 @@ export class WholeLearner<B extends Batch> implements Learner<B> {
   backward(batches: readonly B[]): StepLoss {
     const total = (of: "units" | "tokens") => batches.reduce((sum, batch) => sum + batch[of], 0);
     const [units, tokens] = this.#sum(total("units"), total("tokens")) as [number, number];
-    const losses = batches.map((batch) => this.#accumulate(batch, units));
+    const measured: Record<string, number> = {};
+    const losses = batches.map((batch) => this.#accumulate(batch, units, measured));
     this.#sumGradients();
     const own = losses.reduce((sum, loss) => sum + loss, 0);
-    const [loss] = this.#sum(own) as [number];
+    const names = Object.keys(measured);
+    const [loss, ...sums] = this.#sum(own, ...Object.values(measured)) as [number, ...number[]];
+    const measures = Object.fromEntries(names.map((name, i) => [name, sums[i]! / units]));
     const suspects = batches.flatMap((batch, i) =>
       Number.isFinite(losses[i]) ? [] : (this.#objective.suspects?.(batch) ?? batch.samples),
     );
-    return { loss: loss / units, units, tokens, suspects };
+    return { loss: loss / units, units, tokens, measures, suspects };
   }
 
   #sum(...values: number[]): readonly number[] {
     return sumNumbers(this.#communicator, values);
   }
 
-  /** The batch's loss, a sum. */
-  #accumulate(batch: B, units: number): number {
+  /** The batch's loss, a sum; what is measured besides is added to `measured`. */
+  #accumulate(batch: B, units: number, measured: Record<string, number>): number {
     return scope(() => {
-      const loss = this.#objective.loss(batch);
+      const loss = this.#objective.loss(batch, (sums) => {
+        for (const [name, sum] of Object.entries(sums)) measured[name] = (measured[name] ?? 0) + sum;
+      });
       const scaled = loss.div(units);
       // Nothing that learns takes part in text alone, where only the projector learns.
       if (scaled.requiresGrad) {

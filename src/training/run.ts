@@ -101,6 +101,9 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
       progressBar(progress, learningRate),
     ];
   };
+  const watching: Callback = {
+    afterStep: ({ step, totalSteps }, { measures }) => stage.watch?.({ step, totalSteps, measures }),
+  };
   const written = isFirst ? await writers() : [];
   report(
     `${count(learner.state().weights)} weights to train, ${recipe.batchSize} rows a step, ` +
@@ -117,7 +120,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     totalSteps,
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
-    callbacks: [guards, ...written, ...(options.callbacks ?? [])],
+    callbacks: [guards, watching, ...written, ...(options.callbacks ?? [])],
     ...(signal && { signal }),
   });
   const isWhole = step === totalSteps;

@@ -54,6 +54,7 @@ const readJson = (...path: string[]) => JSON.parse(readFileSync(join(...path), "
 const models = [
   ...["llama", "qwen2", "original", "legacy-4x"].map((name) => `llava/${name}`),
   ...["llama", "mistral", "original"].map((name) => `llava-next/${name}`),
+  ...["onevision", "onevision-original", "interleave", "qwen3", "gemma"].map((name) => `families/${name}`),
 ];
 
 for (const name of models)
@@ -176,11 +177,6 @@ describe("llava convert", () => {
       () => changed("llava/llama", { projector_hidden_act: "relu" }),
       "original",
       /projector_hidden_act/,
-    ],
-    "a limit of features": [
-      () => changed("llava-next/original", { image_aspect_ratio: "anyres_max_9" }),
-      "hf",
-      /anyres_max_N/,
     ],
     "another merge": [
       () => changed("llava-next/original", { mm_patch_merge_type: "spatial_unpad_nobase" }),

@@ -89,7 +89,11 @@ const imageOf = (name: string) => join(fixtures, name.split("/")[0]!, "images", 
 const models = [
   ...["llama", "qwen2", "original", "legacy-4x", "multi-layer"].map((name) => `llava/${name}`),
   ...["llama", "llama3", "mistral", "original", "qwen2"].map((name) => `llava-next/${name}`),
+  ...["interleave", "onevision", "onevision-original", "siglip-original"].map((name) => `families/${name}`),
 ];
+
+/** Whose own layout this project does not write. */
+const ONE_WAY = ["families/onevision"];
 
 function differencesOf(a: { logits: number[] }, b: { logits: number[] }): number {
   assert.equal(a.logits.length, b.logits.length);
@@ -111,7 +115,8 @@ for (const name of models)
       assert.equal(readdirSync(pair).length, 2);
     });
 
-    test("there and back every tensor is the same, and what config.json says", async () => {
+    test("there and back every tensor is the same, and what config.json says", async (context) => {
+      if (ONE_WAY.includes(name)) return context.skip("its own layout is not written");
       const back = await converted(await converted(source, "gguf"), home);
       const [before, after] = [stored(source), stored(back)];
       for (const tensor of before.keys())
@@ -153,7 +158,7 @@ for (const name of models)
       const [own, read] = [await behaviour(source, imageOf(name)), await behaviour(pair, imageOf(name))];
       assert.deepEqual(read.ids, own.ids);
       assert.ok(differencesOf(own, read) < 2e-5, `${differencesOf(own, read)}`);
-      if (name === "llava-next/llama3") return; // its factors are of no published model
+      if (name === "llava-next/llama3" || ONE_WAY.includes(name)) return; // its factors are of no published model
       const back = await converted(pair, home);
       assert.ok(differencesOf(own, await behaviour(back, imageOf(name))) < 2e-5);
     });
@@ -292,7 +297,13 @@ describe("a pair of GGUF files", () => {
     const { made, eye } = await pairOf();
     const expected = await behaviour(source, image);
     editGguf(eye, (metadata, tensors) => {
-      for (const key of ["clip.vision.feature_layer", "general.type", "clip.projector_type", "llava.layout"])
+      for (const key of [
+        "clip.vision.feature_layer",
+        "general.type",
+        "clip.projector_type",
+        "llava.layout",
+        "llava.vision.layer_count",
+      ])
         metadata.delete(key);
       for (const name of [...tensors.keys()].filter((name) => /ffn_up|^unused/.test(name))) {
         if (name.startsWith("unused")) tensors.delete(name);

@@ -71,6 +71,14 @@ test("what computes says that libtorch is missing, and how it is set up", async 
   assert.match(stderr, /libtorch|CMake|cmake/);
 });
 
+test("model info tells of whole checkpoints, in every container", async () => {
+  for (const name of ["llama", "original"]) {
+    const { facts, parameters } = JSON.parse(await output("model", "info", join(fixtures, name), "--json"));
+    assert.deepEqual([facts.kind, facts.unknown], ["whole model", []]);
+    assert.ok(parameters > 10_000);
+  }
+});
+
 for (const model of models)
   describe(`the configuration and tokenizer files of ${model.split("/").at(-1)} suffice for`, () => {
     test("data check", async () => {

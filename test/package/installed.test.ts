@@ -69,6 +69,7 @@ describe("the package, installed", () => {
       ["llava/training", "training/library"],
       ["llava/evaluation", "evaluation/library"],
       ["llava/data", "data/index"],
+      ["llava/datagen", "datagen/index"],
     ]) {
       const script = `const keys = async (path) => Object.keys(await import(path)).join();
         console.log((await keys("${subpath}")) === (await keys("${join(place, `dist/${module}.js`)}")));`;

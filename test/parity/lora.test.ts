@@ -333,6 +333,15 @@ describe("an adapter that cannot be used is refused by", () => {
       "config",
       /lora_bias is true/,
     ],
+    "a low-rank embedding": [
+      (_, tensors) =>
+        void tensors.set(
+          "base_model.model.model.language_model.embed_tokens.lora_embedding_A",
+          tensors.values().next().value!,
+        ),
+      "checkpoint",
+      /embed_tokens\.lora_embedding_A adapts an embedding/,
+    ],
     "lengths of rows that it lacks": [
       (config) => {
         config["use_dora"] = true;

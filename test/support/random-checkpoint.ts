@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { layouts, writeSafetensors } from "../../src/checkpoint/index.ts";
 import type { JsonObject } from "../../src/files/index.ts";
-import { createLlava, parseLlavaConfig } from "../../src/models/index.ts";
-import type { DType } from "../../src/torch/index.ts";
-import { randomize } from "./random-model.ts";
+import { createLlava, type Llava, parseLlavaConfig } from "../../src/models/index.ts";
+import { type DType, Generator, randn, scope } from "../../src/torch/index.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures/llava/", import.meta.url));
 
@@ -76,7 +75,7 @@ export function writeRandomCheckpoint(
       crop_size: size,
     }),
   );
-  using llava = randomize(createLlava(parseLlavaConfig(config, "config.json")), seed, dtype);
+  using llava = drawn(createLlava(parseLlavaConfig(config, "config.json")), seed, dtype);
   const tensors = new Map(
     Array.from(llava.namedParameters(), ([name, tensor]) => {
       const canonical = llava.paths.read(name)!;
@@ -85,4 +84,18 @@ export function writeRandomCheckpoint(
   );
   writeSafetensors(join(folder, "model.safetensors"), tensors);
   return folder;
+}
+
+/** Matrices that make what goes through them a little larger, so that each layer counts, and scores stay of a usual size. */
+function drawn(llava: Llava, seed: number, dtype: DType): Llava {
+  using generator = new Generator(seed);
+  scope(() => {
+    for (const [name, { shape, elements }] of llava.namedParameters()) {
+      const values = randn(shape, generator);
+      const width = elements / shape[0]!;
+      const scaled = shape.length > 1 ? values.mul(1.6 / Math.sqrt(width)) : values.mul(0.2);
+      llava.setParameter(name, (/norm\w*\.weight$/.test(name) ? scaled.add(1) : scaled).to(dtype));
+    }
+  });
+  return llava;
 }

@@ -240,7 +240,7 @@ describe("GGUF decoder configuration", () => {
   test("another architecture is refused by name", () => {
     assert.throws(() => configFromGguf(changed({ "general.architecture": "gemma" }), "x.gguf"), {
       code: "config",
-      message: "x.gguf: GGUF architecture gemma; known are llama, qwen2",
+      message: "x.gguf: GGUF architecture gemma; known are llama, qwen2, qwen3",
     });
   });
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { JudgePromptChoice } from "../../evaluation/index.ts";
-import type { Usage } from "../../protocol/index.ts";
+import { costOf, type Price, type Usage } from "../../protocol/index.ts";
 import type { Answerer, RetryOptions } from "../../runner/index.ts";
 import { count, positive } from "./model-options.ts";
 
@@ -13,12 +13,6 @@ export interface EndpointFlags {
   readonly tokenLimitField: "max_tokens" | "max_completion_tokens";
   readonly extraBody?: Readonly<Record<string, unknown>>;
   readonly price?: Price;
-}
-
-/** Of a million tokens read and written, in any currency. */
-export interface Price {
-  readonly input: number;
-  readonly output: number;
 }
 
 /** Options of a command that asks an OpenAI-compatible endpoint. */
@@ -34,7 +28,11 @@ export function addEndpointOptions(command: Command): Command {
         .default("max_tokens"),
     )
     .option("--extra-body <json>", "fields added to every request", jsonObject)
-    .option("--price <input/output>", "of a million tokens each way, to show what a run costs", parsePrice);
+    .option(
+      "--price <input/output[/cached]>",
+      "of a million tokens each way, to show what a run costs; the third is that of the prompt's tokens from a cache",
+      parsePrice,
+    );
 }
 
 /** What `judgePromptOption` reads. */
@@ -72,8 +70,8 @@ export async function openEndpoint(
 export const retryOf = ({ attempts }: EndpointFlags): RetryOptions => ({ attempts });
 
 /** "1.2 M tokens, 0.43" */
-export function showCost({ promptTokens, completionTokens }: Usage, price: Price | undefined): string {
-  const tokens = promptTokens + completionTokens;
+export function showCost(usage: Usage, price: Price | undefined): string {
+  const tokens = usage.promptTokens + usage.completionTokens;
   const amount =
     tokens < 10_000
       ? String(tokens)
@@ -81,7 +79,7 @@ export function showCost({ promptTokens, completionTokens }: Usage, price: Price
         ? `${Math.round(tokens / 1000)} k`
         : `${(tokens / 1e6).toFixed(1)} M`;
   if (price === undefined) return `${amount} tokens`;
-  const cost = (promptTokens * price.input + completionTokens * price.output) / 1e6;
+  const cost = costOf(usage, price) ?? 0;
   return `${amount} tokens, cost ${cost.toFixed(cost < 1 ? 4 : 2)}`;
 }
 
@@ -96,10 +94,11 @@ function jsonObject(text: string): Readonly<Record<string, unknown>> {
 }
 
 function parsePrice(text: string): Price {
-  const [input, output, more] = text
+  const [input, output, cached, more] = text
     .split("/")
     .map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-  if (more === undefined && input !== undefined && output !== undefined && input >= 0 && output >= 0)
-    return { input, output };
-  throw new InvalidArgumentError("Expected two numbers, such as 2.50/10.");
+  const isRight = [input, output, cached ?? 0].every((price) => price !== undefined && price >= 0);
+  if (more === undefined && isRight)
+    return { input: input!, output: output!, ...(cached !== undefined && { cached }) };
+  throw new InvalidArgumentError("Expected two or three numbers, such as 2.50/10 or 2.50/10/1.25.");
 }

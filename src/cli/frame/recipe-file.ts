@@ -43,10 +43,13 @@ async function readWrittenRecipe(path: string): Promise<RecipeFields> {
   });
 }
 
+/** Stands for paths that a recipe leaves to the command line, where it is only shown. */
+export const GIVEN_LATER = "(given for a run)";
+
 /** A recipe to look at: what only a run needs may be missing. */
 export async function resolveToShow(fields: RecipeFields, overrides: readonly Override[]): Promise<Recipe> {
   const { resolveRecipe } = await import("../../training/index.ts");
-  const unknown = "(given for a run)";
+  const unknown = GIVEN_LATER;
   const { data, output = unknown } = fields;
   return resolveRecipe(
     { ...fields, data: { ...data, rows: data.rows ?? unknown, images: data.images ?? unknown }, output },

@@ -4,6 +4,8 @@ import type { LlavaRow } from "../../protocol/index.ts";
 export interface RowGroup {
   readonly rows: readonly LlavaRow[];
   readonly mirrored: boolean;
+  /** Whether they are the two sides of a pair, of which neither is of use without the other. */
+  readonly isPair?: true;
 }
 
 /** Which of several processes that train together this one is. */

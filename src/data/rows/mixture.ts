@@ -16,6 +16,8 @@ export interface Dataset {
   /** Folder of its images, where it has one of its own. */
   readonly images?: string;
   readonly strategy: SamplingStrategy;
+  /** Rows that the file has by what its mixture says, for a look at it before the file is there. */
+  readonly statedRows?: number;
   /** Appended to the first question of each row that lacks it. */
   readonly responseFormat?: ResponseFormat;
 }
@@ -27,6 +29,7 @@ const mixtureSchema = z.object({
         json_path: z.string(),
         sampling_strategy: z.string().default("all"),
         images: z.string().optional(),
+        rows: z.int().min(0).optional(),
         response_format: z.enum(["short", "letter"]).optional(),
       }),
     )
@@ -44,6 +47,17 @@ export const isShard = (path: string): boolean => /\.(tar|parquet)$/.test(path);
  * @throws LlavaError "config" for a mixture that is wrong, "data" for a file that is not there
  */
 export async function readDatasets(name: string): Promise<Dataset[]> {
+  const datasets = await namedDatasets(name);
+  const missing = datasets.filter(({ path }) => !existsSync(path));
+  if (missing.length === 0) return datasets;
+  const others = missing.length > 1 ? `, nor do ${missing.length - 1} others of ${name}` : "";
+  throw new LlavaError("data", `${missing[0]!.path} does not exist${others}`, {
+    hint: "Give a file of rows (.json, .jsonl), shards (.tar, .parquet), or a mixture (.yaml).",
+  });
+}
+
+/** The same where files need not be there. @throws LlavaError "config" for a mixture that is wrong */
+export async function namedDatasets(name: string): Promise<Dataset[]> {
   if (!isMixture(name)) return filesOf(name).map((path) => ({ path, strategy: parseStrategy("all", name) }));
   const beside = (path: string): string => (isAbsolute(path) ? path : resolve(dirname(name), path));
   return (await readMixture(name)).datasets.flatMap((entry, index) => {
@@ -54,6 +68,7 @@ export async function readDatasets(name: string): Promise<Dataset[]> {
         path,
         strategy,
         ...(entry.images !== undefined && { images: beside(entry.images) }),
+        ...(entry.rows !== undefined && { statedRows: entry.rows }),
         ...(entry.response_format && { responseFormat: entry.response_format }),
       }),
     );
@@ -73,16 +88,8 @@ async function readMixture(path: string): Promise<z.infer<typeof mixtureSchema>>
   const parsed = mixtureSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new LlavaError("config", `${path}: ${describeIssues(parsed.error)}`, {
-    hint: "A mixture is a list datasets of json_path, sampling_strategy, images and response_format.",
+    hint: "A mixture is a list datasets of json_path, sampling_strategy, images, response_format and rows.",
   });
 }
 
-function filesOf(pattern: string): string[] {
-  const paths = existsSync(pattern) ? [pattern] : expand(pattern);
-  const missing = paths.filter((path) => !existsSync(path));
-  if (missing.length === 0) return paths;
-  const others = missing.length > 1 ? `, nor do ${missing.length - 1} others of ${pattern}` : "";
-  throw new LlavaError("data", `${missing[0]} does not exist${others}`, {
-    hint: "Give a file of rows (.json, .jsonl), shards (.tar, .parquet), or a mixture (.yaml).",
-  });
-}
+const filesOf = (pattern: string): string[] => (existsSync(pattern) ? [pattern] : expand(pattern));

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { conversationOfRow } from "../../processing/processor/index.ts";
-import { type LlavaRow, rowError } from "../../protocol/index.ts";
+import { type LlavaRow, notAPair, rowError } from "../../protocol/index.ts";
 import { mixSeed } from "../../random/index.ts";
 import { adaptRow } from "./dataset-rows.ts";
 import { type Dataset, isShard, readDatasets } from "./mixture.ts";
@@ -18,6 +18,10 @@ export interface OpenRowsOptions {
   readonly seed: number;
   /** Told of every row that cannot be used, which is then left out; may throw instead. */
   readonly onBadRow: (error: LlavaError) => void;
+  /** Whether rows are to be pairs of answers, as preferences are learnt from. */
+  readonly arePairs?: boolean;
+  /** Called for each row that is a pair. */
+  readonly onPair?: () => void;
   /** Called after each row that was looked at. */
   readonly onRow?: () => void;
 }
@@ -51,7 +55,7 @@ async function openDataset(dataset: Dataset, number: number, options: OpenRowsOp
   for await (const batch of foundRows(dataset.path))
     for (const found of batch) {
       options.onRow?.();
-      const row = usable(found, dataset, isThere, options.onBadRow);
+      const row = usable(found, dataset, isThere, options);
       if (row === undefined || !("span" in found)) continue;
       file.add(found.span);
       images.push(row.images.map(({ name }) => name));
@@ -70,12 +74,14 @@ function usable(
   found: FoundRow,
   dataset: Dataset,
   isThere: (image: string) => string | undefined,
-  onBadRow: (error: LlavaError) => void,
+  { arePairs, onPair, onBadRow }: OpenRowsOptions,
 ): LlavaRow | undefined {
   try {
     if ("error" in found) throw found.error;
     const row = adaptRow(found.row, dataset);
     conversationOfRow(row);
+    if (arePairs && row.rejected === undefined) throw notAPair(row);
+    if (row.rejected !== undefined) onPair?.();
     for (const { name } of row.images) {
       const missing = isThere(name);
       if (missing !== undefined)

@@ -32,6 +32,9 @@ export const clip: VisionTowerFamily = {
     parseConfig: clipFromGguf,
     describe: (config: ClipVisionConfig) =>
       describeTransformer(config, { isQuick: config.hiddenAct === "quick_gelu" }),
+    notes: [
+      "CLIP towers are computed wrongly by llama.cpp (its issue 25814): answers about images need a build with that mended",
+    ],
   },
   build: (config: ClipVisionConfig, selection: FeatureSelection) => new ClipVisionTower(config, selection),
 };

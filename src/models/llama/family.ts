@@ -43,6 +43,7 @@ export const llama: LanguageModelFamily = {
       title: "Qwen3",
       original: { modelType: "llava_qwen3", architecture: "LlavaQwen3ForCausalLM" },
       template: "qwen_1_5",
+      ggufArchitecture: "qwen3",
       parseConfig: parser(LLAMA_TYPES.qwen3),
     },
     gemma: {

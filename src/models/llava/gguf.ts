@@ -1,8 +1,8 @@
 import { type GgufDialect, type GgufHeader, type GgufValue, naming } from "../../checkpoint/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { describeGgufTower, ggufTower, gridOf } from "../families.ts";
-import { positiveIn, shortestFloat32 } from "../gguf-values.ts";
-import { UNUSED } from "../vision-gguf.ts";
+import { EYE_ARCHITECTURE, eyeKey, positiveIn, shortestFloat32 } from "../gguf-values.ts";
+import { WHOLE_LAYERS } from "../vision-gguf.ts";
 import type { LlavaConfig } from "./config.ts";
 import type { ProjectorConfig } from "./projector-config.ts";
 import { huggingFaceTiling, originalTiling, originalTilingWords } from "./tiling.ts";
@@ -12,6 +12,9 @@ import { huggingFaceTiling, originalTiling, originalTilingWords } from "./tiling
 /** The layout that a file was made from, of which image sizes are read and rounded by the rules. */
 export type SourceLayout = "hf" | "original";
 const LAYOUT = "llava.layout";
+
+/** Tensors that a file keeps, though they are not run, have this before their canonical names without `model`. */
+const UNUSED = "unused.";
 
 const TOWER = "model.vision_tower.";
 const around = naming(
@@ -51,6 +54,8 @@ export interface GgufEye {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** The stored name of a canonical one; of tensors that are not run too. */
   nameOf(canonical: string): string | undefined;
+  /** What readers do in another way than the model was trained, whatever the file says. */
+  readonly notes: readonly string[];
 }
 
 /** @throws LlavaError "usage" naming what such a file has no words for */
@@ -111,38 +116,48 @@ export function describeEye(
   refuseInexpressible(config, layers);
   const { tiling } = config;
   const deepest = Math.max(...layers);
-  const { names: inside, metadata } = describeGgufTower(config.vision);
+  const { names: inside, metadata, notes } = describeGgufTower(config.vision);
   const { write } = namesAround(inside);
   const words = tiling && originalTilingWords(tiling);
   const tiles: [string, GgufValue][] = words
     ? [
         [
-          "clip.vision.image_grid_pinpoints",
+          eyeKey("vision.image_grid_pinpoints"),
           Int32Array.from(tiling.resolutions.flatMap(({ width, height }) => [width, height])),
         ],
-        ["clip.vision.mm_patch_merge_type", words.mm_patch_merge_type],
-        ["clip.vision.image_crop_resolution", tiling.side],
-        ["clip.vision.image_split_resolution", tiling.side],
+        [eyeKey("vision.mm_patch_merge_type"), words.mm_patch_merge_type],
+        [eyeKey("vision.image_crop_resolution"), tiling.side],
+        [eyeKey("vision.image_split_resolution"), tiling.side],
       ]
     : [];
   return {
     metadata: new Map<string, GgufValue>([
-      ["general.architecture", "clip"],
+      ["general.architecture", EYE_ARCHITECTURE],
       ["general.type", "mmproj"],
-      ["clip.has_vision_encoder", true],
-      ["clip.has_llava_projector", true],
-      ["clip.projector_type", "mlp"],
+      [eyeKey("has_vision_encoder"), true],
+      [eyeKey("has_llava_projector"), true],
+      [eyeKey("projector_type"), "mlp"],
       ...metadata,
-      ["clip.vision.block_count", deepest],
-      ["clip.vision.feature_layer", Int32Array.from(layers)],
-      ["clip.vision.projection_dim", config.text.hiddenSize],
-      ["clip.vision.image_mean", Float32Array.from(normalize.mean)],
-      ["clip.vision.image_std", Float32Array.from(normalize.std)],
-      ["clip.vision.mm_projector_type", "mlp2x_gelu"],
-      ["clip.vision.image_aspect_ratio", words?.image_aspect_ratio ?? (pad ? "pad" : "square")],
+      [eyeKey("vision.block_count"), deepest],
+      [eyeKey("vision.feature_layer"), Int32Array.from(layers)],
+      [eyeKey("vision.projection_dim"), config.text.hiddenSize],
+      [eyeKey("vision.image_mean"), Float32Array.from(normalize.mean)],
+      [eyeKey("vision.image_std"), Float32Array.from(normalize.std)],
+      [eyeKey("vision.mm_projector_type"), "mlp2x_gelu"],
+      [eyeKey("vision.image_aspect_ratio"), words?.image_aspect_ratio ?? (pad ? "pad" : "square")],
       ...tiles,
       [LAYOUT, layout],
+      [WHOLE_LAYERS, config.vision.numLayers],
     ]),
+    notes: [
+      ...notes,
+      ...(tiling && tiling.merge.order !== "flat"
+        ? [
+            "tiles are joined by llama.cpp without cutting padding off and without newlines: it sees other tokens",
+          ]
+        : []),
+      ...(tiling || pad ? [] : ["images are padded to squares by llama.cpp, which this model has cropped"]),
+    ],
     nameOf(canonical) {
       const layer = /^model\.vision_tower\.encoder\.layers\.(\d+)\./.exec(canonical)?.[1];
       const name = Number(layer ?? -1) < deepest ? write(canonical) : undefined;
@@ -158,7 +173,7 @@ const LONGEST_NAME = 63;
 /** How the file beside a language model's calls tensors; the first converters exchanged the tower's feed-forward layers. */
 export function eyeDialect(architecture: unknown, header: GgufHeader): GgufDialect | undefined {
   const tower = ggufTower(header);
-  if (architecture !== "clip" || tower === undefined) return undefined;
+  if (architecture !== EYE_ARCHITECTURE || tower === undefined) return undefined;
   const names = namesAround(tower.names);
   if (!areExchanged(header)) return { names };
   const exchange = (name: string) =>
@@ -170,7 +185,7 @@ export function eyeDialect(architecture: unknown, header: GgufHeader): GgufDiale
 }
 
 function areExchanged({ tensors, metadata }: GgufHeader): boolean {
-  const width = metadata.get("clip.vision.embedding_length");
+  const width = metadata.get(eyeKey("vision.embedding_length"));
   const [rows, columns] = tensors.get("v.blk.0.ffn_down.weight")?.shape ?? [];
   return columns === width && rows !== width;
 }
@@ -179,11 +194,11 @@ function areExchanged({ tensors, metadata }: GgufHeader): boolean {
 export function eyeFromGguf(header: GgufHeader, path: string) {
   const { metadata, tensors } = header;
   const tower = ggufTower(header);
-  if (metadata.get("clip.has_vision_encoder") !== true || tower === undefined)
+  if (metadata.get(eyeKey("has_vision_encoder")) !== true || tower === undefined)
     throw new LlavaError("config", `${path}: holds no vision tower of a kind that is known here`, {
       hint: "Give the mmproj file of a LLaVA.",
     });
-  const projectorType = metadata.get("clip.projector_type") ?? "mlp";
+  const projectorType = metadata.get(eyeKey("projector_type")) ?? "mlp";
   if (projectorType !== "mlp" || tensors.has("mm.3.weight") || !tensors.has("mm.2.weight"))
     throw new LlavaError(
       "config",
@@ -198,8 +213,8 @@ export function eyeFromGguf(header: GgufHeader, path: string) {
   const selectStrategy = gridOf(vision, "full").extra > 0 ? ("patch" as const) : ("full" as const);
   const grid = gridOf(vision, selectStrategy);
   const layout: SourceLayout = metadata.get(LAYOUT) === "hf" ? "hf" : "original";
-  const aspect = String(metadata.get("clip.vision.image_aspect_ratio") ?? "pad");
-  const flat = (metadata.get("clip.vision.image_grid_pinpoints") ?? []) as number[];
+  const aspect = String(metadata.get(eyeKey("vision.image_aspect_ratio")) ?? "pad");
+  const flat = (metadata.get(eyeKey("vision.image_grid_pinpoints")) ?? []) as number[];
   const pairs = Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
   const eye = { imageSize: vision.imageSize, grid };
   const isTiled = pairs.length > 0 && /^anyres/.test(aspect);
@@ -207,8 +222,11 @@ export function eyeFromGguf(header: GgufHeader, path: string) {
     ? undefined
     : layout === "hf"
       ? huggingFaceTiling(
-          "llava_next",
-          { image_grid_pinpoints: pairs.map(([width, height]) => [height, width]) },
+          aspect === "anyres" ? "llava_next" : "llava_onevision",
+          {
+            image_grid_pinpoints: pairs.map(([width, height]) => [height, width]),
+            ...(aspect !== "anyres" && { vision_aspect_ratio: aspect }),
+          },
           eye,
           path,
         )
@@ -216,7 +234,7 @@ export function eyeFromGguf(header: GgufHeader, path: string) {
           {
             image_grid_pinpoints: pairs,
             image_aspect_ratio: aspect,
-            mm_patch_merge_type: metadata.get("clip.vision.mm_patch_merge_type") ?? "spatial_unpad",
+            mm_patch_merge_type: metadata.get(eyeKey("vision.mm_patch_merge_type")) ?? "spatial_unpad",
           },
           eye,
           path,
@@ -231,15 +249,15 @@ export function eyeFromGguf(header: GgufHeader, path: string) {
     ...(tiling && { tiling }),
     grid,
     layout,
-    mean: threeIn(header, "clip.vision.image_mean", path),
-    std: threeIn(header, "clip.vision.image_std", path),
+    mean: threeIn(header, eyeKey("vision.image_mean"), path),
+    std: threeIn(header, eyeKey("vision.image_std"), path),
   };
 }
 
 /** Without the key, the layers that are there are those that are run. Counted from the end, as configurations have it. */
 function featureLayersIn(header: GgufHeader, numLayers: number, path: string): number[] {
-  const stated = header.metadata.get("clip.vision.feature_layer");
-  const indices = Array.isArray(stated) ? stated : [positiveIn(header, "clip.vision.block_count", path)];
+  const stated = header.metadata.get(eyeKey("vision.feature_layer"));
+  const indices = Array.isArray(stated) ? stated : [positiveIn(header, eyeKey("vision.block_count"), path)];
   if (
     indices.length > 0 &&
     indices.every((layer) => Number.isInteger(layer) && layer >= 0 && layer <= numLayers)
@@ -247,7 +265,7 @@ function featureLayersIn(header: GgufHeader, numLayers: number, path: string): n
     return indices.map((layer: number) => layer - numLayers - 1);
   throw new LlavaError(
     "config",
-    `${path}: clip.vision.feature_layer is ${JSON.stringify(stated)}; the tower has ${numLayers} layers`,
+    `${path}: ${eyeKey("vision.feature_layer")} is ${JSON.stringify(stated)}; the tower has ${numLayers} layers`,
   );
 }
 

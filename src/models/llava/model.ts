@@ -33,7 +33,7 @@ export type Visual = (
 };
 
 /** Tiles through the tower at once; more go in turns, so that an image of many takes no more memory. */
-const TILES_AT_ONCE = 64;
+export const TILES_AT_ONCE = 64;
 
 /** Paths in the module and canonical names. */
 export const llavaPaths = naming(["language_model.lm_head", "lm_head"], ["", "model."]);

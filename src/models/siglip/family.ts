@@ -9,6 +9,7 @@ import {
   type SiglipVisionConfig,
   siglipFields,
 } from "./config.ts";
+import { siglipGguf } from "./gguf.ts";
 import { SiglipVisionTower } from "./model.ts";
 
 /** SigLIP's vision transformers. */
@@ -26,6 +27,7 @@ export const siglip: VisionTowerFamily = {
   gridOf,
   imageConfig: siglipImageConfig,
   fieldsOf: siglipFields,
+  gguf: siglipGguf,
   build: (config: SiglipVisionConfig, selection: FeatureSelection) =>
     new SiglipVisionTower(config, selection),
 };

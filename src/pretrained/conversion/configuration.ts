@@ -1,12 +1,15 @@
 import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
 import {
+  hasClassToken,
   type LlavaConfig,
+  originalLayerOf,
   originalOf,
   originalTilingWords,
   PUBLISHED_TOWERS,
   textFieldsOf,
   textTypeOf,
+  type VisionConfig,
   visionFieldsOf,
 } from "../../models/index.ts";
 import type { ImageSize, Tiling } from "../../processing/image/index.ts";
@@ -43,8 +46,6 @@ export function refuseUnwritable(
     if (projector.type !== "mlp" || projector.depth !== 2)
       refuse(`a projector of ${projector.depth} layers (mm_projector_type); it has two`);
     if (useImageStartEnd) refuse("images between <im_start> and <im_end> (mm_use_im_start_end)");
-    if (tiling?.merge.mostTiles !== undefined)
-      refuse("a limit of features (image_aspect_ratio anyres_max_N)");
     if (tiling && (tiling.merge.order !== "unpad" || !tiling.merge.overview))
       refuse("another merge than spatial_unpad (mm_patch_merge_type)");
     return;
@@ -52,6 +53,25 @@ export function refuseUnwritable(
   if (featureLayers.length > 1) refuse("features of several layers (vision_feature_layer)");
   if (projector.act !== "gelu") refuse(`a projector with ${projector.act} (projector_hidden_act)`);
   if (!projector.bias) refuse("a projector without bias (multimodal_projector_bias)");
+}
+
+/** What transformers calls a model by how it cuts images, before "ForConditionalGeneration", "Processor" and "ImageProcessor". */
+export function kindOf(tiling: Tiling | undefined): { readonly type: string; readonly name: string } {
+  if (tiling === undefined) return { type: "llava", name: "Llava" };
+  return tiling.merge.mostTiles === undefined
+    ? { type: "llava_next", name: "LlavaNext" }
+    : { type: "llava_onevision", name: "LlavaOnevision" };
+}
+
+/** The tower as the original code names and selects from it: of some kinds it takes one layer, to which the tower's length is made to fit. */
+export function originalTower({ vision, featureLayers: [layer = 0] }: LlavaConfig): {
+  readonly vision: VisionConfig;
+  readonly layer: number;
+} {
+  const fixed = originalLayerOf(vision);
+  if (fixed === undefined) return { vision, layer };
+  const state = layer < 0 ? vision.numLayers + 1 + layer : layer;
+  return { vision: { ...vision, numLayers: state - 1 - fixed }, layer: fixed };
 }
 
 /** Of LLaVA around the language model in the original layout; the last are settings of answers, which have a file. */
@@ -79,22 +99,42 @@ export function textOf(json: JsonObject): JsonObject {
 /** config.json of transformers' LLaVA, for one of the original code. */
 export function huggingFaceConfig(
   { json, text, config, tied }: ConfigurationSource,
-  { imageTokenId, rows }: { imageTokenId: number; rows: number },
+  {
+    imageTokenId,
+    videoTokenId,
+    rows,
+    towerLayers,
+  }: {
+    imageTokenId: number;
+    videoTokenId: number;
+    rows: number;
+    /** Those that are stored: the original code takes some off, and numbers from the end follow. */
+    towerLayers: number;
+  },
 ): Written {
   const { tiling } = config;
+  const { type, name } = kindOf(tiling);
+  const vision = { ...config.vision, numLayers: Math.min(config.vision.numLayers, towerLayers) };
   const { points, notes } = pinpoints(tiling);
   const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
   const transparency = json[transparencyField];
-  const [layer, ...others] = config.featureLayers;
+  const layers = config.featureLayers.map((layer) =>
+    layer < 0 ? layer + config.vision.numLayers - vision.numLayers : layer,
+  );
+  const mostTiles = tiling?.merge.mostTiles;
   const fields: JsonObject = {
-    architectures: [tiling ? "LlavaNextForConditionalGeneration" : "LlavaForConditionalGeneration"],
-    model_type: tiling ? "llava_next" : "llava",
+    architectures: [`${name}ForConditionalGeneration`],
+    model_type: type,
     image_token_index: imageTokenId,
     image_seq_length: config.grid.rows * config.grid.columns + config.grid.extra,
     ...(points && { image_grid_pinpoints: points, use_image_newline_parameter: true }),
     multimodal_projector_bias: true,
     projector_hidden_act: "gelu",
-    vision_feature_layer: others.length > 0 ? config.featureLayers : layer,
+    ...(mostTiles !== undefined && {
+      vision_aspect_ratio: `anyres_max_${mostTiles}`,
+      video_token_index: videoTokenId,
+    }),
+    vision_feature_layer: layers.length > 1 ? layers : layers[0],
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
@@ -104,7 +144,7 @@ export function huggingFaceConfig(
       vocab_size: rows,
       tie_word_embeddings: tied,
     },
-    vision_config: visionFieldsOf(config.vision),
+    vision_config: visionFieldsOf(vision),
   };
   return { fields, leftOut, notes };
 }
@@ -117,7 +157,8 @@ export function originalConfig(
   { json, text: inside, config, pad, tied }: ConfigurationSource,
   rows: number,
 ): Written {
-  const { tiling, vision } = config;
+  const { tiling } = config;
+  const { vision, layer } = originalTower(config);
   const { modelType, architecture } = originalOf(inside["model_type"], "config.json, text_config");
   const { points, notes } = pinpoints(tiling);
   const [published] = Object.entries(PUBLISHED_TOWERS).find(([, tower]) => isSame(tower, vision)) ?? [];
@@ -136,8 +177,9 @@ export function originalConfig(
     unfreeze_mm_vision_tower: true,
     mm_hidden_size: vision.hiddenSize,
     mm_projector_type: "mlp2x_gelu",
-    mm_vision_select_layer: config.featureLayers[0],
-    mm_vision_select_feature: config.selectStrategy === "full" ? "cls_patch" : "patch",
+    mm_vision_select_layer: layer,
+    mm_vision_select_feature:
+      config.selectStrategy === "full" && hasClassToken(vision) ? "cls_patch" : "patch",
     mm_use_im_start_end: false,
     mm_use_im_patch_token: false,
     use_mm_proj: true,

@@ -28,7 +28,14 @@ import {
 } from "./configuration.ts";
 import { areAddedRows, withoutRows, withRows } from "./embedding-rows.ts";
 import { type GgufTypes, writePair } from "./gguf-files.ts";
-import { addImageToken, IMAGE_TOKEN, placeImageToken, removeImageToken, writeJson } from "./image-token.ts";
+import {
+  addImageToken,
+  IMAGE_TOKEN,
+  placeImageToken,
+  removeImageToken,
+  VIDEO_TOKEN,
+  writeJson,
+} from "./image-token.ts";
 import { withOwnTypes } from "./own-types.ts";
 import { writeHuggingFaceProcessor, writeOriginalProcessor } from "./processor-files.ts";
 
@@ -81,7 +88,7 @@ export function convertModel(
   const source = sourceOf(origin, model, processor);
   const layout = isOriginalConfig(source.json) ? "original" : "hf";
   const isGguf = typeof origin.files !== "string";
-  if (to !== "gguf" && to !== layout) refuseUnwritable(to, source);
+  if (to !== "gguf" && (isGguf || to !== layout)) refuseUnwritable(to, source);
   using stored = origin.open();
   const state = isGguf ? withOwnTypes(wholeState(model, stored)) : wholeState(model, stored);
   const partial = `${output}.partial`;
@@ -143,7 +150,11 @@ export function convertModel(
     const { vocabSize } = source.config.text;
     const { id, rows, isNew } = placeImageToken(processor.tokenizer, vocabSize);
     if (isNew) addImageToken(partial, id);
-    const { fields, leftOut, notes } = huggingFaceConfig(source, { imageTokenId: id, rows });
+    const { fields, leftOut, notes } = huggingFaceConfig(source, {
+      ...{ imageTokenId: id, rows },
+      videoTokenId: processor.tokenizer.tokenToId(VIDEO_TOKEN) ?? id + 1,
+      towerLayers: towerLayersIn(state),
+    });
     writeHuggingFaceProcessor(partial, processor.imageConfig, source.config, fields);
     const added =
       rows > vocabSize
@@ -214,6 +225,13 @@ function typeOf(state: ReadonlyMap<string, Tensor>): DType {
   for (const { dtype, elements: more } of state.values())
     elements.set(dtype, (elements.get(dtype) ?? 0) + more);
   return [...elements].reduce((most, next) => (next[1] > most[1] ? next : most))[0];
+}
+
+function towerLayersIn(state: ReadonlyMap<string, Tensor>): number {
+  const layers = [...state.keys()].map(
+    (name) => /^model\.vision_tower\.encoder\.layers\.(\d+)\./.exec(name)?.[1],
+  );
+  return 1 + Math.max(...layers.map((layer) => Number(layer ?? -1)));
 }
 
 export function requireEqual(tensors: readonly ComparedTensor[]): void {

@@ -109,8 +109,8 @@ export function writePair(
   }
   for (const [vector, numbers] of text.vectors)
     parts.text.set(vector, { type: "F32", shape: [numbers.length], read: () => tensorOf(numbers) });
-  for (const [key, value] of tokenizerWords(origin, processor, config.text.vocabSize))
-    textMetadata.set(key, value);
+  const words = tokenizerWords(origin, processor, config.text.vocabSize);
+  for (const [key, value] of words.metadata) textMetadata.set(key, value);
   textMetadata.set("tokenizer.chat_template", processor.chatTemplate);
   textMetadata.set(TEXT_CONFIG, JSON.stringify({ ...fields, tie_word_embeddings: tied }));
   const eyeMetadata = new Map<string, GgufValue>([
@@ -124,7 +124,18 @@ export function writePair(
   ] as const;
   writeGguf(join(folder, files[0]), textMetadata, parts.text);
   writeGguf(join(folder, files[1]), eyeMetadata, parts.eye);
-  return { files, types, leftOut, notes: notesOf(source) };
+  return {
+    files,
+    types,
+    leftOut,
+    notes: [
+      ...eye.notes,
+      ...(config.text.slidingWindow === undefined
+        ? []
+        : [`tokens see further back in llama.cpp than ${config.text.slidingWindow} (sliding_window)`]),
+      ...words.notes,
+    ],
+  };
 }
 
 const EYES = /^model\.(?:vision_tower|multi_modal_projector|image_newline)\b/;
@@ -158,10 +169,13 @@ function tokenizerWords(
   { files }: ModelOrigin,
   { tokenizer, stopIds }: PretrainedLlava["processor"],
   rows: number,
-): Map<string, GgufValue> {
-  const words = typeof files === "string" ? ggufTokenizer(files, tokenizer, rows) : retyped(files.tokenizer);
+): { metadata: Map<string, GgufValue>; notes: readonly string[] } {
+  const words: ReturnType<typeof tokenizerWords> =
+    typeof files === "string"
+      ? ggufTokenizer(files, tokenizer, rows)
+      : { metadata: retyped(files.tokenizer), notes: [] };
   const eot = stopIds.find((id) => id !== tokenizer.eosId && id < rows);
-  if (eot !== undefined) words.set("tokenizer.ggml.eot_token_id", eot);
+  if (eot !== undefined) words.metadata.set("tokenizer.ggml.eot_token_id", eot);
   return words;
 }
 
@@ -173,23 +187,3 @@ const retyped = (metadata: ReadonlyMap<string, unknown>): Map<string, GgufValue>
       return [key, key.endsWith("scores") ? Float32Array.from(value) : Int32Array.from(value)];
     }),
   );
-
-/** What readers do in another way than the model was trained, whatever the file says. */
-function notesOf({ config: { tiling, text, vision }, pad }: ConfigurationSource): string[] {
-  return [
-    ...(vision.family === "clip"
-      ? [
-          "llama.cpp computes CLIP towers wrongly (its issue 25814): answers about images need a build with that mended",
-        ]
-      : []),
-    ...(tiling && tiling.merge.order !== "flat"
-      ? [
-          "llama.cpp joins tiles without cutting padding off and without newlines: it sees other tokens than the model",
-        ]
-      : []),
-    ...(tiling || pad ? [] : ["llama.cpp pads images to squares, which this model has cropped"]),
-    ...(text.slidingWindow !== undefined
-      ? [`llama.cpp lets tokens see further back than the model's ${text.slidingWindow} (sliding_window)`]
-      : []),
-  ];
-}

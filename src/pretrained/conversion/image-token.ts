@@ -6,6 +6,9 @@ import type { Tokenizer } from "../../processing/tokenizer/index.ts";
 /** The word that stands for an image in prompts of transformers. */
 export const IMAGE_TOKEN = "<image>";
 
+/** The word for a video, where a kind of model has one. */
+export const VIDEO_TOKEN = "<video>";
+
 /** Vocabularies grow to a multiple of this, as transformers' own conversion has it. */
 const MULTIPLE = 64;
 

@@ -4,16 +4,17 @@ import type { JsonObject } from "../../files/index.ts";
 import { gridOf, type LlavaConfig, visionArchitectureOf, visionFieldsOf } from "../../models/index.ts";
 import { type ImageProcessorConfig, RESAMPLE_CODES } from "../../processing/image/index.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
-import { IMAGE_TOKEN, writeJson } from "./image-token.ts";
+import { kindOf, originalTower } from "./configuration.ts";
+import { IMAGE_TOKEN, VIDEO_TOKEN, writeJson } from "./image-token.ts";
 
 /** What a `preprocessor_config.json` says of images that are seen as a whole. */
 export const imageProcessorFields = (image: ImageProcessorConfig): JsonObject => ({
-  ...clipProcessor(image),
+  ...towerProcessor(image),
   ...(image.transparency && { transparency: image.transparency }),
 });
 
-/** `preprocessor_config.json` of CLIP's processor. */
-function clipProcessor({
+/** `preprocessor_config.json` of a tower's own processor. */
+function towerProcessor({
   resize,
   crop,
   rescaleFactor,
@@ -21,7 +22,8 @@ function clipProcessor({
   resample,
 }: ImageProcessorConfig): JsonObject {
   return {
-    image_processor_type: "CLIPImageProcessor",
+    image_processor_type:
+      crop === null && resize !== null && "width" in resize ? "SiglipImageProcessor" : "CLIPImageProcessor",
     do_convert_rgb: true,
     do_resize: resize !== null,
     ...(resize && { size: "shortestEdge" in resize ? { shortest_edge: resize.shortestEdge } : resize }),
@@ -43,21 +45,40 @@ export function writeHuggingFaceProcessor(
   fields: JsonObject,
 ): void {
   const points = fields["image_grid_pinpoints"];
+  const { tiling, grid } = config;
+  const { name } = kindOf(tiling);
+  const isCapped = tiling?.merge.mostTiles !== undefined;
+  if (isCapped)
+    writeJson(join(folder, "video_preprocessor_config.json"), {
+      ...towerProcessor(image),
+      image_processor_type: undefined,
+      video_processor_type: `${name}VideoProcessor`,
+    });
   writeJson(join(folder, "preprocessor_config.json"), {
-    ...clipProcessor(image),
+    ...towerProcessor(image),
     ...(image.aspect === "pad" && { image_processor_type: "LlavaImageProcessor", do_pad: true }),
     ...(points !== undefined && {
-      image_processor_type: "LlavaNextImageProcessor",
+      image_processor_type: `${name}ImageProcessor`,
       image_grid_pinpoints: points,
       do_pad: true,
+      // LLaVA-NeXT's reads the side of its tiles there, whether it crops or not.
+      ...(image.crop === null && !isCapped && { crop_size: image.resize }),
     }),
     ...(image.transparency && { transparency: image.transparency }),
   });
   writeJson(join(folder, "processor_config.json"), {
-    processor_class: points === undefined ? "LlavaProcessor" : "LlavaNextProcessor",
+    processor_class: `${name}Processor`,
     image_token: IMAGE_TOKEN,
-    num_additional_image_tokens: gridOf(config.vision, "full").extra,
-    patch_size: (fields["vision_config"] as JsonObject)["patch_size"],
+    ...(isCapped
+      ? {
+          num_image_tokens: grid.rows * grid.columns,
+          vision_aspect_ratio: fields["vision_aspect_ratio"],
+          video_token: VIDEO_TOKEN,
+        }
+      : {
+          num_additional_image_tokens: gridOf(config.vision, "full").extra,
+          patch_size: (fields["vision_config"] as JsonObject)["patch_size"],
+        }),
     vision_feature_select_strategy: fields["vision_feature_select_strategy"],
   });
 }
@@ -69,15 +90,17 @@ export function writeOriginalProcessor(
   config: LlavaConfig,
   fields: JsonObject,
 ): void {
-  rmSync(join(folder, "processor_config.json"), { force: true });
+  for (const name of ["processor_config.json", "video_preprocessor_config.json"])
+    rmSync(join(folder, name), { force: true });
   const processor = imageProcessorFields(image);
   writeJson(join(folder, "preprocessor_config.json"), processor);
   if (fields["mm_vision_tower"] !== DESCRIBED_TOWER) return;
   const tower = join(folder, DESCRIBED_TOWER);
+  const { vision } = originalTower(config);
   mkdirSync(tower);
   writeJson(join(tower, "config.json"), {
-    architectures: [visionArchitectureOf(config.vision)],
-    ...visionFieldsOf(config.vision),
+    architectures: [visionArchitectureOf(vision)],
+    ...visionFieldsOf(vision),
   });
   writeJson(join(tower, "preprocessor_config.json"), processor);
 }

@@ -5,15 +5,12 @@ import { type JsonObject, parseJsonObject } from "../../files/index.ts";
 import {
   contextLengthOf,
   eyeFromGguf,
+  imageConfigOf,
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
   templateOf,
 } from "../../models/index.ts";
-import {
-  clipImageConfig,
-  type ImageProcessorConfig,
-  parseImageProcessorConfig,
-} from "../../processing/image/index.ts";
+import { type ImageProcessorConfig, parseImageProcessorConfig } from "../../processing/image/index.ts";
 import { Processor, type ProcessorSource } from "../../processing/processor/index.ts";
 import { type GgufMetadata, tokenizerFiles, tokenizerFromGguf } from "../../processing/tokenizer/index.ts";
 import {
@@ -61,7 +58,7 @@ export function describeGguf(pair: GgufPair, options: LoadOptions): DescribedMod
   };
   const image: ImageProcessorConfig = {
     ...(statedImages(eyeHeader.metadata, pair.eye) ?? {
-      ...clipImageConfig(config.vision.imageSize),
+      ...imageConfigOf(config.vision, "square"),
       normalize: { mean, std },
     }),
     aspect: pad ? "pad" : "square",
@@ -97,7 +94,12 @@ export function describeGguf(pair: GgufPair, options: LoadOptions): DescribedMod
   };
   const configJson = (): JsonObject =>
     layout === "hf" && config.imageTokenId >= 0
-      ? huggingFaceConfig(written, { imageTokenId: config.imageTokenId, rows: text.vocabSize }).fields
+      ? huggingFaceConfig(written, {
+          imageTokenId: config.imageTokenId,
+          videoTokenId: config.imageTokenId + 1,
+          rows: text.vocabSize,
+          towerLayers: config.vision.numLayers,
+        }).fields
       : originalConfig(written, text.vocabSize).fields;
   const origin: ModelOrigin = {
     llava: config,

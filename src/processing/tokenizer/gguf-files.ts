@@ -1,5 +1,4 @@
-import { type GgufMetadata, tokenizerFromGguf } from "./gguf.ts";
-import { HUGGING_FACE_JSON } from "./gguf-metadata.ts";
+import { type GgufMetadata, HUGGING_FACE_JSON, tokenizerFromGguf } from "./gguf.ts";
 import { preTokenizers, splitsOf } from "./pre-tokenizers.ts";
 import { pieceKind } from "./sentence-piece.ts";
 import { firstToken, type TokenizerJson } from "./tokenizer-json.ts";

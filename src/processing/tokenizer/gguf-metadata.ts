@@ -2,14 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { readJsonObject } from "../../files/index.ts";
-import { tokenizerFromGguf } from "./gguf.ts";
+import { HUGGING_FACE_JSON, tokenizerOfWords } from "./gguf.ts";
 import { preTokenizerName, preTokenizers } from "./pre-tokenizers.ts";
 import { pieceKind, readSentencePieceModel, type SentencePiece } from "./sentence-piece.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { isByteLevel, type TokenizerJson } from "./tokenizer-json.ts";
-
-/** The file's own words, whole; readers of GGUF know the key and need not read it. */
-export const HUGGING_FACE_JSON = "tokenizer.huggingface.json";
 
 /** Of tokens that no merge makes, as other writers have it. */
 const ADDED_SCORE = -1000;
@@ -25,8 +22,7 @@ export function ggufTokenizer(folder: string, tokenizer: Tokenizer, rows: number
     ? fromJson(readJsonObject(path) as unknown as TokenizerJson, tokenizer, rows, path)
     : fromPieces(join(folder, "tokenizer.model"), tokenizer, rows);
   if (existsSync(path)) metadata.set(HUGGING_FACE_JSON, readFileSync(path, "utf8"));
-  requireSame(tokenizer, metadata, folder);
-  return metadata;
+  return { metadata, notes: differencesOf(tokenizer, metadata, folder) };
 }
 
 type Value = string | boolean | number | readonly string[] | Int32Array | Float32Array;
@@ -134,18 +130,23 @@ function roles({ bosId, eosId, padId, unkId, addsBos }: Tokenizer, rows: number)
 
 const SAMPLES = [
   "The quick brown fox, 3.14 of them, can't jump over 1234567 lazy dogs!",
-  "  Two leading spaces\n\n\tand a tab;   trailing   ",
+  "\n\n\tA tab; two  spaces;   trailing   ",
   "def f(x):\n    return x ** 2  # naïve façade\r\n",
   "Grüße aus Köln, Ελληνικά, русский, 日本語と中文, العربية, हिन्दी, 🙂👩‍👩‍👧",
   "A",
   "USER: What is it? ASSISTANT: It is a cat.",
 ];
 
-/** A file that tells of another cutting would be wrong in silence. */
-function requireSame(tokenizer: Tokenizer, metadata: ReadonlyMap<string, Value>, folder: string): void {
-  const read = tokenizerFromGguf(metadata);
-  const other = SAMPLES.find((text) => String(read.encode(text)) !== String(tokenizer.encode(text)));
-  if (other === undefined) return;
+/**
+ * What other readers make of a file in another way.
+ * @throws LlavaError "usage" where that is more than a space at the begin: the file would be wrong in silence
+ */
+function differencesOf(tokenizer: Tokenizer, metadata: ReadonlyMap<string, Value>, folder: string): string[] {
+  const read = tokenizerOfWords(metadata);
+  const isOther = (text: string) => String(read.encode(text)) !== String(tokenizer.encode(text));
+  const other = SAMPLES.find(isOther);
+  if (other === undefined)
+    return isOther("  Spaces") ? ["other readers put one more space before a text that begins with one"] : [];
   throw new LlavaError(
     "usage",
     `${folder}: a GGUF file cannot hold this tokenizer: ${JSON.stringify(other.slice(0, 20))} would become other tokens`,

@@ -135,7 +135,7 @@ const isMergeList = (merges: unknown): boolean =>
   Array.isArray(merges) && merges.every((merge) => typeof merge === "string" || Array.isArray(merge));
 
 /** Builds a tokenizer from the parsed `tokenizer.json`; `file` names it in errors. */
-function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: string): Tokenizer {
+export function tokenizerFromJson(json: TokenizerJson, config: TokenizerConfig, file: string): Tokenizer {
   const { model, pre_tokenizer = null, decoder = null, normalizer = null } = json;
   const isBpe = (model?.type ?? "BPE") === "BPE";
   if (!isBpe || !isVocabulary(model?.vocab) || !isMergeList(model.merges)) {

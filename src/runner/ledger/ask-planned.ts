@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { GenerationRequest } from "../../protocol/index.ts";
+import { costOf, type GenerationRequest, type Price } from "../../protocol/index.ts";
 import type { Answerer } from "../answerer.ts";
 import { type Attempted, askUntilAnswered, Patience } from "../attempts.ts";
 import type { RetryOptions } from "../retry.ts";
 import type { Claim, Ledger, LedgerCounts, Spending } from "./ledger.ts";
-import { costOf, mostCost, mostPromptTokens, type Price } from "./price.ts";
+import { mostCost, mostPromptTokens } from "./price.ts";
 
 /** What all processes of a run may ask together. */
 export interface Limits {

@@ -9,7 +9,10 @@ type Row = Record<string, SQLOutputValue>;
 /** Milliseconds that a process waits for others to finish writing. */
 const timeout = 60_000;
 
-/** An SQLite file that several processes write to, each commit on the disk when it returns. */
+/**
+ * An SQLite file that several processes write to. What is committed stays when a process is killed; it is on the disk as
+ * well, for when the machine stops, where a transaction says so.
+ */
 export class Database {
   readonly #path: string;
   readonly #database: DatabaseSync;
@@ -22,7 +25,7 @@ export class Database {
       mkdirSync(dirname(path), { recursive: true });
       requireLocal(path);
       this.#database = new DatabaseSync(path, { timeout });
-      this.#database.exec("pragma journal_mode = wal; pragma synchronous = full");
+      this.#database.exec("pragma journal_mode = wal; pragma synchronous = normal");
     } catch (cause) {
       throw this.#unusable(cause);
     }
@@ -59,7 +62,8 @@ export class Database {
     yield* this.#database.prepare(text).iterate(...values);
   }
 
-  transaction<T>(work: () => T): T {
+  transaction<T>(work: () => T, { isOnDisk = false } = {}): T {
+    if (isOnDisk) this.#database.exec("pragma synchronous = full");
     this.#use(() => this.#database.exec("begin immediate"));
     try {
       const result = work();
@@ -68,6 +72,8 @@ export class Database {
     } catch (cause) {
       if (this.#database.isTransaction) this.#database.exec("rollback");
       throw this.#unusable(cause);
+    } finally {
+      if (isOnDisk) this.#database.exec("pragma synchronous = normal");
     }
   }
 

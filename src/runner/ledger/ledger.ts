@@ -1,9 +1,10 @@
 import type { SQLInputValue } from "node:sqlite";
 import { LlavaError } from "../../errors.ts";
 import { isAlive, processMark, sha256 } from "../../files/index.ts";
-import type { FinishReason, GenerationResult, Usage } from "../../protocol/index.ts";
+import type { GenerationResult } from "../../protocol/index.ts";
 import type { FileDigests } from "../request-key.ts";
 import { Database } from "./database.ts";
+import { entryOf, type LedgerEntry } from "./entry.ts";
 import { KeptDigests } from "./kept-digests.ts";
 import { Pace } from "./pace.ts";
 import { schema } from "./schema.ts";
@@ -15,19 +16,6 @@ export interface Claim {
   readonly key: string;
   /** Its place in the plan. */
   readonly sequence: number;
-}
-
-/** An item of the plan, as it stands. */
-export interface LedgerEntry {
-  readonly sequence: number;
-  readonly key: string;
-  readonly id: string;
-  readonly state: "todo" | "claimed" | "batched" | "done" | "failed";
-  /** Where it is done. */
-  readonly reply?: GenerationResult & { readonly cost: number; readonly sameText: number };
-  /** Where it failed. */
-  readonly error?: string | undefined;
-  readonly attempts: number;
 }
 
 export interface Spending {
@@ -142,40 +130,43 @@ export class Ledger implements Disposable {
    */
   settle(item: number, reply: GenerationResult, cost: number | undefined, attempts: number): number {
     const digest = sha256(reply.text).slice(0, 32);
-    return this.#database.transaction(() => {
-      const held = this.#database.get(
-        "select reserved from item where number = ? and owner = ?",
-        item,
-        this.owner,
-      );
-      const paid = cost ?? Number(held?.["reserved"] ?? 0);
-      this.#database.run(
-        "update spending set spent = spent + ?, unknown = unknown + ?",
-        paid,
-        cost === undefined ? paid : 0,
-      );
-      this.#database.run(
-        `update item set state = 'done', error = null, attempts = ?, text = ?, digest = ?, reason = ?, served = ?,
+    return this.#database.transaction(
+      () => {
+        const held = this.#database.get(
+          "select reserved from item where number = ? and owner = ?",
+          item,
+          this.owner,
+        );
+        const paid = cost ?? Number(held?.["reserved"] ?? 0);
+        this.#database.run(
+          "update spending set spent = spent + ?, unknown = unknown + ?",
+          paid,
+          cost === undefined ? paid : 0,
+        );
+        this.#database.run(
+          `update item set state = 'done', error = null, attempts = ?, text = ?, digest = ?, reason = ?, served = ?,
          usage = ?, cost = ? where number = ? and state <> 'done'`,
-        attempts,
-        reply.text,
-        digest,
-        reply.reason,
-        reply.model ?? null,
-        JSON.stringify(reply.usage),
-        paid,
-        item,
-      );
-      // Another worker that was given the item meanwhile keeps its reservation until it has its own reply.
-      this.#database.run(
-        "update item set owner = null, reserved = 0 where number = ? and owner = ?",
-        item,
-        this.owner,
-      );
-      return Number(
-        this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
-      );
-    });
+          attempts,
+          reply.text,
+          digest,
+          reply.reason,
+          reply.model ?? null,
+          JSON.stringify(reply.usage),
+          paid,
+          item,
+        );
+        // Another worker that was given the item meanwhile keeps its reservation until it has its own reply.
+        this.#database.run(
+          "update item set owner = null, reserved = 0 where number = ? and owner = ?",
+          item,
+          this.owner,
+        );
+        return Number(
+          this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
+        );
+      },
+      { isOnDisk: true },
+    );
   }
 
   /** Notes why an item has no reply. */
@@ -222,6 +213,15 @@ export class Ledger implements Disposable {
       "select total(reserved) as reserved from item where reserved > 0",
     )!;
     return { spent: Number(spent), unknown: Number(unknown), reserved: Number(reserved) };
+  }
+
+  /** The model that most replies of the plan name. */
+  mostServed(): string | undefined {
+    const found = this.#database.get(
+      `select served from temp.plan join item on number = item where served is not null
+       group by served order by count(*) desc, served limit 1`,
+    );
+    return found && String(found["served"]);
   }
 
   /** The plan in its order, with what came of it, one by one. */
@@ -287,27 +287,4 @@ export class Ledger implements Disposable {
     )!;
     this.#database.run("update spending set spent = spent + ?1, unknown = unknown + ?1", Number(held));
   }
-}
-
-function entryOf(row: Record<string, unknown>): LedgerEntry {
-  const entry = {
-    sequence: Number(row["sequence"]),
-    key: String(row["key"]),
-    id: String(row["id"]),
-    state: String(row["state"]) as LedgerEntry["state"],
-    attempts: Number(row["attempts"]),
-  };
-  if (entry.state === "failed") return { ...entry, error: String(row["error"]) };
-  if (entry.state !== "done") return entry;
-  return {
-    ...entry,
-    reply: {
-      text: String(row["text"]),
-      reason: String(row["reason"]) as FinishReason,
-      usage: JSON.parse(String(row["usage"])) as Usage,
-      ...(row["served"] !== null && { model: String(row["served"]) }),
-      cost: Number(row["cost"]),
-      sameText: Number(row["same"]),
-    },
-  };
 }

@@ -2,6 +2,7 @@ import {
   type LlavaRow,
   type LoadedRows,
   type LoadRequest,
+  notAPair,
   Prefetcher,
   RowError,
   type RowGroup,
@@ -33,6 +34,7 @@ export interface CollatorOptions {
 
 interface Sample extends PackingSample {
   readonly ids: readonly string[];
+  readonly origins: readonly string[];
   readonly images: readonly string[];
   readonly layouts: readonly ImageLayout[];
   readonly mirrored: boolean;
@@ -97,6 +99,7 @@ export class Collator {
         tokens,
         units,
         samples: samples.flatMap(({ ids }) => ids),
+        origins: samples.flatMap(({ origins }) => origins),
         owners: Int32Array.from(owners, ({ sample, continuation }) => first[sample]! + continuation),
         [Symbol.dispose]: () => {
           for (const tensor of [...Object.values(tensors), ...masksOf(attention)]) tensor?.dispose();
@@ -139,28 +142,45 @@ export class Collator {
   }
 
   #samples(
-    { rows, mirrored }: RowGroup,
+    { rows, mirrored, isPair }: RowGroup,
     tried: readonly (EncodedRow | RowError)[],
     loaded: ReadonlyMap<string, Tensor | LlavaError>,
   ): Sample[] {
+    const origins: string[] = [];
     const encoded = rows.flatMap((row, at): EncodedRow[] => {
-      const usable = brokenImage(row, mirrored, tried[at]!, loaded) ?? tried[at]!;
-      if (!(usable instanceof RowError)) return [usable];
+      const usable =
+        (isPair && notPaired(rows, tried)) || (brokenImage(row, mirrored, tried[at]!, loaded) ?? tried[at]!);
+      if (!(usable instanceof RowError)) {
+        origins.push(row.origin ?? row.id);
+        return [usable];
+      }
       this.#options.onBadRow(row, usable);
       return [];
     });
-    if (encoded.length === 0) return [];
+    if (encoded.length === 0 || (isPair && encoded.length < rows.length)) return [];
     const { images, layouts } = encoded[0]!;
-    const shared = { ...sharePrefix(encoded), ids: encoded.map(({ id }) => id), images, layouts, mirrored };
+    const ids = encoded.map(({ id }) => id);
+    const shared = { ...sharePrefix(encoded), ids, origins, images, layouts, mirrored };
     const covered = encoded.every(({ imagePositions }) =>
       imagePositions.every(({ start, length }) => start + length <= shared.inputIds.length),
     );
     if (covered) return [shared];
-    return encoded.map((row) => {
+    return encoded.map((row, at) => {
       const { id, images, layouts } = row;
-      return { ...sharePrefix([row]), ids: [id], images, layouts, mirrored };
+      return { ...sharePrefix([row]), ids: [id], origins: [origins[at]!], images, layouts, mirrored };
     });
   }
+}
+
+/** Why what should be a pair is none: it has one answer, or those that fit are equal. */
+function notPaired(
+  rows: readonly LlavaRow[],
+  [chosen, rejected]: readonly (EncodedRow | RowError)[],
+): RowError | undefined {
+  if (rows.length < 2) return notAPair(rows[0]!);
+  if (!chosen || !rejected || chosen instanceof RowError || rejected instanceof RowError) return undefined;
+  if (chosen.inputIds.join() !== rejected.inputIds.join()) return undefined;
+  return rowError(rows[0]!, "equal", "its two answers are equal as far as they fit", "Raise data.maxTokens.");
 }
 
 /** Why a row cannot be used, if one of its images cannot. */

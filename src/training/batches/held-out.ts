@@ -1,4 +1,4 @@
-import type { LlavaRow, RowTable } from "../../data/index.ts";
+import { pairGroup, type RowGroup, type RowTable } from "../../data/index.ts";
 import type { Collator } from "./collator.ts";
 import type { RowBatch } from "./row-batch.ts";
 
@@ -6,21 +6,23 @@ import type { RowBatch } from "./row-batch.ts";
 export function firstImages(
   table: RowTable,
   { count, rowsPerImage }: { count: number; rowsPerImage: number },
-): LlavaRow[][] {
+): RowGroup[] {
   const numbers = Array.from({ length: table.length }, (_, row) => row);
   const groups = Map.groupBy(numbers, (row) => table.imagesOf(row).join("\n"));
   return [...groups.values()]
     .slice(0, count)
-    .map((group) => group.slice(0, rowsPerImage).map((row) => table.at(row)));
+    .map((group) => ({ rows: group.slice(0, rowsPerImage).map((row) => table.at(row)), mirrored: false }));
 }
 
-/** Batches of 8 images. */
-export async function heldOutBatches(collator: Collator, groups: readonly LlavaRow[][]): Promise<RowBatch[]> {
+/** The first pairs of the file, each with both sides. */
+export const firstPairs = (table: RowTable, { count }: { count: number }): RowGroup[] =>
+  Array.from({ length: Math.min(count, table.length) }, (_, row) => pairGroup(table.at(row)));
+
+/** Batches of 8 images, or pairs. */
+export async function heldOutBatches(collator: Collator, groups: readonly RowGroup[]): Promise<RowBatch[]> {
   const batches: RowBatch[] = [];
   for (let start = 0; start < groups.length; start += 8) {
-    const batch = await collator.batch(
-      groups.slice(start, start + 8).map((rows) => ({ rows, mirrored: false })),
-    );
+    const batch = await collator.batch(groups.slice(start, start + 8));
     if (batch) batches.push(batch);
   }
   return batches;

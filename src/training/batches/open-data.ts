@@ -5,10 +5,13 @@ import {
   filterTable,
   imagesOfTable,
   isShard,
+  type LlavaRow,
   LoadingPool,
+  PairSampler,
   type Rank,
   type RowLoader,
   type RowRules,
+  type RowTable,
   readDatasets,
   rowError,
   rowLoaderHere,
@@ -18,23 +21,30 @@ import {
 import { alone } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { PretrainedLlava, PromptFiles } from "../../pretrained/index.ts";
-import { trainingProcessor } from "../../processing/processor/index.ts";
+import { type Processor, trainingProcessor } from "../../processing/processor/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { FeatureCache } from "../features/feature-cache.ts";
 import type { ImageInputs } from "../features/image-inputs.ts";
 import { measureFeatures, openImages } from "../features/open-images.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { objectiveOf, type Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
 import { countSkippedErrors, Problems, raise, refuse, refuseOrSkip } from "./bad-rows.ts";
 import { Collator } from "./collator.ts";
 import { DataLoader } from "./data-loader.ts";
-import { firstImages, heldOutBatches } from "./held-out.ts";
+import { firstImages, firstPairs, heldOutBatches } from "./held-out.ts";
 import type { RowBatch } from "./row-batch.ts";
 import { usableRows } from "./usable-rows.ts";
 
 /** What a stage learns from and is measured on. */
 export interface StageData extends Disposable {
   readonly source: DataLoader;
+  /** Makes batches of rows as the source does. */
+  readonly collator: Collator;
+  /** The rows, where they are known beforehand. */
+  readonly rows: RowTable | undefined;
+  /** How rows become ids. */
+  readonly processor: Processor;
+  readonly rules: RowRules;
   /** See `ImageInputs.encode`. */
   readonly encode: ImageInputs["encode"];
   /** Statistics of the image features, where the model takes them from the data. */
@@ -44,7 +54,7 @@ export interface StageData extends Disposable {
   readonly prompts: PromptFiles;
 }
 
-/** Reads the rows that a recipe names, and opens their images. */
+/** Reads the rows that a recipe names, pairs of answers where it learns preferences, and opens their images. */
 export async function openStageData(
   recipe: Recipe,
   pretrained: PretrainedLlava,
@@ -56,12 +66,16 @@ export async function openStageData(
   if (note !== undefined) around.report(note);
   const rules: RowRules = { turnMarks, maxTokens, truncates: data.onLongRow === "truncate" };
   const loader = workers === 0 ? rowLoaderHere(processor) : new LoadingPool(processor.source, workers);
-  const open = { recipe, pretrained, loader, around };
+  const arePairs = objectiveOf(recipe).type === "preference";
+  const open = { recipe, pretrained, loader, around, arePairs };
   const collating = { loader, device: recipe.device, packedRows: recipe.packedRows };
 
   const datasets = await readDatasets(data.rows);
   const streams = datasets.some(({ path }) => isShard(path));
-  const { sampler, inputs, cache } = streams ? await openShards(datasets, open) : await openTable(open);
+  const { rows, inputs, cache, ...opened } = streams
+    ? await openShards(datasets, open)
+    : await openTable(open);
+  const sampler = arePairs ? new PairSampler(opened.sampler) : opened.sampler;
   const measured = recipe.projector === "fresh" ? measureFeatures(pretrained, cache) : new Map();
   const collator = new Collator({
     ...{ ...collating, rules, folder: data.images, images: inputs },
@@ -70,16 +84,21 @@ export async function openStageData(
   const heldOut: RowBatch[] = [];
   if (evaluation) {
     const { images: folder } = evaluation;
-    const all = await usableRows(evaluation.rows, { ...evaluation, onBadRow: "error", seed: 0 }, around);
-    const chosen = firstImages(all, evaluation);
-    const names = new Set(chosen.flat().flatMap(({ images }) => images.map(({ name }) => name)));
+    const policy = { ...evaluation, onBadRow: "error", seed: 0, arePairs } as const;
+    const all = await usableRows(evaluation.rows, policy, around);
+    const groups = arePairs ? firstPairs(all, evaluation) : firstImages(all, evaluation);
+    const names = new Set(groups.flatMap(({ rows }) => rows.flatMap(imageNames)));
     const { inputs: images } = await openImages({ ...open, folder, images: names, mirrored: false });
     const own = { ...collating, folder, images, rules: { ...rules, truncates: false }, onBadRow: refuse };
-    heldOut.push(...(await heldOutBatches(new Collator(own), chosen)));
+    heldOut.push(...(await heldOutBatches(new Collator(own), groups)));
   }
   const { accumulation } = recipe;
   return {
     source: new DataLoader({ sampler, collator, accumulation, prefetches: loader.isBackground }),
+    collator,
+    rows,
+    processor,
+    rules,
     encode: inputs.encode,
     measured,
     heldOut,
@@ -91,6 +110,8 @@ export async function openStageData(
   };
 }
 
+const imageNames = ({ images }: LlavaRow): string[] => images.map(({ name }) => name);
+
 function rankOf({ communicator = alone }: Surroundings): Rank {
   const { rank, size: ranks } = communicator;
   return { rank, ranks };
@@ -101,18 +122,20 @@ interface Opening {
   readonly pretrained: PretrainedLlava;
   readonly loader: RowLoader;
   readonly around: Surroundings;
+  readonly arePairs: boolean;
 }
 
 interface OpenedRows {
+  readonly rows: RowTable | undefined;
   readonly sampler: BatchSampler;
   readonly inputs: ImageInputs;
   readonly cache: FeatureCache | undefined;
 }
 
 async function openTable(open: Opening): Promise<OpenedRows> {
-  const { recipe, around } = open;
+  const { recipe, around, arePairs } = open;
   const { data, seed, batchSize } = recipe;
-  const read = await usableRows(data.rows, { ...data, seed }, around);
+  const read = await usableRows(data.rows, { ...data, seed, arePairs }, around);
   const images = imagesOfTable(read);
   const { inputs, cache } = await openImages({ ...open, folder: data.images, images, mirrored: data.flips });
   const problems = new Problems(data, around.report);
@@ -124,6 +147,7 @@ async function openTable(open: Opening): Promise<OpenedRows> {
   });
   problems.settle(data.rows, rows.length);
   return {
+    rows,
     sampler: new TableBatchSampler({ ...data, batchSize, seed, rows, ...rankOf(around) }),
     inputs,
     cache,
@@ -160,6 +184,7 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
     mirrored: false,
   });
   return {
+    rows: undefined,
     sampler: new ShardBatchSampler({
       ...data,
       datasets,

@@ -13,4 +13,6 @@ export interface RowBatch
   readonly layouts: readonly ImageLayout[];
   /** For each target but the padding, which of `samples` it is from: an index. */
   readonly owners: Int32Array;
+  /** For each of `samples`, where its row was read: a file and a place in it. */
+  readonly origins: readonly string[];
 }

@@ -46,10 +46,14 @@ export const memory = () => ({
 
 /** Writes every step: loss, learning rates by their names in the recipe, gradient norm, speed, memory. */
 export const stepLog = (log: LogSink, peakRates: Readonly<Record<string, number>>): Callback => ({
-  afterStep: (_, { step, loss, learningRateFactor, gradientNorm, units, tokens, seconds, skipped }) =>
+  afterStep: (
+    _,
+    { step, loss, measures, learningRateFactor, gradientNorm, units, tokens, seconds, skipped },
+  ) =>
     log.write({
       step,
       loss,
+      ...measures,
       ...Object.fromEntries(
         Object.entries(peakRates).map(([name, rate]) => [name, rate * learningRateFactor]),
       ),

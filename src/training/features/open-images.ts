@@ -34,7 +34,15 @@ export async function openImages(options: OpenImagesOptions): Promise<OpenedImag
   const { model } = pretrained;
   const processor = pretrained.processor.imageConfig;
   const { features, train } = recipe;
-  if (train.includes("visionTower")) {
+  const learns = train.includes("visionTower");
+  if (features.tilesAtOnce !== undefined) {
+    if (!learns)
+      throw new LlavaError("config", "features.tilesAtOnce is for a vision tower that learns", {
+        hint: "Leave it out; features.batchSize says how many a frozen one takes at once.",
+      });
+    model.tilesAtOnce = features.tilesAtOnce;
+  }
+  if (learns) {
     if (features.cache === "") return { inputs: pixelInputs(model), cache: undefined };
     throw new LlavaError("config", "features.cache is for a frozen vision tower", {
       hint: "Leave visionTower out of train, or features.cache empty.",

@@ -15,8 +15,11 @@ export interface Batch extends Disposable {
 
 /** What is minimised: the one part of a training run that differs between captioning, fine-tuning and preferences. */
 export interface Objective<B extends Batch> {
-  /** The sum over the batch's units, a float32 scalar; the learner divides by the units of the whole step. */
-  loss(batch: B): Tensor;
+  /**
+   * The sum over the batch's units, a float32 scalar; the learner divides by the units of the whole step. `note` is told
+   * what is measured besides, by names of the log, as sums over the units too.
+   */
+  loss(batch: B, note?: (sums: Measures) => void): Tensor;
   /**
    * The rows of a batch whose own part of the loss is not finite, with those that share a short packed row with one: there
    * what is not a number spreads. All of the batch where that cannot be told.
@@ -25,6 +28,9 @@ export interface Objective<B extends Batch> {
   /** Adds the gradients of what `loss` gave, by a factor, where that takes more than libtorch's own backward pass. */
   backward?(scaledLoss: Tensor): void;
 }
+
+/** Numbers by names of the log. */
+export type Measures = Readonly<Record<string, number>>;
 
 /** Deals the batches of one step after another. */
 export interface BatchSource<B extends Batch, State = unknown> {
@@ -50,6 +56,8 @@ export interface PreparedObjective<B extends Batch> extends Disposable {
   readonly source: BatchSource<B> & { readonly stepsPerEpoch: number };
   /** Held-out batches with their own images. */
   readonly heldOut: readonly B[];
+  /** Told after each step what was measured; may throw to end the run. */
+  watch?(step: { readonly step: number; readonly totalSteps: number; readonly measures: Measures }): void;
   /** Measures the model on the held-out batches. */
   evaluate(): Evaluation;
   /** Measured on the data and kept with the weights, by names of checkpoints: statistics of the image features. */
@@ -59,6 +67,6 @@ export interface PreparedObjective<B extends Batch> extends Disposable {
 
 /** What is measured on held-out batches, by names of the log, and as a line for people. */
 export interface Evaluation {
-  readonly measures: Readonly<Record<string, number>> & { readonly heldOutLoss: number };
+  readonly measures: Measures & { readonly heldOutLoss: number };
   readonly summary: string;
 }

@@ -29,7 +29,8 @@ export interface Outline {
 /** Counts what a recipe trains of a model of these sizes. */
 export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
   const { parameters, imageTokens, tower } = sizes;
-  const { lora, optimizer, batchSize, data } = recipe;
+  const { lora, optimizer, batchSize, data, objective } = recipe;
+  const sides = objective?.type === "preference" ? 2 : 1;
   const groups = trainableParts.map((part): OutlinedGroup => {
     const { learns, stored, matrices } = placement(recipe, part, tower);
     return {
@@ -57,7 +58,7 @@ export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
     frozen: count(false),
     imageTokens,
     imageTokensPerStep: batchSize * imageTokens,
-    mostTokensPerStep: batchSize * data.maxTokens,
+    mostTokensPerStep: batchSize * sides * data.maxTokens,
   };
 }
 

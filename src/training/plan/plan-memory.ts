@@ -1,6 +1,8 @@
+import { TILES_AT_ONCE } from "../../models/index.ts";
 import { shortRow } from "../../nn/index.ts";
 import { byteWidth } from "../../torch/index.ts";
 import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
+import { referenceOf } from "../recipe/objective-schema.ts";
 import { type Recipe, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
 import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
@@ -44,6 +46,13 @@ export interface MemoryPlan {
 const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1 };
 /** Means of 1,000 image rows of llava_v1_5_mix665k, template v1, a vocabulary of 32,000 (`llava data inspect --json`). */
 const INSTRUCTION: RowLengths = { text: 255, supervised: 90, images: 1 };
+/** A prompt with two answers as long as these, behind it side by side. */
+const PAIR: RowLengths = { text: 345, supervised: 180, images: 1 };
+
+function typicalRows({ data, objective }: Recipe): RowLengths {
+  if (objective?.type === "preference") return PAIR;
+  return data.template?.includes("plain") ? CAPTION : INSTRUCTION;
+}
 
 /** Node with libtorch loaded and a first step done: code, kernels that oneDNN keeps, tokenizer, rows. */
 export const PROCESS_BYTES = 310e6;
@@ -59,7 +68,7 @@ const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
 export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptions = {}): MemoryPlan {
   const { devices = 1 } = options;
-  const rows = options.rows ?? (recipe.data.template?.includes("plain") ? CAPTION : INSTRUCTION);
+  const rows = options.rows ?? typicalRows(recipe);
   const batch = microBatchOf(sizes, recipe, rows, devices);
   const bytes = computeBytes(recipe);
   const trained = trainedParameters(sizes, recipe);
@@ -69,6 +78,7 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
   const weights = weightBytes(sizes, recipe);
   const gradients = 4 * learning;
   const states = 8 * learning;
+  const reference = referenceOf(recipe) === "copy" ? 4 * learning : 0;
   const copies = copyBytes(sizes, recipe, trained);
   const activations = modelActivations(sizes, recipe, batch) + projectorActivations(sizes, recipe, batch);
   const scores = logits(sizes, recipe, batch);
@@ -89,6 +99,7 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
   const shared = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
   const parts = [
     { name: "weights", bytes: weights, note: weightNote(recipe) },
+    { name: "reference", bytes: reference, note: "a frozen copy of what learns" },
     { name: "optimizer states", bytes: states, note: "two float32 moments of what learns" },
     { name: "gradients", bytes: peak - shared, note: gradientNote(recipe) },
     ...(peak === encoding
@@ -144,14 +155,16 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 
 function microBatchOf(
   { imageTokens }: ModelSizes,
-  { batchSize, accumulation, packedRows, data }: Recipe,
+  { batchSize, accumulation, packedRows, data, objective }: Recipe,
   { text, supervised, images }: RowLengths,
   devices: number,
 ): MemoryPlan["microBatch"] {
   const rows = Math.max(1, Math.ceil(batchSize / accumulation / devices));
   const samples = Math.ceil(rows / data.rowsPerImage);
   const fed = (text - 1) * Math.min(data.rowsPerImage, rows); // a row's last token is only predicted
-  const longest = Math.min(images * imageTokens + fed, data.maxTokens);
+  // Each side of a pair may have so many tokens, of which the prompt's are there once.
+  const most = objective?.type === "preference" ? data.maxTokens + supervised / 2 : data.maxTokens;
+  const longest = Math.min(images * imageTokens + fed, most);
   const bins = Math.min(packedRows, samples);
   const rowWidth = roundUp(Math.ceil((samples * longest) / bins), widthStep);
   return {
@@ -229,12 +242,16 @@ function towerBytes(
   const { computed, learns } = placement(recipe, "visionTower", tower);
   const bytes = byteWidth[computed];
   const seen = batch.images * tiles;
-  const images = learns ? seen : Math.min(recipe.features.batchSize, seen);
+  const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
+  const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
   // A cache is built before the first step, so many images at once.
-  const atOnce = recipe.features.cache === "" ? images : recipe.features.batchSize;
+  const atOnce = recipe.features.cache === "" ? images : batchSize;
   const passing = atOnce * bytes * (tower.perLayer + tower.between);
-  const saved = recipe.activationCheckpointing ? tower.recomputed : tower.saved;
-  const kept = seen * (learns ? bytes * saved : 4 * tileRows * (projectorWidths[0] ?? 0));
+  // Computed again, a layer's are there of the tiles that go through it at once.
+  const saved = recipe.activationCheckpointing
+    ? images * (tower.recomputed - tower.between) + seen * tower.between
+    : seen * tower.saved;
+  const kept = learns ? bytes * saved : seen * 4 * tileRows * (projectorWidths[0] ?? 0);
   return { passing, kept, images: atOnce };
 }
 

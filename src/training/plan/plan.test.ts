@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { tinyText, tinyVision } from "../../../test/support/random-model.ts";
 import { createLlava, type LlamaConfig, type LlavaConfig } from "../../models/index.ts";
 import { type RecipeFields, resolveRecipe } from "../recipe/recipe.ts";
-import { advise, modelSizes, planMemory, renderPlan } from "./index.ts";
+import { advise, modelSizes, planMemory, recipeSizes, renderPlan } from "./index.ts";
 
 const configOf = (text: LlamaConfig): LlavaConfig => ({
   text,
@@ -98,4 +98,27 @@ describe("a memory plan", () => {
     assert.deepEqual(advise(sizes, adapters, 1e12), []);
     assert.match(renderPlan(planMemory(sizes, full), 24e9, changes).join("\n"), /does not fit into 24\.0 GB/);
   });
+});
+
+test("preferences take a copy of what learns, unless adapters are off or the reference is computed before", async () => {
+  const fields = {
+    ...{ model: "liuhaotian/llava-v1.5-7b", projector: "loaded", output: "o", batchSize: 1 },
+    ...{ data: { rows: "r", images: "i" }, optimizer: { learningRate: 1e-6 }, dtype: "bfloat16" as const },
+  };
+  const planned = async (more: Partial<RecipeFields>) => {
+    const recipe = resolveRecipe({ ...fields, ...more });
+    const plan = planMemory(await recipeSizes(recipe), recipe);
+    const bytes = plan.parts.find(({ name }) => name === "reference")?.bytes;
+    return { ...plan, bytes };
+  };
+  const objective = { type: "preference" } as const;
+  const full = { train: ["languageModel" as const] };
+  const copied = await planned({ ...full, objective });
+  const before = await planned({ ...full, objective: { ...objective, reference: "precomputed" } });
+  assert.equal(copied.bytes, 4 * 6_738_415_616);
+  assert.equal(before.bytes, 0);
+  assert.equal(copied.total - before.total, copied.bytes);
+  assert.ok(copied.microBatch.tokens >= 576 + 344 && copied.microBatch.rows === 1);
+  const adapters = await planned({ train: [], lora: { rank: 8, alpha: 16 }, objective });
+  assert.equal(adapters.bytes, 0);
 });

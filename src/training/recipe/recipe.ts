@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
 import { anyResSchema, transparencies } from "../../processing/image/index.ts";
 import { devicePattern } from "../../setup/index.ts";
+import { objectiveSchema, requirePreferences } from "./objective-schema.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
 
 const count = z.int().min(1);
@@ -65,8 +66,11 @@ const recipeSchema = z.strictObject({
    * for each output; "int4" in GGUF's blocks of 4.5 bits a weight (as QLoRA, arXiv 2305.14314, has its base), on the CPU.
    */
   frozenWeights: z.enum(["int8", "int4"]).optional(),
-  /** What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said. */
-  objective: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("supervised") })]).optional(),
+  /**
+   * What is minimised: "supervised" is the likelihood of the rows' answers, and meant where nothing is said; "preference" makes
+   * the better answers of pairs likelier than the worse ones, against the model that is started from.
+   */
+  objective: objectiveSchema.optional(),
   data: z.strictObject({
     /**
      * LLaVA rows as JSON or JSON lines, shards (.tar, .parquet) that stream by with their images, several of either in
@@ -122,8 +126,10 @@ const recipeSchema = z.strictObject({
       /** Folder for the frozen tower's features; empty: they are computed again in every step. */
       cache: z.string().default(""),
       dtype: z.enum(["float32", "bfloat16"]).default("bfloat16"),
-      /** Images that the tower takes at once. */
+      /** Images that the tower takes at once, or tiles of images that are cut. */
       batchSize: count.default(16),
+      /** The same for a tower that learns, 64 when left out. Fewer take less memory; what is learned stays the same. */
+      tilesAtOnce: count.optional(),
     })
     .prefault({}),
   optimizer: z.strictObject({
@@ -220,6 +226,7 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
   const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
   if (parsed.success) {
     requireSomethingToTrain(parsed.data);
+    requirePreferences(parsed.data);
     return parsed.data;
   }
   throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {

@@ -8,6 +8,7 @@ import { llava } from "../../../test/support/cli.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { recipeSizes } from "../plan/index.ts";
 import { outlineRecipe } from "../plan/outline.ts";
+import { referenceOf } from "./objective-schema.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe.ts";
 
 /**
@@ -118,6 +119,42 @@ for (const [name, [rate, template, billions]] of Object.entries(next))
     assert.ok(Math.abs(outline.trained / 1e9 - billions) < 0.1, `${outline.trained}`);
   });
 
+/**
+ * dpo_7b of LLaVA-NeXT-Video, train_dpo.sh of LLaVA-Hound and the scripts of RLHF-V: rate, schedule, warm-up, β, pairs a step,
+ * epochs, what learns.
+ */
+const preferences: Readonly<Record<string, string>> = {
+  "llava-next-video-7b": "5e-7 linear 0.1 0.1 128 3 languageModel precomputed",
+  "llava-hound-7b": "5e-7 linear 0.1 0.1 128 3 languageModel precomputed",
+  "llava-1.5-7b": "5e-7 cosine 0.05 0.1 64 4 - adaptersOff",
+};
+for (const [name, row] of Object.entries(preferences))
+  test(`${name}/preferences has the published numbers, and is told without weights`, async () => {
+    const recipe = await recipeOf(`${name}/preferences`);
+    const { optimizer, schedule, batchSize, accumulation, epochs, train, objective } = recipe;
+    const beta = objective?.type === "preference" ? objective.beta : assert.fail();
+    const [rate, ...others] = row.split(" ");
+    assert.equal(optimizer.learningRate, Number(rate));
+    assert.deepEqual(
+      [
+        schedule.type,
+        schedule.warmupRatio,
+        beta,
+        batchSize,
+        epochs,
+        train.join() || "-",
+        referenceOf(recipe),
+      ].map(String),
+      others,
+    );
+    assert.equal(batchSize % accumulation, 0);
+    const { trained, frozen } = outlineRecipe(recipe, await recipeSizes(recipe));
+    assert.ok(
+      Math.abs((trained + frozen) / 1e9 - (train.length > 0 ? 7.06 : 7.38)) < 0.02,
+      `${trained} ${frozen}`,
+    );
+  });
+
 describe("what a recipe trains is told without weights", () => {
   // vocabulary 32,000; of a layer 4·D² attention, 3·D·I MLP, 2·D norms; D of the last norm
   const languageModel = (width: number, inner: number, layers: number) =>
@@ -165,6 +202,24 @@ describe("what a recipe trains is told without weights", () => {
     );
     await assert.rejects(recipeSizes({ ...recipe, model: "nobody/knows-this" }), /is not known here/);
   });
+});
+
+test("a dry run and a plan of the mixture of 760K tell its counts, and which files are not here", async () => {
+  const folder = join(import.meta.dirname, "../../../recipes/llava-next-vicuna-7b");
+  const rows = ["--data.rows", join(folder, "mixture.yaml")];
+  const finetune = join(folder, "finetune.ts");
+  const people = await llava(["train", finetune, "--dry-run", ...rows]);
+  assert.match(
+    people.stdout,
+    /data: 15 files, 787,345 rows by the mixture's counts, which leave out 1; not here: .*llava_instruct_158k\.json, .* and 12 others/,
+  );
+  const json = await llava(["plan", finetune, "--json", ...rows]);
+  const { data } = JSON.parse(json.stdout);
+  assert.equal(data.missing.length, 15);
+  assert.equal(data.missing[0], join(folder, "llava_instruct_158k.json"));
+  const wrong = await llava(["train", finetune, "--dry-run", "--data.rows", join(folder, "none.yaml")]);
+  assert.notEqual(wrong.status, 0);
+  assert.match(wrong.stderr, /none\.yaml/);
 });
 
 test("llava train --dry-run prints recipe, groups and memory, for people and as JSON", async () => {

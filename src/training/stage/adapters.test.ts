@@ -111,6 +111,24 @@ describe("a run with adapters", () => {
     );
   });
 
+  test("goes on from adapters of its own kind alone", async () => {
+    const fixture = (name: string) =>
+      fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+    const cases: [string, RecipeFields["lora"], RegExp][] = [
+      ["training/adapter-decomposed", { rank: 4, alpha: 16 }, /has decomposed true, the recipe false/],
+      [
+        "training/adapter-decomposed",
+        { rank: 4, alpha: 16, decomposed: true, rankStabilized: true },
+        /has rankStabilized false, the recipe true/,
+      ],
+      ["lora/kinds/biases", { rank: 2, alpha: 3 }, /has bias "all": biases of its base were trained/],
+    ];
+    for (const [name, options, message] of cases) {
+      const fields = { lora: { ...options!, start: fixture(name) }, projector: "loaded" } as const;
+      await assert.rejects(runRecipe(recipeFor("of-another-kind", fields), quiet), message);
+    }
+  });
+
   test("goes on from PEFT's that reach what the features never use, and keeps its whole modules", async () => {
     for (const name of ["list", "all-linear", "whole-tower", "norms"]) {
       const start = fileURLToPath(new URL(`../../../test/fixtures/lora/reaching/${name}`, import.meta.url));

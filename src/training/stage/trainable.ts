@@ -80,13 +80,17 @@ const newlineLearns = ({ train, anyres }: Pick<Recipe, "train" | "anyres">): boo
 /** Adapters without effect, or those of a folder that is gone on from. */
 function addAdapters(
   model: PretrainedLlava["model"],
-  { projector, train }: Recipe,
-  { start, ...options }: NonNullable<Recipe["lora"]>,
+  { projector, train, objective }: Recipe,
+  { start, ...given }: NonNullable<Recipe["lora"]>,
   generator: Generator,
 ): { adapters: Map<string, Tensor>; keptModules: readonly string[] } {
+  // A policy that is compared with its reference is computed as it is.
+  const still = objective?.type === "preference" ? { dropout: 0 } : {};
+  const options = { ...given, ...still };
   if (start === undefined) return { adapters: applyLora(model, options, generator), keptModules: [] };
   const found = loadAdapter(model, start, {
     generator,
+    ...still,
     wholeModules: projector === "loaded" ? "all" : "others",
   });
   // A part that learns whole learns on from where its adapters had brought it.

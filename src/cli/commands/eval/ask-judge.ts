@@ -1,9 +1,9 @@
 import type { Benchmark, Judged, RunFiles, Verdict } from "../../../evaluation/index.ts";
 import { writeAtomically } from "../../../files/index.ts";
-import type { SamplingOptions } from "../../../protocol/index.ts";
+import type { Price, SamplingOptions } from "../../../protocol/index.ts";
 import type { Answerer, RetryOptions, Store } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { type Price, showCost } from "../../frame/endpoint-options.ts";
+import { showCost } from "../../frame/endpoint-options.ts";
 
 export interface JudgeTask {
   readonly benchmark: Benchmark;

@@ -52,8 +52,10 @@ export function configure(command: Command, { progress, report, signal }: Comman
 
   command
     .command("info")
-    .description("Show the configuration, files and tensors of a model.")
-    .argument("[name]", "built-in name, folder or hub name", defaultModel)
+    .description(
+      "Show what a model, or a part of one, is: its parts, images, configuration, files and tensors.",
+    )
+    .argument("[name]", "built-in name, folder, GGUF file or hub name", defaultModel)
     .option("--json", "print as JSON")
     .option("--tensors", "list every tensor")
     .option("--revision <name>", "branch, tag or commit of a model on the hub (default: main)")
@@ -62,7 +64,7 @@ export function configure(command: Command, { progress, report, signal }: Comman
       const model = await resolveModel(name, { offline: true, ...(revision !== undefined && { revision }) });
       const { inspectModel, renderModel } = await import("./info.ts");
       const { machineMemory, modelMemory, renderMemory } = await import("../../frame/model-memory.ts");
-      const information = inspectModel(model);
+      const information = await inspectModel(model);
       const path = model.kind === "folder" ? model.path : model.name;
       const memory = await modelMemory({ model: path }, model);
       if (json) return console.log(JSON.stringify({ ...information, memory }, null, 2));

@@ -4,16 +4,21 @@ import { openCheckpoint, openWeights } from "../../../checkpoint/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import { parseJsonObject } from "../../../files/index.ts";
 import { ggufDialect } from "../../../models/index.ts";
+import { type ModelFacts, modelFacts } from "../../../pretrained/index.ts";
 import type { ResolvedModel } from "../../../setup/index.ts";
 import { fileSize } from "../../frame/sizes.ts";
 
 export interface ModelInfo {
   name: string;
   folder: string;
+  /** What it is and what its parts are. */
+  facts: ModelFacts;
   /** The telling fields of the configuration, where there is a config.json. */
   config: Record<string, unknown>;
   files: FileInfo[];
   parameters: number;
+  /** Of all files of weights. */
+  weightBytes: number;
 }
 
 interface FileInfo {
@@ -25,11 +30,11 @@ interface FileInfo {
 
 const weightsFile = /\.(?:safetensors|gguf|pth|bin)$/;
 
-/** Reads configuration and tensor tables, no weights. */
-export function inspectModel(model: ResolvedModel): ModelInfo {
+/** Reads configuration and tensor tables, no weights; neither libtorch nor the addon are needed. */
+export async function inspectModel(model: ResolvedModel): Promise<ModelInfo> {
   const { name, folder, paths } =
     model.kind === "folder"
-      ? { name: basename(model.path), folder: model.path, paths: filesOf(model.path) }
+      ? { name: basename(model.path), folder: model.path, paths: filesOf(model.path, model.gguf) }
       : {
           name: model.name,
           folder: model.folder,
@@ -39,9 +44,11 @@ export function inspectModel(model: ResolvedModel): ModelInfo {
   return {
     name,
     folder,
+    facts: await modelFacts(model),
     config: readConfig(join(folder, "config.json")),
     files,
     parameters: countParameters(model, files),
+    weightBytes: files.reduce((sum, { bytes, tensors }) => sum + (tensors ? bytes : 0), 0),
   };
 }
 
@@ -50,7 +57,7 @@ function countParameters(model: ResolvedModel, files: readonly FileInfo[]): numb
   const count = (shapes: Iterable<readonly number[]>): number =>
     [...shapes].reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
   const all = (): number => count(files.flatMap(({ tensors = [] }) => tensors.map(({ shape }) => shape)));
-  if (model.kind !== "folder") return all();
+  if (model.kind !== "folder" || model.gguf !== undefined) return all();
   try {
     using source = openCheckpoint(model.path, ggufDialect);
     return count(Array.from(source.names(), (name) => source.info(name).shape));
@@ -60,10 +67,13 @@ function countParameters(model: ResolvedModel, files: readonly FileInfo[]): numb
   }
 }
 
-const filesOf = (folder: string): string[] =>
+/** All of a folder, or of its GGUF files the one that is meant and what it sees with. */
+const filesOf = (folder: string, gguf: string | undefined): string[] =>
   readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
-    .map(({ name }) => join(folder, name))
+    .map(({ name }) => name)
+    .filter((name) => gguf === undefined || name === gguf || /mmproj.*\.gguf$/i.test(name))
+    .map((name) => join(folder, name))
     .sort();
 
 function inspectFile(path: string): FileInfo {
@@ -94,13 +104,18 @@ function readConfig(path: string): Record<string, unknown> {
 }
 
 export function renderModel(
-  { name, folder, config, files, parameters }: ModelInfo,
+  { name, folder, facts: known, config, files, parameters, weightBytes }: ModelInfo,
   listTensors: boolean,
 ): string {
   const facts: [string, string][] = [
     ["folder", folder],
-    ["parameters", `${(parameters / 1e6).toFixed(1)} million`],
+    ...factLines(known),
+    [
+      "parameters",
+      `${parameters < 1e5 ? parameters : `${(parameters / 1e6).toFixed(1)} million`}, ${fileSize(weightBytes)} in files`,
+    ],
     ...flatten(config),
+    ...known.unknown.map((why): [string, string] => ["not told", why]),
   ];
   const column = Math.max(...facts.map(([key]) => key.length));
   const lines = [name, ...facts.map(([key, value]) => `${key.padEnd(column)}  ${value}`)];
@@ -116,6 +131,55 @@ export function renderModel(
   }
   return lines.join("\n");
 }
+
+/** One line for each part; what a machine makes of its sizes comes behind these. */
+function factLines({
+  kind,
+  layout,
+  base,
+  language,
+  vision,
+  projector,
+  images,
+  adapter,
+  template,
+}: ModelFacts) {
+  const lines: [string, string][] = [["kind", layout === undefined ? kind : `${kind}, ${LAYOUTS[layout]}`]];
+  if (base !== undefined) lines.push(["base", base]);
+  if (adapter)
+    lines.push([
+      "adapter",
+      `rank ${adapter.rank}, alpha ${adapter.alpha}, on ${[adapter.targets].flat().join(", ")}`,
+    ]);
+  if (language)
+    lines.push([
+      "language model",
+      `${language.family}: ${language.numLayers} layers of ${language.hiddenSize}, ${language.numHeads} heads of ${language.headDim} (${language.numKeyValueHeads} key-value), ${language.vocabSize} words${language.tied ? ", tied" : ""}, context ${language.contextLength}, rope ${language.rope}`,
+    ]);
+  if (vision)
+    lines.push([
+      "vision tower",
+      `${vision.family}: ${vision.numLayers} layers of ${vision.hiddenSize}, ${vision.imageSize} pixels in patches of ${vision.patchSize}${vision.grid ? `, features ${vision.grid} of layer ${vision.featureLayers?.join(", ")}` : ""}${vision.from ? `, from ${vision.from}` : ""}`,
+    ]);
+  if (projector) lines.push(["projector", `${projector.type}, ${projector.layers} layers`]);
+  if (images) {
+    const { aspect, pinpoints, merge, mostTiles, tokens } = images;
+    const most = mostTiles === undefined ? "" : `, shrunk to ${mostTiles} tiles`;
+    lines.push(["images", pinpoints ? `${aspect}, merged ${merge}${most}` : aspect]);
+    if (pinpoints)
+      lines.push(["pinpoints", pinpoints.map(([width, height]) => `${width}×${height}`).join(" ")]);
+    const examples = Object.entries(tokens).map(([size, count]) => `${count} (${size})`);
+    lines.push(["tokens an image", examples.join(", ")]);
+  }
+  if (template !== undefined) lines.push(["template", template]);
+  return lines;
+}
+
+const LAYOUTS = {
+  hf: "Hugging Face's layout",
+  original: "the original LLaVA's layout",
+  gguf: "GGUF",
+} as const;
 
 function flatten(fields: Record<string, unknown>, prefix = ""): [string, string][] {
   return Object.entries(fields).flatMap(([key, value]): [string, string][] =>

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { RowLengths } from "../../../training/index.ts";
 import { count } from "../../frame/model-options.ts";
+import { recipeData, renderData } from "../../frame/recipe-data.ts";
 import { readRecipe, resolveToShow } from "../../frame/recipe-file.ts";
 
 interface Flags {
@@ -31,6 +32,7 @@ export function configure(command: Command): void {
       const { advise, computing, parseOverrides, planMemory, recipeSizes, renderComputing, renderPlan } =
         await import("../../../training/index.ts");
       const given = await resolveToShow(await readRecipe(path), parseOverrides(words));
+      const data = await recipeData(given);
       const recipe = flags.gpus === undefined ? given : { ...given, device: "cuda" };
       const sizes = await recipeSizes(recipe);
       const typical = planMemory(sizes, recipe).rows;
@@ -45,8 +47,13 @@ export function configure(command: Command): void {
       const changes = flags.memory === undefined ? [] : advise(sizes, recipe, flags.memory, options);
       const fits = flags.memory === undefined ? undefined : plan.total <= flags.memory;
       const lines = flags.json
-        ? [JSON.stringify({ ...plan, fits, changes, computing: computing(recipe) }, null, 2)]
-        : [renderComputing(computing(recipe)), "", ...renderPlan(plan, flags.memory, changes)];
+        ? [JSON.stringify({ ...plan, fits, changes, computing: computing(recipe), data }, null, 2)]
+        : [
+            renderComputing(computing(recipe)),
+            "",
+            ...renderPlan(plan, flags.memory, changes),
+            ...renderData(data),
+          ];
       process.stdout.write(`${lines.join("\n")}\n`);
     });
 }

@@ -3,6 +3,7 @@ import { LlavaError } from "../../../errors.ts";
 import { ensureNative } from "../../../setup/index.ts";
 import type { Override, RecipeFields } from "../../../training/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
+import { recipeData, renderData } from "../../frame/recipe-data.ts";
 import { readRecipe, resolveToShow } from "../../frame/recipe-file.ts";
 
 interface Options {
@@ -67,6 +68,7 @@ async function dryRun(
     settled,
   } = await import("../../../training/index.ts");
   const given = await resolveToShow(fields, overrides);
+  const data = await recipeData(given);
   const recipe = settled(given);
   const sizes = await recipeSizes(recipe).catch((error: unknown) => {
     if (error instanceof LlavaError && error.code === "config") return error;
@@ -80,7 +82,13 @@ async function dryRun(
     ? [...renderOutline(known.outline), "", ...renderPlan(known.plan)]
     : [(sizes as LlavaError).message];
   const text = json
-    ? JSON.stringify({ recipe, computing: computing(given), ...known })
-    : [JSON.stringify(recipe, null, 2), "", renderComputing(computing(given)), ...lines].join("\n");
+    ? JSON.stringify({ recipe, computing: computing(given), data, ...known })
+    : [
+        JSON.stringify(recipe, null, 2),
+        "",
+        renderComputing(computing(given)),
+        ...lines,
+        ...renderData(data),
+      ].join("\n");
   process.stdout.write(`${text}\n`);
 }

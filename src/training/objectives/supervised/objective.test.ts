@@ -109,6 +109,7 @@ const measurePacked = (
       layouts: packed.order.map(() => ({ tiles: "whole", size: undefined })),
       samples: [],
       owners: new Int32Array(),
+      origins: [],
       [Symbol.dispose]() {},
     }),
   );

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { alone } from "../../../distributed/index.ts";
+import { LlavaError } from "../../../errors.ts";
+import { openStageData } from "../../batches/open-data.ts";
+import { referenceOf } from "../../recipe/objective-schema.ts";
+import type { ObjectiveInputs, PreparedObjective } from "../objective.ts";
+import { RowLogits } from "../row-logits.ts";
+import { evaluatePreference } from "./evaluation.ts";
+import { PreferenceObjective } from "./objective.ts";
+import { type PairBatch, pairBatch } from "./pair-batch.ts";
+import { asPairs, PairSource } from "./pair-source.ts";
+import { adaptersOff, FrozenCopy } from "./reference.ts";
+import { storedReference } from "./stored-reference.ts";
+import { watchPreference } from "./watch.ts";
+
+/** Which of two answers is better is learnt, against the model as it is now. */
+export async function preparePreference({
+  recipe,
+  pretrained,
+  generator,
+  around,
+}: ObjectiveInputs): Promise<PreparedObjective<PairBatch>> {
+  const settings = recipe.objective;
+  if (settings?.type !== "preference")
+    throw new LlavaError("config", "the recipe's objective is not preference");
+  const { encode, ...data } = await openStageData(recipe, pretrained, around);
+  const recompute = recipe.activationCheckpointing ? { recompute: [generator] } : {};
+  const logits = new RowLogits(pretrained.model, encode, recompute);
+  const reference = referenceOf(recipe);
+  const copy = reference === "copy" ? new FrozenCopy(pretrained) : undefined;
+  const asReference = reference === "adaptersOff" ? adaptersOff(pretrained) : copy?.run;
+  const objective = new PreferenceObjective(logits, settings, asReference);
+  const path = settings.referenceFile ?? join(recipe.output, "reference.jsonl");
+  const known =
+    reference === "precomputed"
+      ? await storedReference({ path, recipe, pretrained, data, objective, around })
+      : undefined;
+  // Nothing has been learnt yet, so that the model itself is the reference of the held-out pairs.
+  const heldOut = asPairs(data.heldOut, alone, (batch) => objective.logProbabilities(pairBatch(batch, 1)));
+  return {
+    ...data,
+    objective,
+    source: new PairSource(data.source, { known, communicator: around.communicator }),
+    heldOut,
+    watch: watchPreference(recipe, settings.beta, around.report),
+    evaluate: () => evaluatePreference(objective, heldOut),
+    [Symbol.dispose]() {
+      copy?.[Symbol.dispose]();
+      data[Symbol.dispose]();
+    },
+  };
+}
