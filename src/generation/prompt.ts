@@ -65,7 +65,7 @@ export interface PromptInputs extends Disposable {
 }
 
 /** What is seen of a video. */
-export interface SeenVideo {
+interface SeenVideo {
   readonly name: string;
   readonly indices: readonly number[];
   /** In seconds. */

@@ -55,10 +55,10 @@ export const ffmpegDecoder = (program: string): VideoDecoder => ({
 });
 
 /** Colours as the file's tags say. A plain conversion without the filter takes all for BT.601. */
-export const RGB = "scale,format=rgb24";
+const RGB = "scale,format=rgb24";
 
 /** Which frames a filter lets through: by the time at which they show, where the file says it. */
-export const expression = ({ pts }: Pick<ProbedVideo, "pts">, indices: readonly number[]): string =>
+const expression = ({ pts }: Pick<ProbedVideo, "pts">, indices: readonly number[]): string =>
   indices.map((index) => (pts ? `eq(pts,${pts[index]})` : `eq(n,${index})`)).join("+");
 
 /** Only files are read: a playlist cannot name an address. */
