@@ -14,6 +14,7 @@ interface Folder {
 
 const processing = [
   "processing/image",
+  "processing/video",
   "processing/tokenizer",
   "processing/conversation",
   "processing/processor",
@@ -44,6 +45,10 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "images: load, decode, resize, normalise",
     imports: ["protocol"],
   },
+  "processing/video": {
+    holds: "videos: frames chosen by named rules and decoded",
+    imports: ["protocol", "processing/image"],
+  },
   "processing/tokenizer": { holds: "text ↔ token ids", imports: [] },
   "processing/conversation": {
     holds: "messages → prompts, by templates, with a label mask",
@@ -51,11 +56,17 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   "processing/processor": {
     holds: "a model without its weights: rows, conversations and images → its inputs",
-    imports: ["protocol", "processing/image", "processing/tokenizer", "processing/conversation"],
+    imports: [
+      "protocol",
+      "processing/image",
+      "processing/video",
+      "processing/tokenizer",
+      "processing/conversation",
+    ],
   },
   models: {
     holds: "vision towers, projectors, Llama, LLaVA: the papers' figures and their configurations",
-    imports: ["torch", "checkpoint", "nn", "processing/image", "processing/conversation"],
+    imports: ["torch", "checkpoint", "nn", "processing/image", "processing/video", "processing/conversation"],
   },
   pretrained: {
     holds: "models with their weights, tokenizer and prompt format: loaded, assembled, adapted, saved",

@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | "image" // an image that cannot be decoded, or is too large to decode safely
+  | "video" // a video that cannot be decoded, or has no frames
   | "checkpoint" // a file of weights or its configuration is missing, cut short, or of another shape
   | "config" // an unknown model type, recipe field or option value
   | "prompt" // a prompt that does not fit: placeholders without images, too many tokens, a bad role order

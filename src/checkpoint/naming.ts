@@ -72,6 +72,7 @@ const DECODER: NamingRule = [
 ];
 const HEAD: NamingRule = ["lm_head.", "lm_head."];
 const NEWLINE: NamingRule = ["model.image_newline", "model.image_newline", { rest: "$" }];
+const RESAMPLER: NamingRule = ["model.vision_resampler.", "model.vision_resampler."];
 const TOWER = String.raw`(?:embeddings|encoder|pre_layrnorm|post_layernorm|head)\.`;
 const PROJECTOR = String.raw`(?:(?:lora_[AB]\.)?(?:weight|bias)|lora_magnitude_vector)$`;
 
@@ -105,6 +106,7 @@ const original = (inside: "vision_model." | "", { isLinear }: { isLinear: boolea
     DECODER,
     HEAD,
     NEWLINE,
+    RESAMPLER,
   );
 
 const flat = (inside: "vision_model." | ""): Naming =>
@@ -114,6 +116,7 @@ const flat = (inside: "vision_model." | ""): Naming =>
     tower("vision_tower.", inside),
     ["multi_modal_projector.", "model.multi_modal_projector."],
     ["image_newline", "model.image_newline", { rest: "$" }],
+    ["vision_resampler.", "model.vision_resampler."],
   );
 
 /** The canonical names themselves. */
@@ -134,6 +137,7 @@ export const layouts = {
     ["model.multi_modal_projector.", "model.multi_modal_projector."],
     HEAD,
     NEWLINE,
+    RESAMPLER,
   ),
   /** Those of transformers 5. */
   huggingFace5: flat(""),

@@ -32,7 +32,7 @@ const endpointMessages = (messages: readonly Message[], maxImageBytes?: number):
   );
 
 async function endpointPart(part: ContentPart, maxImageBytes?: number) {
-  if (part.type === "video") throw videoRefusal(part.video.path);
+  if (part.type === "video") throw videoRefusal(part.video);
   return part.type === "text"
     ? { type: "text", text: part.text }
     : { type: "image_url", image_url: { url: await imageUrl(part.image, maxImageBytes) } };

@@ -68,6 +68,7 @@ export class BeamSequence implements Decoding {
   readonly rows: number;
   readonly promptIds: readonly number[];
   readonly visual: Visual | undefined;
+  readonly ropeFactor: number | undefined;
   readonly capacity: number;
   readonly #tokenizer: Tokenizer;
   readonly #budget: Budget;
@@ -88,6 +89,7 @@ export class BeamSequence implements Decoding {
     this.rows = beams;
     this.promptIds = input.inputIds;
     this.visual = visualOf(input);
+    this.ropeFactor = input.ropeFactor;
     this.#budget = budgetOf(generator, input);
     this.capacity = input.inputIds.length + this.#budget.maxTokens;
     this.#tokenizer = generator.processor.tokenizer;

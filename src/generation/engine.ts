@@ -130,6 +130,7 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
     const rows = this.#pool.take(fresh.map(([{ rows, capacity }]) => ({ rows, capacity })));
     let start = 0;
     for (const [index, [sequence, place]] of fresh.entries()) {
+      for (const { cache, row } of rows[index]!) cache.setRopeFactor(row, sequence.ropeFactor);
       const end = start + sequence.promptIds.length;
       const prompt = prompts.slice(1, start, end);
       // Apart from the prompt: a model may say the id that stands for an image.

@@ -6,7 +6,7 @@ import type { Tensor } from "../torch/index.ts";
 
 /** What generates: a model, the tokenizer that reads its tokens, the ids that end an answer. */
 export interface TextGenerator extends Pick<PretrainedLlava, "model"> {
-  readonly processor: Pick<Processor, "tokenizer" | "stopIds" | "contextLength">;
+  readonly processor: Pick<Processor, "tokenizer" | "stopIds" | "contextLength" | "trainedLength">;
 }
 
 /** The search for likely answers instead of a draw of one. */
@@ -27,6 +27,8 @@ export interface GenerationInput extends SamplingOptions, BeamSettings {
   readonly imageFeatures?: Tensor;
   /** How its images were cut into tiles; without it each is one. */
   readonly layouts?: readonly ImageLayout[];
+  /** Linear factor of positions, in the place of the model's own. */
+  readonly ropeFactor?: number | undefined;
   /** Whether end tokens are tokens like others, so that only length and stop strings end the answer. */
   readonly ignoreEos?: boolean;
 }

@@ -1,6 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { ImageLoadOptions } from "../processing/image/index.ts";
+import type { VideoRequest } from "../processing/processor/index.ts";
 import {
   type BatchModel,
   type BatchRequest,
@@ -30,7 +31,11 @@ export interface LocalModelOptions {
   readonly images?: ImageLoadOptions;
 }
 
-export interface AnswerOptions extends SamplingOptions, BeamSettings, GenerationOptions {
+export interface AnswerOptions extends SamplingOptions, BeamSettings, GenerationOptions, VideoRequest {
+  /** Linear factor of positions, for prompts that are longer than the model was trained with (see `PromptOptions`). */
+  readonly ropeFactor?: number | "auto";
+  /** Told what the model reads, before it answers. */
+  readonly onPrompt?: (inputs: PromptInputs) => void;
   /** Whether end tokens and the prompt format's own stop strings do not end the answer. */
   readonly ignoreEos?: boolean;
 }
@@ -53,11 +58,18 @@ const answerOptions: Readonly<Record<keyof AnswerOptions, true>> = {
   beams: true,
   lengthPenalty: true,
   prefillChunk: true,
+  frames: true,
+  fps: true,
+  ropeFactor: true,
+  onPrompt: true,
   signal: true,
 };
 const answerKeys = Object.keys(answerOptions);
 /** Names of other libraries. */
 const synonyms = { max_new_tokens: "maxTokens", max_length: "maxTokens", image: "images", files: "images" };
+
+/** Of answers, what decides how a prompt is read. */
+type PrepareOptions = Pick<AnswerOptions, "frames" | "fps" | "ropeFactor" | "maxTokens" | "signal">;
 
 /** A prompt of a batch, and what is its own of the sampling. */
 export interface BatchPrompt {
@@ -118,8 +130,9 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
     options: AnswerOptions = {},
   ): AsyncGenerator<GenerationPart, void, undefined> {
     requireKnownKeys(options, { what: "options of answer()", known: answerKeys, synonyms });
-    using inputs = await this.prepare(prompt, options.signal);
-    const row = { ...inputs, ...this.#sampling(prompt, options) };
+    using inputs = await this.prepare(prompt, options);
+    options.onPrompt?.(inputs);
+    const row = { ...this.#sampling(prompt, options), ...inputs };
     yield* this.#whileLoaded(generate(this.pretrained, row, options));
   }
 
@@ -140,9 +153,10 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
     for (const [row, { prompt, sampling = {} }] of prompts.entries())
       try {
         requireKnownKeys(sampling, { what: "sampling", known: answerKeys, synonyms });
-        const inputs = held.use(await this.prepare(prompt, options.signal));
-        const settings = this.#sampling(prompt, { ...options, ...sampling });
-        sequences.push(decodingOf(this.pretrained, { ...inputs, ...settings }));
+        const own = { ...options, ...sampling };
+        const inputs = held.use(await this.prepare(prompt, own));
+        own.onPrompt?.(inputs);
+        sequences.push(decodingOf(this.pretrained, { ...this.#sampling(prompt, own), ...inputs }));
         rows.push(row);
       } catch (error) {
         this.#requireLoaded(error);
@@ -172,14 +186,23 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
   }
 
   /** What the model reads of a prompt. The caller disposes of it. */
-  async prepare(prompt: Prompt, signal?: AbortSignal): Promise<PromptInputs> {
+  async prepare(prompt: Prompt, options: PrepareOptions = {}): Promise<PromptInputs> {
     this.#requireLoaded();
     requireKnownKeys(prompt, {
       what: "a prompt",
       known: ["messages", "raw", "images"],
       synonyms: { prompt: "raw", image: "images" },
     });
-    return await preparePrompt(this.pretrained, prompt, { ...this.#images, ...(signal && { signal }) });
+    const { frames, fps, ropeFactor, maxTokens, signal } = options;
+    requireVideoRequest(options);
+    return await preparePrompt(this.pretrained, prompt, {
+      ...this.#images,
+      ...(signal && { signal }),
+      ...(frames !== undefined && { frames }),
+      ...(fps !== undefined && { fps }),
+      ...(ropeFactor !== undefined && { ropeFactor }),
+      ...(maxTokens !== undefined && { maxTokens }),
+    });
   }
 
   /** An answer under way when the model is disposed of meets tensors that are gone. */
@@ -200,7 +223,7 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
     });
   }
 
-  #sampling(prompt: Prompt, options: AnswerOptions): AnswerOptions {
+  #sampling(prompt: Prompt, { ropeFactor: _, ...options }: AnswerOptions): Omit<AnswerOptions, "ropeFactor"> {
     const own = "raw" in prompt || options.ignoreEos ? [] : this.pretrained.processor.promptFormat.stop;
     const { stop = [] } = options;
     return { ...options, stop: [...(typeof stop === "string" ? [stop] : stop), ...own] };
@@ -215,6 +238,15 @@ export class LocalModel implements ChatModel, BatchModel, Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws LlavaError "usage" */
+function requireVideoRequest({ frames, fps, ropeFactor }: PrepareOptions): void {
+  if (frames !== undefined && frames !== "auto" && !(Number.isInteger(frames) && frames > 0))
+    throw new LlavaError("usage", `frames must be a whole number above 0 or "auto", got ${frames}`);
+  if (fps !== undefined && !(fps > 0)) throw new LlavaError("usage", `fps must be above 0, got ${fps}`);
+  if (ropeFactor !== undefined && ropeFactor !== "auto" && !(ropeFactor >= 1 && ropeFactor <= 64))
+    throw new LlavaError("usage", `ropeFactor must be from 1 to 64 or "auto", got ${ropeFactor}`);
 }
 
 async function* streamParts(
@@ -232,6 +264,6 @@ async function* streamParts(
 
 /** An error of one request's prompt or image; others are not about the request. */
 function refusal(error: LlavaError): LlavaError {
-  if (error.code === "prompt" || error.code === "image" || error.code === "network") return error;
+  if (["prompt", "image", "video", "network"].includes(error.code)) return error;
   throw error;
 }

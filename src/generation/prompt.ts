@@ -1,27 +1,52 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../pretrained/index.ts";
 import {
-  imagesOf,
-  type PromptFormat,
+  mediaOf,
   type PromptPiece,
   rawPrompt,
   readMessages,
+  slotsOf,
+  type TokenizedPrompt,
 } from "../processing/conversation/index.ts";
-import { type ImageLayout, type ImageLoadOptions, openImage } from "../processing/image/index.ts";
-import { type ImageSource, imageList, type WrittenMessage } from "../protocol/index.ts";
+import type { ImageLayout, ImageLoadOptions } from "../processing/image/index.ts";
+import {
+  layOut,
+  mostFrames,
+  mostThatFit,
+  type OpenedMedium,
+  openMedia,
+  type Processor,
+  pixelsOf,
+  type VideoRequest,
+} from "../processing/processor/index.ts";
+import { timeSentence } from "../processing/video/index.ts";
+import {
+  ContextFullError,
+  type MediaSource,
+  type Message,
+  mediaList,
+  type WrittenMessage,
+} from "../protocol/index.ts";
 import { fromTyped, keep, type Tensor } from "../torch/index.ts";
-import { roomFor } from "./budget.ts";
+import { contextOf, defaultMaxTokens, roomFor } from "./budget.ts";
 
 /**
  * A conversation to be written in the model's prompt format, or a prompt word for word. `<image>` stands where an image
- * goes; a conversation without it has the images in front of its last message.
+ * or a video goes, and `<video>` where a video does; a conversation without them has both in front of its last message.
  */
 export type Prompt =
   | { readonly messages: readonly WrittenMessage[]; readonly images?: PromptImages }
   | { readonly raw: string; readonly images?: PromptImages };
 
-/** One image, or several in order. */
-export type PromptImages = ImageSource | readonly ImageSource[];
+/** One image, or several in order; a video among them is an object: {"path"} or {"frames"}. */
+export type PromptImages = MediaSource | readonly MediaSource[];
+
+export interface PromptOptions extends ImageLoadOptions, VideoRequest {
+  /** Linear factor of positions; "auto", which counts for prompts with videos, is the smallest that the prompt and its answer need. */
+  readonly ropeFactor?: number | "auto";
+  /** Tokens that the answer is to have room for. */
+  readonly maxTokens?: number;
+}
 
 /** What a model reads of a prompt. */
 export interface PromptInputs extends Disposable {
@@ -31,52 +56,134 @@ export interface PromptInputs extends Disposable {
   readonly pixelValues?: Tensor;
   /** How each image was cut into its tiles. */
   readonly layouts?: readonly ImageLayout[];
+  /** Linear factor of its positions, in the place of the model's own. */
+  readonly ropeFactor?: number;
+  /** Most positions of prompt and answer, under that factor. */
+  readonly contextLength: number;
+  /** Which frames are seen of each video. */
+  readonly videos?: readonly SeenVideo[];
+}
+
+/** What is seen of a video. */
+interface SeenVideo {
+  readonly name: string;
+  readonly indices: readonly number[];
+  /** In seconds. */
+  readonly times: readonly number[];
 }
 
 /**
- * Renders a prompt, opens its images, whose headers tell how many tokens they take, tokenizes it, checks that it fits the
- * context, and decodes the images.
- * @throws LlavaError "prompt" or "image"; "network" for an image that cannot be fetched
+ * Renders a prompt, opens its images and videos, whose headers tell how many tokens they take, tokenizes it, checks that it
+ * fits the context, and decodes them.
+ * @throws LlavaError "prompt", "image" or "video"; "network" for an image that cannot be fetched
  */
 export async function preparePrompt(
   pretrained: PretrainedLlava,
   prompt: Prompt,
-  options: ImageLoadOptions = {},
+  options: PromptOptions = {},
 ): Promise<PromptInputs> {
   const { processor } = pretrained;
-  const { sources, pieces } = piecesOf(prompt, processor.promptFormat);
+  const { frames, fps, ropeFactor, maxTokens = defaultMaxTokens, ...loading } = options;
+  const written = writtenOf(prompt);
   const transparency = options.transparency ?? processor.imageConfig.transparency ?? "drop";
-  const opened = await Promise.all(sources.map((source) => openImage(source, { ...options, transparency })));
-  const layouts = processor.layoutsOf(opened.map(({ size }) => size));
-  const { inputIds, imagePositions } = processor.encodePrompt(pieces, layouts);
-  requireEmbeddings(inputIds, pretrained);
-  const imageTokens = imagePositions.reduce((sum, { length }) => sum + length, 0);
-  roomFor(inputIds.length, imageTokens, pretrained);
-  if (sources.length === 0) return { inputIds, [Symbol.dispose]() {} };
-  const images = await Promise.all(
-    opened.map(async (image, at) => processor.pixels(await image.decode(), { layout: layouts[at] })),
-  );
-  const [{ height, width }] = images as [(typeof images)[number]];
-  const tiles = images.reduce((sum, image) => sum + image.tiles, 0);
-  const values = new Float32Array(tiles * 3 * height * width);
-  let start = 0;
-  for (const { data } of images) {
-    values.set(data, start);
-    start += data.length;
+  const opened = await openMedia(written.media, { ...loading, transparency });
+  const encode = (count: number | undefined): Encoded => {
+    const media = layOut(opened, processor, { frames: count, fps });
+    return { media, ...encodeWith(processor, written, media) };
+  };
+  const given = typeof ropeFactor === "number" ? ropeFactor : undefined;
+  const most = mostFrames(opened);
+  const fitting = (tokens: number) =>
+    mostThatFit((count) => encode(count).prompt.inputIds.length <= tokens, most);
+  const encoded = encode(frames === "auto" ? fitting(contextOf(pretrained, given) - maxTokens) : frames);
+  const { prompt: ids } = encoded;
+  // A template may put videos behind images; what is seen is spliced in the order of the prompt.
+  const media = ids.imagePositions.map(({ image }) => encoded.media[image]!);
+  requireEmbeddings(ids.inputIds, pretrained);
+  const isAuto = given === undefined && most > 0 && frames !== "auto";
+  const factor = given ?? (isAuto ? factorFor(ids.inputIds.length + maxTokens, pretrained) : undefined);
+  const imageTokens = ids.imagePositions.reduce((sum, { length }) => sum + length, 0);
+  try {
+    roomFor(ids.inputIds.length, imageTokens, pretrained, factor);
+  } catch (error) {
+    if (!(error instanceof ContextFullError) || most === 0) throw error;
+    throw withFitting(error, fitting(contextOf(pretrained, factor) - 1));
   }
-  const pixelValues = keep(fromTyped(values, { dtype: "float32", shape: [tiles, 3, height, width] }));
-  return { inputIds, pixelValues, layouts, [Symbol.dispose]: () => pixelValues.dispose() };
+  const videos = media.flatMap((medium): SeenVideo[] =>
+    "video" in medium ? [{ name: medium.video.where, ...medium.sampled }] : [],
+  );
+  const text = {
+    inputIds: ids.inputIds,
+    contextLength: contextOf(pretrained, factor),
+    ...(factor !== undefined && { ropeFactor: factor }),
+    ...(videos.length > 0 && { videos }),
+  };
+  if (media.length === 0) return { ...text, [Symbol.dispose]() {} };
+  const { data, tiles, height, width } = await pixelsOf(media, processor);
+  const pixelValues = keep(fromTyped(data, { dtype: "float32", shape: [tiles, 3, height, width] }));
+  const layouts = media.map(({ layout }) => layout);
+  return { ...text, pixelValues, layouts, [Symbol.dispose]: () => pixelValues.dispose() };
 }
 
-function piecesOf(
-  prompt: Prompt,
-  format: PromptFormat,
-): { sources: readonly ImageSource[]; pieces: PromptPiece[] } {
-  const images = imageList(prompt.images, "images");
-  if ("raw" in prompt) return { sources: images, pieces: rawPrompt(prompt.raw, images.length) };
-  const messages = readMessages(prompt.messages, images);
-  return { sources: imagesOf(messages), pieces: format.render(messages) };
+/** A prompt, and the images and videos that stand in it. */
+type Written = { readonly media: readonly MediaSource[] } & (
+  | { readonly messages: readonly Message[] }
+  | { readonly raw: string }
+);
+
+interface Encoded {
+  readonly media: readonly OpenedMedium[];
+  readonly prompt: TokenizedPrompt;
 }
+
+function writtenOf(prompt: Prompt): Written {
+  const media = mediaList(prompt.images, "images");
+  if ("raw" in prompt) return { raw: prompt.raw, media };
+  const messages = readMessages(prompt.messages, media);
+  return { messages, media: mediaOf(messages) };
+}
+
+function encodeWith(
+  processor: Processor,
+  written: Written,
+  media: readonly OpenedMedium[],
+): Pick<Encoded, "prompt"> {
+  const pieces: PromptPiece[] =
+    "raw" in written
+      ? rawPrompt(written.raw, slotsOf(written.media))
+      : processor.promptFormat.render(
+          processor.videoConfig.timeInstruction ? withTimes(written.messages, media) : written.messages,
+        );
+  const layouts = media.map(({ layout }) => layout);
+  return { prompt: processor.encodePrompt(pieces, layouts) };
+}
+
+/** The messages with a sentence behind each video, on a line of its own. */
+function withTimes(messages: readonly Message[], media: readonly OpenedMedium[]): Message[] {
+  const rest = [...media];
+  return messages.map((message) => {
+    if (typeof message.content === "string") return message;
+    const content = message.content.flatMap((part) => {
+      const medium = part.type === "text" ? undefined : rest.shift();
+      if (medium === undefined || !("video" in medium)) return [part];
+      const { times, duration } = medium.sampled;
+      return [part, { type: "text" as const, text: `${timeSentence(times, duration)}\n` }];
+    });
+    return { ...message, content };
+  });
+}
+
+/** The smallest whole factor under which so many tokens fit; undefined where they do so under the model's own. */
+function factorFor(tokens: number, pretrained: PretrainedLlava): number | undefined {
+  if (tokens <= contextOf(pretrained)) return undefined;
+  const factor = Math.ceil(tokens / pretrained.processor.trainedLength);
+  return contextOf(pretrained, factor) >= tokens ? factor : undefined;
+}
+
+const withFitting = (error: ContextFullError, frames: number): ContextFullError =>
+  new ContextFullError(error.promptTokens, error.imageTokens, error.contextLength, {
+    hint: `Give fewer frames (--frames ${frames} fits, --frames auto takes the most), or a larger rope factor (--rope-factor).`,
+  });
 
 /** A tokenizer may know special tokens that the embedding table has no row for. */
 function requireEmbeddings(inputIds: readonly number[], { model, processor }: PretrainedLlava): void {

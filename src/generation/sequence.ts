@@ -28,6 +28,8 @@ export interface Continuation {
 export interface Decoding {
   readonly promptIds: readonly number[];
   readonly visual: Visual | undefined;
+  /** Linear factor of its positions, in the place of the model's own. */
+  readonly ropeFactor: number | undefined;
   /** Rows of the cache that it takes once its prompt is read. */
   readonly rows: number;
   /** Tokens that prompt and answer can come to. */
@@ -48,6 +50,7 @@ export class Sequence implements Decoding {
   readonly rows = 1;
   readonly promptIds: readonly number[];
   readonly visual: Visual | undefined;
+  readonly ropeFactor: number | undefined;
   readonly sampler: Sampler;
   readonly answer: Answer;
   readonly capacity: number;
@@ -58,6 +61,7 @@ export class Sequence implements Decoding {
   constructor(generator: TextGenerator, input: GenerationInput) {
     this.promptIds = input.inputIds;
     this.visual = visualOf(input);
+    this.ropeFactor = input.ropeFactor;
     this.sampler = new Sampler(input);
     this.#budget = budgetOf(generator, input);
     this.answer = new Answer(generator.processor.tokenizer, this.#budget);

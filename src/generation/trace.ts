@@ -8,7 +8,7 @@ import type { PromptInputs } from "./prompt.ts";
  */
 export function traceStages(
   model: Llava,
-  { inputIds, pixelValues, layouts }: PromptInputs,
+  { inputIds, pixelValues, layouts, ropeFactor }: PromptInputs,
 ): Map<string, Tensor> {
   const stages = new Map<string, Tensor>();
   const ids = longTensor(inputIds, [1, inputIds.length]).toDevice(model.languageModel.device);
@@ -19,6 +19,6 @@ export function traceStages(
       .set("vision_features", features)
       .set("projected_features", model.project(features));
   const embeddings = model.embed(ids, features && { features, ...(layouts && { layouts }) });
-  const logits = model.languageModel.logits(model.languageModel.forward(embeddings));
+  const logits = model.languageModel.logits(model.languageModel.forward(embeddings, { ropeFactor }));
   return stages.set("input_ids", ids).set("inputs_embeds", embeddings).set("logits", logits);
 }

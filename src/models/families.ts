@@ -98,6 +98,12 @@ const familyOf = <Family extends { readonly name: string }>(
 export const contextLengthOf = (config: LanguageModelConfig): number =>
   familyOf(languageModels, config).contextLength(config);
 
+/** Most positions before a linear factor divides them. */
+export function trainedLengthOf(config: LanguageModelConfig): number {
+  const family = familyOf(languageModels, config);
+  return (family.trainedLength ?? family.contextLength)(config);
+}
+
 /** The sizes of a language model's config.json, for files that rely on defaults. */
 export const textFieldsOf = (config: LanguageModelConfig): JsonObject =>
   familyOf(languageModels, config).fieldsOf(config);

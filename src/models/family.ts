@@ -38,6 +38,8 @@ export interface LanguageModelFamily {
   readonly fields: FieldCoverage;
   /** Most positions that a sequence may have. */
   contextLength(config: LanguageModelConfig): number;
+  /** Most positions before a linear factor divides them; `contextLength` without it. */
+  trainedLength?(config: LanguageModelConfig): number;
   /** The sizes of config.json, for files that rely on defaults. */
   fieldsOf(config: LanguageModelConfig): JsonObject;
   /** The model without weights. */

@@ -26,6 +26,7 @@ export {
   textFieldsFromGguf,
   textFieldsOf,
   textTypeOf,
+  trainedLengthOf,
   visionArchitectureOf,
   visionFieldsOf,
 } from "./families.ts";
@@ -37,7 +38,6 @@ export { Llama } from "./llama/model.ts";
 export {
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
-  type ProjectorConfig,
   parseLlavaConfig,
   readLlavaConfig,
   unknownConfigFields,
@@ -46,6 +46,7 @@ export { createLlava } from "./llava/create.ts";
 export { describeEye, eyeDialect, eyeFromGguf, type SourceLayout } from "./llava/gguf.ts";
 export { Llava, llavaPaths, TILES_AT_ONCE, type Visual } from "./llava/model.ts";
 export { Projector } from "./llava/projector.ts";
+export type { ProjectorConfig } from "./llava/projector-config.ts";
 export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { PooledTower } from "./pooled-tower.ts";

@@ -20,6 +20,8 @@ export interface LanguageModelConfig {
 export type LanguageModelOptions = {
   /** int64 [T] or [B, T]; by default those after the cache's, or 0, 1, … */
   readonly positions?: Tensor;
+  /** Linear factor of the positions, in the place of the model's own, where no cache is bound to one. */
+  readonly ropeFactor?: number | undefined;
   /** Calls the layers, each a segment (see `ActivationCheckpoints`). */
   readonly runLayer?: SegmentRunner | undefined;
 } & (

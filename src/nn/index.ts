@@ -12,4 +12,11 @@ export { Embedding, LayerNorm, Linear, RmsNorm, RmsNormFromOne } from "./layers.
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
 export { QuantizedLinear } from "./quantized-linear.ts";
-export { type RopeScaling, type RotaryAngles, RotaryEmbedding, rotaryFactors, rotate } from "./rotary.ts";
+export {
+  type RopeFactors,
+  type RopeScaling,
+  type RotaryAngles,
+  RotaryEmbedding,
+  rotaryFactors,
+  rotate,
+} from "./rotary.ts";

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { checkGradients } from "../../test/support/gradients.ts";
 import { LLAMA_TYPES, parseLlamaConfig } from "../models/index.ts";
 import { Generator, longTensor, randn, type Tensor } from "../torch/index.ts";
-import { RotaryEmbedding, rotate } from "./index.ts";
+import { type RopeFactors, RotaryEmbedding, rotate } from "./index.ts";
 
 interface Fixture {
   headDim: number;
@@ -86,4 +86,26 @@ test("each row of a batch may have positions of its own", () => {
 test("gradients", () => {
   const angles = new RotaryEmbedding(8, 100).angles(longTensor([0, 3, 9]), "float64");
   checkGradients([randn([2, 2, 3, 8], generator, { dtype: "float64" })], ([x]) => rotate(x!, angles));
+});
+
+describe("a linear factor of the request", () => {
+  const positions = longTensor([0, 1, 7, 300]);
+  const angles = (rotary: RotaryEmbedding, factors?: RopeFactors) =>
+    rotary.angles(positions, "float32", factors).cos.toNumbers();
+
+  test("is the factor that a configuration would state, and takes its place", () => {
+    for (const factor of [2, 2.5, 3]) {
+      const stated = new RotaryEmbedding(8, 10_000, { type: "linear", factor });
+      assert.deepEqual(angles(new RotaryEmbedding(8, 10_000), factor), angles(stated));
+      assert.deepEqual(angles(stated, 1), angles(new RotaryEmbedding(8, 10_000)));
+    }
+  });
+
+  test("may differ from position to position, where none is the model's own", () => {
+    const rotary = new RotaryEmbedding(8, 10_000, { type: "linear", factor: 2 });
+    const rows = [angles(rotary, 1), angles(rotary), angles(rotary, 4), angles(rotary, 3)];
+    const mixed = angles(rotary, [1, undefined, 4, 3]);
+    for (const [at, row] of rows.entries())
+      assert.deepEqual(mixed.slice(8 * at, 8 * at + 8), row.slice(8 * at, 8 * at + 8));
+  });
 });

@@ -27,6 +27,12 @@ export type RopeScaling =
       readonly attentionFactor: number;
     };
 
+/**
+ * Linear factors by which positions are divided for a text that is longer than those that a model was trained with: one for
+ * all, or one for each position; undefined is the model's own.
+ */
+export type RopeFactors = number | readonly (number | undefined)[] | undefined;
+
 /** cos and sin of position·frequency for each pair of dimensions, [B or 1, 1, T, d]. */
 export interface RotaryAngles {
   readonly cos: Tensor;
@@ -39,24 +45,39 @@ export interface RotaryAngles {
  */
 export class RotaryEmbedding {
   readonly #frequencies: readonly number[];
+  /** What they are before a linear factor divides them. */
+  readonly #base: readonly number[];
+  readonly #ownFactor: number;
   readonly #attentionFactor: number;
 
   constructor(headDim: number, theta: number, scaling?: RopeScaling) {
     this.#frequencies = scaling
       ? scaledFrequencies(headDim, theta, scaling)
       : baseFrequencies(headDim, theta);
+    const isLinear = scaling?.type === "linear";
+    this.#base = isLinear ? baseFrequencies(headDim, theta) : this.#frequencies;
+    this.#ownFactor = isLinear ? scaling.factor : 1;
     this.#attentionFactor = scaling?.type === "yarn" ? scaling.attentionFactor : 1;
   }
 
-  /** positions int64 [T] or [B, T] → angles [1 or B, 1, T, d]. */
-  angles(positions: Tensor, dtype: DType): RotaryAngles {
-    const frequencies = tensor(this.#frequencies).toDevice(positions.device);
+  /** positions int64 [T] or [B, T] → angles [1 or B, 1, T, d]. `factors` take the place of the model's own linear one. */
+  angles(positions: Tensor, dtype: DType, factors?: RopeFactors): RotaryAngles {
+    const frequencies = this.#divided(factors, positions);
     const rows = positions.shape.length === 1 ? positions.unsqueeze(0) : positions;
     const half = rows.to("float32").unsqueeze(-1).mul(frequencies); // [B, T, d/2]
     const angles = cat([half, half], -1).unsqueeze(1); // [B, 1, T, d]
     const sized = (wave: Tensor) =>
       (this.#attentionFactor === 1 ? wave : wave.mul(this.#attentionFactor)).to(dtype);
     return { cos: sized(angles.cos()), sin: sized(angles.sin()) };
+  }
+
+  /** [d/2], or [B, T, d/2] where each position has a factor of its own */
+  #divided(factors: RopeFactors, { device, shape }: Tensor): Tensor {
+    if (factors === undefined) return tensor(this.#frequencies).toDevice(device);
+    const base = tensor(this.#base).toDevice(device);
+    if (typeof factors === "number") return base.div(factors);
+    const each = tensor(factors.map((factor) => factor ?? this.#ownFactor)).toDevice(device);
+    return base.div(each.reshape([shape.length === 1 ? 1 : shape[0]!, -1, 1]));
   }
 }
 

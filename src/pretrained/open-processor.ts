@@ -7,6 +7,7 @@ import {
   type LlavaConfig,
   ORIGINAL_IMAGE_TOKEN_ID,
   templateOf,
+  trainedLengthOf,
   unknownConfigFields,
 } from "../models/index.ts";
 import { imageStartEnd, readChatTemplate } from "../processing/conversation/index.ts";
@@ -18,6 +19,7 @@ import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { loadImageProcessor } from "./image-processor.ts";
 import type { DescribeOptions } from "./pretrained.ts";
 import type { ModelOrigin } from "./save.ts";
+import { loadVideoConfig } from "./video-processor.ts";
 
 /** What the small files of a checkpoint say: its configuration, and all that its inputs are made by. */
 export interface OpenedFolders {
@@ -38,8 +40,10 @@ export async function openFolders(
   const json = readJsonObject(path);
   reportUnknownFields(json, path, report);
   const { text, grid, imageTokenId, useImageStartEnd } = config;
-  const [image, chatTemplate, stopIds] = await Promise.all([
-    loadImageProcessor({ json, path }, tower === undefined ? [files] : [files, tower], config),
+  const processors = tower === undefined ? [files] : [files, tower];
+  const [image, video, chatTemplate, stopIds] = await Promise.all([
+    loadImageProcessor({ json, path }, processors, config),
+    loadVideoConfig({ json, path }, [files], config),
     options.chatTemplate ?? firstChatTemplate([configFolder, files]),
     stopIdsOf(files),
   ]);
@@ -52,7 +56,9 @@ export async function openFolders(
       familyTemplate: templateOf(json),
     },
     ...{ image, grid, imageTokenId, stopIds },
+    ...(video && { video }),
     contextLength: contextLengthOf(text),
+    trainedLength: trainedLengthOf(text),
   };
   const processor = await openProcessor(source);
   requireMatchingTokenizer(files, config, processor.tokenizer);

@@ -3,7 +3,7 @@
 import type { LlavaError } from "../errors.ts";
 import type { ImageSource } from "./image-source.ts";
 import type { Usage } from "./usage.ts";
-import type { VideoPart } from "./video.ts";
+import { type MediaSource, mediaPart, type VideoPart } from "./video.ts";
 
 export { ContextFullError } from "./context-full.ts";
 export {
@@ -29,7 +29,19 @@ export {
   sidesOf,
 } from "./row.ts";
 export { addUsage, noUsage, type Usage } from "./usage.ts";
-export { type VideoPart, type VideoSource, videoRefusal } from "./video.ts";
+export {
+  isVideo,
+  type MediaSource,
+  mediaList,
+  mediaPart,
+  requireVideoSource,
+  type VideoFile,
+  type VideoFrames,
+  type VideoPart,
+  type VideoSource,
+  videoName,
+  videoRefusal,
+} from "./video.ts";
 
 export interface TextPart {
   readonly type: "text";
@@ -65,10 +77,10 @@ export interface Message {
   readonly content: string | readonly ContentPart[];
 }
 
-/** A question: the images, then the text. */
-export const userMessage = (text: string, images: readonly ImageSource[] = []): Message => ({
+/** A question: images and videos, then the text. */
+export const userMessage = (text: string, media: readonly MediaSource[] = []): Message => ({
   role: "user",
-  content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],
+  content: [...media.map(mediaPart), { type: "text", text }],
 });
 
 /** A message as callers may write it: with others' spellings of parts, and `<image>` in the text where an image goes. */

@@ -2,7 +2,13 @@ import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { sha256 } from "../files/index.ts";
-import { heldBytes, type ImageSource, type Message, type SamplingOptions } from "../protocol/index.ts";
+import {
+  heldBytes,
+  type ImageSource,
+  type Message,
+  type SamplingOptions,
+  type VideoSource,
+} from "../protocol/index.ts";
 import type { Answerer } from "./answerer.ts";
 
 /** What a model is asked. The id is that of the benchmark's item. */
@@ -48,12 +54,17 @@ export class RequestKeys {
                   ? part.text
                   : part.type === "image"
                     ? { image: await this.#digest(part.image) }
-                    : { video: await this.#digest(part.video.path) },
+                    : { video: await this.#digestVideo(part.video) },
               ),
             ),
       ]),
     );
     return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
+  }
+
+  async #digestVideo(video: VideoSource): Promise<string | readonly string[]> {
+    if ("path" in video) return await this.#digest(video.path);
+    return await Promise.all(video.frames.map((frame) => this.#digest(frame)));
   }
 
   async #digest(image: ImageSource): Promise<string> {

@@ -100,6 +100,8 @@ export const schemas = {
   silu: "silu(Tensor self) -> Tensor",
   gelu: "gelu(Tensor self, str approximate='none') -> Tensor",
   hardtanh: "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
+  avgPool2d:
+    "avg_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
   maxPool2d:
     "max_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, int[] dilation=1, bool ceil_mode=False) -> Tensor",
   upsampleBilinear2d:

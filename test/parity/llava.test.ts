@@ -40,7 +40,7 @@ async function pixelsOf(names: readonly string[], pretrained: PretrainedLlava): 
 
 function idsOf(prompt: string, images: number, { processor }: PretrainedLlava): number[] {
   const layouts = Array.from({ length: images }, () => processor.layoutOf());
-  return processor.encodePrompt(rawPrompt(prompt, images), layouts).inputIds;
+  return processor.encodePrompt(rawPrompt(prompt, Array(images).fill({ type: "image" })), layouts).inputIds;
 }
 
 const metadataOf = (path: string): Record<string, string> =>

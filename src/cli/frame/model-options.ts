@@ -10,6 +10,7 @@ import {
   weightTypes,
 } from "../../setup/index.ts";
 import type { CommandContext } from "./context.ts";
+import { addVideoOptions, type VideoFlags, videoOptions } from "./media-options.ts";
 
 /** What `addModelOptions` reads. */
 export interface ModelFlags {
@@ -30,7 +31,7 @@ export interface ModelFlags {
 const limits = { maxPixels: "--max-pixels", maxBytes: "--max-bytes", allowPrivate: "--allow-private" };
 
 /** What `addSamplingOptions` reads. */
-export interface SamplingFlags {
+export interface SamplingFlags extends VideoFlags {
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topK?: number;
@@ -106,7 +107,7 @@ export const fastestDtype =
   "as stored; for built-in models what the device computes fastest in, which llava doctor tells";
 
 export function addSamplingOptions(command: Command): Command {
-  return command
+  return addVideoOptions(command)
     .option("--max-tokens <n>", "longest answer", count, 512)
     .option("--temperature <t>", "0 takes the likeliest token each time", notNegative, 0)
     .option("--top-k <k>", "draw from the k likeliest tokens", wholeNumber)
@@ -180,7 +181,18 @@ function firstNote(
 }
 
 export const answerOptions = (
-  { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop, ignoreEos }: SamplingFlags,
+  {
+    maxTokens,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    seed,
+    stop,
+    ignoreEos,
+    ...video
+  }: SamplingFlags,
   signal: AbortSignal,
 ): AnswerOptions => ({
   maxTokens,
@@ -193,6 +205,7 @@ export const answerOptions = (
   ...(minP !== undefined && { minP }),
   ...(repetitionPenalty !== undefined && { repetitionPenalty }),
   ...(ignoreEos && { ignoreEos }),
+  ...videoOptions(video),
 });
 
 /** A line about how long something took, with LLAVA_DEBUG=1. */

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join, parse } from "node:path";
-import type { VideoSource } from "../../protocol/index.ts";
+import type { VideoFile } from "../../protocol/index.ts";
 import { imageFolder } from "./locate.ts";
 
 const kinds = new Set([".mp4", ".mkv", ".webm", ".avi", ".mov", ".gif"]);
@@ -9,7 +9,7 @@ const kinds = new Set([".mp4", ".mkv", ".webm", ".avi", ".mov", ".gif"]);
  * Videos by their name without its ending, in the first of the folders that is there. What is missing, as for
  * scoring alone, is called .mp4.
  */
-export function videoFiles(data: string, folders: readonly string[]): (name: string) => VideoSource {
+export function videoFiles(data: string, folders: readonly string[]): (name: string) => VideoFile {
   const folder = imageFolder(data, folders);
   const endings = new Map(
     filesOf(folder).flatMap((file) => {

@@ -9,7 +9,8 @@ export function flattenPrompt(messages: readonly Message[]): { text: string; ima
     const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content;
     const text = parts.map((part) => {
       if (part.type === "text") return part.text;
-      images.push(part.type === "video" ? part.video.path : nameOf(part.image));
+      if (part.type === "image") images.push(nameOf(part.image));
+      else images.push(...("path" in part.video ? [part.video.path] : part.video.frames.map(nameOf)));
       return "<image>";
     });
     const whole = text.join("");

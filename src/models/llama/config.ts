@@ -190,6 +190,12 @@ export function contextLengthOf({ maxPositionEmbeddings, ropeScaling }: LlamaCon
   return Math.max(maxPositionEmbeddings, Math.floor(original * factor));
 }
 
+/** Most positions before a linear factor divides them: what another factor counts from. */
+export const trainedLengthOf = (config: LlamaConfig): number =>
+  config.ropeScaling?.type === "linear"
+    ? (config.ropeScaling.originalMaxPositionEmbeddings ?? config.maxPositionEmbeddings)
+    : contextLengthOf(config);
+
 /** The sizes of config.json. Biases, windows and rope scaling have none of their own: a file states them, or its type. */
 export const llamaFields = (config: LlamaConfig): JsonObject => ({
   vocab_size: config.vocabSize,

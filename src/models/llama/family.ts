@@ -7,6 +7,7 @@ import {
   type LlamaRules,
   llamaFields,
   parseLlamaConfig,
+  trainedLengthOf,
 } from "./config.ts";
 import { describeLlama, llamaConfigFromGguf, llamaDialect, llamaFieldsFromGguf } from "./gguf.ts";
 import { Llama } from "./model.ts";
@@ -55,6 +56,7 @@ export const llama: LanguageModelFamily = {
   published: PUBLISHED_LLAMAS,
   fields: LLAMA_FIELDS,
   contextLength: contextLengthOf,
+  trainedLength: trainedLengthOf,
   fieldsOf: llamaFields,
   build: (config: LlamaConfig) => new Llama(config),
   gguf: {

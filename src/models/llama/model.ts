@@ -175,7 +175,8 @@ export class Llama extends Module implements LanguageModel {
     const step = cache instanceof KeyValueCache ? CacheStep.of(cache, length) : cache;
     const { device } = embeddings;
     const positions = options.positions ?? step?.positions ?? arange(0, length, { device });
-    const angles = this.#rotary.angles(positions, embeddings.dtype);
+    const ropeFactors = step === undefined ? options.ropeFactor : step.ropeFactors;
+    const angles = this.#rotary.angles(positions, embeddings.dtype, ropeFactors);
     const context: LayerContext = { angles, attention, step };
     const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
     let hidden = embeddings;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { type JsonObject, readJsonObject } from "../../files/index.ts";
 import type { FeatureGrid, Tiling } from "../../processing/image/index.ts";
+import type { VideoConfig } from "../../processing/video/index.ts";
 import { CLIP_LARGE_336 } from "../clip/config.ts";
 import { coverFields, type FieldCoverage } from "../config-coverage.ts";
 import { activation, checked, count, flag } from "../config-fields.ts";
@@ -21,6 +22,7 @@ import {
 import type { LanguageModelConfig } from "../language-model.ts";
 import type { VisionConfig } from "../vision-tower.ts";
 import { HUGGING_FACE_NEUTRAL, ORIGINAL_NEUTRAL } from "./neutral-fields.ts";
+import { originalProjector, type ProjectorConfig } from "./projector-config.ts";
 import {
   huggingFaceTiling,
   originalTiling,
@@ -29,15 +31,7 @@ import {
   tiledTypes,
 } from "./tiling.ts";
 import { lastPart, readConfigJson, type TowerPlaces, towerFolder } from "./tower-folder.ts";
-
-/** "linear" is one layer; "mlp" has `depth` linear layers with `act` between them; "identity" has no parameters. */
-export interface ProjectorConfig {
-  readonly type: "linear" | "mlp" | "identity";
-  /** Number of linear layers: 0 for identity, 1 for linear. */
-  readonly depth: number;
-  readonly act: "gelu" | "gelu_tanh" | "silu" | "relu";
-  readonly bias: boolean;
-}
+import { huggingFaceVideo, originalVideo, originalVideoFields, ownVideoFields, videoOf } from "./video.ts";
 
 export interface LlavaConfig {
   readonly text: LanguageModelConfig;
@@ -53,6 +47,10 @@ export interface LlavaConfig {
   readonly imageAspectRatio: "pad" | "crop";
   /** How images are cut into tiles (AnyRes); left out where they are seen as a whole. */
   readonly tiling?: Tiling;
+  /** How videos are seen; left out where the model learned from images alone, and says nothing. */
+  readonly video?: VideoConfig;
+  /** Channels that frames have once a convolution has pooled them; left out where nothing with weights does. */
+  readonly pooledChannels?: number;
   /** Feature rows of a tile of an image. */
   readonly grid: FeatureGrid;
   /** Whether an image's features stand between the tokens `<im_start>` and `<im_end>` in a prompt (LLaVA v0, MPT). */
@@ -99,6 +97,7 @@ export function parseLlavaConfig(
 
 const huggingFaceFields = z.object({
   image_transparency: z.string().nullish(),
+  ...ownVideoFields,
   image_token_index: z.int().nullish(),
   image_token_id: z.int().nullish(),
   vision_feature_layer: layers,
@@ -112,6 +111,7 @@ const huggingFaceFields = z.object({
 
 /** What files leave out, by their model type. */
 const NEXT = { layer: DEFAULT_FEATURE_LAYER, strategy: "default", imageTokenId: 32_000 } as const;
+const NEXT_VIDEO = { ...NEXT, imageTokenId: 32_001 } as const;
 const ONEVISION = { layer: -1, strategy: "full", imageTokenId: 151_646 } as const;
 
 const isTiled = (type: unknown): type is TiledType => Object.hasOwn(tiledTypes, String(type));
@@ -134,7 +134,7 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
     ? parseVisionConfig(config.vision_config, `${where}, vision_config`)
     : CLIP_LARGE_336;
   const { model_type: type } = json;
-  const assumed = type === "llava_onevision" ? ONEVISION : NEXT;
+  const assumed = type === "llava_onevision" ? ONEVISION : type === "llava_next_video" ? NEXT_VIDEO : NEXT;
   const isFull = (config.vision_feature_select_strategy ?? assumed.strategy) === "full";
   if (!isFull && !hasClassToken(vision))
     throw new LlavaError(
@@ -163,6 +163,7 @@ function parseHuggingFace(json: JsonObject, where: string): LlavaConfig {
     selectStrategy,
     imageAspectRatio: "crop",
     ...(isTiled(type) && { tiling: huggingFaceTiling(type, json, eye, where) }),
+    ...videoOf(huggingFaceVideo(json, grid, where), json, vision),
     grid,
     useImageStartEnd: false,
   };
@@ -185,6 +186,7 @@ const originalFields = z.object({
   mm_vision_select_layer: layers,
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
   ...originalTilingFields,
+  ...originalVideoFields,
   image_transparency: z.string().nullish(),
   mm_use_im_start_end: flag,
   mm_use_im_patch_token: flag,
@@ -258,6 +260,7 @@ function parseOriginal(
     selectStrategy,
     imageAspectRatio: config.image_aspect_ratio === "pad" ? "pad" : "crop",
     ...(tiling && { tiling }),
+    ...videoOf(originalVideo(json, grid, where), json, vision),
     grid,
     useImageStartEnd: config.mm_use_im_start_end ?? false,
     ...(!tuned && { visionTower: config.mm_vision_tower }),
@@ -272,18 +275,6 @@ function requireOriginalLayer(stated: readonly number[], vision: VisionConfig, w
     "config",
     `${where}: mm_vision_select_layer is ${stated.join(", ")}; the original code takes ${layer} of a tower of the kind ${vision.family}`,
     { hint: `Set it to ${layer}: the features of such a checkpoint are that layer's, whatever it says.` },
-  );
-}
-
-function originalProjector(type: string, where: string): ProjectorConfig {
-  if (type === "identity") return { type, depth: 0, act: "gelu", bias: true };
-  if (type === "linear") return { type, depth: 1, act: "gelu", bias: true };
-  const depth = /^mlp(\d+)x_gelu$/.exec(type)?.[1];
-  if (depth !== undefined && Number(depth) > 0)
-    return { type: "mlp", depth: Number(depth), act: "gelu", bias: true };
-  throw new LlavaError(
-    "config",
-    `${where}: mm_projector_type "${type}"; known are linear, mlpNx_gelu, identity`,
   );
 }
 

@@ -3,7 +3,8 @@ import { LlavaError } from "../../errors.ts";
 import { describeGgufTower, ggufTower, gridOf } from "../families.ts";
 import { EYE_ARCHITECTURE, eyeKey, positiveIn, shortestFloat32 } from "../gguf-values.ts";
 import { WHOLE_LAYERS } from "../vision-gguf.ts";
-import type { LlavaConfig, ProjectorConfig } from "./config.ts";
+import type { LlavaConfig } from "./config.ts";
+import type { ProjectorConfig } from "./projector-config.ts";
 import { huggingFaceTiling, originalTiling, originalTilingWords } from "./tiling.ts";
 
 /** The file beside a language model's (`mmproj`), in which llama.cpp keeps a LLaVA's vision tower and projector. */

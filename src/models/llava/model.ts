@@ -6,6 +6,8 @@ import { aten, cat, type DType, inChunks, type Tensor } from "../../torch/index.
 import type { LanguageModel, Named } from "../language-model.ts";
 import { under } from "../under.ts";
 import type { TowerOptions, VisionTower } from "../vision-tower.ts";
+import type { FrameConvolution } from "./pack-frames.ts";
+import { packFrames, poolFrames } from "./pack-frames.ts";
 import { packTiles } from "./pack-tiles.ts";
 import type { Projector } from "./projector.ts";
 
@@ -15,11 +17,13 @@ export interface LlavaParts {
   readonly languageModel: LanguageModel;
   /** Id that stands in `inputIds` for one row of image features. It need not be in the vocabulary. */
   readonly imageTokenId: number;
+  /** Pools frames of videos by weights of its own, where the model was made for it. */
+  readonly visionResampler?: FrameConvolution;
   /** [D], after each row of an image's joined tiles (see `packTiles`), where the model was made for it. */
   readonly imageNewline?: Tensor;
 }
 
-/** What is to be seen of images, in order of appearance: N tiles, all of one image after all of another. */
+/** What is to be seen of images and videos, in order of appearance: N tiles, all of one after all of another. */
 export type Visual = (
   | /** Pixel values [N, 3, H, W]. */ { readonly pixels: Tensor }
   | /** Features of the tower [N, tokens, C]. */ { readonly features: Tensor }
@@ -40,6 +44,7 @@ export class Llava extends Module implements Named {
   readonly visionTower: VisionTower;
   readonly projector: Projector;
   readonly languageModel: LanguageModel;
+  readonly visionResampler: FrameConvolution | undefined;
   imageNewline: Tensor | undefined;
   /** Tiles that go through the tower at once. */
   tilesAtOnce = TILES_AT_ONCE;
@@ -51,6 +56,7 @@ export class Llava extends Module implements Named {
     this.visionTower = parts.visionTower;
     this.projector = parts.projector;
     this.languageModel = parts.languageModel;
+    this.visionResampler = parts.visionResampler;
     this.imageNewline = parts.imageNewline;
     this.#imageTokenId = parts.imageTokenId;
   }
@@ -99,7 +105,24 @@ export class Llava extends Module implements Named {
   embed(inputIds: Tensor, visual?: Visual): Tensor {
     if (visual === undefined) return this.languageModel.embed(inputIds);
     const features = "pixels" in visual ? this.encodeImages(visual.pixels) : visual.features;
-    return this.spliceImages(inputIds, this.pack(this.project(features), visual.layouts));
+    return this.spliceImages(inputIds, this.tokens(features, visual.layouts));
+  }
+
+  /** Features of the tower [N, tokens, C] → the tokens of all images and videos [T, D] */
+  tokens(features: Tensor, layouts?: readonly ImageLayout[]): Tensor {
+    if (!layouts?.some(({ tiles }) => tiles === "frames")) return this.pack(this.project(features), layouts);
+    const { grid } = this.visionTower;
+    const media = features.split(layouts.map(tilesOf));
+    return cat(
+      layouts.map((layout, i) => {
+        if (layout.tiles !== "frames") return this.pack(this.project(media[i]!), [layout]);
+        const projected = this.project(
+          poolFrames(media[i]!, layout, "before", { grid, convolution: this.visionResampler }),
+        );
+        const pooled = poolFrames(projected, layout, "after", { grid });
+        return packFrames(pooled, layout, { grid, newline: this.imageNewline });
+      }),
+    );
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
@@ -111,7 +134,7 @@ export class Llava extends Module implements Named {
     );
   }
 
-  /** Projected features of tiles [N, tokens, D] → the tokens of all images [T, D] */
+  /** Projected features of images' tiles [N, tokens, D] → the tokens of all images [T, D] */
   pack(projected: Tensor, layouts?: readonly ImageLayout[]): Tensor {
     if (layouts === undefined || layouts.every(({ tiles }) => tiles === "whole"))
       return projected.flatten(0, 1);
@@ -119,7 +142,9 @@ export class Llava extends Module implements Named {
     const images = projected.split(layouts.map(tilesOf));
     return cat(
       layouts.map((layout, i) =>
-        layout.tiles === "whole" ? images[i]!.flatten(0, 1) : packTiles(images[i]!, layout, packing),
+        layout.tiles === "anyres" || layout.tiles === "padded"
+          ? packTiles(images[i]!, layout, packing)
+          : images[i]!.flatten(0, 1),
       ),
     );
   }

@@ -4,7 +4,6 @@ import { ANY_NEUTRAL, type Neutral } from "../config-coverage.ts";
 export const ORIGINAL_NEUTRAL: Neutral = {
   s2: [false],
   mm_use_s2: [false],
-  mm_resampler_type: [],
   use_mm_proj: [true],
   mm_use_x_start_end: [false],
   mm_vision_num_query_token: [],

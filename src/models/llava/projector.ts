@@ -1,6 +1,6 @@
 import { activations, initializeLinear, Linear, Module } from "../../nn/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
-import type { ProjectorConfig } from "./config.ts";
+import type { ProjectorConfig } from "./projector-config.ts";
 
 /** Vision features into the language model's embedding space: one linear layer, or several with an activation between. */
 export class Projector extends Module {

@@ -3,6 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import type { JsonObject } from "../../files/index.ts";
 import type { FeatureGrid, FeatureMerge, ImageSize, Tiling } from "../../processing/image/index.ts";
 import { checked } from "../config-fields.ts";
+import { huggingFaceVideoFields } from "./video.ts";
 
 /** The tower that looks at the tiles. */
 interface Eye {
@@ -28,6 +29,11 @@ export const tiledTypes = {
     image_grid_pinpoints: pairs.nullish(),
     use_image_newline_parameter: z.literal(true).nullish(),
   }),
+  llava_next_video: z.object({
+    image_grid_pinpoints: pairs.nullish(),
+    use_image_newline_parameter: z.literal(true).nullish(),
+    ...huggingFaceVideoFields,
+  }),
   llava_onevision: z.object({
     image_grid_pinpoints: pairs.nullish(),
     use_image_newline_parameter: z.literal(true).nullish(),
@@ -35,6 +41,7 @@ export const tiledTypes = {
       .string()
       .regex(/^anyres_max_[1-9]\d*$/, "expected anyres_max_N with a number for N")
       .nullish(),
+    ...huggingFaceVideoFields,
   }),
 } as const;
 export type TiledType = keyof typeof tiledTypes;
@@ -59,7 +66,7 @@ const OV_TILES = 9;
 /** As transformers has it: a pinpoint is height and width. */
 export function huggingFaceTiling(type: TiledType, json: JsonObject, eye: Eye, where: string): Tiling {
   const fields = checked(tiledTypes[type], json, where);
-  const isNext = type === "llava_next";
+  const isNext = type !== "llava_onevision";
   const points = fields.image_grid_pinpoints ?? (isNext ? fivePinpoints(336) : thirtySixPinpoints(384));
   const sizes = points.map(([height, width]) => ({ width, height }));
   const merge: FeatureMerge = { order: "unpad", overview: true, rounding: "round" };

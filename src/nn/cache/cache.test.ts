@@ -78,3 +78,19 @@ test("a cache outlives the scope it is made in, until it is disposed of", () => 
   cache[Symbol.dispose]();
   assert.equal(liveTensors(), before);
 });
+
+test("a row is bound to the rope factor that its keys were written under, until it is cleared", () => {
+  using cache = create();
+  cache.setRopeFactor(0, 2);
+  cache.update(0, rows(1), rows(-1));
+  cache.advance(1);
+  cache.setRopeFactor(0, 2);
+  assert.throws(() => cache.setRopeFactor(0, 3), {
+    code: "usage",
+    message: /1 positions under the rope factor 2/,
+  });
+  assert.throws(() => cache.setRopeFactor(0, undefined), { code: "usage" });
+  cache.clear(0);
+  assert.deepEqual(cache.ropeFactors, [undefined]);
+  cache.setRopeFactor(0, 3);
+});

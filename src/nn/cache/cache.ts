@@ -37,6 +37,8 @@ export class KeyValueCache implements Disposable {
   readonly #keys: readonly Tensor[]; // per layer [B, H, capacity, d]
   readonly #values: readonly Tensor[];
   readonly #lengths: number[];
+  /** Of each row, the linear factor of the positions that its keys are turned by; undefined is the model's own. */
+  readonly #ropeFactors: (number | undefined)[];
   /** Of each row, the positions that hold finite numbers; behind them lies what the memory held before. */
   readonly #finite: number[];
 
@@ -50,12 +52,31 @@ export class KeyValueCache implements Disposable {
     this.#keys = allocate();
     this.#values = allocate();
     this.#lengths = Array<number>(batch).fill(0);
+    this.#ropeFactors = Array<undefined>(batch).fill(undefined);
     this.#finite = Array<number>(batch).fill(0);
   }
 
   /** Positions that each row holds. */
   get lengths(): readonly number[] {
     return this.#lengths;
+  }
+
+  get ropeFactors(): readonly (number | undefined)[] {
+    return this.#ropeFactors;
+  }
+
+  /**
+   * Binds a row to a linear factor of its positions.
+   * @throws LlavaError "usage" for a row that holds keys under another
+   */
+  setRopeFactor(row: number, factor: number | undefined): void {
+    if (this.#lengths[row]! > 0 && this.#ropeFactors[row] !== factor)
+      throw new LlavaError(
+        "usage",
+        `a cache of ${this.#lengths[row]} positions under the rope factor ${this.#ropeFactors[row] ?? "of the model"} cannot go on under ${factor ?? "that of the model"}`,
+        { hint: "Read the prompt anew: keys are turned by the factor that they were written under." },
+      );
+    this.#ropeFactors[row] = factor;
   }
 
   /** Positions that the longest row holds. */
@@ -124,6 +145,7 @@ export class KeyValueCache implements Disposable {
   /** Forgets a row, and what it wrote: were it not a number, the next one there would see it. */
   clear(row: number): void {
     this.#lengths[row] = 0;
+    this.#ropeFactors[row] = undefined;
     this.#finite[row] = 0;
   }
 
@@ -142,8 +164,10 @@ export class KeyValueCache implements Disposable {
       });
     copy(this.#keys, from.#keys);
     copy(this.#values, from.#values);
+    const factors = sources.map((row) => from.#ropeFactors[row]);
     for (const [at, length] of lengths.entries()) {
       this.#lengths[first + at] = length;
+      this.#ropeFactors[first + at] = factors[at];
       this.#finite[first + at] = length;
     }
   }

@@ -1,5 +1,6 @@
 import { arange, cat, longTensor, type Tensor } from "../../torch/index.ts";
 import { type AttentionMask, attend, causalMask } from "../attention.ts";
+import type { RopeFactors } from "../rotary.ts";
 import type { CacheSpan, KeyValueCache } from "./cache.ts";
 
 /** A row of a cache, and how many positions it gets in a forward pass. */
@@ -30,6 +31,8 @@ export class CacheStep {
   readonly shape: readonly [rows: number, tokens: number];
   /** int64 [T], or [B, T] where rows stand at different places. */
   readonly positions: Tensor;
+  /** Of the rows of the caches, for each position where they differ. */
+  readonly ropeFactors: RopeFactors;
   readonly #groups: readonly Group[];
 
   /** @throws LlavaError "prompt" if a row's positions do not fit its cache */
@@ -44,11 +47,17 @@ export class CacheStep {
       offset += group.length * made.span.tokens;
       return made;
     });
+    const factors = pieces.map((piece) => piece.cache.ropeFactors[piece.row]);
+    this.ropeFactors = factors.every((factor) => factor === factors[0])
+      ? factors[0]
+      : pieces.flatMap((piece, i) => Array<number | undefined>(piece.tokens).fill(factors[i]));
     const starts = pieces.map((piece) => piece.cache.lengths[piece.row]!);
     const [start] = starts as [number];
-    this.positions = starts.every((other) => other === start && this.shape[1] === tokens)
-      ? arange(start, start + tokens, { device: cache.device })
-      : longTensor(pieces.flatMap(positionsOf), this.shape).toDevice(cache.device);
+    const areAlike = !Array.isArray(this.ropeFactors);
+    this.positions =
+      areAlike && starts.every((other) => other === start && this.shape[1] === tokens)
+        ? arange(start, start + tokens, { device: cache.device })
+        : longTensor(pieces.flatMap(positionsOf), this.shape).toDevice(cache.device);
   }
 
   /** All rows of a cache go on by as many positions. */

@@ -269,3 +269,19 @@ test("images stand between control tokens where the checkpoint says so, except i
   assert.match(promptText(show({ chatTemplate: vicunaParts })), /USER: <im_start><image><im_end>\nWhat/);
   assert.deepEqual(show({ name: "plain" }), [{ image: 0 }]);
 });
+
+test("videos have marks of their own in a template that knows them, and those of images in one that does not", () => {
+  const knows =
+    "{% for part in messages[0]['content'] if part['type'] == 'image' %}<image>{% endfor %}" +
+    "{% for part in messages[0]['content'] if part['type'] == 'video' %}<video>{% endfor %}Q";
+  const knowsNone = "{% for part in messages[0]['content'] if part['type'] == 'image' %}<image>{% endfor %}Q";
+  const conversation = [
+    { role: "user", content: [{ type: "video" }, { type: "image" }, { type: "video" }] },
+  ] as const;
+  const media = (source: string) =>
+    chatTemplate(source, { tokenizer })
+      .render(conversation)
+      .flatMap((piece) => ("image" in piece ? [piece.image] : []));
+  assert.deepEqual(media(knows), [1, 0, 2]);
+  assert.deepEqual(media(knowsNone), [0, 1, 2]);
+});

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { readJsonFile, strayKind } from "../../files/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
+import { videoMark } from "./image-marks.ts";
 import { type Node, parseTemplate } from "./jinja.ts";
 import { type NumberedTurns, numberedTurns, placeImages, type Turn, type TurnPart } from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
 import type { PromptFormat } from "./templates.ts";
 import { isTimeUp, withinTime } from "./time-limit.ts";
-import { piecesOf } from "./tracked-pieces.ts";
+import { type MediaMarks, piecesOf } from "./tracked-pieces.ts";
 import { joined, source as speaker, type TrackedText, tracked } from "./tracked-text.ts";
 import { renderTracked, type TemplateValue } from "./tracking-interpreter.ts";
 
@@ -46,25 +47,26 @@ export function chatTemplate(
   }
   const tokenText = (id: number | undefined) => (id === undefined ? "" : (tokenizer.idToToken(id) ?? ""));
   const endTokens = [...tokenizer.specialTokens.keys()]
-    .filter((token) => token !== imageToken)
+    .filter((token) => token !== imageToken && token !== videoMark)
     .sort((a, b) => b.length - a.length);
   const takesParts = readsParts(source);
+  const knowsVideos = takesParts && /['"]video['"]/.test(source);
   return {
     name: "chat template of the checkpoint",
     stop: [],
     render: (conversation, { addGenerationPrompt = true } = {}) => {
       const numbered = numberedTurns(conversation, addGenerationPrompt);
+      const media = numbered.turns.flatMap(({ parts }) => parts.filter((part) => "image" in part));
       const rendered = render(template, timeLimit, {
-        messages: takesParts ? messagesOfParts(numbered) : messagesOfText(numbered, imageToken),
+        messages: takesParts ? messagesOfParts(numbered, knowsVideos) : messagesOfText(numbered, imageToken),
         add_generation_prompt: addGenerationPrompt,
         bos_token: tokenText(tokenizer.bosId),
         eos_token: tokenText(tokenizer.eosId),
         unk_token: tokenText(tokenizer.unkId),
         pad_token: tokenText(tokenizer.padId),
       });
-      const pieces = piecesOf(rendered, imageToken, endTokens);
-      const images = numbered.turns.flatMap((turn) => turn.parts.filter((part) => "image" in part));
-      requireImageCount(pieces.filter((piece) => "image" in piece).length, images.length);
+      const pieces = piecesOf(rendered, marksOf(imageToken, knowsVideos ? media : []), endTokens);
+      requireImageCount(pieces.filter((piece) => "image" in piece).length, media.length);
       return pieces;
     },
   };
@@ -117,14 +119,26 @@ function textOfTurn({ role, parts }: Turn, imageToken: string): TrackedText {
   return joined(placeImages(parts).map(show));
 }
 
-function messagesOfParts({ system, turns }: NumberedTurns): TemplateValue[] {
+/** What a template writes for media, each with the numbers of those that it stands for; images alone where it knows no videos. */
+function marksOf(imageToken: string, media: readonly { image: number; isVideo?: boolean }[]): MediaMarks {
+  const videos = media.filter(({ isVideo }) => isVideo);
+  if (videos.length === 0) return { [imageToken]: undefined };
+  const images = media.filter(({ isVideo }) => !isVideo);
+  return { [imageToken]: images.map(({ image }) => image), [videoMark]: videos.map(({ image }) => image) };
+}
+
+function messagesOfParts({ system, turns }: NumberedTurns, knowsVideos: boolean): TemplateValue[] {
   const textPart = (text: TrackedText) => ({ type: "text", text });
   const first = system === undefined ? [] : [{ role: "system", content: [textPart(said(system, "system"))] }];
   return [
     ...first,
     ...turns.map(({ role, parts }) => ({
       role,
-      content: parts.map((part) => ("image" in part ? { type: "image" } : textPart(said(part.text, role)))),
+      content: parts.map((part) =>
+        "image" in part
+          ? { type: part.isVideo && knowsVideos ? "video" : "image" }
+          : textPart(said(part.text, role)),
+      ),
     })),
   ];
 }

@@ -1,26 +1,18 @@
 import { LlavaError } from "../../errors.ts";
-import {
-  type ImagePart,
-  type ImageSource,
-  type Message,
-  type Role,
-  type TextPart,
-  type VideoPart,
-  videoRefusal,
-} from "../../protocol/index.ts";
+import type { MediaSource, Message, Role, TextPart } from "../../protocol/index.ts";
 
-/** The place of an image. Which image stands there is of no concern to a prompt. */
-export interface ImageSlot {
-  readonly type: "image";
+/** The place of an image or a video. Which one stands there is of no concern to a prompt. */
+export interface MediaSlot {
+  readonly type: "image" | "video";
 }
 
 /** What prompts are rendered of: messages, whatever they know of their images. */
 export type Conversation = readonly {
   readonly role: Role;
-  readonly content: string | readonly (TextPart | ImageSlot | VideoPart)[];
+  readonly content: string | readonly (TextPart | MediaSlot)[];
 }[];
 
-/** A turn ready to render: image parts are numbered through the conversation. */
+/** A turn ready to render: images and videos are numbered through the conversation, in one row. */
 export interface Turn {
   readonly role: "user" | "assistant";
   readonly parts: readonly TurnPart[];
@@ -28,7 +20,9 @@ export interface Turn {
   readonly isFixed?: boolean;
 }
 
-export type TurnPart = { readonly text: string } | { readonly image: number };
+export type TurnPart =
+  | { readonly text: string }
+  | { readonly image: number /** Whether it is a video. */; readonly isVideo?: boolean };
 
 export interface NumberedTurns {
   /** What the caller's system message says; `undefined` if there is none. */
@@ -36,25 +30,21 @@ export interface NumberedTurns {
   readonly turns: readonly Turn[];
 }
 
-function partsOf<Part extends TextPart | ImageSlot>(
-  content: string | readonly (Part | VideoPart)[],
-): readonly (Part | TextPart)[] {
-  if (typeof content === "string") return [{ type: "text", text: content }];
-  return content.map((part) => {
-    if (part.type === "video") throw videoRefusal(part.video.path);
-    return part;
-  });
-}
+const partsOf = <Part extends TextPart | MediaSlot>(
+  content: string | readonly Part[],
+): readonly (Part | TextPart)[] =>
+  typeof content === "string" ? [{ type: "text", text: content }] : content;
 
-/** All images of a conversation in the order in which prompts number them. */
-export function imagesOf(messages: readonly Message[]): ImageSource[] {
-  return messages
-    .flatMap(({ content }) => partsOf<TextPart | ImagePart>(content))
-    .flatMap((part) => (part.type === "image" ? [part.image] : []));
-}
+/** All images and videos of a conversation in the order in which prompts number them. */
+export const mediaOf = (messages: readonly Message[]): MediaSource[] =>
+  messages
+    .flatMap(({ content }) => partsOf(content))
+    .flatMap((part): readonly MediaSource[] =>
+      part.type === "text" ? [] : [part.type === "image" ? part.image : part.video],
+    );
 
 export const countSlots = (conversation: Conversation): number =>
-  conversation.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length;
+  conversation.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type !== "text").length;
 
 /**
  * Checks the order of roles and numbers the images. Throws `prompt` for a system message after the start, turns
@@ -75,8 +65,11 @@ export function numberedTurns(messages: Conversation, addGenerationPrompt: boole
         },
       );
     }
-    const parts = partsOf(content).map((part) =>
-      part.type === "text" ? { text: part.text } : { image: images++ },
+    const parts = partsOf(content).map(
+      (part): TurnPart =>
+        part.type === "text"
+          ? { text: part.text }
+          : { image: images++, ...(part.type === "video" && { isVideo: true }) },
     );
     if (role === "assistant") requireNoImage(parts, role);
     return { role, parts };

@@ -96,8 +96,10 @@ test("merges cross the seam between template and user text", () => {
   assert.notDeepEqual(cut, smollm.encode(text), "piecewise encoding would differ");
 });
 
+const slots = (images: number) => Array.from({ length: images }, () => ({ type: "image" }) as const);
+
 test("images are numbered and counted in the order in which they stand", () => {
-  const pieces = rawPrompt("a<image><image>b<image>", 3);
+  const pieces = rawPrompt("a<image><image>b<image>", slots(3));
   const { inputIds, imagePositions } = tokenizePrompt(pieces, smollm, images);
   assert.deepEqual(imagePositions, [
     { image: 0, start: 1, length: 2 },
@@ -110,7 +112,7 @@ test("images are numbered and counted in the order in which they stand", () => {
 describe("raw prompts", () => {
   test("take special strings at their word, and begin with one BOS", () => {
     for (const text of ["<s>a</s>", "a</s>"]) {
-      const { inputIds } = tokenizePrompt(rawPrompt(text, 0), llama2, images);
+      const { inputIds } = tokenizePrompt(rawPrompt(text, []), llama2, images);
       assert.deepEqual(inputIds, [llama2.bosId, ...llama2.encode("a"), llama2.eosId]);
     }
   });
@@ -118,7 +120,7 @@ describe("raw prompts", () => {
   test("with another number of images are refused with both numbers", () => {
     const refuses = (text: string, count: number, message: string) =>
       assert.throws(
-        () => rawPrompt(text, count),
+        () => rawPrompt(text, slots(count)),
         (error) => error instanceof LlavaError && error.code === "prompt" && error.message === message,
       );
     refuses("<image><image>", 1, "2 <image> placeholders but 1 image");

@@ -1,14 +1,15 @@
-import { type PromptPiece, requireImageCount } from "./prompt.ts";
+import { chunksAtMarks, mediaAtMarks } from "./image-marks.ts";
+import type { MediaSlot } from "./messages.ts";
+import type { PromptPiece } from "./prompt.ts";
 
 /**
- * A prompt given word for word: `<image>` is where an image goes, special strings are special tokens.
- * Throws `prompt` unless there are as many placeholders as images.
+ * A prompt given word for word: `<image>` is where an image goes, and `<video>` where a video does (see `mediaAtMarks`);
+ * special strings are special tokens. Throws `prompt` unless there are as many placeholders as images and videos.
  */
-export function rawPrompt(text: string, imageCount: number): PromptPiece[] {
-  const chunks = text.split("<image>");
-  requireImageCount(chunks.length - 1, imageCount);
-  return chunks.flatMap((chunk, index): PromptPiece[] => [
-    ...(index > 0 ? [{ image: index - 1 }] : []),
+export function rawPrompt(text: string, media: readonly MediaSlot[]): PromptPiece[] {
+  const order = mediaAtMarks(text, media);
+  return chunksAtMarks(text, media).flatMap((chunk, index): PromptPiece[] => [
+    ...(index > 0 ? [{ image: order[index - 1]! }] : []),
     ...(chunk !== "" ? [{ text: chunk, special: true }] : []),
   ]);
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { LlavaError } from "../../errors.ts";
-import { imagesOf, readMessages } from "./index.ts";
+import type { Message } from "../../protocol/index.ts";
+import { mediaOf, readMessages } from "./index.ts";
 
 const user = (content: unknown) => ({ role: "user", content });
 const image = (source: unknown) => ({ type: "image", image: source });
@@ -55,7 +56,8 @@ describe("parts", () => {
       /its detail is "max"/,
     ],
     ["with an empty image", image(""), /got an empty text/],
-    ["that is a video", { type: "video", video: { path: "a.mp4" } }, /part 1: is a video, which no model/],
+    ["with a video of no kind", { type: "video", video: 7 }, /expected a video, got 7/],
+    ["without its video", { type: "video" }, /it names no video/],
     ["that is none", 7, /expected an object, got 7/],
   ];
   for (const [what, part, message] of refused)
@@ -135,7 +137,7 @@ test("whatever the messages are, each image comes through once, in order, or an 
           content: said,
         }));
         try {
-          const found = imagesOf(readMessages(messages, given));
+          const found = mediaOf(readMessages(messages, given));
           for (const source of given) assert.equal(found.filter((one) => one === source).length, 1);
           const written = JSON.stringify(turns).match(/[abc]\.png/g)?.length ?? 0;
           assert.equal(found.length, written + given.length);
@@ -146,4 +148,59 @@ test("whatever the messages are, each image comes through once, in order, or an 
     ),
     { numRuns: 500 },
   );
+});
+
+describe("videos", () => {
+  const clip = { path: "clip.mp4" };
+  const kinds = (messages: readonly Message[]) =>
+    messages.flatMap(({ content }) =>
+      typeof content === "string"
+        ? [content]
+        : content.map((part) => (part.type === "text" ? part.text : part.type)),
+    );
+
+  test("are parts, by their path or their frames", () => {
+    const [message] = readMessages([
+      {
+        role: "user",
+        content: [
+          { type: "video", video: "clip.mp4" },
+          { type: "video", frames: ["a.png", "b.png"] },
+          { type: "text", text: "What happens?" },
+        ],
+      },
+    ]);
+    assert.deepEqual(mediaOf([message!]), [clip, { frames: ["a.png", "b.png"] }]);
+  });
+
+  test("stand at <image> in order, or at marks of their own, where there are any", () => {
+    const read = (text: string) => readMessages([{ role: "user", content: text }], ["a.png", clip, "b.png"]);
+    assert.deepEqual(kinds(read("1 <image> 2 <image> 3 <image>")), [
+      "1 ",
+      "image",
+      " 2 ",
+      "video",
+      " 3 ",
+      "image",
+    ]);
+    assert.deepEqual(kinds(read("1 <video> 2 <image> 3 <image>")), [
+      "1 ",
+      "video",
+      " 2 ",
+      "image",
+      " 3 ",
+      "image",
+    ]);
+    assert.throws(() => read("<video> and <video> and <image>"), { code: "prompt" });
+  });
+
+  test("alone go first, and without one <video> is a word", () => {
+    assert.deepEqual(kinds(readMessages([{ role: "user", content: "What is <video>?" }], [clip])), [
+      "video",
+      "What is ?",
+    ]);
+    assert.deepEqual(kinds(readMessages([{ role: "user", content: "What is <video>?" }])), [
+      "What is <video>?",
+    ]);
+  });
 });

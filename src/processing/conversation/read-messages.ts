@@ -3,25 +3,29 @@ import {
   type ContentPart,
   describeValue,
   type ImageSource,
+  type MediaSource,
   type Message,
+  mediaPart,
   requireImageSource,
-  videoRefusal,
+  requireVideoSource,
 } from "../../protocol/index.ts";
 import { didYouMean, requireKnownKeys } from "../../spelling.ts";
-import { countImageMarks, imageMark, markedParts } from "./image-marks.ts";
+import { countImageMarks, imageMark, markedParts, slotsOf } from "./image-marks.ts";
+import { mediaOf } from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
 
 const roles = ["system", "user", "assistant"] as const;
 const imageKeys = ["image", "url", "path", "base64"] as const;
+const videoKeys = ["video", "path", "frames"] as const;
 
 /**
  * Messages as anybody may have written them, strictly: roles and parts of OpenAI's and Hugging Face's forms, and `<image>`
- * in a user's text where an image goes. A message with marks and images of its own pairs them in order; `images` take the
+ * in a user's text where an image or a video goes (see `mediaAtMarks`). A message with marks and images of its own pairs them in order; `images` take the
  * marks of messages without images, or stand in front of the last message where there are none.
  * @throws LlavaError "prompt" for what is not understood, and for another number of marks than of images; "image" for a
  * value that is none
  */
-export function readMessages(messages: unknown, images: readonly ImageSource[] = []): Message[] {
+export function readMessages(messages: unknown, images: readonly MediaSource[] = []): Message[] {
   if (!Array.isArray(messages))
     throw new LlavaError("prompt", `messages: expected a list, got ${describeValue(messages)}`, { hint });
   return placeMarked(messages.map(readMessage), images);
@@ -81,7 +85,8 @@ function readPart(value: unknown, where: string): ContentPart {
       requireDetail(part["detail"], where);
       return { type: "image", image: imageOfUrl(part["image_url"], where) };
     case "video":
-      throw videoRefusal(where);
+      known(...videoKeys);
+      return videoPart(part, where);
     default: {
       const type = part["type"];
       const near = typeof type === "string" ? didYouMean(type, ["text", "image", "image_url"]) : "";
@@ -93,7 +98,7 @@ function readPart(value: unknown, where: string): ContentPart {
 }
 
 const partHint =
-  'A part is {"type": "text", "text"}, {"type": "image", "image"} or {"type": "image_url", "image_url": {"url"}}.';
+  'A part is {"type": "text", "text"}, {"type": "image", "image"}, {"type": "image_url", "image_url": {"url"}} or {"type": "video", "video"}.';
 
 function imagePart(part: Readonly<Record<string, unknown>>, where: string): ContentPart {
   const given = imageKeys.filter((key) => part[key] !== undefined && part[key] !== null);
@@ -107,6 +112,19 @@ function imagePart(part: Readonly<Record<string, unknown>>, where: string): Cont
   if (key !== "base64") return { type: "image", image: source };
   const text = requireText(source, `${where}: its base64`);
   return { type: "image", image: text.startsWith("data:") ? text : `data:;base64,${text}` };
+}
+
+function videoPart(part: Readonly<Record<string, unknown>>, where: string): ContentPart {
+  const given = videoKeys.filter((key) => part[key] !== undefined && part[key] !== null);
+  if (given.length !== 1)
+    throw new LlavaError(
+      "prompt",
+      `${where}: it names ${given.length === 0 ? "no video" : `its video as ${given.join(" and ")}`}`,
+      {
+        hint: 'A video is {"type": "video", "video": "a.mp4"}, or "frames" with a list of images.',
+      },
+    );
+  return { type: "video", video: requireVideoSource(part[given[0]!], `${where}: its ${given[0]}`) };
 }
 
 function imageOfUrl(value: unknown, where: string): ImageSource {
@@ -133,11 +151,12 @@ function requireText(value: unknown, what: string): string {
 }
 
 /** Puts images in the places of `<image>` marks, message by message. */
-function placeMarked(messages: readonly Message[], given: readonly ImageSource[]): Message[] {
-  const marksOf = ({ role, content }: Message): number =>
-    role === "user" ? countImageMarks(textOf(partsOf(content))) : 0;
-  const isOpen = (message: Message): boolean =>
-    marksOf(message) > 0 && imagesIn(partsOf(message.content)).length === 0;
+function placeMarked(messages: readonly Message[], given: readonly MediaSource[]): Message[] {
+  const marksOf = (message: Message): number =>
+    message.role === "user"
+      ? countImageMarks(textOf(partsOf(message.content)), slotsOf([...mediaOf([message]), ...given]))
+      : 0;
+  const isOpen = (message: Message): boolean => marksOf(message) > 0 && mediaOf([message]).length === 0;
   const open = messages.filter(isOpen).reduce((sum, message) => sum + marksOf(message), 0);
   if (open > 0) requireImageCount(open, given.length);
   const rest = [...given];
@@ -148,10 +167,10 @@ function placeMarked(messages: readonly Message[], given: readonly ImageSource[]
       return { role: message.role, content: markedParts(textOf(written), rest.splice(0, marks)) };
     // Nothing is left here where the marks took the images.
     const inFront = open === 0 && index === messages.length - 1 ? given : [];
-    const parts = [...inFront.map((image): ContentPart => ({ type: "image", image })), ...written];
+    const parts = [...inFront.map(mediaPart), ...written];
     return {
       role: message.role,
-      content: marks === 0 ? parts : markedParts(textOf(parts), imagesIn(parts)),
+      content: marks === 0 ? parts : markedParts(textOf(parts), mediaOf([{ role: "user", content: parts }])),
     };
   });
 }
@@ -160,5 +179,3 @@ const partsOf = (content: Message["content"]): readonly ContentPart[] =>
   typeof content === "string" ? textParts(content) : content;
 const textOf = (parts: readonly ContentPart[]): string =>
   parts.map((part) => (part.type === "text" ? part.text : "")).join("");
-const imagesIn = (parts: readonly ContentPart[]): ImageSource[] =>
-  parts.flatMap((part) => (part.type === "image" ? [part.image] : []));

@@ -2,16 +2,26 @@ import type { PromptPiece, TextPiece } from "./prompt.ts";
 import { part, source, type TrackedText } from "./tracked-text.ts";
 
 /**
- * Cuts a rendered template into pieces. `imageToken` is what the template itself writes for an image part.
+ * What a template itself writes for an image or a video, with the numbers of those that stand there in turn; undefined
+ * where all are numbered as they come.
+ */
+export type MediaMarks = Readonly<Record<string, readonly number[] | undefined>>;
+
+/**
+ * Cuts a rendered template into pieces at `marks`.
  * The token that ends an answer, the first of `endTokens` right behind it, is supervised along with it, and so
  * are spaces in front of it, since an open turn ends before them ("ASSISTANT:").
  */
 export function piecesOf(
   rendered: TrackedText,
-  imageToken: string,
+  marks: MediaMarks,
   endTokens: readonly string[],
 ): PromptPiece[] {
   const pieces: PromptPiece[] = [];
+  const waiting = Object.entries(marks).map(([mark, numbers]) => ({
+    mark,
+    numbers: numbers && [...numbers],
+  }));
   let nextImage = 0;
   let followsAnswer = false;
 
@@ -26,10 +36,11 @@ export function piecesOf(
         rest = rest.slice(ending.length);
       }
     }
-    rest.split(imageToken).forEach((chunk, index) => {
-      if (index > 0) pieces.push({ image: nextImage++ });
-      if (chunk !== "") pieces.push({ text: chunk, special: true });
-    });
+    for (const chunk of splitAt(rest, Object.keys(marks))) {
+      const found = waiting.find(({ mark }) => mark === chunk);
+      if (found) pieces.push({ image: found.numbers?.shift() ?? nextImage++ });
+      else if (chunk !== "") pieces.push({ text: chunk, special: true });
+    }
     followsAnswer = false;
   };
 
@@ -40,7 +51,7 @@ export function piecesOf(
       const spaces = isBeforeAnswer ? (/ *$/.exec(text)?.[0] ?? "") : "";
       pushTemplate(text.slice(0, text.length - spaces.length));
       if (spaces !== "") pieces.push({ text: spaces, special: true, supervised: true });
-    } else if (from >= source.firstImage && text === imageToken) {
+    } else if (from >= source.firstImage && Object.hasOwn(marks, text)) {
       pieces.push({ image: from - source.firstImage });
       followsAnswer = false;
     } else {
@@ -50,6 +61,15 @@ export function piecesOf(
     }
   }
   return pieces;
+}
+
+/** Marks stand by themselves in the list. */
+function splitAt(text: string, marks: readonly string[]): string[] {
+  const [mark, ...others] = marks;
+  if (mark === undefined) return [text];
+  return text
+    .split(mark)
+    .flatMap((chunk, index) => [...(index > 0 ? [mark] : []), ...splitAt(chunk, others)]);
 }
 
 function runsOf(whole: TrackedText): { text: string; from: number }[] {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
-import { RESAMPLE_CODES, type Resample } from "./resample.ts";
+import { type Arithmetic, RESAMPLE_CODES, type Resample } from "./resample.ts";
 import type { Tiling } from "./tiles.ts";
 import { type Transparency, transparencies } from "./transparency.ts";
 
@@ -21,6 +21,8 @@ export type ImageProcessorConfig = {
     | { readonly width: number; readonly height: number }
     | null;
   readonly resample: Resample;
+  /** Whose rounding; Pillow's without it. */
+  readonly arithmetic?: Arithmetic;
   readonly crop: { readonly width: number; readonly height: number } | null;
   /** Multiplies the bytes, as a rule by 1/255. */
   readonly rescaleFactor: number | null;
@@ -116,6 +118,7 @@ const CLASSES: Readonly<Record<string, ProcessorDefaults>> = {
   CLIPFeatureExtractor: CLIP_DEFAULTS,
   LlavaImageProcessor: CLIP_DEFAULTS,
   LlavaNextImageProcessor: CLIP_DEFAULTS,
+  LlavaNextVideoImageProcessor: CLIP_DEFAULTS,
   LlavaOnevisionImageProcessor: { ...CLIP_DEFAULTS, side: 384, crops: false },
   SiglipImageProcessor: { side: 224, crops: false, normalize: { mean: HALF, std: HALF } },
 };

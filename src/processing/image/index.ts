@@ -11,9 +11,18 @@ export {
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
 export type { DownloadOptions } from "./download.ts";
 export type { FeatureMap, FeatureMerge, MapSize } from "./feature-map.ts";
+export {
+  type FrameMerge,
+  type FrameNewlines,
+  type FramePooling,
+  frameNewlines,
+  framePoolingSchema,
+  pooledGrid,
+} from "./frame-pooling.ts";
 export { CLIP_MEAN_COLOUR, cropAt, padToSquare, paste } from "./geometry.ts";
 export {
   type FeatureGrid,
+  type FramesLayout,
   type ImageLayout,
   layoutOf,
   layoutsOf,
@@ -28,7 +37,7 @@ export {
 } from "./layout.ts";
 export { type ImageLoadOptions, loadImage, openImage } from "./load.ts";
 export { preprocessMirrored } from "./mirror.ts";
-export { type PixelValues, preprocess } from "./preprocess.ts";
+export { joinPixels, type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
 export {
   type Colour,

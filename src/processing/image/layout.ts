@@ -1,11 +1,12 @@
 import { LlavaError } from "../../errors.ts";
 import type { ImageProcessorConfig } from "./config.ts";
 import { type FeatureMap, type FeatureMerge, joinTiles, type MapSize } from "./feature-map.ts";
+import { type FrameMerge, pooledGrid } from "./frame-pooling.ts";
 import type { ImageSize } from "./rgb.ts";
 import { bestResolution } from "./tiles.ts";
 
 /** How an image is cut into tiles, each of which the vision tower sees by itself. */
-export type ImageLayout = WholeLayout | PaddedLayout | TiledLayout;
+export type ImageLayout = WholeLayout | PaddedLayout | TiledLayout | FramesLayout;
 
 /** One tile of all of it. */
 interface WholeLayout {
@@ -29,6 +30,14 @@ export interface TiledLayout {
   /** Tiles of the canvas, which come row by row. */
   readonly grid: MapSize;
   readonly merge: FeatureMerge;
+}
+
+/** A video: each of its frames is a tile, whose features are pooled. */
+export interface FramesLayout extends FrameMerge {
+  readonly tiles: "frames";
+  /** Of a frame, in pixels. */
+  readonly size: ImageSize;
+  readonly frames: number;
 }
 
 /** The feature rows that a vision tower makes of a tile. */
@@ -73,21 +82,31 @@ export const rowsOf = ({ rows, columns, extra }: FeatureGrid): number => rows * 
 
 /** Tiles that the vision tower sees of an image. */
 export const tilesOf = (layout: ImageLayout): number =>
-  layout.tiles === "anyres" ? 1 + layout.grid.rows * layout.grid.columns : 1;
+  layout.tiles === "anyres"
+    ? 1 + layout.grid.rows * layout.grid.columns
+    : layout.tiles === "frames"
+      ? layout.frames
+      : 1;
 
 /** The joined map of an image's tiles, after their overview. */
 export const mapOf = ({ grid, size, merge }: TiledLayout, tile: FeatureGrid): FeatureMap =>
   joinTiles(tile, grid, size, merge);
 
-/** The tokens of an image by what they show. */
+/** The tokens of an image, or of a video, by what they show. */
 export interface TokenCounts {
   /** Of the image seen as one tile. */
   readonly overview: number;
+  /** Of tiles, or of frames. */
   readonly tiles: number;
   readonly newlines: number;
 }
 
 export function tokenCountsOf(layout: ImageLayout, tile: FeatureGrid): TokenCounts {
+  if (layout.tiles === "frames") {
+    const { rows, columns } = pooledGrid(tile, layout.pooling);
+    const newlines = { none: 0, video: 1, frame: layout.frames, grid: layout.frames * rows };
+    return { overview: 0, tiles: layout.frames * rows * columns, newlines: newlines[layout.newlines] };
+  }
   if (layout.tiles !== "anyres")
     return { overview: rowsOf(tile), tiles: 0, newlines: layout.tiles === "padded" ? 1 : 0 };
   const { final, newlines } = mapOf(layout, tile);

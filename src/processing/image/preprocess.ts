@@ -31,6 +31,19 @@ export function preprocess(
   return normalize([resizeAndCrop(square, config)], config);
 }
 
+/** Tiles of one size, those of all images one after another. */
+export function joinPixels(images: readonly PixelValues[]): PixelValues {
+  const [first] = images as [PixelValues];
+  if (images.length === 1) return first;
+  const data = new Float32Array(images.reduce((sum, image) => sum + image.data.length, 0));
+  let start = 0;
+  for (const image of images) {
+    data.set(image.data, start);
+    start += image.data.length;
+  }
+  return { ...first, data, tiles: images.reduce((sum, { tiles }) => sum + tiles, 0) };
+}
+
 /** The whole image, squeezed into a square, and the tiles of its canvas, which is black beside it. */
 function cutTiles(
   image: RgbImage,
@@ -63,7 +76,7 @@ function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage 
     width: Math.min(crop.width, target.width),
     height: Math.min(crop.height, target.height),
   };
-  const resized = resize(image, target.width, target.height, config.resample, kept);
+  const resized = resize(image, target.width, target.height, config.resample, kept, config.arithmetic);
   if (kept.width === crop.width && kept.height === crop.height) return resized;
   return paste(resized, createImage(crop.width, crop.height), Math.max(0, -left), Math.max(0, -top));
 }

@@ -31,6 +31,9 @@ const FILTERS: Record<Exclude<Resample, "nearest">, Filter> = {
   lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
+/** Whose rounding: Pillow's weights have 22 bits behind the point, torchvision's for bytes as many as fit into 16. */
+export type Arithmetic = "pillow" | "torch";
+
 /** Weights are integers of 1/2²²: 8 bits of pixel and 2 of headroom fill the other bits of an int32. */
 const PRECISION_BITS = 32 - 8 - 2;
 
@@ -41,6 +44,7 @@ function createKernel(
   from: number,
   outputs: number,
   { support, weight }: Filter,
+  arithmetic: Arithmetic,
 ): Kernel {
   const scale = inputSize / outputSize;
   const stretch = Math.max(scale, 1);
@@ -56,7 +60,8 @@ function createKernel(
   const pairs = Math.ceil(longest / 2);
   const weights = new Int16Array(outputs * pairs * 4);
   const exact = new Float64Array(longest);
-  for (let output = 0; output < outputs; output++) {
+  /** The weights of an output, which add up to 1. */
+  const fill = (output: number): number => {
     const center = centerOf(output);
     const start = startOf(output);
     const length = endOf(output) - start;
@@ -65,9 +70,19 @@ function createKernel(
       exact[tap] = weight((start + tap - center + 0.5) * (1 / stretch));
       sum += exact[tap]!;
     }
+    if (sum !== 0) for (let tap = 0; tap < length; tap++) exact[tap] = exact[tap]! / sum;
+    return length;
+  };
+  const bits =
+    arithmetic === "pillow"
+      ? PRECISION_BITS
+      : narrowBits(largestWeight(inputSize, outputSize, { support, weight }));
+  const unit = 2 ** (PRECISION_BITS - bits);
+  for (let output = 0; output < outputs; output++) {
+    const length = fill(output);
     for (let tap = 0; tap < length; tap++) {
-      const scaled = (sum === 0 ? exact[tap]! : exact[tap]! / sum) * 2 ** PRECISION_BITS;
-      const rounded = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+      const scaled = exact[tap]! * 2 ** bits;
+      const rounded = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5)) * unit;
       const low = (rounded << 20) >> 20;
       const at = (output * pairs + (tap >> 1)) * 4 + (tap & 1);
       weights[at] = low;
@@ -77,6 +92,32 @@ function createKernel(
   return { first, count, starts, pairs, weights };
 }
 
+/** Of all outputs, not of those of a region alone. */
+function largestWeight(inputSize: number, outputSize: number, { support, weight }: Filter): number {
+  const scale = inputSize / outputSize;
+  const stretch = Math.max(scale, 1);
+  const reach = support * stretch;
+  let largest = 0;
+  for (let output = 0; output < outputSize; output++) {
+    const center = (output + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(center - reach + 0.5));
+    const end = Math.min(inputSize, Math.trunc(center + reach + 0.5));
+    const taps = Array.from({ length: end - start }, (_, tap) =>
+      weight((start + tap - center + 0.5) * (1 / stretch)),
+    );
+    const sum = taps.reduce((total, tap) => total + tap, 0);
+    largest = taps.reduce((most, tap) => Math.max(most, sum === 0 ? tap : tap / sum), largest);
+  }
+  return largest;
+}
+
+/** Bits behind the point with which the largest weight still fits into 16. */
+function narrowBits(largest: number): number {
+  let bits = 0;
+  while (bits < PRECISION_BITS && Math.trunc(0.5 + largest * 2 ** (bits + 1)) < 2 ** 15) bits++;
+  return bits;
+}
+
 /** Kernels of the sizes that were met last: photos of a data set have few. */
 const kernels = new Map<string, Kernel>();
 const mostKernels = 64;
@@ -84,11 +125,11 @@ const mostKernels = 64;
 function kernelFor(
   ...sizes: readonly [inputSize: number, outputSize: number, from: number, outputs: number]
 ) {
-  return (resample: Exclude<Resample, "nearest">): Kernel => {
-    const name = `${resample} ${sizes.join(" ")}`;
+  return (resample: Exclude<Resample, "nearest">, arithmetic: Arithmetic): Kernel => {
+    const name = `${resample} ${arithmetic} ${sizes.join(" ")}`;
     let kernel = kernels.get(name);
     if (kernel === undefined) {
-      kernel = createKernel(...sizes, FILTERS[resample]);
+      kernel = createKernel(...sizes, FILTERS[resample], arithmetic);
       if (kernels.size >= mostKernels) kernels.delete(kernels.keys().next().value!);
       kernels.set(name, kernel);
     }
@@ -125,6 +166,8 @@ function resizeNearest(image: RgbImage, width: number, height: number, region: R
  * antialiased, along x and then along y, rounded to 8 bits in between. The order is the other way round
  * where the height shrinks by more than twice what the width does; releases before 13 never swap it.
  *
+ * With `arithmetic` "torch" the bytes are those of torchvision for an image of bytes, with antialias.
+ *
  * `region` asks for a part of the result only, which costs that part only; it must lie inside the result.
  */
 export function resize(
@@ -133,16 +176,22 @@ export function resize(
   height: number,
   resample: Resample,
   region: Rectangle = { left: 0, top: 0, width, height },
+  arithmetic: Arithmetic = "pillow",
 ): RgbImage {
   checkSize(region.width, region.height);
   if (image.width === width && image.height === height) return cropAt(image, region);
   if (resample === "nearest") return resizeNearest(image, width, height, region);
   const { left, top } = region;
   const alongX =
-    image.width === width ? undefined : kernelFor(image.width, width, left, region.width)(resample);
+    image.width === width
+      ? undefined
+      : kernelFor(image.width, width, left, region.width)(resample, arithmetic);
   const alongY =
-    image.height === height ? undefined : kernelFor(image.height, height, top, region.height)(resample);
-  const verticalFirst = height < image.height && image.height - height > 2 * (image.width - width);
+    image.height === height
+      ? undefined
+      : kernelFor(image.height, height, top, region.height)(resample, arithmetic);
+  const verticalFirst =
+    arithmetic === "pillow" && height < image.height && image.height - height > 2 * (image.width - width);
 
   const workspace = openWorkspace();
   // Only the rows and columns that end up in the region are worth a pass.

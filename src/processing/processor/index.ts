@@ -1,3 +1,12 @@
+export {
+  layOut,
+  mostFrames,
+  mostThatFit,
+  type OpenedMedium,
+  openMedia,
+  pixelsOf,
+  type VideoRequest,
+} from "./media.ts";
 export { type EncodedRow, type ImageView, openProcessor, Processor } from "./processor.ts";
 export { conversationOfRow, type TurnMarks } from "./row-prompt.ts";
 export { type ProcessorSource, sourceWithoutModel } from "./source.ts";

@@ -10,6 +10,7 @@ import {
 } from "../conversation/index.ts";
 import {
   type FeatureGrid,
+  type FramesLayout,
   type ImageLayout,
   type ImageProcessorConfig,
   type ImageSize,
@@ -22,6 +23,7 @@ import {
   tokensOf,
 } from "../image/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
+import { type VideoConfig, zeroShotVideo } from "../video/index.ts";
 import { requireTrained, rowPieces, type TurnMarks } from "./row-prompt.ts";
 import { openTokenizer, type ProcessorSource } from "./source.ts";
 
@@ -53,11 +55,15 @@ export class Processor {
   readonly imageConfig: ImageProcessorConfig;
   /** The feature rows of a tile. */
   readonly grid: FeatureGrid;
+  readonly videoConfig: VideoConfig;
   readonly imageTokenId: number;
   /** Most positions a sequence may have. */
   readonly contextLength: number;
+  /** Of these, as many as there are before a linear factor divides positions. */
+  readonly trainedLength: number;
   /** Ids that end an answer (see `stopIdsFor`). */
   readonly stopIds: readonly number[];
+  readonly #frameConfig: ImageProcessorConfig;
 
   /** `tokenizer` is what `source.tokenizer` tells of. */
   constructor(source: ProcessorSource, tokenizer: Tokenizer) {
@@ -66,8 +72,12 @@ export class Processor {
     this.promptFormat = choosePromptFormat({ ...source.format, tokenizer });
     this.imageConfig = source.image;
     this.grid = source.grid;
+    this.videoConfig = source.video ?? zeroShotVideo(source.grid);
+    const { tiling: _, ...whole } = source.image;
+    this.#frameConfig = this.videoConfig.frames ?? { ...whole, aspect: "square" };
     this.imageTokenId = source.imageTokenId;
     this.contextLength = source.contextLength;
+    this.trainedLength = source.trainedLength ?? source.contextLength;
     this.stopIds = stopIdsFor(source.stopIds, this.promptFormat, tokenizer);
   }
 
@@ -79,6 +89,12 @@ export class Processor {
   /** How an image of a size is seen; the size may be left out where every image is seen as a whole. */
   layoutOf(size?: ImageSize): ImageLayout {
     return layoutOf(size, this.imageConfig);
+  }
+
+  /** How so many frames of a video are seen. */
+  framesLayout(frames: number, size: ImageSize): FramesLayout {
+    const { pooling, newlines } = this.videoConfig;
+    return { tiles: "frames", size, frames, pooling, newlines };
   }
 
   /** How the images of a prompt are seen, in order: some models see several otherwise than a single one. */
@@ -108,6 +124,11 @@ export class Processor {
   /** What the vision tower is given of a decoded image. */
   pixels(image: RgbImage, { layout, mirrored = false }: ImageView = {}): PixelValues {
     return (mirrored ? preprocessMirrored : preprocess)(image, this.imageConfig, layout);
+  }
+
+  /** What the vision tower is given of a frame: the middle of it, without bars or tiles. */
+  framePixels(frame: RgbImage): PixelValues {
+    return preprocess(frame, this.#frameConfig);
   }
 
   /** The same with another prompt format or other images. */

@@ -1,6 +1,7 @@
 import type { PlainChoice } from "../conversation/index.ts";
 import { clipImageConfig, type FeatureGrid, type ImageProcessorConfig } from "../image/index.ts";
 import { type GgufMetadata, loadTokenizer, type Tokenizer, tokenizerFromGguf } from "../tokenizer/index.ts";
+import type { VideoConfig } from "../video/index.ts";
 
 /** The folder of a tokenizer's files, with control tokens that it may lack, or what a GGUF file says of it. */
 export type TokenizerSource =
@@ -14,10 +15,14 @@ export interface ProcessorSource {
   readonly image: ImageProcessorConfig;
   /** What the vision tower makes of a tile. */
   readonly grid: FeatureGrid;
+  /** How videos are seen; as `zeroShotVideo` has it without it. */
+  readonly video?: VideoConfig;
   /** Id that stands in a prompt at each row of image features. It may also occur in text. */
   readonly imageTokenId: number;
   /** Most positions a sequence may have. */
   readonly contextLength: number;
+  /** Of these, as many as there are before a linear factor divides positions; all without it. */
+  readonly trainedLength?: number;
   /** Ids that end an answer by the model's files; those of the prompt format join them. */
   readonly stopIds: readonly number[];
 }

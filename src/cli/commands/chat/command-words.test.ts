@@ -41,8 +41,8 @@ test("a model, images and a question come in this order; each may be missing", (
     [[], undefined, [], undefined],
   ];
   for (const [words, ...expected] of cases) assert.deepEqual(sorted(words), expected);
-  assert.deepEqual(sorted(["photo.jpg"], { model: "m", image: ["a.png"], prompt: "Is x.png <image>?" }), [
-    ...["m", ["a.png", "photo.jpg"], "Is x.png <image>?"],
+  assert.deepEqual(sorted(["photo.jpg"], { model: "m", prompt: "Is x.png <image>?" }), [
+    ...["m", ["photo.jpg"], "Is x.png <image>?"],
   ]);
 });
 

@@ -9,7 +9,7 @@ import { findImages, imageOf, isFile, isFolder, looksLikeFile, missing } from ".
 export const wordsHelp = `
 Words, in this order:
   a model     a built-in name, a folder, or a hub name such as organisation/name
-  images      files, and web addresses
+  images      files, and web addresses; videos (.mp4, .webm, .mov, …) are files
   a question  in quotes, or the words that are left; files named in it, and addresses that end like an image
               (.jpg, .png, …), are shown to the model
 A word that looks like a model or a file but is none is an error. -p takes a question as it is, whatever it says.
@@ -30,12 +30,12 @@ export interface CommandWords {
  */
 export function readWords(
   words: readonly string[],
-  flags: { readonly model?: string; readonly image?: readonly string[]; readonly prompt?: string },
+  flags: { readonly model?: string; readonly prompt?: string },
 ): CommandWords {
   const rest = [...words];
   const name =
     flags.model === undefined && rest[0] !== undefined && isModel(rest[0]) ? rest.shift() : flags.model;
-  const images = [...(flags.image ?? [])];
+  const images: string[] = [];
   const said: string[] = [];
   let isSentence = false;
   for (const [index, word] of rest.entries()) {

@@ -121,7 +121,7 @@ export class Conversation {
 /** How many images the turns show. */
 export const imagesOfTurns = (turns: readonly Turn[]): number =>
   turns.reduce(
-    (sum, { question }) => sum + partsOf(question.content).filter(({ type }) => type === "image").length,
+    (sum, { question }) => sum + partsOf(question.content).filter(({ type }) => type !== "text").length,
     0,
   );
 
@@ -143,8 +143,15 @@ const wholePath = (image: ImageSource, folder: string): ImageSource =>
 
 function withSources(message: Message, change: (image: ImageSource) => ImageSource): Message {
   if (typeof message.content === "string") return message;
-  const content = message.content.map((part) =>
-    part.type === "image" ? { ...part, image: change(part.image) } : part,
-  );
+  const content = message.content.map((part): ContentPart => {
+    if (part.type === "image") return { ...part, image: change(part.image) };
+    if (part.type === "text") return part;
+    const { video } = part;
+    const changed =
+      "path" in video
+        ? { path: String(change(video.path)) }
+        : { ...video, frames: video.frames.map((frame) => change(frame)) };
+    return { ...part, video: changed };
+  });
   return { ...message, content };
 }

@@ -1,14 +1,15 @@
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
+import type { PromptInputs } from "../../../generation/index.ts";
 import type { LocalModel } from "../../../index.ts";
-import { userMessage } from "../../../protocol/index.ts";
+import { type MediaSource, userMessage } from "../../../protocol/index.ts";
 import { defaultModel } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
+import { addMediaOptions, mediumOf, videoNotes } from "../../frame/media-options.ts";
 import {
   addModelOptions,
   addSamplingOptions,
   answerOptions,
-  collect,
   debugTiming,
   fastestDtype,
   type ModelFlags,
@@ -21,19 +22,20 @@ import { chatSession } from "./session.ts";
 
 interface ChatFlags extends ModelFlags, SamplingFlags {
   readonly model?: string;
-  readonly image?: readonly string[];
   readonly prompt?: string;
   readonly system?: string;
 }
 
 export function configure(command: Command, context: CommandContext): void {
   command
-    .description("Ask about images: one question, or a conversation in the terminal when there is none.")
-    .argument("[words...]", "a model, images (paths or URLs) and a question, in this order")
+    .description(
+      "Ask about images and videos: one question, or a conversation in the terminal when there is none.",
+    )
+    .argument("[words...]", "a model, images (paths or URLs) or videos (paths) and a question, in this order")
     .option("--model <name>", `built-in name, folder or hub name (default: ${defaultModel})`)
-    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect)
     .option("-p, --prompt <text>", "the question")
     .option("--system <text>", "system message");
+  const given = addMediaOptions(command);
   addSamplingOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
@@ -43,15 +45,22 @@ Without a question there is a conversation, whose /help lists its commands.
 
 Examples:
   llava chat photo.jpg "What is in this photo?"
+  llava chat clip.mp4 "What happens?" --frames 16
   llava chat llava-smol-135m --image photo.jpg`,
     )
-    .action((words: string[], flags: ChatFlags) => run(words, flags, context));
+    .action((words: string[], flags: ChatFlags) => run(words, flags, given(), context));
 }
 
-async function run(words: readonly string[], flags: ChatFlags, context: CommandContext): Promise<void> {
-  const { name, images, question, addresses } = readWords(words, flags);
+async function run(
+  words: readonly string[],
+  flags: ChatFlags,
+  given: readonly MediaSource[],
+  context: CommandContext,
+): Promise<void> {
+  const { name, images: named, question, addresses } = readWords(words, flags);
   for (const address of addresses)
     context.report(`(${address} stays text; --image ${address} would show it to the model)`);
+  const images = [...given, ...named.map(mediumOf)];
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const signal = context.signal();
   using model = await openModel(name, flags, context, signal);
@@ -72,7 +81,7 @@ async function run(words: readonly string[], flags: ChatFlags, context: CommandC
 async function ask(
   model: LocalModel,
   question: string,
-  images: readonly string[],
+  images: readonly MediaSource[],
   flags: ChatFlags,
   { report }: CommandContext,
   signal: AbortSignal,
@@ -80,7 +89,10 @@ async function ask(
   const system = flags.system === undefined ? [] : [{ role: "system" as const, content: flags.system }];
   const prompt = { messages: [...system, userMessage(question)], images };
   let isFirst = true;
-  for await (const part of model.answer(prompt, answerOptions(flags, signal))) {
+  const onPrompt = (inputs: PromptInputs) => {
+    for (const note of videoNotes(inputs)) report(note);
+  };
+  for await (const part of model.answer(prompt, { ...answerOptions(flags, signal), onPrompt })) {
     if (part.type === "text-delta") {
       process.stdout.write(shownOn(process.stdout, part.text));
       if (isFirst) debugTiming(report, "first words after", performance.now());

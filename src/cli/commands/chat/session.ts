@@ -4,10 +4,12 @@ import { LlavaError } from "../../../errors.ts";
 import {
   type ChatModel,
   ContextFullError,
+  type MediaSource,
   type Message,
   type SamplingOptions,
   userMessage,
 } from "../../../protocol/index.ts";
+import { mediumOf } from "../../frame/media-options.ts";
 import { printable } from "../../frame/printable.ts";
 import { type CommandEffect, runCommand } from "./commands.ts";
 import { Conversation, imagesOfTurns, type Turn } from "./conversation.ts";
@@ -21,7 +23,7 @@ export interface ChatSessionOptions {
   readonly sampling: SamplingOptions;
   readonly system?: string | undefined;
   /** For the first question. */
-  readonly images: readonly string[];
+  readonly images: readonly MediaSource[];
   readonly input: Readable;
   readonly output: Writable;
   /** Whether a person sits in front of it: shows a prompt, and Ctrl-C arrives as a key. */
@@ -134,7 +136,7 @@ export async function chatSession(options: ChatSessionOptions): Promise<boolean>
   const askText = (text: string): Promise<void> => answer(userMessage(text, images));
 
   const addImages = (added: readonly string[]): void => {
-    images.push(...added);
+    images.push(...added.map(mediumOf));
     print(`${count(images.length, "image")} for the next question`);
   };
 
@@ -165,7 +167,7 @@ export async function chatSession(options: ChatSessionOptions): Promise<boolean>
       for (const address of parsed.addresses)
         print(`(${address} stays text; /image ${address} shows it to the model)`);
       if (parsed.text !== "") {
-        images.push(...parsed.images);
+        images.push(...parsed.images.map(mediumOf));
         await askText(parsed.text);
       } else if (parsed.images.length > 0) addImages(parsed.images);
     } catch (error) {

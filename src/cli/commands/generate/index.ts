@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
 import type { GenerationOutput, LocalModel, Prompt } from "../../../index.ts";
-import { userMessage } from "../../../protocol/index.ts";
+import { type MediaSource, userMessage } from "../../../protocol/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
+import { addMediaOptions } from "../../frame/media-options.ts";
 import {
   addModelOptions,
   addSamplingOptions,
@@ -18,7 +19,6 @@ import { shownOn } from "../../frame/printable.ts";
 import { type PromptRow, readPromptRows } from "./prompt-rows.ts";
 
 interface GenerateFlags extends ModelFlags, SamplingFlags {
-  readonly image?: readonly string[];
   readonly prompt?: readonly string[];
   readonly input?: string;
   readonly system?: string;
@@ -32,7 +32,6 @@ export function configure(command: Command, context: CommandContext): void {
   command
     .description("Answer prompts about images, one by one or in batches.")
     .argument("<model>", "built-in name, folder or hub name")
-    .option("-i, --image <source>", "path or URL of an image, for every --prompt (may be repeated)", collect)
     .option("-p, --prompt <text>", "a question (may be repeated)", collect)
     .option(
       "--input <file>",
@@ -50,6 +49,7 @@ export function configure(command: Command, context: CommandContext): void {
       "search for the likeliest answer among n followed at once, instead of drawing one",
       count,
     );
+  const given = addMediaOptions(command, ", for every --prompt");
   addSamplingOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
@@ -63,11 +63,16 @@ Examples:
   llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --json
   llava generate llava-smol-135m --image photo.jpg --prompt "Describe it." --beams 3`,
     )
-    .action((name: string, flags: GenerateFlags) => run(name, flags, context));
+    .action((name: string, flags: GenerateFlags) => run(name, flags, given(), context));
 }
 
-async function run(name: string, flags: GenerateFlags, context: CommandContext): Promise<void> {
-  const rows = await rowsOf(flags);
+async function run(
+  name: string,
+  flags: GenerateFlags,
+  media: readonly MediaSource[],
+  context: CommandContext,
+): Promise<void> {
+  const rows = await rowsOf(flags, media);
   const signal = context.signal();
   const started = performance.now();
   using model = await openModel(name, flags, context, signal);
@@ -98,16 +103,12 @@ async function run(name: string, flags: GenerateFlags, context: CommandContext):
   );
 }
 
-async function rowsOf({
-  prompt = [],
-  image = [],
-  input,
-  raw,
-  system,
-  ...sampling
-}: GenerateFlags): Promise<PromptRow[]> {
+async function rowsOf(
+  { prompt = [], input, raw, system, ...sampling }: GenerateFlags,
+  media: readonly MediaSource[],
+): Promise<PromptRow[]> {
   if (sampling.beams !== undefined) refuseDrawing(sampling);
-  if (image.length > 0 && prompt.length === 0)
+  if (media.length > 0 && prompt.length === 0)
     throw new LlavaError("usage", "--image goes with --prompt, and there is none", {
       hint: input === undefined ? "Give --prompt." : "Rows of --input name their own images.",
     });
@@ -115,7 +116,7 @@ async function rowsOf({
     throw new LlavaError("usage", "--system has no place in a --raw prompt", {
       hint: "Write it into the prompt, or leave out --raw.",
     });
-  const rows = prompt.map((text, index): PromptRow => ({ id: index + 1, prompt: text, images: image }));
+  const rows = prompt.map((text, index): PromptRow => ({ id: index + 1, prompt: text, images: media }));
   if (input !== undefined) rows.push(...(await readPromptRows(input)));
   if (rows.length > 0) return rows;
   throw new LlavaError("usage", input === undefined ? "there is no prompt" : `${input} has no rows`, {

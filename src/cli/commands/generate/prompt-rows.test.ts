@@ -95,7 +95,7 @@ test("what is not understood is refused by name, with what was meant and what is
       /^data .*rows\.jsonl:1: .*"imgs"; did you mean "images"\? Known are id, prompt/,
     ],
     [{ prompt: "a", Images: ["x"] }, /did you mean "images"/],
-    [{ prompt: "a", video: "x.mp4" }, /"video"/],
+    [{ prompt: "a", audio: "x.mp3" }, /"audio"/],
     [{ question: "a" }, /"question"; did you mean "prompt"/],
     [{ prompt: "a", temprature: 1 }, /did you mean "temperature"/],
     [{ prompt: "a", temperature: -1 }, /temperature/],

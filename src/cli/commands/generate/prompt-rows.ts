@@ -6,6 +6,7 @@ import { readMessages } from "../../../processing/conversation/index.ts";
 import {
   type ImageSource,
   isBase64Image,
+  type MediaSource,
   type Message,
   type SamplingOptions,
 } from "../../../protocol/index.ts";
@@ -18,7 +19,8 @@ export interface PromptRow {
   readonly prompt?: string;
   readonly messages?: readonly Message[];
   readonly system?: string;
-  readonly images: readonly string[];
+  /** With its videos, as objects. */
+  readonly images: readonly MediaSource[];
   /** What the row says of how its answer is drawn. */
   readonly sampling?: RowSampling;
   readonly error?: LlavaError;
@@ -52,6 +54,8 @@ const rowSchema = z.object({
   system: z.string().nullish(),
   images: z.union([z.string(), z.array(z.string())]).nullish(),
   image: z.union([z.string(), z.array(z.string())]).nullish(),
+  videos: z.union([z.string(), z.array(z.string())]).nullish(),
+  video: z.union([z.string(), z.array(z.string())]).nullish(),
 });
 const rowKeys = Object.keys(rowSchema.shape);
 const synonyms = {
@@ -75,13 +79,13 @@ const hint =
 export async function readPromptRows(path: string): Promise<PromptRow[]> {
   const text = await readDataFile(path);
   if (text.trimStart().startsWith("["))
-    return listOf(text, path).map((value, index) => parseRow(() => value, index + 1, path));
+    return parseList(text, path).map((value, index) => parseRow(() => value, index + 1, path));
   return text
     .split("\n")
     .flatMap((line, index) => (line.trim() === "" ? [] : [parseRow(() => parseLine(line), index + 1, path)]));
 }
 
-function listOf(text: string, path: string): unknown[] {
+function parseList(text: string, path: string): unknown[] {
   try {
     return parseJson(text) as unknown[];
   } catch (cause) {
@@ -122,7 +126,10 @@ function rowOf(value: unknown, rowNumber: number, path: string): PromptRow {
   });
   const row = checked(rowSchema, value);
   const sampling = samplingOf(value as Readonly<Record<string, unknown>>);
-  const images = imagesOf(row).map((image) => fromFolderOf(path, image));
+  const images: MediaSource[] = [
+    ...listOf([row.image, row.images], "image").map((image) => fromFolderOf(path, image)),
+    ...listOf([row.video, row.videos], "video").map((video) => ({ path: fromFolderOf(path, video) })),
+  ];
   const base = {
     id: row.id ?? rowNumber,
     ...(row.system && { system: row.system }),
@@ -146,9 +153,10 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
 }
 
 /** Exported data has null and "" for nothing. */
-function imagesOf({ image, images }: z.output<typeof rowSchema>): string[] {
-  const lists = [image, images].map((given) => [given ?? []].flat().filter((name) => name !== ""));
-  if (lists.every((list) => list.length > 0)) throw new LlavaError("data", "it has both image and images");
+function listOf(given: readonly (string | string[] | null | undefined)[], name: string): string[] {
+  const lists = given.map((names) => [names ?? []].flat().filter((each) => each !== ""));
+  if (lists.every((list) => list.length > 0))
+    throw new LlavaError("data", `it has both ${name} and ${name}s`);
   return lists.flat();
 }
 

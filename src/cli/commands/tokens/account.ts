@@ -7,7 +7,9 @@ import {
   tokenCountsOf,
   tokensOf,
 } from "../../../processing/image/index.ts";
-import type { Processor } from "../../../processing/processor/index.ts";
+import type { OpenedMedium, Processor } from "../../../processing/processor/index.ts";
+
+type SeenMedium = Extract<OpenedMedium, { video: unknown }>;
 
 /** What an image takes of a model's context. */
 export interface ImageAccount {
@@ -20,8 +22,20 @@ export interface ImageAccount {
   readonly tokens: number;
 }
 
+/** What a video takes of a model's context. */
+export interface VideoAccount extends Omit<ImageAccount, "kept"> {
+  /** Of all frames, those that are seen. */
+  readonly indices: readonly number[];
+  /** In seconds. */
+  readonly times: readonly number[];
+  readonly frames: number;
+  readonly framesPerSecond: number;
+  readonly tokensPerFrame: number;
+}
+
 export interface TokenAccount {
   readonly images: readonly ImageAccount[];
+  readonly videos: readonly VideoAccount[];
   readonly total: number;
   readonly contextLength: number;
   /** What is left of the context for text; negative where the images alone are too many. */
@@ -31,10 +45,35 @@ export interface TokenAccount {
 /** @param together whether the images are of one prompt; else each is the only one of its own */
 export function accountOf(
   named: readonly { readonly name: string; readonly size: ImageSize }[],
-  processor: Pick<Processor, "layoutsOf" | "grid" | "contextLength">,
-  { together }: { readonly together: boolean },
+  processor: Pick<Processor, "layoutsOf" | "grid" | "contextLength" | "trainedLength">,
+  {
+    videos: seen = [],
+    ropeFactor,
+    together,
+  }: {
+    readonly together: boolean;
+    readonly videos?: readonly SeenMedium[];
+    readonly ropeFactor?: number | undefined;
+  },
 ): TokenAccount {
-  const { grid, contextLength } = processor;
+  const { grid } = processor;
+  const contextLength =
+    ropeFactor === undefined ? processor.contextLength : Math.floor(processor.trainedLength * ropeFactor);
+  const videos = seen.map(({ video, sampled, layout }): VideoAccount => {
+    const counts = tokenCountsOf(layout, grid);
+    return {
+      name: video.where,
+      size: video.size,
+      layout,
+      counts,
+      tokens: tokensOf(layout, grid),
+      indices: sampled.indices,
+      times: sampled.times,
+      frames: video.times.length,
+      framesPerSecond: video.rate,
+      tokensPerFrame: counts.tiles / sampled.indices.length,
+    };
+  });
   const sizes = named.map(({ size }) => size);
   const layouts = together
     ? processor.layoutsOf(sizes)
@@ -52,6 +91,6 @@ export function accountOf(
       tokens: tokensOf(layout, grid),
     };
   });
-  const total = images.reduce((sum, { tokens }) => sum + tokens, 0);
-  return { images, total, contextLength, left: contextLength - total };
+  const total = [...images, ...videos].reduce((sum, { tokens }) => sum + tokens, 0);
+  return { images, videos, total, contextLength, left: contextLength - total };
 }

@@ -1,5 +1,5 @@
 import { markup, saveChart } from "../../../charts/index.ts";
-import { type OpenedImage, sizeOnCanvas } from "../../../processing/image/index.ts";
+import { type OpenedImage, type RgbImage, sizeOnCanvas } from "../../../processing/image/index.ts";
 import type { ImageAccount } from "./account.ts";
 
 const MARGIN = 8;
@@ -25,17 +25,17 @@ export async function drawTiles(
   const picture =
     image === undefined
       ? markup`<rect x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" fill="#9aa0a6"/>`
-      : markup`<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" preserveAspectRatio="none" href="${await pngAddress(image, shown)}"/>`;
+      : markup`<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" preserveAspectRatio="none" href="${await pngAddress(await image.decode(), shown)}"/>`;
   const drawing = markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} ${-MARGIN} ${canvas.width + 2 * MARGIN} ${canvas.height + 2 * MARGIN + 32}" width="${canvas.width + 2 * MARGIN}" height="${canvas.height + 2 * MARGIN + 32}" font-family="sans-serif"><title>${name}</title><rect x="${-MARGIN}" y="${-MARGIN}" width="100%" height="100%" fill="#ffffff"/><rect width="${canvas.width}" height="${canvas.height}" fill="#000000"/>${picture}${tiles}<text x="0" y="${canvas.height + 28}" font-size="22" fill="#202124">${`${name}: ${columns}×${rows} tiles, ${tokens} tokens`}</text></svg>`;
   await saveChart(path, drawing.source);
 }
 
-async function pngAddress(
-  image: OpenedImage,
+/** A picture of a size as a `data:` address. */
+export async function pngAddress(
+  { data, ...raw }: RgbImage,
   { width, height }: { width: number; height: number },
 ): Promise<string> {
   const { default: sharp } = await import("sharp");
-  const { data, ...raw } = await image.decode();
   const bytes = await sharp(data, { raw: { ...raw, channels: 3 } })
     .resize(width, height, { fit: "fill" })
     .png()

@@ -3,12 +3,17 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
-import { userMessage } from "../../../protocol/index.ts";
+import { type MediaSource, userMessage } from "../../../protocol/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { addModelOptions, collect, type ModelFlags, openModel } from "../../frame/model-options.ts";
+import {
+  addMediaOptions,
+  addVideoOptions,
+  type VideoFlags,
+  videoOptions,
+} from "../../frame/media-options.ts";
+import { addModelOptions, type ModelFlags, openModel } from "../../frame/model-options.ts";
 
-interface TraceFlags extends ModelFlags {
-  readonly image?: readonly string[];
+interface TraceFlags extends ModelFlags, VideoFlags {
   readonly prompt: string;
   readonly raw?: boolean;
   readonly out: string;
@@ -18,7 +23,6 @@ export function configure(command: Command, context: CommandContext): void {
   command
     .description("Write what flows between the stages of a model, to compare implementations.")
     .argument("<model>", "built-in name, folder or hub name")
-    .option("-i, --image <source>", "path or URL of an image (may be repeated)", collect)
     .requiredOption("-p, --prompt <text>", "the prompt")
     .option(
       "--raw",
@@ -28,22 +32,29 @@ export function configure(command: Command, context: CommandContext): void {
       "-o, --out <file>",
       "safetensors file: pixel_values, vision_features, projected_features, input_ids, inputs_embeds, logits",
     );
+  const given = addMediaOptions(command);
+  addVideoOptions(command);
   addModelOptions(command, "float32")
     .addHelpText(
       "after",
       '\nExample:\n  llava trace llava-smol-135m --image photo.jpg --prompt "Describe it." --out trace.safetensors',
     )
-    .action((name: string, flags: TraceFlags) => run(name, flags, context));
+    .action((name: string, flags: TraceFlags) => run(name, flags, given(), context));
 }
 
-async function run(name: string, flags: TraceFlags, context: CommandContext): Promise<void> {
-  const { image = [], prompt, raw, out } = flags;
+async function run(
+  name: string,
+  flags: TraceFlags,
+  media: readonly MediaSource[],
+  context: CommandContext,
+): Promise<void> {
+  const { prompt, raw, out } = flags;
   requireWritable(out);
   const signal = context.signal();
   using model = await openModel(name, { ...flags, dtype: flags.dtype ?? "float32" }, context, signal);
   using inputs = await model.prepare(
-    raw ? { raw: prompt, images: image } : { messages: [userMessage(prompt)], images: image },
-    signal,
+    raw ? { raw: prompt, images: media } : { messages: [userMessage(prompt)], images: media },
+    { signal, maxTokens: 1, ...videoOptions(flags) },
   );
   const [{ traceStages }, { writeSafetensors }, { inference, scope }] = await Promise.all([
     import("../../../generation/index.ts"),
@@ -58,7 +69,7 @@ async function run(name: string, flags: TraceFlags, context: CommandContext): Pr
   const transparency = flags.transparency ?? model.pretrained.processor.imageConfig.transparency ?? "drop";
   writeSafetensors(out, stages, { format: "pt", transparency });
   for (const stage of stages.values()) stage.dispose();
-  const seen = image.length > 0 ? `, transparent pixels by "${transparency}"` : "";
+  const seen = media.length > 0 ? `, transparent pixels by "${transparency}"` : "";
   context.report(`${out}: ${inputs.inputIds.length} tokens${seen}`);
 }
 

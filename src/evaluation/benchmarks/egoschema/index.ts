@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoFile } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   documentReader,
@@ -23,7 +23,7 @@ interface EgoSchemaItem extends BenchmarkItem {
   /** Empty where the folder holds only the answers. */
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: VideoSource;
+  readonly video: VideoFile;
   /** Letter of the right option, which is public for 500 of the 5,031 questions. */
   readonly answer?: string | undefined;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { VideoSource } from "../../../protocol/index.ts";
+import type { VideoFile } from "../../../protocol/index.ts";
 import {
   type Answer,
   type BenchmarkItem,
@@ -24,7 +24,7 @@ import { contentWords } from "./content-words.ts";
 
 interface OpenEndedItem extends BenchmarkItem {
   readonly question: string;
-  readonly video: VideoSource;
+  readonly video: VideoFile;
   /** One, or two where a second one was collected. */
   readonly answers: readonly string[];
   /** Counts and yes or no, which are right or wrong. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoFile } from "../../../protocol/index.ts";
 import { type Answer, type BenchmarkItem, benchmark, type DatasetOptions } from "../../benchmark.ts";
 import {
   documentReader,
@@ -22,7 +22,7 @@ interface PerceptionItem extends BenchmarkItem {
   readonly number: number;
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: VideoSource;
+  readonly video: VideoFile;
   readonly answer?: number | undefined;
   readonly compat: boolean;
 }

@@ -1,4 +1,4 @@
-import type { VideoSource } from "../../../protocol/index.ts";
+import type { VideoFile } from "../../../protocol/index.ts";
 import type { BenchmarkItem } from "../../benchmark.ts";
 
 export const dimensions = ["correctness", "detail", "context", "temporal", "consistency"] as const;
@@ -9,7 +9,7 @@ export const isDimension = (name: string): name is Dimension => dimensions.some(
 export interface VideoChatGptItem extends BenchmarkItem {
   readonly dimension: Dimension;
   readonly question: string;
-  readonly video: VideoSource;
+  readonly video: VideoFile;
   readonly answer: string;
   /** The same question in other words, whose answer must agree with this one's (consistency). */
   readonly paraphrase?: { readonly id: string; readonly question: string };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlavaError } from "../../../errors.ts";
-import { letterPrompt, type VideoSource } from "../../../protocol/index.ts";
+import { letterPrompt, type VideoFile } from "../../../protocol/index.ts";
 import {
   type Answer,
   type Benchmark,
@@ -18,7 +18,7 @@ import { nextQaVideos } from "./nextqa-videos.ts";
 interface ChoiceItem extends BenchmarkItem {
   readonly question: string;
   readonly options: readonly string[];
-  readonly video: VideoSource;
+  readonly video: VideoFile;
   /** Letter of the right option. */
   readonly answer: string;
 }

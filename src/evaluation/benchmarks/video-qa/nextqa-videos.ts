@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { VideoSource } from "../../../protocol/index.ts";
+import type { VideoFile } from "../../../protocol/index.ts";
 import { findFile, readDocument, videoFiles } from "../../dataset-files/index.ts";
 
 const mapSchema = z.record(z.string(), z.string());
@@ -8,7 +8,7 @@ const mapSchema = z.record(z.string(), z.string());
 export async function nextQaVideos(
   data: string,
   folders: readonly string[] = ["NExTVideo", "videos"],
-): Promise<(video: string) => VideoSource> {
+): Promise<(video: string) => VideoFile> {
   const name = "map_vid_vidorID.json";
   const path = findFile(data, [name, `dataset/nextqa/${name}`]);
   const places = path === undefined ? {} : await readDocument(path, mapSchema);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import type { VideoSource } from "../../../protocol/index.ts";
+import type { VideoFile } from "../../../protocol/index.ts";
 import type { Answer, BenchmarkItem, DatasetOptions } from "../../benchmark.ts";
 import {
   check,
@@ -18,7 +18,7 @@ export interface VideoMmeItem extends BenchmarkItem {
   readonly question: string;
   /** With their letters: "A. Inkstone." */
   readonly options: readonly string[];
-  readonly video: VideoSource;
+  readonly video: VideoFile;
   readonly videoId: string;
   readonly answer: string;
   /** What is said, a line each; undefined where the benchmark is asked without, null for a video that has none. */

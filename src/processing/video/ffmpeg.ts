@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import type { ProbedVideo, VideoDecoder } from "./decoder.ts";
+import { type VideoOptions, videoError } from "./opened-video.ts";
+import { pixmaps } from "./pixmaps.ts";
+
+/** A program that says nothing for so long hangs. */
+const PATIENCE = 60_000;
+const MOST_SAID = 1_000_000;
+
+/** So many frames are chosen by an expression; of more, all are decoded. */
+const MOST_CHOSEN = 1000;
+
+/** The program `ffmpeg`, by its name or path. */
+export const ffmpegDecoder = (program: string): VideoDecoder => ({
+  async probe(path, options) {
+    using run = start(
+      program,
+      [...input(path), "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-"],
+      options,
+    );
+    let listing = "";
+    for await (const chunk of run.output) listing += chunk.toString("latin1");
+    return readPackets(listing, await run.said, options.where ?? path);
+  },
+
+  async *frames(path, video, indices, options) {
+    const { where = path } = options;
+    const isChosen = indices.length <= MOST_CHOSEN;
+    const filter = isChosen ? `select='${expression(video, indices)}',${RGB}` : RGB;
+    const wanted = new Set(indices);
+    using run = start(
+      program,
+      [
+        ...input(path),
+        ...["-map", "0:V:0", "-vf", filter, "-fps_mode", "passthrough"],
+        ...["-frames:v", String(isChosen ? indices.length : indices.at(-1)! + 1)],
+        ...["-c:v", "ppm", "-f", "image2pipe", "-"],
+      ],
+      options,
+    );
+    let decoded = 0;
+    let given = 0;
+    for await (const frame of pixmaps(run.output)) {
+      if (!isChosen && !wanted.has(decoded++)) continue;
+      given++;
+      yield frame;
+    }
+    if (given === indices.length) return;
+    throw videoError(
+      `${where}: cut short or damaged: ${given} of ${indices.length} frames could be decoded${reasonIn(await run.said)}`,
+      "Get the file again.",
+    );
+  },
+});
+
+/** Colours as the file's tags say. A plain conversion without the filter takes all for BT.601. */
+const RGB = "scale,format=rgb24";
+
+/** Which frames a filter lets through: by the time at which they show, where the file says it. */
+const expression = ({ pts }: Pick<ProbedVideo, "pts">, indices: readonly number[]): string =>
+  indices.map((index) => (pts ? `eq(pts,${pts[index]})` : `eq(n,${index})`)).join("+");
+
+/** Only files are read: a playlist cannot name an address. */
+const input = (path: string): string[] => [
+  ...["-hide_banner", "-nostdin", "-loglevel", "level+info", "-protocol_whitelist", "file,pipe"],
+  ...["-copyts", "-i", `file:${resolve(path)}`],
+];
+
+/** A program at work. It is stopped with this object. */
+interface Run extends Disposable {
+  readonly output: AsyncIterable<Buffer>;
+  /** All that it said beside, once it has ended. */
+  readonly said: Promise<string>;
+}
+
+function start(program: string, args: readonly string[], { signal, where = "" }: VideoOptions): Run {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...(signal && { signal }) });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    if (said.length < MOST_SAID) said += chunk.toString("utf8");
+  });
+  const ended = new Promise<string>((settle, fail) => {
+    child.once("error", (cause) => fail(signal?.aborted ? signal.reason : cause));
+    child.once("close", () => settle(said));
+  });
+  ended.catch(() => {}); // told where it is awaited
+  async function* output(): AsyncGenerator<Buffer> {
+    const chunks = child.stdout[Symbol.asyncIterator]();
+    for (;;) {
+      const hung = Promise.withResolvers<never>();
+      const timer = setTimeout(
+        () => hung.reject(videoError(`${where}: ${program} hangs`, "Convert the video to another format.")),
+        PATIENCE,
+      );
+      const next = await Promise.race([chunks.next(), hung.promise]).finally(() => clearTimeout(timer));
+      if (next.done) break;
+      yield next.value as Buffer;
+    }
+    await ended;
+  }
+  return {
+    output: output(),
+    said: ended,
+    [Symbol.dispose]: () => void child.kill("SIGKILL"),
+  };
+}
+
+/** What the listing of packets and the talk around it say. */
+function readPackets(listing: string, said: string, where: string): ProbedVideo {
+  const head = (name: string) => new RegExp(`^#${name} 0: (.*)$`, "m").exec(listing)?.[1];
+  const damage =
+    /(?:partial file|ended prematurely|moov atom not found|truncat\w*|Invalid data found[^\n]*)/i.exec(said);
+  const [width, height] = (head("dimensions") ?? "").split("x").map(Number);
+  if (/matches no streams/.test(said))
+    throw videoError(
+      `${where}: has no video${/Audio:/.test(said) ? ", only sound" : ""}`,
+      "Give a file with moving pictures.",
+    );
+  if (damage !== null)
+    throw videoError(`${where}: cut short or damaged: ${damage[0].trim()}`, "Get the file again.");
+  if (!width || !height) throw videoError(`${where}: cannot be read${reasonIn(said)}`, "Get the file again.");
+  const [, ticks, unit] = /^(\d+)\/(\d+)$/.exec(head("tb") ?? "") ?? [];
+  const timeBase = Number(ticks) / Number(unit);
+  const packets = [...listing.matchAll(/^0, +(?:-?\d+|NOPTS), +(-?\d+|NOPTS), +(\d+),[^\n]*$/gm)];
+  const shown = packets.filter(([line]) => !isDiscarded(line));
+  if (shown.length === 0) throw videoError(`${where}: it has no frames`, "Get the file again.");
+  const pts = shown.map(([, time]) => Number(time)).sort((a, b) => a - b);
+  const areTimes = pts.every((time, i) => Number.isFinite(time) && (i === 0 || time > pts[i - 1]!));
+  const isTurned = /rotation of -?(?:90|270)(?:\.\d+)? degrees/.test(said);
+  return {
+    size: isTurned ? { width: height, height: width } : { width, height },
+    timeBase,
+    pts: areTimes ? pts : undefined,
+    count: shown.length,
+    rate: rateOf(packets, timeBase, said),
+  };
+}
+
+/** Frames a second: as the file says it, and exactly where its packets say the same. */
+function rateOf(packets: readonly RegExpMatchArray[], timeBase: number, said: string): number {
+  const stated = Number(/Video:[^\n]* ([\d.]+)(k?) fps/.exec(said)?.[1]) || undefined;
+  const ticks = packets.reduce((sum, [, , duration]) => sum + Number(duration), 0);
+  const exact = ticks > 0 ? packets.length / (ticks * timeBase) : undefined;
+  // Two places are printed.
+  if (exact !== undefined && (stated === undefined || Math.abs(exact - stated) < 0.006)) return exact;
+  return stated ?? 25;
+}
+
+/** A packet that only helps to decode others: what an edit list cuts off. */
+const isDiscarded = (line: string): boolean => (Number(/F=(0x[0-9A-Fa-f]+)/.exec(line)?.[1] ?? 1) & 4) !== 0;
+
+/** The first complaint, as the end of a message. */
+function reasonIn(said: string): string {
+  const [, reason] = /\[(?:error|fatal)\] ([^\n]*)/.exec(said) ?? [];
+  return reason === undefined ? "" : `: ${reason.trim()}`;
+}
