@@ -35,7 +35,7 @@ setNumThreads(Number(options.threads));
 
 /** The shortest of the times that `body` takes, in seconds. */
 const shortest = (body: (turn: number) => void): number => best(Number(options.seconds), body);
-const bandwidth = (): number => readBandwidth(Number(options.seconds));
+const bandwidth = (): number => readBandwidth(Number(options.seconds)).fastest;
 
 /** Weights of a type, [out, in]. */
 function weightsOf(type: string, out: number, width: number): Tensor {

@@ -16,11 +16,23 @@ export function best(seconds: number, body: (turn: number) => void): number {
   return least / 1000;
 }
 
-/** How fast libtorch's threads read memory, in GB/s: the fastest of stretches that take as long as a product with one row. */
-export function readBandwidth(seconds: number): number {
+/**
+ * How fast libtorch's threads read memory, in GB/s: the fastest of stretches that take as long as a product with one row, and
+ * what all of them came to, which is what work over many of them can be held against on a busy machine.
+ */
+export function readBandwidth(seconds: number): { fastest: number; sustained: number } {
   return inference(() => {
     using numbers = ones([STRETCHES, OUT_OF_CACHE / STRETCHES / 4]);
-    const least = best(seconds, (turn) => void numbers.select(0, turn % STRETCHES).sum());
-    return OUT_OF_CACHE / STRETCHES / least / 1e9;
+    let [turns, start] = [0, performance.now()];
+    const least = best(seconds, (turn) => {
+      if (turn === 0) start = performance.now();
+      turns++;
+      numbers.select(0, turn % STRETCHES).sum();
+    });
+    const stretch = OUT_OF_CACHE / STRETCHES / 1e9;
+    return {
+      fastest: stretch / least,
+      sustained: (turns * stretch) / ((performance.now() - start) / 1000),
+    };
   });
 }

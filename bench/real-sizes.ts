@@ -3,7 +3,8 @@
 //   node bench/real-sizes.ts [--layers 32] [--forms bf16,Q8_0,Q4_0,Q4_K] [--folder FOLDER] [--python PATH] [--threads 2]
 //     [--rounds 5] [--decoded 4] [--prefill 512] [--json]
 // Fewer layers of the same shape take less time and disk. FOLDER keeps the files (13 GB, 7 GB, 4 GB for 32 layers); without
-// it they are temporary, one form at a time. The Python (or $PYTHON) needs xllamacpp; "bf16" has no peer. All take turns; the shortest times count, and medians of ratios within a turn.
+// it they are temporary, one form at a time. The Python (or $PYTHON) needs xllamacpp; "bf16" has no peer. All take turns: the shortest times count, and medians
+// of ratios within a turn, with what reading memory came to over half a second of it.
 import {
   closeSync,
   mkdirSync,
@@ -167,7 +168,7 @@ async function measure(form: Form, folder: string) {
   const read = bytesRead(model);
   const turns: { bandwidth: number; own: number; peer: number }[] = [];
   for (let round = -1; round < rounds; round++) {
-    const bandwidth = readBandwidth(0.3);
+    const bandwidth = readBandwidth(0.5).sustained;
     const own = generate(model, PROMPT, decoded).each;
     const other = peer ? await peer.ask(`decode ${decoded}`) : Number.NaN;
     if (round >= 0) turns.push({ bandwidth, own, peer: other });
@@ -224,7 +225,7 @@ function render(result: Result): string {
 
 if (!options.json)
   console.log(
-    `${instructionSet()}, ${numThreads()} thread(s), memory read at ${readBandwidth(1).toFixed(1)} GB/s, float32 products of 512 rows at ${plainProducts().toFixed(0)} GFLOP/s`,
+    `${instructionSet()}, ${numThreads()} thread(s), memory read at ${readBandwidth(1).fastest.toFixed(1)} GB/s, float32 products of 512 rows at ${plainProducts().toFixed(0)} GFLOP/s`,
   );
 const results: Result[] = [];
 for (const form of options.forms.split(",") as Form[]) {

@@ -51,6 +51,7 @@ const models: Readonly<Record<string, RandomCheckpoint>> = {
   "llama, rope linear": { text: scaled({ rope_type: "linear", factor: 4 }) },
   mistral: { text: { model_type: "mistral", rope_theta: 1e6, sliding_window: null } },
   qwen2: { text: { model_type: "qwen2", rope_theta: 1e6 } },
+  qwen3: { text: { model_type: "qwen3", rope_theta: 1e6, head_dim: 32 } },
   "siglip tower": {
     vision: siglip,
     model: { vision_feature_layer: -1, vision_feature_select_strategy: "full" },

@@ -3,6 +3,7 @@
 
 #include "block_large_x86.h"
 #include "block_small_x86.h"
+#include "block_tiles_x86.h"
 
 namespace llava {
 namespace {
@@ -23,6 +24,13 @@ LLAVA_KERNEL void multiplyTogether(const uint8_t* weights, int64_t rows, int64_t
 template <BlockType type>
 LLAVA_TARGET void multiply(const uint8_t* weights, int64_t rows, int64_t blocks, const RoundedRow* inputs, int64_t count,
                            float* out, int64_t outStride) {
+  if constexpr (hasTiles<type>)
+    if (count >= kFewestForTiles) {
+      const int64_t done = multiplyTiles<type>(weights, rows, blocks, inputs, count, out, outStride);
+      weights += done * blocks * layoutOf(type).bytes;
+      rows -= done;
+      out += done;
+    }
   int64_t i = 0;
   for (; i + 4 <= count; i += 4)
     multiplyTogether<type, 4>(weights, rows, blocks, inputs + i, out + i * outStride, outStride);

@@ -1,13 +1,14 @@
 // llava::quantized_linear multiplies activations by weights in blocks as they lie in a GGUF file:
-// - few rows are rounded to 8 bits and multiplied in whole numbers, so that the weights are read once and never widened;
-// - more rows, and those whose gradients are recorded, are multiplied by libtorch in floating point, by tiles of the weight,
-//   decoded one after another.
+// - rows are rounded to 8 bits and multiplied in whole numbers, so that the weights are read once and never widened;
+// - those whose gradients are recorded, and many where the processor multiplies bfloat16, are multiplied by libtorch in floating
+//   point, by tiles of the weight, decoded one after another.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -23,8 +24,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// From this many rows on decoding costs less than what libtorch's products gain.
-constexpr int64_t kFewestDecodedRows = 128;
+// From this many rows on decoding costs less than what libtorch's products gain: never where it has to multiply float32, which
+// takes longer than whole numbers.
+int64_t fewestDecodedRows() {
+  const bool isWhole = !multipliesBfloat16() && &blockKernels() != &kPlainKernels;
+  return isWhole ? std::numeric_limits<int64_t>::max() : 32;
+}
 // Elements decoded at once for a type other than float32.
 constexpr int64_t kScratchElements = 1 << 14;
 
@@ -87,10 +92,12 @@ struct RoundedRows {
     values.resize(count * width);
     steps.resize(count * blocks);
     sums.resize(count * width / 16);
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; ++i)
       rows.push_back({values.data() + i * width, steps.data() + i * blocks, sums.data() + i * width / 16});
-      blockKernels().round(input.const_data_ptr<float>() + i * width, width, elements, rows.back());
-    }
+    inParallel(count, kFewestProducts / width + 1, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i)
+        blockKernels().round(input.const_data_ptr<float>() + i * width, width, elements, rows[i]);
+    });
   }
 };
 
@@ -115,7 +122,7 @@ TiledWeight decoded(const Blocks& blocks, at::ScalarType input) {
 
 // `fewest`: the rows from which on they are multiplied in floating point.
 at::Tensor forwardOf(const at::Tensor& input, const Blocks& blocks, const std::optional<at::Tensor>& bias,
-                     int64_t fewest = kFewestDecodedRows) {
+                     int64_t fewest) {
   const at::Tensor rows = asRows(input);
   auto shape = input.sizes().vec();
   shape.back() = blocks.rows();
@@ -135,7 +142,7 @@ class QuantizedLinear : public torch::autograd::Function<QuantizedLinear> {
     context->saved_data["shape"] = input.sizes().vec();
     context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
     if (bias) context->saved_data["bias"] = static_cast<int64_t>(bias->scalar_type());
-    return forwardOf(input, blocksOf(bytes, type), bias, 0);  // what the gradient is that of
+    return forwardOf(input, blocksOf(bytes, type), bias, 0);  // the product that the gradient is that of
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -167,7 +174,7 @@ at::Tensor quantizedLinear(const at::Tensor& input, const at::Tensor& bytes, std
               "], got ", offset ? offset->sizes() : at::IntArrayRef());
   const bool recorded =
       at::GradMode::is_enabled() && (input.requires_grad() || (offset && offset->requires_grad()));
-  return recorded ? QuantizedLinear::apply(input, bytes, type, offset) : forwardOf(input, blocks, offset);
+  return recorded ? QuantizedLinear::apply(input, bytes, type, offset) : forwardOf(input, blocks, offset, fewestDecodedRows());
 }
 
 at::Tensor dequantize(const at::Tensor& bytes, std::string_view type, at::ScalarType dtype) {

@@ -2,6 +2,8 @@
 //   LLAVA_TARGET                 the attribute that lets a function use them
 //   dotBytes(unsigned, signed)   products of bytes, added up by fours
 //   addPairs(sum, left, right)   products of 16-bit numbers, added up by twos and to the sum
+//   dotFours(fours, values)      of 4 vectors with 8 times 4 numbers of at most 5 bits, and 16 values: the sums of products of
+//                                each of the 8, of which every vector's meet the same 4 values
 #pragma once
 
 #include <immintrin.h>

@@ -8,6 +8,8 @@ export interface ShardOptions {
   readonly maxBytes: number;
   /** Element type of floating-point tensors; as they are without it. */
   readonly dtype?: DType | undefined;
+  /** Of each file; see `writeSafetensors`. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface ShardOptions {
 export function writeShards(
   folder: string,
   tensors: ReadonlyMap<string, Tensor>,
-  { maxBytes, dtype }: ShardOptions,
+  { maxBytes, dtype, metadata }: ShardOptions,
 ): string[] {
   const shards: (readonly [string, Tensor])[][] = [[]];
   let [filled, total] = [0, 0];
@@ -42,7 +44,7 @@ export function writeShards(
     const converted = new Map(
       shard.map(([name, tensor]) => [name, noGrad(() => tensor.to(typeIn(tensor, dtype)))]),
     );
-    writeSafetensors(join(folder, files[index]!), converted);
+    writeSafetensors(join(folder, files[index]!), converted, metadata);
     for (const [name, tensor] of shard) if (converted.get(name) !== tensor) converted.get(name)!.dispose();
   }
   if (shards.length > 1) {

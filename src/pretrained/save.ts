@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeSafetensors } from "../checkpoint/index.ts";
+import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeShards } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
 import {
@@ -38,6 +38,9 @@ export interface ModelOrigin {
   /** All weights under canonical names, those too that the model does not use. */
   open(): TensorSource;
 }
+
+/** A file of weights grows no larger, as hubs and their tools have it. */
+const SHARD_BYTES = 5e9;
 
 /**
  * Writes a model as the kind of checkpoint it came from, whole: weights as `dtype` with the vision tower's inside,
@@ -77,9 +80,9 @@ export function saveModel(
   using source = origin.open();
   const { write } = layouts[isOriginal ? originalLayout(config) : "huggingFace"];
   const tensors = new Map(
-    [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, plain(tensor, dtype)]),
+    [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, plain(tensor, undefined)]),
   );
-  writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt", ...metadata });
+  writeShards(partial, tensors, { maxBytes: SHARD_BYTES, dtype, metadata: { format: "pt", ...metadata } });
   for (const tensor of tensors.values()) tensor.dispose();
   writing(folder, () => {
     rmSync(folder, { recursive: true, force: true });

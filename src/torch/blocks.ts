@@ -28,9 +28,9 @@ export interface Blocks {
 export type WrittenBlockType = "Q8_0" | "Q4_0" | "Q4_K" | "Q6_K";
 
 /**
- * x [..., in] · Wᵀ + bias, of a W [out, in] whose rows lie in `blocks` [out, bytes]: x [..., out], on the CPU. Up to 31 rows
- * of x are rounded to 8 bits, each stretch of 32 or 256 in steps of its own; more, and those whose gradients are recorded, are
- * multiplied in floating point. The gradient of x is that of the product with the decoded W.
+ * x [..., in] · Wᵀ + bias, of a W [out, in] whose rows lie in `blocks` [out, bytes]: x [..., out], on the CPU. Rows of x
+ * are rounded to 8 bits, each stretch of 32 or 256 in steps of its own; those whose gradients are recorded, and from 32 on where
+ * the processor multiplies bfloat16, are multiplied in floating point. The gradient of x is that of the product with the decoded W.
  */
 export const quantizedLinear = (input: Tensor, blocks: Tensor, type: BlockType, bias?: Tensor): Tensor =>
   aten.quantizedLinear(input, blocks, type, bias);

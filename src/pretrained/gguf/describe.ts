@@ -18,6 +18,7 @@ import {
   huggingFaceConfig,
   IMAGE_TOKEN,
   originalConfig,
+  VIDEO_TOKEN,
   writeHuggingFaceProcessor,
   writeJson,
   writeOriginalProcessor,
@@ -96,7 +97,7 @@ export function describeGguf(pair: GgufPair, options: LoadOptions): DescribedMod
     layout === "hf" && config.imageTokenId >= 0
       ? huggingFaceConfig(written, {
           imageTokenId: config.imageTokenId,
-          videoTokenId: config.imageTokenId + 1,
+          videoTokenId: tokenizer.tokenToId(VIDEO_TOKEN) ?? config.imageTokenId + 1,
           rows: text.vocabSize,
           towerLayers: config.vision.numLayers,
         }).fields
