@@ -140,6 +140,10 @@ describe("a model of LLaVA-1.5's kind that is given AnyRes", () => {
 
   test("is refused tiles that do not fit, and words that its layout has not", async () => {
     const wrong: [Partial<RecipeFields>, RegExp][] = [
+      [
+        { anyres: { maxTiles: 9 }, features: { cache: join(folder, "cache") } },
+        /features.cache keeps an image as it is seen alone/,
+      ],
       [{ features: { tilesAtOnce: 2 } }, /features.tilesAtOnce is for a vision tower that learns/],
       [{ model: "llava-smol-135m" }, /anyres is for a checkpoint of LLaVA/],
       [{ model: huggingFace, anyres: { maxTiles: 4 } }, /anyres.maxTiles is 4, for which Hugging Face's/],

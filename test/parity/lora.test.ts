@@ -134,7 +134,7 @@ for (const name of KINDS)
       using loaded = await loadPretrained({ kind: "folder", path }, { weights: "int8" });
       const [first, second] = [lastLogits(loaded.model), lastLogits(loaded.model)];
       const distance = largestDifference(lastLogits(base.model), stored.read("logits"));
-      assertClose(first, stored.read("logits"), Math.min(0.1, distance / 2), "logits");
+      assertClose(first, stored.read("logits"), Math.min(0.2, distance / 2), "logits");
       assertClose(second, first, 0, "again");
     });
 

@@ -48,6 +48,12 @@ export async function openImages(options: OpenImagesOptions): Promise<OpenedImag
       hint: "Leave visionTower out of train, or features.cache empty.",
     });
   }
+  if (features.cache !== "" && processor.tiling?.several === "padded")
+    throw new LlavaError(
+      "config",
+      "features.cache keeps an image as it is seen alone; this model sees several of a row otherwise (anyres_max_N)",
+      { hint: "Leave features.cache empty." },
+    );
   const tower = frozenTower(model.visionTower);
   const shared = { tower, batchSize: features.batchSize };
   const frozen = (source: FeatureSource): ImageInputs => frozenInputs(source, tower);
