@@ -2,8 +2,6 @@ import { type Finding, type Reader, readStored } from "./rule.ts";
 import { sglang } from "./sglang.ts";
 import { vllm } from "./vllm.ts";
 
-export type { Finding } from "./rule.ts";
-
 const READERS = { vllm, sglang } satisfies Readonly<Record<string, Reader>>;
 
 /** Programs whose rules are known. */

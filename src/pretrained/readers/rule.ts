@@ -30,7 +30,7 @@ export function readStored(folder: string): StoredCheckpoint {
 }
 
 /** Whether the program refuses the checkpoint, or answers with it only if it is told something, or with something lost. */
-export type Severity = "refused" | "warning";
+type Severity = "refused" | "warning";
 
 export interface Finding {
   readonly severity: Severity;

@@ -150,6 +150,6 @@ function differencesOf(tokenizer: Tokenizer, metadata: ReadonlyMap<string, Value
   throw new LlavaError(
     "usage",
     `${folder}: a GGUF file cannot hold this tokenizer: ${JSON.stringify(other.slice(0, 20))} would become other tokens`,
-    { hint: "Write another layout (--to hf, --to original)." },
+    { hint: "Write another layout (llava convert --to hf, or --to original)." },
   );
 }

@@ -1,6 +1,5 @@
-import type { SQLInputValue } from "node:sqlite";
 import { LlavaError } from "../../errors.ts";
-import { isAlive, processMark, sha256 } from "../../files/index.ts";
+import { processMark, sha256 } from "../../files/index.ts";
 import type { GenerationResult } from "../../protocol/index.ts";
 import type { FileDigests } from "../request-key.ts";
 import { BatchLog } from "./batch-log.ts";
@@ -9,6 +8,7 @@ import { entryOf, type LedgerEntry } from "./entry.ts";
 import { KeptDigests } from "./kept-digests.ts";
 import { Pace } from "./pace.ts";
 import { schema } from "./schema.ts";
+import { chargeReserved, Workers } from "./workers.ts";
 
 /** What a worker has taken to ask. */
 export interface Claim {
@@ -30,9 +30,6 @@ export interface Spending {
 
 export type LedgerCounts = Readonly<Record<LedgerEntry["state"], number>>;
 
-/** Milliseconds after its last sign of life that a worker loses what it claimed. */
-const leaseMs = 30_000;
-
 /**
  * The work of a run in one SQLite file, shared by processes of one machine: what is asked, by whom, what came of it and what
  * it cost. Nothing of it is held in memory. A reply is on the disk when `settle` returns; its item is never claimed again.
@@ -47,7 +44,7 @@ export class Ledger implements Disposable {
   /** Digests of image files. */
   readonly digests: FileDigests;
   readonly #database: Database;
-  readonly #beat: NodeJS.Timeout;
+  readonly #workers: Workers;
   #planned = 0;
 
   /** @throws LlavaError "data" for a file that is no ledger, cannot be written or lies on another machine */
@@ -60,9 +57,7 @@ export class Ledger implements Disposable {
     this.pace = new Pace(this.#database);
     this.batches = new BatchLog(this.#database);
     this.digests = new KeptDigests(this.#database);
-    this.renew();
-    this.#beat = setInterval(() => this.renew(), leaseMs / 6);
-    this.#beat.unref();
+    this.#workers = new Workers(this.#database, this.owner);
   }
 
   /** Adds to this process's plan what the ledger does not hold yet. @throws LlavaError "data" for an id that comes twice */
@@ -91,7 +86,7 @@ export class Ledger implements Disposable {
   /** Takes up to `count` items of the plan, those of workers that have died included. */
   claim(count: number, from = 0): Claim[] {
     return this.#database.transaction(() => {
-      this.#bury();
+      this.#workers.bury();
       const found = this.#database.all(
         "select number as item, key, sequence from item join temp.plan on item = number where state = 'todo' and sequence >= ? order by number limit ?",
         from,
@@ -123,7 +118,7 @@ export class Ledger implements Disposable {
     this.#database.transaction(() => {
       if (this.#database.get("select owner from item where number = ?", item)?.["owner"] !== this.owner)
         return;
-      if (charge) this.#charge("number = ?", item);
+      if (charge) chargeReserved(this.#database, "number = ?", item);
       this.#database.run("update item set reserved = 0 where number = ?", item);
     });
   }
@@ -257,7 +252,7 @@ export class Ledger implements Disposable {
   /** Ends a batch: what it left without a reply is asked again. Returns how many. */
   endBatch(name: string, { charge }: { readonly charge: boolean }): number {
     return this.#database.transaction(() => {
-      if (charge) this.#charge("owner = ?", name);
+      if (charge) chargeReserved(this.#database, "owner = ?", name);
       const left = this.#database.run(
         "update item set state = 'todo', owner = null, reserved = 0 where owner = ? and state = 'batched'",
         name,
@@ -269,45 +264,15 @@ export class Ledger implements Disposable {
 
   /** A sign of life of this worker. */
   renew(): void {
-    this.#database.run("insert or replace into worker values (?, ?)", this.owner, Date.now() + leaseMs);
+    this.#workers.renew();
   }
 
   close(): void {
-    clearInterval(this.#beat);
-    if (!this.#database.isOpen) return;
-    this.#database.transaction(() => {
-      this.#takeFrom(this.owner);
-    });
-    this.#database.close();
+    this.#workers.leave();
+    if (this.#database.isOpen) this.#database.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** Takes the claims of workers that have ended without giving them back: what those asked may have been billed. */
-  #bury(): void {
-    for (const { owner, until } of this.#database.all(
-      "select owner, until from worker where owner <> ?",
-      this.owner,
-    ))
-      if (Number(until) < Date.now() || isAlive(String(owner)) === false) this.#takeFrom(String(owner));
-  }
-
-  #takeFrom(owner: string): void {
-    this.#charge("owner = ?", owner);
-    this.#database.run(
-      "update item set state = iif(state = 'claimed', 'todo', state), owner = null, reserved = 0 where owner = ?",
-      owner,
-    );
-    this.#database.run("delete from worker where owner = ?", owner);
-  }
-
-  #charge(where: string, value: SQLInputValue): void {
-    const { held } = this.#database.get(
-      `select total(reserved) as held from item where reserved > 0 and ${where}`,
-      value,
-    )!;
-    this.#database.run("update spending set spent = spent + ?1, unknown = unknown + ?1", Number(held));
   }
 }

@@ -4,7 +4,7 @@ import { preparePreference } from "./preference/index.ts";
 import { prepareSupervised } from "./supervised/index.ts";
 
 export { evaluate } from "./evaluate.ts";
-export type { Batch, BatchSource, Measures, Objective, PreparedObjective } from "./objective.ts";
+export type { Batch, BatchSource, Objective, PreparedObjective } from "./objective.ts";
 export { SupervisedObjective } from "./supervised/index.ts";
 
 /** By the types that a recipe's `objective` may have. */

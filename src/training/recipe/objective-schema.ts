@@ -2,7 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 
 /** What is made of the differences between policy and reference on a pair; names and formulas are those of the field. */
-export const preferenceLosses = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "apo_zero"] as const;
+const preferenceLosses = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "apo_zero"] as const;
 
 const preferenceSchema = z.strictObject({
   type: z.literal("preference"),

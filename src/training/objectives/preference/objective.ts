@@ -83,7 +83,7 @@ export class PreferenceObjective implements Objective<PairBatch> {
 }
 
 /** Sums over pairs of what is told of them; rewards are β(log π − log ρ), and an answer wins by more than the other's. */
-export function pairMeasures(
+function pairMeasures(
   policy: readonly number[],
   reference: readonly number[],
   lengths: readonly number[],
