@@ -50,11 +50,18 @@ export function originalOf(textType: unknown, where: string): LanguageModelType[
   });
 }
 
-/** The template of a checkpoint that states none, by the language model that its config.json names. */
-export function templateOf({ model_type: type, text_config: text }: JsonObject): TemplateName | undefined {
+/** The language model that a config.json names, of LLaVA in either layout. */
+function namedType({ model_type: type, text_config: text }: JsonObject): LanguageModelType | undefined {
   const inside = (text as JsonObject | null | undefined)?.["model_type"];
-  return types.get(textTypeOf(type) ?? "")?.template ?? types.get(String(inside))?.template;
+  return types.get(String(inside)) ?? types.get(textTypeOf(type) ?? "");
 }
+
+/** The template of a checkpoint that states none, by the language model that its config.json names. */
+export const templateOf = (json: JsonObject): TemplateName | undefined => namedType(json)?.template;
+
+/** What people call the language model that a config.json names or is of: "Qwen2". */
+export const languageTitle = (json: JsonObject): string | undefined =>
+  (namedType(json) ?? types.get(String(json["model_type"])))?.title;
 
 function languageModelType(type: string, where: string) {
   const found = types.get(type);

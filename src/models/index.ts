@@ -16,6 +16,7 @@ export {
   gridOf,
   hasClassToken,
   imageConfigOf,
+  languageTitle,
   originalLayerOf,
   originalOf,
   PUBLISHED_DECODERS,

@@ -8,6 +8,7 @@ import {
   contextLengthOf,
   type LanguageModelConfig,
   type LlavaConfig,
+  languageTitle,
   parseTextConfig,
   parseVisionConfig,
 } from "../models/index.ts";
@@ -55,6 +56,8 @@ interface LanguageFacts
     LanguageModelConfig,
     "family" | "numLayers" | "hiddenSize" | "numHeads" | "numKeyValueHeads" | "headDim" | "vocabSize"
   > {
+  /** What people call it: "Qwen2"; its family where nothing says more. */
+  readonly title: string;
   readonly tied: boolean;
   readonly contextLength: number;
   /** "default" where frequencies are not scaled. */
@@ -92,7 +95,7 @@ const EXAMPLES: readonly ImageSize[] = [
 
 /** Tells of a model, or a part of one, by its small files and the tables of its tensors. Nothing is fetched. */
 export async function modelFacts(resolved: ResolvedModel): Promise<ModelFacts> {
-  if (resolved.kind === "builtin") return { kind: "built-in model", ...(await wholeFacts(resolved)) };
+  if (resolved.kind === "builtin") return { kind: "built-in model", ...(await wholeFacts(resolved, {})) };
   const { path: folder, gguf } = resolved;
   const json = existsSync(join(folder, "config.json")) ? readJsonObject(join(folder, "config.json")) : {};
   if (isAdapter(folder)) return adapterFacts(folder);
@@ -106,7 +109,7 @@ export async function modelFacts(resolved: ResolvedModel): Promise<ModelFacts> {
   }
   const alone = gguf === undefined ? describedAlone(folder, json) : undefined;
   if (alone !== undefined) return alone;
-  const facts = await wholeFacts(resolved);
+  const facts = await wholeFacts(resolved, json);
   const isPair = facts.language !== undefined && !("model_type" in json);
   const text = isPair ? undefined : ggufText(folder, gguf);
   if (facts.language === undefined && text !== undefined) return text;
@@ -129,7 +132,7 @@ function describedAlone(folder: string, json: JsonObject): ModelFacts | undefine
   const attempts = [
     (): ModelFacts => ({
       kind: "language model",
-      language: languageFacts(parseTextConfig(json, where)),
+      language: languageFacts(parseTextConfig(json, where), languageTitle(json)),
       unknown: [],
     }),
     (): ModelFacts => ({
@@ -145,12 +148,15 @@ function describedAlone(folder: string, json: JsonObject): ModelFacts | undefine
   return undefined;
 }
 
-async function wholeFacts(resolved: ResolvedModel): Promise<Omit<ModelFacts, "kind" | "layout">> {
+async function wholeFacts(
+  resolved: ResolvedModel,
+  json: JsonObject,
+): Promise<Omit<ModelFacts, "kind" | "layout">> {
   try {
     const { processor, config } = await describeWithoutWeights(resolved);
     return {
       ...(config && {
-        language: languageFacts(config.text),
+        language: languageFacts(config.text, languageTitle(json)),
         vision: {
           ...visionFacts(config.vision),
           featureLayers: config.featureLayers,
@@ -203,16 +209,17 @@ function ggufText(folder: string, wanted: string | undefined): ModelFacts | unde
   const name = wanted ?? readdirSync(folder).find((file) => /\.gguf$/i.test(file));
   if (name === undefined) return undefined;
   const path = join(folder, name);
-  const language = orWhy(() => languageFacts(configFromGguf(readGgufHeader(path), path)));
+  const language = orWhy(() => languageFacts(configFromGguf(readGgufHeader(path), path), undefined));
   if (typeof language === "string") return { kind: "weights", unknown: [language] };
   return { kind: "language model", layout: "gguf", language, unknown: [] };
 }
 
-function languageFacts(config: LanguageModelConfig): LanguageFacts {
+function languageFacts(config: LanguageModelConfig, title: string | undefined): LanguageFacts {
   const { family, numLayers, hiddenSize, numHeads, numKeyValueHeads, headDim, vocabSize } = config;
   const { ropeScaling: scaling } = config as { ropeScaling?: { type: string; factor?: number } };
   return {
     ...{ family, numLayers, hiddenSize, numHeads, numKeyValueHeads, headDim, vocabSize },
+    title: title ?? family,
     tied: config.tieWordEmbeddings,
     contextLength: contextLengthOf(config),
     rope: scaling === undefined ? "default" : `${scaling.type}${scaling.factor ? ` ${scaling.factor}` : ""}`,

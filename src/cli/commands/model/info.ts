@@ -154,7 +154,7 @@ function factLines({
   if (language)
     lines.push([
       "language model",
-      `${language.family}: ${language.numLayers} layers of ${language.hiddenSize}, ${language.numHeads} heads of ${language.headDim} (${language.numKeyValueHeads} key-value), ${language.vocabSize} words${language.tied ? ", tied" : ""}, context ${language.contextLength}, rope ${language.rope}`,
+      `${language.title}: ${language.numLayers} layers of ${language.hiddenSize}, ${language.numHeads} heads of ${language.headDim} (${language.numKeyValueHeads} key-value), ${language.vocabSize} words${language.tied ? ", tied" : ""}, context ${language.contextLength}, rope ${language.rope}`,
     ]);
   if (vision)
     lines.push([
