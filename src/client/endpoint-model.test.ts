@@ -104,7 +104,7 @@ describe("a request", () => {
     await assert.rejects(ask(model, { messages: [{ role: "user", content }] }), {
       name: "LlavaError",
       code: "prompt",
-      message: "cat.mp4: is a video, which no model here reads",
+      message: "cat.mp4: is a video, which endpoints are not sent",
     });
   });
 

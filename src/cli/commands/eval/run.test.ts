@@ -220,7 +220,7 @@ describe("llava eval run", () => {
         /not the address of an endpoint/,
       ],
       [[...run, "pope", ...rest, "--model", "m", "--shard", "4/4"], /"4\/4" is not a shard/],
-      [[...run, "pope", ...rest, "--model", "m", "--price", "1"], /Expected two numbers/],
+      [[...run, "pope", ...rest, "--model", "m", "--price", "1"], /Expected two or three numbers/],
       [
         [...run, "pope", ...rest, "--model", "m", "--endpoint", "http://127.0.0.1:9"],
         /holds none of coco_pope_adversarial\.json/,
