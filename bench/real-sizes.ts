@@ -38,6 +38,10 @@ import { median, Peer } from "./peer.ts";
 import { readBandwidth } from "./read-bandwidth.ts";
 import { sevenBillion, writeSevenBillionFolder, writeSevenBillionGguf } from "./seven-billion.ts";
 
+/** Nothing for a form that has no peer. */
+const besidePeer = (milliseconds: number, times: number): string =>
+  Number.isNaN(times) ? "" : `; llama.cpp ${milliseconds.toFixed(1)} ms: ${times.toFixed(2)} ×`;
+
 const { values: options } = parseArgs({
   options: {
     layers: { type: "string", default: "32" },
@@ -215,10 +219,10 @@ function render(result: Result): string {
   const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
   const lines = [
     `${form}, ${layers} layers, ${(weightBytes / 1e9).toFixed(2)} GB: loaded in ${loadSeconds.toFixed(2)} s, resident ${residentOfWeights.toFixed(3)} × weights`,
-    `  decode   ${decodeMs.toFixed(1)} ms a token, ${gigabytesPerSecond.toFixed(1)} GB/s of ${bandwidth.toFixed(1)} (best of each ${percent(result.bestOfBandwidth)}, median of turns ${percent(result.ofBandwidth)}); llama.cpp ${result.peerDecodeMs.toFixed(1)} ms: ${result.decodeOfPeer.toFixed(2)} ×`,
+    `  decode   ${decodeMs.toFixed(1)} ms a token, ${gigabytesPerSecond.toFixed(1)} GB/s of ${bandwidth.toFixed(1)} (best of each ${percent(result.bestOfBandwidth)}, median of turns ${percent(result.ofBandwidth)})${besidePeer(result.peerDecodeMs, result.decodeOfPeer)}`,
     prefilled === 0
       ? ""
-      : `  prefill  ${result.prefillMs.toFixed(0)} ms for ${prefilled} tokens, ${result.prefillGigaflops.toFixed(0)} GFLOP/s; llama.cpp ${result.peerPrefillMs.toFixed(0)} ms: ${result.prefillOfPeer.toFixed(2)} ×`,
+      : `  prefill  ${result.prefillMs.toFixed(0)} ms for ${prefilled} tokens, ${result.prefillGigaflops.toFixed(0)} GFLOP/s${besidePeer(result.peerPrefillMs, result.prefillOfPeer)}`,
   ];
   return lines.filter(Boolean).join("\n");
 }
