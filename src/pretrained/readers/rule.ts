@@ -48,6 +48,14 @@ export interface Rule {
   readonly check: (checkpoint: StoredCheckpoint) => readonly Found[];
 }
 
+/** Makes rules that hold for some checkpoints alone, such as those of one layout. */
+export const rulesFor =
+  (applies: (checkpoint: StoredCheckpoint) => boolean) =>
+  (name: string, check: Rule["check"]): Rule => ({
+    name,
+    check: (checkpoint) => (applies(checkpoint) ? check(checkpoint) : []),
+  });
+
 export const refused = (message: string, hint: string): Found => ({ severity: "refused", message, hint });
 export const warning = (message: string, hint: string): Found => ({ severity: "warning", message, hint });
 

@@ -4,8 +4,8 @@ import {
   architectureOf,
   few,
   type Reader,
-  type Rule,
   refused,
+  rulesFor,
   type StoredCheckpoint,
   shown,
   warning,
@@ -24,16 +24,9 @@ const TO_ORIGINAL = "Write it in the original layout: llava convert FOLDER --to 
 const isFlat = (checkpoint: StoredCheckpoint): boolean => FLAT.includes(architectureOf(checkpoint) ?? "");
 const isNested = (checkpoint: StoredCheckpoint): boolean => architectureOf(checkpoint) === NESTED;
 
-/** A rule for the original layout alone. */
-const flat = (name: string, check: Rule["check"]): Rule => ({
-  name,
-  check: (checkpoint) => (isFlat(checkpoint) ? check(checkpoint) : []),
-});
-/** A rule for Hugging Face's layout alone. */
-const nested = (name: string, check: Rule["check"]): Rule => ({
-  name,
-  check: (checkpoint) => (isNested(checkpoint) ? check(checkpoint) : []),
-});
+const flat = rulesFor(isFlat);
+const nested = rulesFor(isNested);
+const either = rulesFor((checkpoint) => isFlat(checkpoint) || isNested(checkpoint));
 
 /** Names that it renames into its modules, or hands to the language model; the frames' resampler is LlavaVid's. */
 const PARTS = /projector|vision_tower|image_newline/;
@@ -59,20 +52,16 @@ export const sglang: Reader = {
               ),
             ],
     },
-    {
-      name: "model type",
-      check: (checkpoint) => {
-        const type = checkpoint.config["model_type"];
-        if (type === "llava" || !(isFlat(checkpoint) || isNested(checkpoint))) return [];
-        const override = `--json-model-override-args '{"model_type": "llava"}'`;
-        return [
-          warning(
-            `model_type is ${shown(type)}, which transformers does not know`,
-            `Start it with ${override}.`,
-          ),
-        ];
-      },
-    },
+    either("model type", ({ config: { model_type: type } }) => {
+      if (type === "llava") return [];
+      const override = `--json-model-override-args '{"model_type": "llava"}'`;
+      return [
+        warning(
+          `model_type is ${shown(type)}, which transformers does not know`,
+          `Start it with ${override}.`,
+        ),
+      ];
+    }),
     flat("fields of the tower", ({ config }) =>
       [
         "mm_vision_tower",
@@ -187,20 +176,16 @@ export const sglang: Reader = {
             ),
           ];
     }),
-    {
-      name: "processor",
-      check: (checkpoint) => {
-        if (!isFlat(checkpoint) && !isNested(checkpoint)) return [];
-        const missing = ["preprocessor_config.json", "tokenizer_config.json"].filter(
-          (name) => !checkpoint.has(name),
-        );
-        return missing.map((name) =>
-          warning(
-            `${name} is missing, by which images and text are prepared`,
-            "Start it with --tokenizer-path and a repository that has them.",
-          ),
-        );
-      },
-    },
+    either("processor", (checkpoint) => {
+      const missing = ["preprocessor_config.json", "tokenizer_config.json"].filter(
+        (name) => !checkpoint.has(name),
+      );
+      return missing.map((name) =>
+        warning(
+          `${name} is missing, by which images and text are prepared`,
+          "Start it with --tokenizer-path and a repository that has them.",
+        ),
+      );
+    }),
   ],
 };

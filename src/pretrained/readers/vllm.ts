@@ -1,5 +1,14 @@
 import type { JsonObject } from "../../files/index.ts";
-import { architectureOf, few, type Reader, refused, type StoredCheckpoint, shown, warning } from "./rule.ts";
+import {
+  architectureOf,
+  few,
+  type Reader,
+  refused,
+  rulesFor,
+  type StoredCheckpoint,
+  shown,
+  warning,
+} from "./rule.ts";
 
 const ARCHITECTURES = [
   "LlavaForConditionalGeneration",
@@ -24,6 +33,8 @@ const part = ({ config }: StoredCheckpoint, name: string): JsonObject | undefine
 const isRegistered = (checkpoint: StoredCheckpoint): boolean =>
   ARCHITECTURES.includes(architectureOf(checkpoint) ?? "");
 
+const registered = rulesFor(isRegistered);
+
 /** vllm/model_executor/models/{registry,llava,llava_next,clip}.py and v1/attention/backends/cpu_attn.py. */
 export const vllm: Reader = {
   name: "vLLM",
@@ -41,107 +52,83 @@ export const vllm: Reader = {
               ),
             ],
     },
-    {
-      name: "configurations of the parts",
-      check: (checkpoint) =>
-        isRegistered(checkpoint)
-          ? ["text_config", "vision_config"].flatMap((name) =>
-              typeof part(checkpoint, name)?.["model_type"] === "string"
-                ? []
-                : [refused(`${name}.model_type is missing, by which the part is built`, TO_HF)],
-            )
-          : [],
-    },
-    {
-      name: "image token",
-      check: ({ config, ...checkpoint }) =>
-        isRegistered({ config, ...checkpoint }) && typeof config["image_token_index"] !== "number"
-          ? [
-              refused(
-                `image_token_index is ${shown(config["image_token_index"])}; that name is read, not image_token_id`,
-                "Add the field to config.json with the id of <image>.",
-              ),
-            ]
-          : [],
-    },
-    {
-      name: "features of the tower",
-      check: (checkpoint) => {
-        if (!isRegistered(checkpoint)) return [];
-        const strategy = checkpoint.config["vision_feature_select_strategy"] ?? "default";
-        return strategy === "default" || strategy === "full"
+    registered("configurations of the parts", (checkpoint) =>
+      ["text_config", "vision_config"].flatMap((name) =>
+        typeof part(checkpoint, name)?.["model_type"] === "string"
           ? []
-          : [
-              refused(
-                `vision_feature_select_strategy is ${shown(strategy)}; expected default or full`,
-                "default leaves the class embedding out, full keeps it.",
-              ),
-            ];
-      },
-    },
-    {
-      name: "tensor names",
-      check: (checkpoint) => {
-        if (!isRegistered(checkpoint)) return [];
-        const unknown = checkpoint.tensors.filter((name) => !NAMES.test(name));
-        return unknown.length === 0
-          ? []
-          : [
-              refused(
-                `${unknown.length} tensors have no place: ${few(unknown)}; a tower's names have vision_model. inside`,
-                TO_HF,
-              ),
-            ];
-      },
-    },
-    {
-      name: "processor",
-      check: (checkpoint) => {
-        if (!isRegistered(checkpoint)) return [];
-        const missing = ["preprocessor_config.json", "processor_config.json"].filter(
-          (name) => !checkpoint.has(name),
-        );
-        // transformers 5 writes the image processor into processor_config.json.
-        const inside = checkpoint.file("processor_config.json")?.["image_processor"] !== undefined;
-        const needed = inside ? missing.filter((name) => name !== "preprocessor_config.json") : missing;
-        return needed.map((name) => refused(`${name} is missing, by which images are prepared`, TO_HF));
-      },
-    },
-    {
-      name: "image token of the tokenizer",
-      check: (checkpoint) => {
-        const stated = checkpoint.config["image_token_index"];
-        if (!isRegistered(checkpoint) || typeof stated !== "number") return [];
-        const tokenizer = checkpoint.file("tokenizer.json");
-        if (tokenizer === undefined)
-          return [warning("tokenizer.json is missing", "The tokenizer is converted when it is loaded.")];
-        const added = (tokenizer["added_tokens"] ?? []) as readonly { content?: unknown; id?: unknown }[];
-        const token = checkpoint.file("processor_config.json")?.["image_token"] ?? "<image>";
-        const found = added.find(({ content }) => content === token);
-        if (found?.id === stated) return [];
-        return [
-          refused(
-            `tokenizer.json has ${shown(token)} as ${shown(found?.id)}; config.json says ${stated}`,
-            TO_HF,
-          ),
-        ];
-      },
-    },
-    {
-      name: "size of heads",
-      check: (checkpoint) => {
-        const text = part(checkpoint, "text_config") ?? {};
-        const [hidden, heads] = [text["hidden_size"], text["num_attention_heads"]].map(Number);
-        const size = Number(text["head_dim"] ?? hidden! / heads!);
-        return !isRegistered(checkpoint) || Number.isNaN(size) || CPU_HEADS.includes(size)
-          ? []
-          : [
-              warning(
-                `heads of ${size} features: its attention on CPUs has ${CPU_HEADS.join(", ")}`,
-                "It can serve the model on a GPU.",
-              ),
-            ];
-      },
-    },
+          : [refused(`${name}.model_type is missing, by which the part is built`, TO_HF)],
+      ),
+    ),
+    registered("image token", ({ config: { image_token_index: id } }) =>
+      typeof id === "number"
+        ? []
+        : [
+            refused(
+              `image_token_index is ${shown(id)}; that name is read, not image_token_id`,
+              "Add the field to config.json with the id of <image>.",
+            ),
+          ],
+    ),
+    registered("features of the tower", ({ config }) => {
+      const strategy = config["vision_feature_select_strategy"] ?? "default";
+      return strategy === "default" || strategy === "full"
+        ? []
+        : [
+            refused(
+              `vision_feature_select_strategy is ${shown(strategy)}; expected default or full`,
+              "default leaves the class embedding out, full keeps it.",
+            ),
+          ];
+    }),
+    registered("tensor names", ({ tensors }) => {
+      const unknown = tensors.filter((name) => !NAMES.test(name));
+      return unknown.length === 0
+        ? []
+        : [
+            refused(
+              `${unknown.length} tensors have no place: ${few(unknown)}; a tower's names have vision_model. inside`,
+              TO_HF,
+            ),
+          ];
+    }),
+    registered("processor", (checkpoint) => {
+      const missing = ["preprocessor_config.json", "processor_config.json"].filter(
+        (name) => !checkpoint.has(name),
+      );
+      // transformers 5 writes the image processor into processor_config.json.
+      const inside = checkpoint.file("processor_config.json")?.["image_processor"] !== undefined;
+      const needed = inside ? missing.filter((name) => name !== "preprocessor_config.json") : missing;
+      return needed.map((name) => refused(`${name} is missing, by which images are prepared`, TO_HF));
+    }),
+    registered("image token of the tokenizer", (checkpoint) => {
+      const stated = checkpoint.config["image_token_index"];
+      if (typeof stated !== "number") return [];
+      const tokenizer = checkpoint.file("tokenizer.json");
+      if (tokenizer === undefined)
+        return [warning("tokenizer.json is missing", "The tokenizer is converted when it is loaded.")];
+      const added = (tokenizer["added_tokens"] ?? []) as readonly { content?: unknown; id?: unknown }[];
+      const token = checkpoint.file("processor_config.json")?.["image_token"] ?? "<image>";
+      const found = added.find(({ content }) => content === token);
+      if (found?.id === stated) return [];
+      return [
+        refused(
+          `tokenizer.json has ${shown(token)} as ${shown(found?.id)}; config.json says ${stated}`,
+          TO_HF,
+        ),
+      ];
+    }),
+    registered("size of heads", (checkpoint) => {
+      const text = part(checkpoint, "text_config") ?? {};
+      const [hidden, heads] = [text["hidden_size"], text["num_attention_heads"]].map(Number);
+      const size = Number(text["head_dim"] ?? hidden! / heads!);
+      return Number.isNaN(size) || CPU_HEADS.includes(size)
+        ? []
+        : [
+            warning(
+              `heads of ${size} features: its attention on CPUs has ${CPU_HEADS.join(", ")}`,
+              "It can serve the model on a GPU.",
+            ),
+          ];
+    }),
   ],
 };
