@@ -25,7 +25,7 @@ import { writeRandomModel } from "../bench/random-checkpoint.ts";
 import type { JsonObject } from "../src/files/index.ts";
 import { LocalModel, traceStages } from "../src/generation/index.ts";
 import { checkReaders, convertModel, loadCheckpoint, type WrittenLayout } from "../src/pretrained/index.ts";
-import { inference } from "../src/torch/index.ts";
+import { aten, inference } from "../src/torch/index.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -84,12 +84,6 @@ async function convert(source: string, to: WrittenLayout, name: string): Promise
   return output;
 }
 
-function logSoftmax(logits: readonly number[]): number[] {
-  const most = Math.max(...logits);
-  const normalizer = most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
-  return logits.map((logit) => logit - normalizer);
-}
-
 interface Step {
   readonly token: number;
   readonly logprobs: Readonly<Record<string, number>>;
@@ -110,7 +104,7 @@ async function ownAnswer(source: string, image: string, prompt: string): Promise
   for (let step = 0; step < TOKENS; step++) {
     const logprobs = inference(() => {
       const logits = traceStages(pretrained.model, { ...inputs, inputIds: ids }).get("logits")!;
-      return logSoftmax(logits.slice(1, -1).toNumbers());
+      return aten.logSoftmax(logits.slice(1, -1), -1).toNumbers();
     });
     const order = [...logprobs.keys()].sort((a, b) => logprobs[b]! - logprobs[a]!);
     ids.push(order[0]!);
