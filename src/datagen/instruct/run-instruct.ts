@@ -109,7 +109,7 @@ export function collectInstructions(
   const rows = kept.map(({ id, item, turns }) =>
     instructionRow(
       id,
-      item.image,
+      item,
       [...turns, ...(added.get(id) ?? [])],
       mulberry32(seedOfText(seed, `image ${id}`)),
     ),
