@@ -99,6 +99,14 @@ export const folders: Readonly<Record<string, Folder>> = {
       "training rows made from captions and data sets: questions by rule, concept filter, rows by a teacher",
     imports: ["protocol", "runner", "charts", "evaluation"],
   },
+  "serving/engine": {
+    holds: "a model that answers many at once: turns, cached prefixes and images, one memory budget",
+    imports: [...layers, "models", "pretrained", "generation"],
+  },
+  "serving/http": {
+    holds: "OpenAI's API, limits, keys and the chat page before any served model; needs no libtorch",
+    imports: ["protocol", "processing/image", "processing/video"],
+  },
   cli: {
     holds: "a folder a command",
     imports: [
@@ -113,6 +121,8 @@ export const folders: Readonly<Record<string, Folder>> = {
       "charts",
       "evaluation",
       "datagen",
+      "serving/engine",
+      "serving/http",
     ],
   },
 };
