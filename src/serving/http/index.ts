@@ -1,0 +1,5 @@
+/** OpenAI's API over HTTP before any served model: what requests say, who may ask, and how much. */
+
+export { defaultLimits, type ServerLimits } from "./limits.ts";
+export type { PageFiles } from "./page.ts";
+export { HttpServer, type ServerOptions } from "./server.ts";
