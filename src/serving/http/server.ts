@@ -168,7 +168,8 @@ export class HttpServer implements AsyncDisposable {
       status,
       milliseconds: Math.round(performance.now() - started),
     };
-    this.#options.log?.(logLine(about, exchange.record));
+    // Those that ask whether it is well ask all the time.
+    if (!(routes[0]?.isOpen && status < 500)) this.#options.log?.(logLine(about, exchange.record));
   }
 
   async #answer(exchange: Exchange, routes: readonly Route[], isOfPage: boolean): Promise<void> {

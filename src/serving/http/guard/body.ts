@@ -22,8 +22,12 @@ export async function readJsonBody(
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding.toLowerCase() !== "identity")
     throw new ApiError(415, "unsupported_encoding", "A body is sent as it is, without Content-Encoding.");
+  // curl says that what it sends is a form, unless it is told otherwise.
   const type = request.headers["content-type"];
-  if (type !== undefined && !/^(application\/([\w.+-]+\+)?json|text\/plain)\s*(;|$)/i.test(type))
+  if (
+    type !== undefined &&
+    !/^(application\/(([\w.+-]+\+)?json|x-www-form-urlencoded)|text\/plain)\s*(;|$)/i.test(type)
+  )
     throw new ApiError(415, "unsupported_media_type", "A body is JSON, with Content-Type: application/json.");
   const bytes = await readBody(request, response, limits.bodyBytes, holding);
   const { nodes, depth } = jsonShape(bytes);
