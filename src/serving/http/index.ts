@@ -2,4 +2,5 @@
 
 export { defaultLimits, type ServerLimits } from "./limits.ts";
 export type { PageFiles } from "./page.ts";
+export { readPageFiles } from "./page-files.ts";
 export { HttpServer, type ServerOptions } from "./server.ts";

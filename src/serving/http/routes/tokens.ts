@@ -24,10 +24,11 @@ type TokenizeFields = z.infer<typeof tokenizeSchema>;
 
 /** POST /tokenize: the tokens of a text, or of a conversation with its images. */
 export const tokenize: Handler = async (exchange, service) => {
-  const { fields, model, tokens } = await tokensOf(exchange, service);
+  const { fields, model, tokens, imageTokens } = await tokensOf(exchange, service);
   const pieces = fields.with_pieces || fields.return_token_strs ? model.pieces(tokens) : [];
   exchange.json(200, {
     count: tokens.length,
+    image_tokens: imageTokens,
     max_model_len: model.contextLength,
     tokens: fields.with_pieces ? tokens.map((id, at) => ({ id, piece: pieceOf(pieces[at]!) })) : tokens,
     ...(fields.return_token_strs && { token_strs: pieces.map((bytes) => new TextDecoder().decode(bytes)) }),
@@ -64,6 +65,7 @@ async function tokensOf(
   model: ServedModel;
   tokens: readonly number[];
   prompt: string | undefined;
+  imageTokens: number;
 }> {
   const fields = validated(tokenizeSchema, await exchange.body());
   const { name, model } = service.models.find(fields.model);
@@ -75,8 +77,8 @@ async function tokensOf(
   const asked: ServedPrompt = messages
     ? await conversationOf({ ...fields, messages }, service.limits, media)
     : { raw: prompt! };
-  const { text, ids } = await model.tokens(asked, exchange.signal);
-  return { fields, model, tokens: ids, prompt: text };
+  const { text, ids, imageTokens } = await model.tokens(asked, exchange.signal);
+  return { fields, model, tokens: ids, prompt: text, imageTokens };
 }
 
 /** llama.cpp's form of a token's text: its bytes where they are no whole characters. */
