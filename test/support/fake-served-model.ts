@@ -63,7 +63,8 @@ export class FakeServedModel implements ServedModel {
 
   async tokens(prompt: ServedPrompt): Promise<PromptTokens> {
     if ("ids" in prompt) return { text: undefined, ids: prompt.ids, imageTokens: 0 };
-    if ("raw" in prompt) return { text: prompt.raw, ids: [...Buffer.from(prompt.raw)], imageTokens: 0 };
+    if ("raw" in prompt)
+      return { text: prompt.raw, ids: [...Buffer.from(prompt.raw)], imageTokens: prompt.images?.length ?? 0 };
     const ids: number[] = [];
     let [text, images] = ["", 0];
     const add = (more: string): void => {

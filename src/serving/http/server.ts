@@ -7,6 +7,8 @@ import { Exchange } from "./exchange.ts";
 import { Keys } from "./guard/keys.ts";
 import { corsHeaders, loopbackNames, type OriginRules, requireOwnOrigin } from "./guard/origin.ts";
 import { Totals } from "./guard/totals.ts";
+import { legacyRoutes, workerStatus } from "./legacy/index.ts";
+import { keepRegistered } from "./legacy/registration.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { Fetcher } from "./media/fetcher.ts";
 import { ServerMetrics } from "./metrics/server-metrics.ts";
@@ -30,6 +32,8 @@ export interface ServerOptions {
   /** Also fetches images from private addresses. */
   readonly allowPrivate?: boolean;
   readonly page?: PageFiles;
+  /** Also speaks the original LLaVA's protocol, as worker and controller. */
+  readonly isLegacy?: boolean;
   /** Takes a line of JSON for each request. */
   readonly log?: WriteLine;
   readonly logsContent?: boolean;
@@ -45,6 +49,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #origins: OriginRules;
   readonly #options: ServerOptions;
   readonly #open = new Set<Exchange>();
+  readonly #more: readonly Route[];
   #isDraining = false;
 
   private constructor(options: ServerOptions) {
@@ -57,6 +62,7 @@ export class HttpServer implements AsyncDisposable {
       allowPrivate = false,
     } = options;
     const models = new ModelSet();
+    this.#more = options.isLegacy ? legacyRoutes() : [];
     this.#options = options;
     this.#metrics = new ServerMetrics(models);
     this.#totals = new Totals(limits);
@@ -110,6 +116,14 @@ export class HttpServer implements AsyncDisposable {
     return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
+  /** Has a controller of the original LLaVA know this server, at an address of which it reaches it, until the signal aborts. */
+  keepRegistered(
+    at: { readonly controller: string; readonly address?: string; readonly report: (line: string) => void },
+    signal: AbortSignal,
+  ): Promise<void> {
+    return keepRegistered({ address: this.url, ...at, status: () => workerStatus(this.#service) }, signal);
+  }
+
   /** Answers by a model when it is there, and says until then that it is being loaded. Rejects as `loading` does. */
   add(
     name: string,
@@ -145,7 +159,7 @@ export class HttpServer implements AsyncDisposable {
     const started = performance.now();
     using exchange = new Exchange(request, response, this.#service.limits, this.#totals.open());
     const { pathname } = exchange.url;
-    const routes = routesOf(pathname);
+    const routes = routesOf(pathname, this.#more);
     const isOfPage = isPage(pathname);
     const name = routes[0]?.name ?? (isOfPage ? "page" : "unknown");
     this.#open.add(exchange);

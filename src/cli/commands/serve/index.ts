@@ -30,6 +30,9 @@ interface ServeFlags extends ModelFlags {
   readonly grace: number;
   readonly log: boolean;
   readonly logContent?: boolean;
+  readonly legacy?: boolean;
+  readonly controller?: string;
+  readonly workerAddress?: string;
 }
 
 export function configure(command: Command, context: CommandContext): void {
@@ -52,7 +55,13 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--allow-origin <origin>", "web page's origin that may ask (may be repeated)", collect)
     .option("--grace <seconds>", "for which answers under way may end after SIGTERM", notNegative, 30)
     .option("--no-log", "print no line for each request")
-    .option("--log-content", "have the log hold what people ask and are answered");
+    .option("--log-content", "have the log hold what people ask and are answered")
+    .option("--legacy", "also speak the original LLaVA's protocol, as worker and as controller")
+    .option(
+      "--controller <url>",
+      "register as a worker with a controller of the original LLaVA; includes --legacy",
+    )
+    .option("--worker-address <url>", "address under which the controller reaches this server");
   const limits = addLimitOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
@@ -89,6 +98,7 @@ async function run(
     },
     ...(flags.log && { log: (line: string) => console.log(line) }),
     ...(flags.logContent && { logsContent: true }),
+    ...((flags.legacy || flags.controller) && { isLegacy: true }),
   });
   context.report(
     `${server.url} answers when ${names.join(" and ")} ${names.length > 1 ? "are" : "is"} loaded`,
@@ -109,7 +119,13 @@ async function run(
     before = opened;
     return server.add(name, opened, aliases.get(name));
   });
-  await Promise.race([Promise.all(loading).then(() => context.report(`${server.url} is ready`)), stopped]);
+  const { controller, workerAddress: address } = flags;
+  const ready = Promise.all(loading).then(() => {
+    context.report(`${server.url} is ready`);
+    if (controller === undefined) return;
+    void server.keepRegistered({ controller, ...(address && { address }), report: context.warn }, signal);
+  });
+  await Promise.race([ready, stopped]);
   await stopped;
   context.report("stopping: answers under way may end");
   await server.drain(flags.grace * 1000);

@@ -121,7 +121,7 @@ export class OneAtATime implements ServedModel, Disposable {
 }
 
 function promptOf(prompt: ServedPrompt): Prompt {
-  if ("raw" in prompt) return { raw: prompt.raw };
+  if ("raw" in prompt) return { raw: prompt.raw, images: prompt.images ?? [] };
   if ("ids" in prompt) throw notOffered("a prompt of ids");
   if (prompt.continuesFinal) throw notOffered("going on with the last message");
   return { messages: prompt.messages };
