@@ -1,5 +1,6 @@
 import type { Recipe } from "../recipe/recipe.ts";
 import { type PlanOptions, planMemory } from "./plan-memory.ts";
+import { type Sharding, shardings } from "./sharding.ts";
 import type { ModelSizes } from "./sizes.ts";
 
 /** A change of a recipe and the memory that it leads to, with all changes before it. */
@@ -22,7 +23,8 @@ export function advise(
 ): Change[] {
   const changes: Change[] = [];
   let current = recipe;
-  const total = (candidate: Recipe): number => planMemory(sizes, candidate, options).total;
+  let { sharding = "none" } = options;
+  const total = (candidate: Recipe): number => planMemory(sizes, candidate, { ...options, sharding }).total;
   const fits = (): boolean => total(current) <= memory;
   const take = (changed: Partial<Recipe>, fields: string, why: string): void => {
     const next = { ...current, ...changed };
@@ -30,7 +32,15 @@ export function advise(
     current = next;
     changes.push({ fields, why, total: total(next) });
   };
-  const rows = recipe.batchSize / (options.devices ?? 1);
+  const { devices = 1 } = options;
+  const shard = (to: Sharding, why: string): void => {
+    if (devices === 1 || shardings.indexOf(to) <= shardings.indexOf(sharding)) return;
+    const [before, without] = [sharding, total(current)];
+    sharding = to;
+    if (total(current) < without) changes.push({ fields: `--sharding ${to}`, why, total: total(current) });
+    else sharding = before;
+  };
+  const rows = recipe.batchSize / devices;
   const smaller = (): void => {
     let { accumulation } = current;
     while (accumulation * 2 <= rows && total({ ...current, accumulation }) > memory) accumulation *= 2;
@@ -44,8 +54,14 @@ export function advise(
     );
   const lora = { rank: 128, alpha: 256, dropout: 0.05, targets: [...sizes.linears.keys()] };
   const steps = [
+    () => shard("states", `each device keeps a part of ${devices} of what the optimizer needs`),
     smaller,
     recompute,
+    () =>
+      shard(
+        "weights",
+        "each device keeps a part of all weights too, and fetches a layer's when it needs them",
+      ),
     () => {
       if (!current.train.includes("languageModel")) return;
       const train = current.train.filter((part) => part !== "languageModel");
