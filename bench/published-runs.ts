@@ -11,9 +11,10 @@ import {
   type StepOptions,
 } from "../src/training/index.ts";
 
-interface PublishedRun extends Pick<StepOptions, "sharding" | "overlap" | "reducedBytes" | "rows"> {
+interface PublishedRun extends Pick<StepOptions, "overlap" | "reducedBytes" | "rows"> {
   /** In recipes/. */
   readonly recipe: string;
+  readonly sharding: "states" | "weights";
   readonly gpus: number;
   readonly gpu: string;
   readonly network?: string;
@@ -79,7 +80,7 @@ export async function clusterRecipe(name: string, fields: Partial<RecipeFields> 
 }
 
 /** What the planner makes of a published run. */
-export async function foretell({ recipe: name, ...run }: PublishedRun): Promise<RunPlan> {
-  const recipe = await clusterRecipe(name);
+export async function foretell({ recipe: name, sharding, ...run }: PublishedRun): Promise<RunPlan> {
+  const recipe = await clusterRecipe(name, { sharding });
   return planRun(await recipeSizes(recipe), recipe, clusterOf(run), { ...run, efficiency: EFFICIENCY });
 }

@@ -28,10 +28,8 @@ export {
   recipeSizes,
   renderPlan,
   renderRun,
-  type Sharding,
   type StepOptions,
   type StepPlan,
-  shardingNamed,
 } from "./plan/index.ts";
 export { type Outline, type OutlinedGroup, outlineRecipe, renderOutline } from "./plan/outline.ts";
 export { type Override, parseOverrides } from "./recipe/overrides.ts";

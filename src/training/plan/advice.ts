@@ -1,6 +1,5 @@
-import type { Recipe } from "../recipe/recipe.ts";
+import { objectiveOf, type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { type PlanOptions, planMemory } from "./plan-memory.ts";
-import { type Sharding, shardings } from "./sharding.ts";
 import type { ModelSizes } from "./sizes.ts";
 
 /** A change of a recipe and the memory that it leads to, with all changes before it. */
@@ -23,8 +22,7 @@ export function advise(
 ): Change[] {
   const changes: Change[] = [];
   let current = recipe;
-  let { sharding = "none" } = options;
-  const total = (candidate: Recipe): number => planMemory(sizes, candidate, { ...options, sharding }).total;
+  const total = (candidate: Recipe): number => planMemory(sizes, candidate, options).total;
   const fits = (): boolean => total(current) <= memory;
   const take = (changed: Partial<Recipe>, fields: string, why: string): void => {
     const next = { ...current, ...changed };
@@ -33,12 +31,9 @@ export function advise(
     changes.push({ fields, why, total: total(next) });
   };
   const { devices = 1 } = options;
-  const shard = (to: Sharding, why: string): void => {
-    if (devices === 1 || shardings.indexOf(to) <= shardings.indexOf(sharding)) return;
-    const [before, without] = [sharding, total(current)];
-    sharding = to;
-    if (total(current) < without) changes.push({ fields: `--sharding ${to}`, why, total: total(current) });
-    else sharding = before;
+  const shard = (sharding: "states" | "weights", why: string): void => {
+    if (devices > 1 && shardingOf(current) !== "weights" && objectiveOf(recipe).type === "supervised")
+      take({ sharding }, `--sharding ${sharding}`, why);
   };
   const rows = recipe.batchSize / devices;
   const smaller = (): void => {

@@ -6,6 +6,5 @@ export { type MemoryPlan, type PlanOptions, planMemory } from "./plan-memory.ts"
 export { planRun, type RunPlan } from "./plan-run.ts";
 export { type ModelChoice, recipeSizes } from "./recipe-sizes.ts";
 export { renderPlan, renderRun } from "./render.ts";
-export { type Sharding, shardingNamed } from "./sharding.ts";
 export { type BuiltinShape, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
 export type { StepOptions, StepPlan } from "./step-time.ts";

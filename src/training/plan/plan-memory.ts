@@ -1,6 +1,6 @@
 import { byteWidth } from "../../torch/index.ts";
 import { referenceOf } from "../recipe/objective-schema.ts";
-import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
 import {
   computeBytes,
@@ -11,7 +11,14 @@ import {
   towerBytes,
 } from "./activations.ts";
 import { type MicroBatch, microBatchOf, type RowLengths, typicalRows } from "./micro-batch.ts";
-import { gatheredBytes, reducedBytes, type Sharding, shardsOf, trainedParameters } from "./sharding.ts";
+import {
+  asComputed,
+  gatheredBytes,
+  reducedBytes,
+  type Sharding,
+  shardsOf,
+  trainedParameters,
+} from "./sharding.ts";
 import { layersInBlocks, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
 
 export interface PlanOptions {
@@ -19,8 +26,6 @@ export interface PlanOptions {
   readonly rows?: RowLengths;
   /** Devices that a step's rows are shared by; 1. */
   readonly devices?: number;
-  /** What each device keeps a part of; "none". */
-  readonly sharding?: Sharding | undefined;
   /** Devices that hold one whole state together; all. */
   readonly shardedOver?: number | undefined;
 }
@@ -55,8 +60,10 @@ const CONTEXT_BYTES = 900e6;
 const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
 
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
-export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptions = {}): MemoryPlan {
-  const { devices = 1, sharding = "none", shardedOver } = options;
+export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOptions = {}): MemoryPlan {
+  const recipe = asComputed(given);
+  const { devices = 1, shardedOver } = options;
+  const sharding = shardingOf(recipe);
   const shards = shardsOf(sharding, devices, shardedOver);
   const rows = options.rows ?? typicalRows(recipe);
   const batch = microBatchOf(sizes, recipe, rows, devices);
@@ -65,13 +72,11 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
   const isCpu = recipe.device.startsWith("cpu");
 
   const masters = (4 * learning) / shards;
-  const frozen = (weightBytes(sizes, recipe) - 4 * learning) / (sharding === "weights" ? shards : 1);
-  const weights = frozen + masters;
+  const weights = weightBytes(sizes, recipe, shards);
   const gradients = masters;
   const states = 2 * masters;
   const reference = referenceOf(recipe) === "copy" ? masters : 0;
-  const copies =
-    sharding === "none" ? copyBytes(sizes, recipe, trained) : gatheredBytes(sizes, recipe, sharding);
+  const copies = sharding === "none" ? copyBytes(sizes, recipe, trained) : gatheredBytes(sizes, recipe);
   const activations = modelActivations(sizes, recipe, batch) + projectorActivations(sizes, recipe, batch);
   const scores = logits(sizes, recipe, batch);
   const tower = towerBytes(sizes, recipe, batch);
@@ -88,12 +93,12 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
   const base = isCpu ? PROCESS_BYTES : CONTEXT_BYTES;
   const share = isCpu ? FRAGMENTATION.cpu : FRAGMENTATION.cuda;
   const slack = share * (isCpu ? peak - (peak === forward ? scores : 0) : peak - kept);
-  const shared = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
+  const passing = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
   const parts = [
     { name: "weights", bytes: weights, note: weightNote(recipe) + sharedNote(sharding, shards) },
     { name: "reference", bytes: reference, note: "a frozen copy of what learns" },
     { name: "optimizer states", bytes: states, note: "two float32 moments of what learns" },
-    { name: "gradients", bytes: peak - shared, note: gradientNote(recipe) },
+    { name: "gradients", bytes: peak - passing, note: gradientNote(recipe) },
     ...(peak === encoding
       ? [
           {
@@ -142,16 +147,18 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-function weightBytes(sizes: ModelSizes, recipe: Recipe): number {
+function weightBytes(sizes: ModelSizes, recipe: Recipe, shards: number): number {
   const { parameters, layerMatrices, tower } = sizes;
+  const isShared = shardingOf(recipe) === "weights";
   const parts = trainableParts.map((part) => {
-    const { stored, matrices } = placement(recipe, part, tower);
+    const { learns, stored, matrices } = placement(recipe, part, tower);
     const bytes = byteWidth[stored] * parameters[part];
-    if (matrices === undefined) return bytes;
+    const share = learns || (isShared && part === "languageModel") ? 1 / shards : 1;
+    if (matrices === undefined) return share * bytes;
     const narrow = matrices === "int8" ? layerMatrices : layersInBlocks(sizes, "int4", byteWidth[stored]);
-    return bytes - byteWidth[stored] * layerMatrices + narrow;
+    return share * (bytes - byteWidth[stored] * layerMatrices + narrow);
   });
-  return sum(parts) + 4 * trainedParameters(sizes, recipe).adapters;
+  return sum(parts) + (4 * trainedParameters(sizes, recipe).adapters) / shards;
 }
 
 /**
@@ -193,7 +200,9 @@ const weightNote = (recipe: Recipe): string => {
 };
 
 const sharedNote = (sharding: Sharding, shards: number): string =>
-  sharding === "none" ? "" : `; of ${sharding === "states" ? "the latter" : "all"} one part of ${shards}`;
+  sharding === "none"
+    ? ""
+    : `; of ${sharding === "states" ? "the latter" : "these and the language model"} one part of ${shards}`;
 
 const copiesNote = (recipe: Recipe, sharding: Sharding): string => {
   if (sharding === "states") return "whole, as computed with, during a step";

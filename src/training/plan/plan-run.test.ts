@@ -30,12 +30,12 @@ describe("published runs are foretold within a fifth", () => {
 });
 
 const rows = { text: 255, supervised: 90, images: 1 };
-const whole: StepOptions = { rows, sharding: "weights" };
+const options: StepOptions = { rows };
 let seven: { recipe: Recipe; sizes: ModelSizes };
 let thirteen: { recipe: Recipe; sizes: ModelSizes };
 before(async () => {
   const of = async (name: string) => {
-    const recipe = await clusterRecipe(name);
+    const recipe = await clusterRecipe(name, { sharding: "weights" });
     return { recipe, sizes: await recipeSizes(recipe) };
   };
   [seven, thirteen] = await Promise.all([of("llava-1.5-7b/finetune"), of("llava-1.5-13b/finetune")]);
@@ -54,9 +54,9 @@ describe("a run's prediction", () => {
           const plan = (network: number, options: Partial<StepOptions> = {}) =>
             planRun(
               sizes,
-              { ...recipe, accumulation },
+              { ...recipe, accumulation, sharding },
               clusterOf({ gpus, network: `8x${network}Gb`, gpu: "a100-80" }),
-              { rows, sharding, ...options },
+              { rows, ...options },
             ).step;
           const step = plan(gigabits);
           assert.ok(step.seconds >= plan(gigabits + 1).seconds);
@@ -75,7 +75,7 @@ describe("a run's prediction", () => {
     const { recipe, sizes } = seven;
     const useful = (gpus: number, accumulation: number): number => {
       const cluster = clusterOf({ gpus, gpu: "a100-80" });
-      const { step } = planRun(sizes, { ...recipe, accumulation }, cluster, whole);
+      const { step } = planRun(sizes, { ...recipe, accumulation }, cluster, options);
       return step.utilisation * step.seconds * gpus;
     };
     for (const [gpus, accumulation] of [
@@ -89,7 +89,7 @@ describe("a run's prediction", () => {
   test("of what learns of all weights is near six operations a weight and token", () => {
     const { recipe, sizes } = seven;
     const cluster = clusterOf({ gpus: 1, gpu: "a100-80" });
-    const { step } = planRun(sizes, recipe, cluster, { rows, sharding: "none" });
+    const { step } = planRun(sizes, { ...recipe, sharding: "none" }, cluster, options);
     const operations = step.utilisation * step.seconds * cluster.gpu.peak;
     const tokens = recipe.batchSize * (sizes.imageTokens + rows.text - 1);
     const ratio = operations / (6 * sizes.layerMatrices * tokens);
@@ -101,31 +101,33 @@ describe("a run's prediction", () => {
     const { recipe, sizes } = thirteen;
     const slow = clusterOf({ gpus: 8, nodes: 2, gpu: "a100-80", network: "100Gb" });
     const accumulating = { ...recipe, accumulation: 8 };
-    const { warnings, step } = planRun(sizes, accumulating, slow, whole);
+    const { warnings, step } = planRun(sizes, accumulating, slow, options);
     assert.equal(step.binds, "network");
     assert.match(
       warnings.join("\n"),
       /cross the network in each of 8 micro-batches: 26\.0 GB into each machine/,
     );
     assert.match(warnings.join("\n"), /one machine of these would take/);
-    const states = planRun(sizes, recipe, slow, { ...whole, sharding: "states" });
+    const states = planRun(sizes, { ...recipe, sharding: "states" }, slow, options);
     assert.ok(states.step.seconds < step.seconds / 2);
-    const within = planRun(sizes, accumulating, slow, { ...whole, shardedOver: 4 });
+    const within = planRun(sizes, accumulating, slow, { ...options, shardedOver: 4 });
     assert.ok(within.step.seconds < step.seconds / 2);
-    assert.deepEqual(planRun(sizes, recipe, clusterOf({ gpus: 8 }), whole).warnings, []);
+    assert.deepEqual(planRun(sizes, recipe, clusterOf({ gpus: 8 }), options).warnings, []);
   });
 
   test("warns of rows that GPUs go without, and of uneven shares", () => {
     const { recipe, sizes } = seven;
     const warned = (gpus: number): string =>
-      planRun(sizes, recipe, clusterOf({ gpus }), whole).warnings.join("\n");
+      planRun(sizes, recipe, clusterOf({ gpus }), options).warnings.join("\n");
     assert.match(warned(256), /128 rows leaves 128 of 256 GPUs without one/);
     assert.match(warned(24), /128 rows are not shared evenly by 24 GPUs: all wait for those with 6/);
   });
 
   test("is told for people with hours where the rows are known", () => {
     const { recipe, sizes } = seven;
-    const lines = renderRun(planRun(sizes, recipe, clusterOf({ gpus: 16 }), { ...whole, dataRows: 665_298 }));
+    const lines = renderRun(
+      planRun(sizes, recipe, clusterOf({ gpus: 16 }), { ...options, dataRows: 665_298 }),
+    );
     assert.match(lines[0]!, /^on 16 × H100 80 GB in 2 machines, 360\.0 GB\/s .* hours for 665,298 rows$/);
   });
 
@@ -139,8 +141,8 @@ describe("a run's prediction", () => {
 describe("memory of sharded training", () => {
   test("falls from nothing shared to states to weights, and with devices", () => {
     const { recipe, sizes } = seven;
-    const total = (sharding: StepOptions["sharding"], devices: number, batchSize = 16 * devices): number =>
-      planMemory(sizes, { ...recipe, batchSize }, { sharding, devices }).total;
+    const total = (sharding: Recipe["sharding"], devices: number, batchSize = 16 * devices): number =>
+      planMemory(sizes, { ...recipe, batchSize, sharding }, { devices }).total;
     for (const devices of [2, 4, 8, 32]) {
       assert.ok(total("none", devices) > total("states", devices));
       assert.ok(total("states", devices) > total("weights", devices));
@@ -154,12 +156,13 @@ describe("memory of sharded training", () => {
 
   test("is what is advised first, states before weights", () => {
     const { recipe, sizes } = thirteen;
-    const changes = advise(sizes, recipe, 80e9, { devices: 8, rows });
+    const whole = { ...recipe, sharding: "none" as const };
+    const changes = advise(sizes, whole, 80e9, { devices: 8, rows });
     assert.deepEqual(
       changes.map(({ fields }) => fields),
       ["--sharding states"],
     );
-    const fields = advise(sizes, recipe, 40e9, { devices: 8, rows }).map((change) => change.fields);
+    const fields = advise(sizes, whole, 40e9, { devices: 8, rows }).map((change) => change.fields);
     assert.deepEqual([fields[0], fields.at(-1)], ["--sharding states", "--sharding weights"]);
   });
 });

@@ -1,4 +1,4 @@
-import type { Recipe } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
 import { type Cluster, transfer } from "./cluster.ts";
 import type { ModelSizes } from "./sizes.ts";
@@ -45,7 +45,8 @@ function stepWarnings(
   step: StepPlan,
 ): string[] {
   const { gpus, nodes, gpu } = cluster;
-  const { sharding, shardedOver = gpus, efficiency = 0.5 } = options;
+  const { shardedOver = gpus, efficiency = 0.5 } = options;
+  const sharding = shardingOf(recipe);
   const { accumulation, batchSize } = recipe;
   const warnings: string[] = [];
   const waits = step.waits > TOLERATED * step.seconds;
@@ -79,10 +80,6 @@ function stepWarnings(
   if (accumulation > 1 && sharding === "states" && waits && step.binds === "network")
     warnings.push(
       `gradients are added up over the network in each of ${step.microBatches} micro-batches: let one micro-batch take more rows`,
-    );
-  if (sharding === "weights" && !recipe.activationCheckpointing)
-    warnings.push(
-      "sharded weights need activationCheckpointing: layers are gathered again to be computed again",
     );
   if (nodes > 1) {
     const one = { ...cluster, nodes: 1, gpus: perNode };

@@ -1,21 +1,13 @@
-import { LlavaError } from "../../errors.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
 import { adapterWeights, type ModelSizes } from "./sizes.ts";
 
-/**
- * What ranks keep of a model's training: "none": each all of it; "states": a part of the moments, gradients and float32
- * masters of what learns (ZeRO-2, arXiv 1910.02054); "weights": a part of all weights too, gathered around each layer (ZeRO-3).
- */
-export const shardings = ["none", "states", "weights"] as const;
-export type Sharding = (typeof shardings)[number];
+/** What ranks keep a part of, as recipes say it. */
+export type Sharding = ReturnType<typeof shardingOf>;
 
-/** @throws LlavaError "usage" */
-export function shardingNamed(name: string): Sharding {
-  const found = shardings.find((each) => each === name);
-  if (found) return found;
-  throw new LlavaError("usage", `a sharding of "${name}"`, { hint: `Known are ${shardings.join(", ")}.` });
-}
+/** Sharded weights are given up behind each layer, which computes again what it needs of them. */
+export const asComputed = (recipe: Recipe): Recipe =>
+  shardingOf(recipe) === "weights" ? { ...recipe, activationCheckpointing: true } : recipe;
 
 /** Parts that a rank's state is one of. */
 export const shardsOf = (sharding: Sharding, ranks: number, shardedOver = ranks): number =>
@@ -37,25 +29,24 @@ export function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {
 const UNITS_AT_ONCE = 3;
 
 /** Whole weights that a rank has beside its parts while a micro-batch passes; what is in no layer is gathered in float32. */
-export function gatheredBytes(sizes: ModelSizes, recipe: Recipe, sharding: Sharding): number {
-  const { layerMatrices, parameters, text } = sizes;
+export function gatheredBytes(sizes: ModelSizes, recipe: Recipe): number {
+  const { layerMatrices, parameters, text, tower } = sizes;
   const bytes = computeBytes(recipe);
   const trained = trainedParameters(sizes, recipe);
   const learns = trained.languageModel > 0;
-  const int8 = recipe.frozenWeights === "int8";
+  const areWeights = shardingOf(recipe) === "weights";
   const rest = parameters.languageModel - layerMatrices;
-  const head = bytes === 4 ? 0 : bytes * text.vocabSize * text.hiddenSize; // the output matrix, as it is computed with
-  const learning = 4 * trained.projector + bytes * trained.visionTower + (learns ? 4 * rest + head : 0);
-  const atOnce = UNITS_AT_ONCE / text.numLayers;
-  const widened = int8 ? (bytes * layerMatrices) / text.numLayers : 0;
-  if (sharding === "states")
-    return learning + bytes * ((learns ? layerMatrices : 0) + trained.adapters) + widened;
-  const frozen =
-    (learns ? 0 : bytes * rest) +
-    (trained.projector > 0 ? 0 : 4 * parameters.projector) +
-    (trained.visionTower > 0 ? 0 : bytes * parameters.visionTower);
-  const layers = (int8 ? 1 : bytes) * layerMatrices + bytes * trained.adapters;
-  return learning + frozen + atOnce * layers + widened;
+  const roots = trained.projector + trained.visionTower + (learns ? rest : 0);
+  // What computes with those in another type.
+  const narrow = bytes === 4 ? 0 : bytes;
+  const towerShare = recipe.activationCheckpointing ? tower.layerShare : 1;
+  const head = learns ? text.vocabSize * text.hiddenSize : 0;
+  const copies = narrow * (head + trained.projector + towerShare * trained.visionTower);
+  const frozen = learns ? 0 : areWeights ? layerMatrices * (recipe.frozenWeights === "int8" ? 1 : bytes) : 0;
+  const layers = frozen + 4 * trained.adapters + (learns ? bytes * layerMatrices : 0);
+  const widened = recipe.frozenWeights === "int8" ? (bytes * layerMatrices) / text.numLayers : 0;
+  const atOnce = areWeights ? Math.min(1, UNITS_AT_ONCE / text.numLayers) : 1;
+  return 4 * roots + copies + atOnce * layers + widened + (areWeights && !learns ? bytes * rest : 0);
 }
 
 /** Gradients on their way to the parts that they belong to: as computed, in float32, laid end to end, and those before them. */

@@ -1,9 +1,9 @@
 import { referenceOf } from "../recipe/objective-schema.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
 import { type Cluster, type Transfer, transfer } from "./cluster.ts";
 import type { RowLengths } from "./micro-batch.ts";
-import { type Sharding, shardsOf } from "./sharding.ts";
+import { asComputed, shardsOf } from "./sharding.ts";
 import { adapterWeights, type ModelSizes } from "./sizes.ts";
 
 /** What is taken for granted of a machine that nobody has measured. */
@@ -17,7 +17,6 @@ export interface StepAssumptions {
 }
 
 export interface StepOptions extends StepAssumptions {
-  readonly sharding: Sharding;
   /** Ranks that hold one whole state together, such as those of a machine; all. */
   readonly shardedOver?: number | undefined;
   readonly rows: RowLengths;
@@ -65,11 +64,13 @@ const UPDATE_BYTES = 28;
 /** Predicts a step of a recipe on a cluster: a pure function. */
 export function planStep(
   sizes: ModelSizes,
-  recipe: Recipe,
+  given: Recipe,
   cluster: Cluster,
-  { rows, sharding, shardedOver, efficiency = 0.5, overlap = true, reducedBytes = 4 }: StepOptions,
+  { rows, shardedOver, efficiency = 0.5, overlap = true, reducedBytes = 4 }: StepOptions,
 ): StepPlan {
   const { gpu, gpus } = cluster;
+  const recipe = asComputed(given);
+  const sharding = shardingOf(recipe);
   const shards = shardsOf(sharding, gpus, shardedOver);
   const rowsPerRank = Math.ceil(recipe.batchSize / gpus);
   const microBatches = Math.min(recipe.accumulation, rowsPerRank);
@@ -175,7 +176,7 @@ function unitsOf(
   return [
     {
       count: 1,
-      gathered: bytes * parameters.visionTower,
+      gathered: learns("visionTower") ? 4 * parameters.visionTower : 0,
       learns: learns("visionTower"),
       reduced: whole("visionTower", parameters.visionTower),
       forward: seen,
@@ -184,7 +185,7 @@ function unitsOf(
     },
     {
       count: text.numLayers,
-      gathered: (frozenWeights === "int8" && !learns("languageModel") ? 1 : bytes) * layer + bytes * adapters,
+      gathered: (frozenWeights === "int8" && !learns("languageModel") ? 1 : bytes) * layer + 4 * adapters,
       learns: learns("languageModel"),
       reduced: whole("languageModel", layer) + reducedBytes * adapters,
       forward,
@@ -194,7 +195,8 @@ function unitsOf(
     {
       // Embeddings, head and projector: what learns of them is gathered in float32.
       count: 1,
-      gathered: (learns("languageModel") ? 4 : bytes) * rest + 4 * parameters.projector,
+      gathered:
+        (learns("languageModel") ? 4 : bytes) * rest + (learns("projector") ? 4 * parameters.projector : 0),
       learns: true,
       reduced: whole("languageModel", rest) + whole("projector", parameters.projector),
       forward: head + projected,

@@ -9,7 +9,6 @@ interface Flags {
   readonly nodes?: number;
   readonly gpu?: string;
   readonly network?: string;
-  readonly sharding: string;
   readonly shardOver?: number;
   readonly efficiency?: number;
   readonly overlap: boolean;
@@ -41,11 +40,6 @@ export function configure(command: Command): void {
       "8x400Gb",
     )
     .option(
-      "--sharding <what>",
-      "what each GPU keeps a part of: none, states (ZeRO-2) or weights (ZeRO-3)",
-      "none",
-    )
-    .option(
       "--shard-over <count>",
       "GPUs that keep one whole together, such as those of a machine; all",
       count,
@@ -65,7 +59,10 @@ export function configure(command: Command): void {
     .option("--text-tokens <count>", "tokens of a row without its image", count)
     .option("--trained-tokens <count>", "those of them that are trained", count)
     .option("--json", "print as JSON")
-    .addHelpText("after", "\nExample:\n  llava plan recipes/llava-1.5-7b/lora.ts --gpus 8 --memory 24GB")
+    .addHelpText(
+      "after",
+      "\nExample:\n  llava plan recipes/llava-1.5-7b/lora.ts --gpus 8 --memory 24GB\n  llava plan recipes/llava-next-yi-34b/finetune.ts --gpus 32 --sharding weights --accumulation 1 --rows 760000",
+    )
     .action(async (path: string, words: string[], flags: Flags) => {
       const training = await import("../../../training/index.ts");
       const { advise, computing, planMemory, renderComputing, renderPlan } = training;
@@ -81,7 +78,7 @@ export function configure(command: Command): void {
         supervised: flags.trainedTokens ?? Math.min(typical.supervised, text),
       };
       const { gpus: devices = 1, shardOver: shardedOver, efficiency, overlap } = flags;
-      const options = { rows, devices, sharding: training.shardingNamed(flags.sharding), shardedOver };
+      const options = { rows, devices, shardedOver };
       const cluster =
         flags.gpus === undefined ? undefined : training.clusterOf({ ...flags, gpus: flags.gpus });
       const plan = planMemory(sizes, recipe, options);
