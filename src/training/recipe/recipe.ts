@@ -77,7 +77,7 @@ const recipeSchema = z.strictObject({
      * {braces}, or a mixture in YAML.
      */
     rows: filled,
-    /** Folder that the rows' image names are relative to; not needed where images come with the rows. */
+    /** Folder that the rows' names of images and videos are relative to; not needed where images come with the rows. */
     images: z.string().default(""),
     /**
      * What transparent pixels of images show: "drop" the colours that lie under them, "white" white; the model's own setting
@@ -92,10 +92,15 @@ const recipeSchema = z.strictObject({
     rowsPerImage: count.default(1),
     /** Whether half of the images, drawn anew each epoch, are seen mirrored. */
     flips: z.boolean().default(false),
-    /** Longest row, tokens with those of its images. */
+    /** Longest row, tokens with those of its images and videos. */
     maxTokens: count.default(2048),
     /** "modality": the rows of a step all have images or all have none; "length": those of micro-batches are about equally long. */
     grouping: z.enum(["none", "length", "modality"]).default("none"),
+    /**
+     * How rows with videos come beside others (the three ways that LLaVA-NeXT-Video was compared in): "only" they are learnt from,
+     * by a model that is finished with images; "separated", in steps of their own; "mixed", in steps with others.
+     */
+    videos: z.enum(["mixed", "separated", "only"]).default("mixed"),
     /** "datasets": an epoch draws equally many rows of each file of a mixture, whatever their sizes; "rows": each row once. */
     mixing: z.enum(["rows", "datasets"]).default("rows"),
     /** Threads beside the training's own that decode and resize images and tokenize rows; the batches are the same for any number. */
