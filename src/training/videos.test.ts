@@ -7,6 +7,7 @@ import sharp from "sharp";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { finalBytes, fixtures } from "../../test/support/training-rows.ts";
 import type { LlavaError } from "../errors.ts";
+import { loadPretrained } from "../pretrained/index.ts";
 import { silentProgress } from "../setup/index.ts";
 import { scope } from "../torch/index.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe/recipe.ts";
@@ -222,6 +223,85 @@ describe("the ways in which videos come beside images", () => {
     writeFileSync(path, JSON.stringify([rows[5]]));
     const recipe = recipeFor("unused", { data: { rows: path, videos: "only" } });
     await assert.rejects(prepareStage(recipe, quiet), /no row has a video/);
+  });
+});
+
+describe("a pair of answers about videos", () => {
+  const answers = { chosen: "the dog runs", rejected: "no" };
+  const pairs = [
+    { id: "hound", video: "many", prompt: "<video>\nWhat?", ...answers, chosen_score: 5 },
+    { id: "two", videos: ["seven", "moving.gif"], prompt: "Which?", ...answers },
+    { id: "text", prompt: "a", ...answers },
+    { id: "both", images: ["wide.png"], videos: ["four"], prompt: "<video> <image>", ...answers },
+  ];
+  const path = join(folder, "pairs.jsonl");
+  const pairsRecipe = (output: string, fields: Partial<RecipeFields> = {}) =>
+    recipeFor(output, {
+      objective: { type: "preference" },
+      train: ["languageModel"],
+      data: { rows: path },
+      batchSize: pairs.length,
+      ...fields,
+    });
+  before(() => writeFileSync(path, pairs.map((pair) => `${JSON.stringify(pair)}\n`).join("")));
+
+  test("is seen once for both of them, and has the loss of the two rows apart", async () => {
+    using stage = await prepareStage(pairsRecipe("unused"), quiet);
+    const [batch] = (await stage.source.next()) as never as [Parameters<typeof stage.objective.loss>[0]];
+    const gif = batch.layouts.flatMap((layout) => (layout.tiles === "frames" ? [layout.frames] : []));
+    const tiles = 3; // of the image, which is wide
+    assert.equal(batch.images?.shape[0], gif.reduce((sum, frames) => sum + frames, 0) + tiles);
+    assert.equal(gif.length, 4);
+    assert.equal(batch.samples.length, 8);
+    const loss = scope(() => stage.objective.loss(batch as never).item()) / pairs.length;
+    assert.ok(Math.abs(loss - Math.LN2) < 1e-6, `${loss}`);
+    batch[Symbol.dispose]();
+  });
+
+  test("is learnt with a reference that is computed once, and known again", async () => {
+    const lines: string[] = [];
+    const told = { ...quiet, report: (line: string) => void lines.push(line) };
+    const fields = { optimizer: { learningRate: 5e-3 }, maxSteps: 6 } as const;
+    const objective = {
+      type: "preference",
+      reference: "precomputed",
+      referenceFile: join(folder, "reference.jsonl"),
+    } as const;
+    await runRecipe(pairsRecipe("stored", { ...fields, objective }), told);
+    assert.ok(lines.some((line) => line.startsWith("reference: 0 of 4 pairs")));
+    const losses = readFileSync(join(folder, "stored/log.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { loss: number }).loss);
+    assert.ok(losses.at(-1)! < losses[0]! - 0.05, losses.join(" "));
+    await runRecipe(pairsRecipe("again", { ...fields, objective, maxSteps: 1 }), told);
+    assert.ok(lines.some((line) => line.startsWith("reference: 4 of 4 pairs")));
+  });
+});
+
+describe("another way of seeing videos", () => {
+  test("is kept by a whole model, and refused where its checkpoint has no word for it", async () => {
+    const video = {
+      sampling: { rule: "uniform", frames: 3 },
+      pooling: { mode: "max", stride: 4, place: "before" },
+    } as const;
+    for (const model of ["average", "original"]) {
+      const fields = { model: join(folder, model), video, maxSteps: 1, batchSize: 1 };
+      const { result } = await runRecipe(recipeFor(`sees ${model}`, fields), quiet);
+      using loaded = await loadPretrained({ kind: "folder", path: result! }, {});
+      const { sampling, pooling } = loaded.processor.videoConfig;
+      assert.deepEqual({ sampling, pooling }, video, model);
+    }
+    const bilinear = { pooling: { mode: "bilinear", stride: 2, place: "after" } } as const;
+    await assert.rejects(
+      prepareStage(recipeFor("unused", { video: bilinear }), quiet),
+      /video.pooling is .* no word/,
+    );
+    const conv = { pooling: { mode: "conv", stride: 2, place: "before" } } as const;
+    await assert.rejects(
+      prepareStage(recipeFor("unused", { video: conv }), quiet),
+      /has weights that a model is loaded with/,
+    );
   });
 });
 

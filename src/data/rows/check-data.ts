@@ -116,7 +116,9 @@ class Check {
         if (this.#options.signal?.aborted) throw new LlavaError("aborted", "stopped while checking");
         if ("error" in found) {
           this.#options.onRow?.();
-          this.#bad(this.#source(dataset.path), found.error);
+          const source = this.#source(dataset.path);
+          source.rows++;
+          this.#bad(source, found.error);
         } else if (batch.push(found.row) >= batchSize) {
           await this.#rows(batch, dataset.path);
           batch = [];
@@ -197,7 +199,6 @@ class Check {
   }
 
   #bad(source: SourceReport, error: RowError): void {
-    if (error.problem === "form") source.rows++;
     source.problems[error.problem] = (source.problems[error.problem] ?? 0) + 1;
     this.#options.onProblem(error, source.source);
   }

@@ -1,4 +1,4 @@
-export { timeSentence, type VideoConfig, zeroShotVideo } from "./config.ts";
+export { timeSentence, type VideoConfig, videoSchema, zeroShotVideo } from "./config.ts";
 export { openVideo } from "./open.ts";
 export type { OpenedVideo } from "./opened-video.ts";
 export {

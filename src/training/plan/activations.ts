@@ -13,6 +13,8 @@ export interface MicroBatch {
   /** Positions that are scored over the vocabulary. */
   readonly supervised: number;
   readonly images: number;
+  /** Of videos. */
+  readonly frames: number;
 }
 
 /** Bytes of an element of activations. */

@@ -15,6 +15,8 @@ export interface RowLengths {
   /** Those of them that are trained. */
   readonly supervised: number;
   readonly images: number;
+  /** Of its video, where it has one. */
+  readonly frames: number;
 }
 
 export interface PlanOptions {
@@ -43,13 +45,20 @@ export interface MemoryPlan {
   readonly rows: RowLengths;
 }
 
-const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1 };
+const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1, frames: 0 };
 /** Means of 1,000 image rows of llava_v1_5_mix665k, template v1, a vocabulary of 32,000 (`llava data inspect --json`). */
-const INSTRUCTION: RowLengths = { text: 255, supervised: 90, images: 1 };
+const INSTRUCTION: RowLengths = { text: 255, supervised: 90, images: 1, frames: 0 };
 /** A prompt with two answers as long as these, behind it side by side. */
-const PAIR: RowLengths = { text: 345, supervised: 180, images: 1 };
+const PAIR: RowLengths = { text: 345, supervised: 180, images: 1, frames: 0 };
 
-function typicalRows({ data, objective }: Recipe): RowLengths {
+/** Where videos are learnt from, the largest rows have one. */
+function typicalRows(recipe: Recipe, { video }: ModelSizes): RowLengths {
+  const rows = rowsOfText(recipe);
+  if (recipe.video === undefined && recipe.data.videos !== "only") return rows;
+  return { ...rows, images: 0, frames: video.frames };
+}
+
+function rowsOfText({ data, objective }: Recipe): RowLengths {
   if (objective?.type === "preference") return PAIR;
   return data.template?.includes("plain") ? CAPTION : INSTRUCTION;
 }
@@ -68,7 +77,7 @@ const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
 export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptions = {}): MemoryPlan {
   const { devices = 1 } = options;
-  const rows = options.rows ?? typicalRows(recipe);
+  const rows = options.rows ?? typicalRows(recipe, sizes);
   const batch = microBatchOf(sizes, recipe, rows, devices);
   const bytes = computeBytes(recipe);
   const trained = trainedParameters(sizes, recipe);
@@ -107,7 +116,7 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
           {
             name: "image encoding",
             bytes: tower.passing,
-            note: `${tower.images} ${sizes.tiles > 1 ? "tiles" : "images"} at once`,
+            note: `${tower.images} ${batch.frames > 0 ? "frames" : sizes.tiles > 1 ? "tiles" : "images"} at once`,
           },
         ]
       : [
@@ -135,7 +144,7 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
     {
       name: "image features",
       bytes: tower.kept,
-      note: `${batch.images} images${sizes.tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : ""}, ${sizes.imageTokens} tokens each`,
+      note: featureNote(sizes, batch, rows),
     },
     { name: "allocator", bytes: slack, note: `${100 * share} % of what comes and goes` },
     {
@@ -154,9 +163,9 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 function microBatchOf(
-  { imageTokens }: ModelSizes,
+  { imageTokens, video }: ModelSizes,
   { batchSize, accumulation, packedRows, data, objective }: Recipe,
-  { text, supervised, images }: RowLengths,
+  { text, supervised, images, frames }: RowLengths,
   devices: number,
 ): MemoryPlan["microBatch"] {
   const rows = Math.max(1, Math.ceil(batchSize / accumulation / devices));
@@ -164,7 +173,8 @@ function microBatchOf(
   const fed = (text - 1) * Math.min(data.rowsPerImage, rows); // a row's last token is only predicted
   // Each side of a pair may have so many tokens, of which the prompt's are there once.
   const most = objective?.type === "preference" ? data.maxTokens + supervised / 2 : data.maxTokens;
-  const longest = Math.min(images * imageTokens + fed, most);
+  const seen = images * imageTokens + (frames > 0 ? video.tokens(frames) : 0);
+  const longest = Math.min(seen + fed, most);
   const bins = Math.min(packedRows, samples);
   const rowWidth = roundUp(Math.ceil((samples * longest) / bins), widthStep);
   return {
@@ -175,6 +185,7 @@ function microBatchOf(
     longest,
     supervised: roundUp(rows * supervised, targetStep),
     images: samples * images,
+    frames: samples * frames,
   };
 }
 
@@ -224,13 +235,15 @@ function copyBytes(
 
 /** Inputs of the projector's layers, in float32 features before. */
 function projectorActivations(
-  { projectorWidths, tiles, tileRows }: ModelSizes,
+  { projectorWidths, tiles, tileRows, video }: ModelSizes,
   recipe: Recipe,
   batch: MicroBatch,
 ) {
   const [input = 0, ...others] = projectorWidths;
   const bytes = computeBytes(recipe);
-  return batch.images * tiles * tileRows * (input * (8 + bytes) + sum(others) * 2 * bytes);
+  const ofFrames = video.pooledBefore ? video.tokens(batch.frames) : batch.frames * tileRows;
+  const rows = batch.images * tiles * tileRows + (batch.frames > 0 ? ofFrames : 0);
+  return rows * (input * (8 + bytes) + sum(others) * 2 * bytes);
 }
 
 /** What the tower needs while images pass, and the features that a micro-batch waits for. */
@@ -241,7 +254,7 @@ function towerBytes(
 ) {
   const { computed, learns } = placement(recipe, "visionTower", tower);
   const bytes = byteWidth[computed];
-  const seen = batch.images * tiles;
+  const seen = batch.images * tiles + batch.frames;
   const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
   const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
   // A cache is built before the first step, so many images at once.
@@ -261,6 +274,13 @@ function gradientBuffer({ text, projectorWidths }: ModelSizes, recipe: Recipe): 
     ? text.vocabSize * text.hiddenSize
     : Math.max(...projectorWidths.slice(1).map((width, i) => width * projectorWidths[i]!));
   return largest * (computeBytes(recipe) === 4 ? 4 : 6);
+}
+
+function featureNote({ tiles, imageTokens, video }: ModelSizes, batch: MicroBatch, rows: RowLengths): string {
+  if (rows.frames > 0)
+    return `${batch.frames} frames of videos, ${video.tokens(rows.frames)} tokens a video of ${rows.frames}`;
+  const like = tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : "";
+  return `${batch.images} images${like}, ${imageTokens} tokens each`;
 }
 
 const weightNote = (recipe: Recipe): string => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
 import { anyResSchema, transparencies } from "../../processing/image/index.ts";
+import { videoSchema } from "../../processing/video/index.ts";
 import { devicePattern } from "../../setup/index.ts";
 import { objectiveSchema, requirePreferences } from "./objective-schema.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
@@ -36,6 +37,8 @@ const recipeSchema = z.strictObject({
     .optional(),
   /** Images are cut into tiles (AnyRes of LLaVA-NeXT), whatever the model did before. */
   anyres: anyResSchema.optional(),
+  /** How videos are seen, whatever the model did before; a whole model keeps it. */
+  video: videoSchema.optional(),
   /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
   tokensPerSide: count.optional(),
   /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file or folder that has them: a run's, or `mm_projector.bin` of the original code. */
