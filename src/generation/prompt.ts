@@ -18,8 +18,8 @@ import {
   type Processor,
   pixelsOf,
   type VideoRequest,
+  withTimes,
 } from "../processing/processor/index.ts";
-import { timeSentence } from "../processing/video/index.ts";
 import {
   ContextFullError,
   type MediaSource,
@@ -148,29 +148,12 @@ function encodeWith(
   written: Written,
   media: readonly OpenedMedium[],
 ): Pick<Encoded, "prompt"> {
+  const layouts = media.map(({ layout }) => layout);
   const pieces: PromptPiece[] =
     "raw" in written
       ? rawPrompt(written.raw, slotsOf(written.media))
-      : processor.promptFormat.render(
-          processor.videoConfig.timeInstruction ? withTimes(written.messages, media) : written.messages,
-        );
-  const layouts = media.map(({ layout }) => layout);
+      : processor.promptFormat.render(withTimes(written.messages, layouts));
   return { prompt: processor.encodePrompt(pieces, layouts) };
-}
-
-/** The messages with a sentence behind each video, on a line of its own. */
-function withTimes(messages: readonly Message[], media: readonly OpenedMedium[]): Message[] {
-  const rest = [...media];
-  return messages.map((message) => {
-    if (typeof message.content === "string") return message;
-    const content = message.content.flatMap((part) => {
-      const medium = part.type === "text" ? undefined : rest.shift();
-      if (medium === undefined || !("video" in medium)) return [part];
-      const { times, duration } = medium.sampled;
-      return [part, { type: "text" as const, text: `${timeSentence(times, duration)}\n` }];
-    });
-    return { ...message, content };
-  });
 }
 
 /** The smallest whole factor under which so many tokens fit; undefined where they do so under the model's own. */
