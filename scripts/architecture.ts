@@ -103,6 +103,10 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "a model that answers many at once: turns, cached prefixes and images, one memory budget",
     imports: [...layers, "models", "pretrained", "generation"],
   },
+  "serving/constraints": {
+    holds: "answers held to JSON, a schema, an expression or a grammar, by llguidance",
+    imports: ["protocol", "setup", "processing/tokenizer", "serving/engine"],
+  },
   "serving/http": {
     holds: "OpenAI's API, limits, keys and the chat page before any served model; needs no libtorch",
     imports: ["protocol", "processing/image", "processing/video"],
@@ -122,6 +126,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "evaluation",
       "datagen",
       "serving/engine",
+      "serving/constraints",
       "serving/http",
     ],
   },
