@@ -1,5 +1,5 @@
 import type { Naming } from "../checkpoint/index.ts";
-import type { AttentionMask, CacheStep, KeyValueCache, Module, SegmentRunner } from "../nn/index.ts";
+import type { AttentionMask, CachePass, KeyValueCache, Module, SegmentRunner } from "../nn/index.ts";
 import type { DType, Tensor } from "../torch/index.ts";
 
 /** What the configurations of all families say. */
@@ -33,7 +33,7 @@ export type LanguageModelOptions = {
   | {
       readonly attention?: undefined;
       /** All rows of a cache go on by T positions, or the pieces of a step by theirs; each sees its own row. */
-      readonly cache: KeyValueCache | CacheStep | undefined;
+      readonly cache: KeyValueCache | CachePass | undefined;
     }
 );
 

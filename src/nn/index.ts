@@ -5,8 +5,9 @@ export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow }
 export { BlockEmbedding } from "./block-embedding.ts";
 export { BlockLinear } from "./block-linear.ts";
 export { KeyValueCache } from "./cache/cache.ts";
+export { FixedStep } from "./cache/fixed-step.ts";
 export { type CacheRow, KeyValuePool } from "./cache/pool.ts";
-export { type CachePiece, CacheStep } from "./cache/step.ts";
+export { type CachePass, type CachePiece, CacheStep } from "./cache/step.ts";
 export { initializeLinear } from "./init.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm, RmsNormFromOne } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";

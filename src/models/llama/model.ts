@@ -3,6 +3,7 @@ import {
   type AttentionMask,
   activations,
   attend,
+  type CachePass,
   CacheStep,
   Embedding,
   KeyValueCache,
@@ -22,7 +23,7 @@ import type { LlamaConfig } from "./config.ts";
 interface LayerContext {
   readonly angles: RotaryAngles;
   readonly attention: AttentionMask;
-  readonly step: CacheStep | undefined;
+  readonly step: CachePass | undefined;
 }
 
 /** Grouped-query attention with rotary positions. */

@@ -22,11 +22,22 @@ interface Group {
 /** Rows whose lengths differ by less than this, or by less than a quarter, attend together: a call costs more than the rest. */
 const FEW = 64;
 
+/** What a cache is in one forward pass of a language model. */
+export interface CachePass {
+  /** int64 [T] or [B, T] */
+  readonly positions: Tensor;
+  readonly ropeFactors: RopeFactors;
+  /** Adds key and value [B, Hkv, T, d] of one layer and attends to all of them: query [B, H, T, d] → [B, T, H·d]. */
+  attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor;
+  /** After the last layer: the rows hold the new positions. */
+  advance(): void;
+}
+
 /**
  * What a cache is in one forward pass: pieces side by side, each of which goes on where its row ends and sees its row alone.
  * Rows next to each other and of like lengths are attended to together, others apart, so that none pays for another's length.
  */
-export class CacheStep {
+export class CacheStep implements CachePass {
   /** Shape [B, T] of the pass: a row of it is a piece where all are equally long; otherwise they lie in one row. */
   readonly shape: readonly [rows: number, tokens: number];
   /** int64 [T], or [B, T] where rows stand at different places. */
