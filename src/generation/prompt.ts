@@ -19,8 +19,8 @@ import {
   type Processor,
   pixelsOf,
   type VideoRequest,
+  withTimes,
 } from "../processing/processor/index.ts";
-import { timeSentence } from "../processing/video/index.ts";
 import {
   ContextFullError,
   type MediaSource,
@@ -224,16 +224,16 @@ function encodeWith(
   written: Written,
   media: readonly OpenedMedium[],
 ): Pick<Encoded, "prompt" | "pieces"> {
-  const pieces = piecesOf(processor, written, media);
   const layouts = media.map(({ layout }) => layout);
+  const pieces = piecesOf(processor, written, layouts);
   return { pieces, prompt: processor.encodePrompt(pieces, layouts) };
 }
 
-function piecesOf(processor: Processor, written: Written, media: readonly OpenedMedium[]): PromptPiece[] {
+function piecesOf(processor: Processor, written: Written, layouts: readonly ImageLayout[]): PromptPiece[] {
   if ("text" in written) return [{ text: written.text, special: false }];
   if ("raw" in written) return rawPrompt(written.raw, slotsOf(written.media));
-  const { promptFormat, videoConfig } = processor;
-  const messages = videoConfig.timeInstruction ? withTimes(written.messages, media) : written.messages;
+  const { promptFormat } = processor;
+  const messages = withTimes(written.messages, layouts);
   if (written.continuesFinal !== true) return promptFormat.render(messages);
   if (messages.at(-1)?.role !== "assistant")
     throw new LlavaError(
@@ -253,21 +253,6 @@ function piecesOf(processor: Processor, written: Written, media: readonly Opened
   const pieces = promptFormat.render(messages, { addGenerationPrompt: false });
   const said = pieces.findLastIndex((piece) => "text" in piece && !piece.special && piece.text !== "");
   return pieces.slice(0, said + 1);
-}
-
-/** The messages with a sentence behind each video, on a line of its own. */
-function withTimes(messages: readonly Message[], media: readonly OpenedMedium[]): Message[] {
-  const rest = [...media];
-  return messages.map((message) => {
-    if (typeof message.content === "string") return message;
-    const content = message.content.flatMap((part) => {
-      const medium = part.type === "text" ? undefined : rest.shift();
-      if (medium === undefined || !("video" in medium)) return [part];
-      const { times, duration } = medium.sampled;
-      return [part, { type: "text" as const, text: `${timeSentence(times, duration)}\n` }];
-    });
-    return { ...message, content };
-  });
 }
 
 /** The smallest whole factor under which so many tokens fit; undefined where they do so under the model's own. */

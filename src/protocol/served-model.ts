@@ -1,5 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import type { FinishReason, Message, SamplingOptions } from "./chat.ts";
+import type { ImageSource } from "./image-source.ts";
 import type { Usage } from "./usage.ts";
 
 /** What every answer must be: any JSON, JSON of a schema, a text that a regular expression matches, or that a Lark grammar derives. */
@@ -37,7 +38,8 @@ export type ServedPrompt =
       /** Most frames read of each video. */
       readonly frames?: number;
     }
-  | { readonly raw: string }
+  /** No words of it are special. With `images`, none of them too, they are: `<image>` is where one stands, in order. */
+  | { readonly raw: string; readonly images?: readonly ImageSource[] }
   | { readonly ids: readonly number[] };
 
 export interface ServedRequest {

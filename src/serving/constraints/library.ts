@@ -1,4 +1,5 @@
 import { LlavaError } from "../../errors.ts";
+import { nativeFunctions } from "../../files/index.ts";
 import { findLlguidance } from "../../setup/index.ts";
 
 /** A pointer into the library. */
@@ -79,7 +80,7 @@ async function load(): Promise<Library> {
 }
 
 async function bind(library: string, symbols: string): Promise<Library> {
-  const { default: koffi } = await import("koffi");
+  const koffi = await nativeFunctions();
   koffi.load(symbols, { global: true });
   const llguidance = koffi.load(library);
   koffi.struct("LlgParserLimits", {

@@ -180,7 +180,14 @@ export class ServingEngine implements ServedModel, Disposable {
   ): Promise<ServedInput & { readonly text: string | undefined; readonly contextLength: number }> {
     if ("ids" in prompt) return this.#inputOfIds(prompt.ids);
     const options = { ...this.#images, ...(signal && { signal }), ...(maxTokens && { maxTokens }) };
-    if ("raw" in prompt) return await openPrompt(this.#pretrained, { text: prompt.raw }, options);
+    if ("raw" in prompt) {
+      const { raw, images } = prompt;
+      return await openPrompt(
+        this.#pretrained,
+        images === undefined ? { text: raw } : { raw, images },
+        options,
+      );
+    }
     const { messages: conversation, continuesFinal = false, frames } = prompt;
     const places = conversation.flatMap(({ content }, message) =>
       typeof content === "string"
