@@ -24,7 +24,7 @@ export interface PlannedRun {
   /** What the ledger may have spent in all; takes a price. */
   readonly budget?: number | undefined;
   readonly limits?: Limits | undefined;
-  /** Items that may have the same reply before the endpoint counts as broken; 20. */
+  /** Items that may have the same reply before the endpoint counts as broken, below 1,000 or infinite; 20. */
   readonly sameReplies?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called about once a second, and at the end. */

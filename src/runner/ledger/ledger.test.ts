@@ -9,7 +9,8 @@ import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { EndpointError } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { type GenerationRequest, noUsage, type Reply } from "../../protocol/index.ts";
-import { type Answerer, askPlanned, Ledger, mostCost, type PlannedRun, RequestKeys } from "../index.ts";
+import { type Answerer, Ledger, mostCost, RequestKeys } from "../index.ts";
+import { askPlanned, type PlannedRun } from "./ask-planned.ts";
 import { requireLocal } from "./schema.ts";
 
 const folder = temporaryFolder("llava-ledger");

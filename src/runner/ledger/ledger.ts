@@ -30,6 +30,9 @@ export interface Spending {
 
 export type LedgerCounts = Readonly<Record<LedgerEntry["state"], number>>;
 
+/** Items of one text that are counted: of many more the count itself would take long. */
+const mostCounted = 1000;
+
 /**
  * The work of a run in one SQLite file, shared by processes of one machine: what is asked, by whom, what came of it and what
  * it cost. Nothing of it is held in memory. A reply is on the disk when `settle` returns; its item is never claimed again.
@@ -125,7 +128,7 @@ export class Ledger implements Disposable {
 
   /**
    * Keeps a reply, and what it cost; undefined charges what was reserved. Of two replies to an item the first is kept and
-   * both are paid. Returns how many items have this very text.
+   * both are paid. Returns how many items have this very text, up to 1,000.
    */
   settle(
     item: number,
@@ -167,7 +170,10 @@ export class Ledger implements Disposable {
           owner,
         );
         return Number(
-          this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
+          this.#database.get(
+            `select count(*) as same from (select 1 from item where digest = ? limit ${mostCounted})`,
+            digest,
+          )!["same"],
         );
       },
       { isOnDisk: true },
@@ -233,7 +239,7 @@ export class Ledger implements Disposable {
   *entries(from = 0): Generator<LedgerEntry> {
     const rows = this.#database.iterate(
       `select sequence, key, id, state, error, attempts, text, reason, served, usage, cost,
-       (select count(*) from item other where other.digest = item.digest) as same
+       (select count(*) from (select 1 from item other where other.digest = item.digest limit ${mostCounted})) as same
        from temp.plan join item on number = item where sequence >= ? order by sequence`,
       from,
     );
