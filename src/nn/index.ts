@@ -14,6 +14,7 @@ export { initializeLinear } from "./init.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm, RmsNormFromOne } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
 export { Module, placeholder } from "./module.ts";
+export { type PackedSequences, packedSequences } from "./packed-attention.ts";
 export { QuantizedLinear } from "./quantized-linear.ts";
 export {
   type RopeFactors,

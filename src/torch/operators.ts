@@ -111,6 +111,8 @@ export const schemas = {
   upsampleBilinear2d:
     "upsample_bilinear2d(Tensor self, int[] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
   adaptiveAvgPool2d: "adaptive_avg_pool2d(Tensor self, int[] output_size) -> Tensor",
+  flashAttention:
+    "_flash_attention_forward(Tensor query, Tensor key, Tensor value, Tensor? cum_seq_q, Tensor? cum_seq_k, int max_q, int max_k, float dropout_p, bool is_causal, bool return_debug_mask, float? scale=None) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
   scaledDotProductAttention:
     "llava::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor",
   crossEntropy:
