@@ -14,15 +14,22 @@ export {
   advise,
   answeringMemory,
   type Change,
+  type Cluster,
+  clusterOf,
   type MemoryPlan,
   type ModelChoice,
   type ModelSizes,
   modelSizes,
   type PlanOptions,
   planMemory,
+  planRun,
   type RowLengths,
+  type RunPlan,
   recipeSizes,
   renderPlan,
+  renderRun,
+  type StepOptions,
+  type StepPlan,
 } from "./plan/index.ts";
 export { type Outline, type OutlinedGroup, outlineRecipe, renderOutline } from "./plan/outline.ts";
 export { type Override, parseOverrides } from "./recipe/overrides.ts";
