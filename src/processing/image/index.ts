@@ -9,7 +9,7 @@ export {
   siglipImageConfig,
 } from "./config.ts";
 export { type DecodeOptions, decodeImage, type OpenedImage, openEncoded } from "./decode.ts";
-export type { DownloadOptions } from "./download.ts";
+export { type DownloadOptions, download } from "./download.ts";
 export type { FeatureMap, FeatureMerge, MapSize } from "./feature-map.ts";
 export {
   type FrameMerge,
@@ -35,7 +35,7 @@ export {
   tokenCountsOf,
   tokensOf,
 } from "./layout.ts";
-export { type ImageLoadOptions, loadImage, openImage } from "./load.ts";
+export { dataUrlBytes, type ImageLoadOptions, loadImage, openImage } from "./load.ts";
 export { preprocessMirrored } from "./mirror.ts";
 export { joinPixels, type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
