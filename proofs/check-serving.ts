@@ -36,7 +36,7 @@ const images = await Promise.all(
 const ways: Readonly<Record<string, ServingOptions>> = {
   "8 at once": { maxRunning: 8 },
   "32 at once, in small steps": { maxRunning: 32, stepTokens: 100, interleavedTokens: 7 },
-  "with little memory": { maxRunning: 16, memory: 96 << 20 },
+  "with little memory": { maxRunning: 16, memory: 24 << 20 },
 };
 
 let wrong = 0;
