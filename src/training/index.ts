@@ -3,6 +3,7 @@ export {
   type PackedBatch,
   type PackingSample,
   packSamples,
+  placeAttention,
   sharePrefix,
 } from "./batches/packing.ts";
 export type { RowBatch } from "./batches/row-batch.ts";
