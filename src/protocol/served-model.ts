@@ -38,7 +38,7 @@ export type ServedPrompt =
       /** Most frames read of each video. */
       readonly frames?: number;
     }
-  /** `images` stand in the places of `<image>`, in order. */
+  /** No words of it are special. With `images`, none of them too, they are: `<image>` is where one stands, in order. */
   | { readonly raw: string; readonly images?: readonly ImageSource[] }
   | { readonly ids: readonly number[] };
 

@@ -2,14 +2,14 @@ import { arange, aten, keep, longTensor, noGrad, scope, type Tensor } from "../.
 import { attend } from "../attention.ts";
 import type { RopeFactors } from "../rotary.ts";
 import type { KeyValueCache } from "./cache.ts";
-import type { CachePass } from "./step.ts";
+import type { AttentionStep } from "./step.ts";
 
 /**
  * A pass that gives each row of a cache one new position and is the same work every time: where a row ends is a number on the
  * device, and all of the cache is read, under a mask. It can be recorded once and repeated (see `recordWork`), which pays where
  * launching kernels takes longer than running them.
  */
-export class FixedStep implements CachePass, Disposable {
+export class FixedStep implements AttentionStep, Disposable {
   readonly positions: Tensor; // int64 [B, 1]
   readonly ropeFactors: RopeFactors;
   readonly #cache: KeyValueCache;

@@ -25,7 +25,7 @@ export function renderPlan(plan: MemoryPlan, memory?: number, changes: readonly 
   return [
     ...shown.map(({ name, bytes, note }) => line(name, bytes, note)),
     line("total", total, [each, ...verdict].filter(Boolean).join(": ")),
-    `for micro-batches of ${microBatch.rows} rows, each with ${rows.images} image and ${rows.text} tokens of text, ` +
+    `for micro-batches of ${microBatch.rows} rows, each with ${rows.frames ? `a video of ${rows.frames} frames` : `${rows.images} image`} and ${rows.text} tokens of text, ` +
       `${rows.supervised} of them trained`,
     ...changes.map(({ fields, why, total }) => `${gigabytes(total)} with ${fields}: ${why}`),
   ];

@@ -15,6 +15,7 @@ interface Flags {
   readonly memory?: number;
   readonly textTokens?: number;
   readonly trainedTokens?: number;
+  readonly frames?: number;
   readonly json?: boolean;
 }
 
@@ -50,8 +51,9 @@ export function configure(command: Command): void {
       "what each device has, such as 24GB or 80GiB: tells what to change if that is not enough",
       bytes,
     )
-    .option("--text-tokens <count>", "tokens of a row without its image", count)
+    .option("--text-tokens <count>", "tokens of a row without its image or video", count)
     .option("--trained-tokens <count>", "those of them that are trained", count)
+    .option("--frames <count>", "plan for rows about a video of so many frames", count)
     .option("--json", "print as JSON")
     .addHelpText(
       "after",
@@ -70,6 +72,7 @@ export function configure(command: Command): void {
         ...typical,
         text,
         supervised: flags.trainedTokens ?? Math.min(typical.supervised, text),
+        ...(flags.frames !== undefined && { images: 0, frames: flags.frames }),
       };
       const { gpus: devices = 1, efficiency, overlap } = flags;
       const options = { rows, devices };

@@ -14,11 +14,11 @@ import {
   openModel,
   wholeNumber,
 } from "../../frame/model-options.ts";
+import { addEngineOptions, type EngineFlags, openEngine } from "./engine.ts";
 import { addLimitOptions } from "./limit-options.ts";
-import { OneAtATime } from "./one-at-a-time.ts";
 import { warmUp } from "./warm-up.ts";
 
-interface ServeFlags extends ModelFlags {
+interface ServeFlags extends ModelFlags, EngineFlags {
   readonly host: string;
   readonly port: number;
   readonly key?: readonly string[];
@@ -62,6 +62,7 @@ export function configure(command: Command, context: CommandContext): void {
       "register as a worker with a controller of the original LLaVA; includes --legacy",
     )
     .option("--worker-address <url>", "address under which the controller reaches this server");
+  addEngineOptions(command);
   const limits = addLimitOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
@@ -112,7 +113,10 @@ async function run(
   let before: Promise<unknown> = Promise.resolve();
   const loading = names.map((name) => {
     const opened = before.then(async () => {
-      const model = models.use(new OneAtATime(await openModel(name, flags, context, signal)));
+      const local = models.use(await openModel(name, flags, context, signal));
+      const model = models.use(
+        await openEngine(local, flags, { models: names.length, report: context.report }),
+      );
       await warmUp(model, signal);
       return model;
     });
