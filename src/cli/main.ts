@@ -60,6 +60,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "train a model as a recipe says",
     load: () => import("./commands/train/index.ts"),
   },
+  launch: {
+    summary: "train in several processes, on one machine or many",
+    load: () => import("./commands/launch/index.ts"),
+  },
   plan: {
     summary: "tell how much memory a recipe takes",
     load: () => import("./commands/plan/index.ts"),
@@ -100,7 +104,7 @@ export async function main(args: readonly string[]): Promise<number> {
       if (wanted.has(name)) (await load()).configure(command, context);
     }
     await program.parseAsync(args, { from: "user" });
-    return 0;
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     return reportFailure(error, (line) => process.stderr.write(`${line}\n`), {
       debug: LLAVA_DEBUG === "1",

@@ -1,4 +1,9 @@
-export { ActivationCheckpoints, freeing, type SegmentRunner } from "./activation-checkpoints.ts";
+export {
+  ActivationCheckpoints,
+  freeing,
+  type SegmentRunner,
+  type SegmentWeights,
+} from "./activation-checkpoints.ts";
 export { activations } from "./activations.ts";
 export { AdaptedLinear } from "./adapted-linear.ts";
 export { type AttentionBlock, type AttentionMask, attend, causalMask, shortRow } from "./attention.ts";
@@ -13,7 +18,7 @@ export { type AttentionStep, type CachePiece, CacheStep } from "./cache/step.ts"
 export { initializeLinear } from "./init.ts";
 export { Embedding, LayerNorm, Linear, RmsNorm, RmsNormFromOne } from "./layers.ts";
 export { LowRankAdapter, type LowRankOptions } from "./low-rank-adapter.ts";
-export { Module, placeholder } from "./module.ts";
+export { Module, type ParameterPlace, placeholder } from "./module.ts";
 export { type PackedSequences, packedSequences } from "./packed-attention.ts";
 export { QuantizedLinear } from "./quantized-linear.ts";
 export {

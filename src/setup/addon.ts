@@ -96,7 +96,8 @@ export const isPrebuilt = (libtorch: Libtorch | undefined): boolean =>
  * in each that knows those headers.
  */
 export function hashSources(nativeFolder = projectNative): string {
-  const sources = readdirSync(join(nativeFolder, "src")).filter((name) => /\.(cc|h)$/.test(name));
+  const files = readdirSync(join(nativeFolder, "src"), { recursive: true, encoding: "utf8" });
+  const sources = files.filter((name) => /\.(cc|h)$/.test(name));
   const hash = createHash("sha256").update(readFileSync(nodeApiHeaders("package.json")));
   for (const name of ["CMakeLists.txt", ...sources.sort().map((source) => join("src", source))]) {
     hash.update(`${name}\0`).update(readFileSync(join(nativeFolder, name)));

@@ -25,6 +25,7 @@ export * from "./functions.ts";
 export { Generator } from "./generator.ts";
 export { MappedFile, releasePages } from "./mapped-file.ts";
 export { metaTensor } from "./meta-tensor.ts";
+export { closeGroups, openGroup, openStore, type Store } from "./process-groups.ts";
 export * from "./runtime.ts";
 export { keep, liveTensors, scope } from "./scope.ts";
 export { aten, Tensor } from "./tensor.ts";

@@ -143,6 +143,15 @@ export const schemas = {
   foreachNorm: "_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, DType? dtype=None) -> Tensor[]",
   foreachMulTensor_: "_foreach_mul_.Tensor(Tensor[] self, Tensor other) -> ()",
   foreachAdd_: "_foreach_add_.Scalar(Tensor[] self, Scalar scalar) -> ()",
+
+  // between processes; each result is to be waited for, once
+  allReduceMany_:
+    "_c10d_functional::all_reduce_coalesced_(Tensor[] inputs, str reduce_op, str group_name) -> ()",
+  allGather:
+    "_c10d_functional::all_gather_into_tensor(Tensor input, int group_size, str group_name) -> Tensor",
+  reduceScatter:
+    "_c10d_functional::reduce_scatter_tensor(Tensor input, str reduce_op, int group_size, str group_name) -> Tensor",
+  waitTensor: "_c10d_functional::wait_tensor(Tensor tensor) -> Tensor",
 } as const;
 
 /** The operators, one function each, typed by their schemas over the class `T` of tensors. */
