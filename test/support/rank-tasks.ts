@@ -24,6 +24,22 @@ function collectives(ranks: Communicator) {
   });
 }
 
+/** The last rank gathers what is as long as the others' and of another type; what the next exchange says of it. */
+function differ(ranks: Communicator): string {
+  const dtype = ranks.rank === ranks.size - 1 ? "float64" : "float32";
+  scope(() =>
+    ranks
+      .gather(tensor(dtype === "float64" ? [1, 2] : [1, 2, 3, 4], { dtype }))()
+      .dispose(),
+  );
+  try {
+    exchange(ranks, "anything");
+    return "nothing";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** `given`: the gradients of each rank. */
 function clip(ranks: Communicator, given: readonly (readonly number[][])[]) {
   const parameters = given[ranks.rank]!.map((gradient) => {
@@ -88,7 +104,30 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
   return all;
 }
 
+/** Resident memory of a run above what the process had before it, MiB: once all is loaded, and at most. */
+async function memory(ranks: Communicator, recipe: Recipe): Promise<{ loaded: number; peak: number }> {
+  scope(() => void tensor([1]).add(1)); // libtorch itself
+  const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20;
+  const before = mebibytes();
+  let [loaded, peak] = [0, 0];
+  const look = (): void => {
+    peak = Math.max(peak, mebibytes() - before);
+  };
+  const callback: Callback = {
+    begin: () => {
+      loaded = mebibytes() - before;
+    },
+    beforeUpdate: () => void look(),
+    afterStep: look,
+  };
+  const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
+  await runRecipe(recipe, around);
+  return { loaded, peak };
+}
+
 const tasks = {
+  differ,
+  memory,
   collectives,
   clip,
   run,

@@ -115,12 +115,27 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
       [`${name} stopped`, { recipe: recipe("stopped"), stopAfter: 2 }],
     ];
   });
+  // A rate that overflows at the second step: all ranks leave out what follows, and one of them has no rows.
+  const diverging = {
+    ...{
+      ...stages["full"],
+      sharding: "weights" as const,
+      batchSize: 1,
+      guards: { nonFinite: "skip" as const },
+    },
+    ...{ optimizer: { learningRate: 1e30 }, schedule: { type: "constant" as const, warmupRatio: 0 } },
+  };
+  steps.push(["diverging", { recipe: recipeOf("diverging", 2, diverging) }]);
   const made = await inProcesses<Ran[]>(
     2,
     "runs",
     steps.map(([, each]) => each),
   );
   const ranOf = (name: string): Ran => made[0]![steps.findIndex(([each]) => each === name)]!;
+  for (const own of made) {
+    const { step, losses } = own.at(-1)!;
+    assert.deepEqual([step, losses.map(Number.isFinite)], [4, [true, false, false, false]]);
+  }
   const stopped = steps.filter(([name]) => name.endsWith("stopped"));
   const outputs = stopped.map(([, { recipe }]) => recipe.output);
   for (const [i, output] of outputs.entries())

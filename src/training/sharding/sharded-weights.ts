@@ -235,5 +235,5 @@ export class ShardedWeights implements SegmentWeights, Disposable {
 }
 
 /** "weight[from:to]" */
-export const pieceName = ({ name, from, to }: Pick<Piece, "name" | "from" | "to">): string =>
+const pieceName = ({ name, from, to }: Pick<Piece, "name" | "from" | "to">): string =>
   `${name}[${from}:${to}]`;
