@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import type { JoinOptions } from "../../src/distributed/join-group.ts";
 
 const script = fileURLToPath(new URL("./rank-child.ts", import.meta.url));
 
@@ -14,7 +15,12 @@ const freePort = (): Promise<number> =>
   });
 
 /** Runs a task of rank-tasks.ts in as many processes, each a rank; their answers in the order of the ranks. */
-export async function inProcesses<R>(size: number, task: string, given: unknown): Promise<R[]> {
+export async function inProcesses<R>(
+  size: number,
+  task: string,
+  given: unknown,
+  options: Pick<JoinOptions, "patience"> = {},
+): Promise<R[]> {
   const port = await freePort();
   return Promise.all(
     Array.from({ length: size }, (_, rank): Promise<R> => {
@@ -30,7 +36,7 @@ export async function inProcesses<R>(size: number, task: string, given: unknown)
           MASTER_PORT: String(port),
         },
       });
-      child.send({ task, given });
+      child.send({ task, given, options });
       return new Promise<R>((resolve, reject) => {
         let answer: R;
         child.once("message", (message) => {

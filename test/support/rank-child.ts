@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { alone, joinGroup } from "../../src/distributed/index.ts";
 import { doTask } from "./rank-tasks.ts";
 
-const [{ task, given }] = (await once(process, "message")) as [{ task: string; given: unknown }];
-const group = await joinGroup({ report: console.error });
+const [{ task, given, options }] = (await once(process, "message")) as [
+  { task: string; given: unknown; options: object },
+];
+const group = await joinGroup({ report: console.error, ...options });
 try {
   process.send!(await doTask(group?.communicator ?? alone, task, given));
   await group?.leave();

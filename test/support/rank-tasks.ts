@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
@@ -22,6 +23,13 @@ function collectives(ranks: Communicator) {
       ),
     };
   });
+}
+
+/** The first rank is busy for three seconds while the others wait. */
+async function meet(ranks: Communicator): Promise<number> {
+  if (ranks.rank === 0) await setTimeout(3000);
+  ranks.barrier();
+  return exchange(ranks, ranks.rank).length;
 }
 
 /** The last rank gathers what is as long as the others' and of another type; what the next exchange says of it. */
@@ -126,6 +134,7 @@ async function memory(ranks: Communicator, recipe: Recipe): Promise<{ loaded: nu
 }
 
 const tasks = {
+  meet,
   differ,
   memory,
   collectives,
