@@ -112,9 +112,9 @@ describe("a run with adapters", () => {
   });
 
   test("goes on from another with the dropout of its own recipe, and in that one's layers", async () => {
-    const start = fileURLToPath(new URL("../../../test/fixtures/training/adapter", import.meta.url));
+    const { result: start } = await runRecipe(recipeFor("before", { maxSteps: 3 }), quiet);
     const going = (fields: object) =>
-      ({ lora: { rank: 4, alpha: 16, start, ...fields }, projector: "loaded" }) as const;
+      ({ lora: { ...lora, start: start!, ...fields }, projector: "loaded" }) as const;
     const losses: number[] = [];
     for (const dropout of [0, 0, 0.5]) {
       using stage = await prepareStage(recipeFor("unused", going({ dropout })), quiet);
@@ -126,7 +126,7 @@ describe("a run with adapters", () => {
     assert.notEqual(losses[0], losses[2]);
     await assert.rejects(
       prepareStage(recipeFor("unused", going({ targets: ["q_proj"] })), quiet),
-      /training\/adapter adapts .*, the recipe q_proj/,
+      /before\/adapter adapts .*, the recipe q_proj/,
     );
   });
 
