@@ -99,6 +99,10 @@ export const folders: Readonly<Record<string, Folder>> = {
       "training rows made from captions and data sets: questions by rule, concept filter, rows by a teacher",
     imports: ["protocol", "runner", "charts", "evaluation"],
   },
+  "benchmark-building": {
+    holds: "benchmarks made of people's questions: screened, chosen, held against training sets, reviewed",
+    imports: ["protocol", "torch", "processing/image", "data", "client", "runner", "datagen"],
+  },
   cli: {
     holds: "a folder a command",
     imports: [
@@ -113,6 +117,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "charts",
       "evaluation",
       "datagen",
+      "benchmark-building",
     ],
   },
 };

@@ -4,6 +4,7 @@ export { AnswerStore, type Store } from "./answer-store.ts";
 export { type Answerer, chatAnswerer, endpointAnswerer } from "./answerer.ts";
 export { askInBatches, type BatchLimits, type BatchRun } from "./ledger/ask-in-batches.ts";
 export { askPlanned, type Limits, money, type PlannedRun } from "./ledger/ask-planned.ts";
+export { Database } from "./ledger/database.ts";
 export type { LedgerEntry } from "./ledger/entry.ts";
 export { Ledger, type LedgerCounts, type Spending } from "./ledger/ledger.ts";
 export { mostCost } from "./ledger/price.ts";

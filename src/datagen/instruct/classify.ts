@@ -28,20 +28,30 @@ export interface ClassifyContext {
 /** Items that may have the same reply by chance. */
 const sameTextAllowed = 3;
 
-/** What a reply is: how it ended is looked at first, for a cut or refused reply may read like another. */
-export function classifyReply(reply: GenerationResult, context: ClassifyContext): Classified {
-  const { kind, item, read, random, sameText, served } = context;
-  const none = (name: ReplyClass): Classified => ({ class: name, turns: [] });
+/** Why a reply is no answer, whatever was asked: how it ended comes first, for a refused reply may read like another. */
+export function unanswered(
+  reply: GenerationResult,
+  { sameText, served }: Pick<ClassifyContext, "sameText" | "served">,
+): ReplyClass | undefined {
   const text = reply.text.trim();
-  if (reply.reason === "filtered") return none("filtered");
-  if (reply.reason === "refused") return none("refused");
-  const isCut = reply.reason === "length";
-  if (text === "") return none(isCut ? "truncated" : "empty");
+  if (reply.reason === "filtered") return "filtered";
+  if (reply.reason === "refused") return "refused";
+  if (text === "") return reply.reason === "length" ? "truncated" : "empty";
   if (served !== undefined && reply.model !== undefined && reply.model !== served)
-    return none("served-model-changed");
-  if (refusal.test(text)) return none("refused");
-  if (aboutRequest.test(text)) return none("meta");
-  if (sameText > sameTextAllowed || goesRound(text)) return none("repeated");
+    return "served-model-changed";
+  if (refusal.test(text)) return "refused";
+  if (aboutRequest.test(text)) return "meta";
+  return sameText > sameTextAllowed || goesRound(text) ? "repeated" : undefined;
+}
+
+/** What a reply is. */
+export function classifyReply(reply: GenerationResult, context: ClassifyContext): Classified {
+  const { kind, item, read, random } = context;
+  const none = (name: ReplyClass): Classified => ({ class: name, turns: [] });
+  const flaw = unanswered(reply, context);
+  if (flaw !== undefined) return none(flaw);
+  const text = reply.text.trim();
+  const isCut = reply.reason === "length";
   const parsed = kind.parse(text, item, random);
   if ("problem" in parsed) return none(isCut ? "truncated" : parsed.problem);
   const whole = isCut && !parsed.isClosed ? parsed.turns.slice(0, -1) : parsed.turns;

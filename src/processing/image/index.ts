@@ -36,6 +36,7 @@ export {
   tokensOf,
 } from "./layout.ts";
 export { type ImageLoadOptions, loadImage, openImage } from "./load.ts";
+export { type BareImage, tellsPlace, withoutMetadata } from "./metadata.ts";
 export { preprocessMirrored } from "./mirror.ts";
 export { joinPixels, type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";

@@ -7,8 +7,8 @@ import type { LedgerCounts, Spending } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { addEndpointOptions, retryOf } from "../../frame/endpoint-options.ts";
 import { collect, count, notNegative, positive } from "../../frame/model-options.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import { openTeachers, type TeacherFlags } from "./open-teachers.ts";
-import { seedOption } from "./seed.ts";
 import { shownEstimate, shownReport } from "./show-instructions.ts";
 
 interface Options extends TeacherFlags {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext, CommandModule } from "../../frame/context.ts";
+import * as build from "./build.ts";
 import * as compare from "./compare.ts";
 import * as judge from "./judge.ts";
 import * as list from "./list.ts";
@@ -19,6 +20,7 @@ const verbs: Readonly<Record<string, CommandModule>> = {
   compare,
   report,
   study,
+  build,
 };
 
 export function configure(command: Command, context: CommandContext): void {
