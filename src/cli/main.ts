@@ -20,6 +20,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "answer prompts about images, one by one or in batches",
     load: () => import("./commands/generate/index.ts"),
   },
+  serve: {
+    summary: "answer OpenAI's API over HTTP",
+    load: () => import("./commands/serve/index.ts"),
+  },
   tokens: {
     summary: "show how a model cuts images, and how many tokens they take",
     load: () => import("./commands/tokens/index.ts"),

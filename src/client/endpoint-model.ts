@@ -14,7 +14,7 @@ import { authorization, completionsUrl, type EndpointModelOptions } from "./endp
 import { eventData } from "./event-stream.ts";
 import { post } from "./post.ts";
 import { completionBody } from "./request-body.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../slots.ts";
 
 /** The longest body of an answer that is read. */
 const maxBodyBytes = 64 * 2 ** 20;

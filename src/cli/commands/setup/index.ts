@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { ensureNative, resolveModel } from "../../../setup/index.ts";
+import { LlavaError } from "../../../errors.ts";
+import { ensureLlguidance, ensureNative, resolveModel } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 
 export function configure(command: Command, { progress, report, signal }: CommandContext): void {
@@ -14,6 +15,13 @@ export function configure(command: Command, { progress, report, signal }: Comman
       const { addonPath, libtorch } = await ensureNative(options);
       report(`libtorch ${libtorch.version} (${libtorch.source}) in ${libtorch.root}`);
       report(`addon ${addonPath}`);
+      try {
+        report(`llguidance ${(await ensureLlguidance(options)).library}`);
+      } catch (error) {
+        // Structured answers of the server alone take it.
+        if (!(error instanceof LlavaError) || error.code === "aborted") throw error;
+        report(`no structured answers: ${error.message}`);
+      }
       if (model === undefined) return;
       const resolved = await resolveModel(model, options);
       report(`model ${model} in ${resolved.kind === "folder" ? resolved.path : resolved.folder}`);

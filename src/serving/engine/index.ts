@@ -1,0 +1,3 @@
+/** A model that answers many at once. */
+
+export type { ConstraintCompiler, Matcher } from "./constraint.ts";

@@ -1,0 +1,78 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { ApiError } from "./api-error.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Milliseconds of silence after which a comment keeps proxies from giving the connection up. */
+const KEEP_ALIVE = 10_000;
+
+/** Server-sent events, as fast as their reader takes them. */
+export class EventStream implements Disposable {
+  readonly #exchange: Exchange;
+  readonly #readerSeconds: number;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(exchange: Exchange, readerSeconds: number) {
+    this.#exchange = exchange;
+    this.#readerSeconds = readerSeconds;
+    this.#timer = setInterval(() => this.#comment(), KEEP_ALIVE).unref();
+  }
+
+  /** @throws ApiError where the reader leaves what it was sent unread for too long */
+  async send(data: unknown, event?: string): Promise<void> {
+    const name = event === undefined ? "" : `event: ${event}\n`;
+    await this.#write(`${name}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`);
+  }
+
+  /** Ends a stream that has failed, without the mark of an end. An error before the first event is told by its status. */
+  async fail(error: unknown, event?: string): Promise<void> {
+    const { response, signal } = this.#exchange;
+    if (!response.headersSent) throw error;
+    const told = this.#exchange.fail(error);
+    if (signal.aborted && told.code === "client_closed") return;
+    const body = event === undefined ? told.body() : { type: event, ...told.body().error };
+    await this.send(body, event).catch(() => response.destroy());
+    response.end();
+  }
+
+  end(): void {
+    this.#exchange.response.end();
+  }
+
+  #comment(): void {
+    const { response } = this.#exchange;
+    if (response.writableNeedDrain || response.destroyed) return;
+    this.#open();
+    response.write(": waiting\n\n");
+    this.#timer.refresh();
+  }
+
+  #open(): void {
+    const { response } = this.#exchange;
+    if (response.headersSent) return;
+    response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no",
+    });
+  }
+
+  async #write(text: string): Promise<void> {
+    const { response, signal } = this.#exchange;
+    if (response.destroyed) throw signal.reason ?? new ApiError(499, "client_closed", "The client has gone.");
+    this.#open();
+    this.#timer.refresh();
+    if (response.write(text)) return;
+    const drained = new AbortController();
+    const onDrain = (): void => drained.abort();
+    response.once("drain", onDrain).once("close", onDrain);
+    await wait(this.#readerSeconds * 1000, undefined, { signal: drained.signal, ref: false }).catch(() => {});
+    response.off("drain", onDrain).off("close", onDrain);
+    if (drained.signal.aborted) return;
+    response.destroy();
+    throw new ApiError(408, "reader_too_slow", `What was sent lay unread for ${this.#readerSeconds} s.`);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
