@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { mulberry32 } from "../../random/index.ts";
-import { kMeansFrom, type Points, weightedKMeans } from "./weighted-k-means.ts";
+import { mulberry32, shuffled } from "../../random/index.ts";
+import { choose, weightsOf } from "./choose.ts";
+import { kMeansFrom, meanDistanceTo, type Points, weightedKMeans } from "./weighted-k-means.ts";
 
 interface Case {
   readonly width: number;
@@ -89,5 +90,52 @@ describe("weighted k-means", () => {
     const points = pointsOf([0, 1], 1);
     const { centers } = kMeansFrom(points, Float64Array.of(3, 1), Float64Array.of(0.5));
     assert.ok(Math.abs(centers[0]! - 0.25) < 1e-12);
+  });
+});
+
+describe("chosen points", () => {
+  // Twelve heaps of very unlike sizes, as what people ask has common subjects and rare ones.
+  const random = mulberry32(4);
+  const sizes = Array.from({ length: 12 }, (_, heap) => 2 ** (heap % 7) + 3);
+  const centers = sizes.map(() => Array.from({ length: 6 }, () => 4 * random()));
+  const points = pointsOf(
+    sizes.flatMap((size, heap) =>
+      Array.from({ length: size }, () => centers[heap]!.map((at) => at + random())).flat(),
+    ),
+    6,
+  );
+  const pixels = Array.from({ length: points.count }, () => 1e4 + Math.round(1e6 * random()));
+  const ids = pixels.map((_, place) => String(place));
+  const chosen = (excluded: ReadonlySet<number>, count = 12) =>
+    choose({ points, pixels, ids, count, seed: 1, isExcluded: (place) => excluded.has(place) }).choices;
+
+  test("stand for all others better than chance does, and are the larger ones", () => {
+    const places = chosen(new Set()).map(({ place }) => place);
+    assert.equal(new Set(places).size, 12);
+    const draws = Array.from({ length: 20 }, (_, seed) =>
+      meanDistanceTo(points, shuffled([...pixels.keys()], mulberry32(seed)).slice(0, 12)),
+    );
+    const byChance = draws.reduce((sum, value) => sum + value, 0) / draws.length;
+    assert.ok(meanDistanceTo(points, places) <= 0.9 * byChance);
+    const weights = weightsOf(pixels);
+    const mean = (some: readonly number[]): number =>
+      some.reduce((sum, at) => sum + weights[at]!, 0) / some.length;
+    assert.ok(mean(places) > mean([...pixels.keys()]));
+  });
+
+  test("leave out what may not be taken, and stay as many, also where a whole heap may not", () => {
+    const first = chosen(new Set());
+    const [taken] = first;
+    const others = chosen(new Set([taken!.place]));
+    assert.equal(others.length, 12);
+    assert.ok(others.every(({ place }) => place !== taken!.place));
+    // The rest stays what it was: clusters do not change by what may be taken.
+    const same = others.filter(({ place }) => first.some((one) => one.place === place));
+    assert.equal(same.length, 11);
+    const heap = new Set(Array.from({ length: sizes[0]! }, (_, place) => place));
+    const without = chosen(heap);
+    assert.equal(without.length, 12);
+    assert.ok(without.every(({ place }) => !heap.has(place)));
+    assert.ok(without.some(({ cluster }) => cluster === undefined));
   });
 });

@@ -5,6 +5,7 @@ import * as compare from "./compare.ts";
 import * as judge from "./judge.ts";
 import * as list from "./list.ts";
 import * as report from "./report.ts";
+import * as review from "./review.ts";
 import * as run from "./run.ts";
 import * as score from "./score.ts";
 import * as study from "./study.ts";
@@ -21,6 +22,7 @@ const verbs: Readonly<Record<string, CommandModule>> = {
   report,
   study,
   build,
+  review,
 };
 
 export function configure(command: Command, context: CommandContext): void {
