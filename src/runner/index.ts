@@ -5,6 +5,7 @@ export { type Answerer, chatAnswerer, endpointAnswerer } from "./answerer.ts";
 export type { BatchLimits } from "./ledger/ask-in-batches.ts";
 export { type AskedPlan, type AskOptions, askPlan } from "./ledger/ask-plan.ts";
 export { askPlanned, type Limits, money, type PlannedRun } from "./ledger/ask-planned.ts";
+export { Database } from "./ledger/database.ts";
 export type { LedgerEntry } from "./ledger/entry.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export { type RunStatus, readStatus } from "./ledger/ledger-view.ts";
