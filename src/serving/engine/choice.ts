@@ -9,7 +9,7 @@ import type { Waiting } from "./turns.ts";
 /** A prompt in ids, with what is to be seen among them. */
 export type ServedInput = Pick<
   OpenedPrompt,
-  "inputIds" | "places" | "media" | "refusal" | "imageTokens" | "ropeFactor"
+  "inputIds" | "places" | "media" | "sources" | "refusal" | "imageTokens" | "ropeFactor"
 >;
 
 /** A request under way. */

@@ -73,7 +73,7 @@ export class ServingEngine implements ServedModel, Disposable {
     this.queueLimit = queueLimit;
     this.vocabularySize = pretrained.model.languageModel.config.vocabSize;
     this.#scheduler = new Scheduler(pretrained, {
-      ...{ memory, maxRunning, stepTokens, interleavedTokens },
+      ...{ memory, maxRunning, stepTokens, interleavedTokens, images },
       describe: (choice, told) => this.#describe(choice, told),
     });
     this.contextLength = Math.min(contextOf(pretrained), this.#scheduler.longest);
@@ -222,7 +222,7 @@ export class ServingEngine implements ServedModel, Disposable {
       );
     if (ids.length === 0) throw new LlavaError("prompt", "the prompt is empty");
     const refusal = (error: unknown) => error;
-    const nothing = { text: undefined, places: [], media: [], imageTokens: 0, refusal };
+    const nothing = { text: undefined, places: [], media: [], sources: [], imageTokens: 0, refusal };
     return { ...nothing, inputIds: ids, contextLength: this.contextLength };
   }
 

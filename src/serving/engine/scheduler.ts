@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { LlavaError } from "../../errors.ts";
 import { PAGE, type PageStore } from "../../nn/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
+import type { ImageLoadOptions } from "../../processing/image/index.ts";
 import type { ServedToken } from "../../protocol/index.ts";
 import type { Choice, Task } from "./choice.ts";
 import { Eyes } from "./eyes.ts";
@@ -21,6 +22,8 @@ export interface SchedulerOptions {
   readonly stepTokens: number;
   /** Tokens of prompts that a step computes at most while somebody does. */
   readonly interleavedTokens: number;
+  /** Limits for images of prompts. */
+  readonly images: ImageLoadOptions;
   /** Told the id and its text's bytes of what a choice said. */
   readonly describe: (choice: Choice, told: NonNullable<Said["told"]>) => ServedToken;
 }
@@ -54,7 +57,7 @@ export class Scheduler implements Disposable {
     const { processor, model } = pretrained;
     this.#store = model.languageModel.newPages({ slabBytes: Math.min(16 << 20, options.memory / 16) });
     this.#pages = new PageCache(this.#store);
-    this.#eyes = new Eyes(pretrained, this.#vision);
+    this.#eyes = new Eyes(pretrained, this.#vision, options.images);
     const parts = { store: this.#store, pages: this.#pages, vision: this.#vision, eyes: this.#eyes };
     this.#memory = new Memory(options.memory, parts);
     this.#places = new Places(parts, {
