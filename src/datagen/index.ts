@@ -38,4 +38,12 @@ export {
 } from "./preferences/run-preferences.ts";
 export { writePreferences } from "./preferences/write-preferences.ts";
 export { questionTypes } from "./questions/question.ts";
+export { openRecaptionSource, type RecaptionItem, type RecaptionSource } from "./recaption/items.ts";
+export {
+  askRecaption,
+  type MediaOf,
+  planRecaption,
+  type RecaptionOptions,
+} from "./recaption/run-recaption.ts";
+export { type RecaptionReport, writeRecaptions } from "./recaption/write-recaptions.ts";
 export { scienceQaRows } from "./scienceqa.ts";

@@ -3,4 +3,6 @@
 export { defaultLimits, type ServerLimits } from "./limits.ts";
 export type { PageFiles } from "./page.ts";
 export { readPageFiles } from "./page-files.ts";
+export { forwardTo } from "./replicas/forward.ts";
+export { ReplicaSet } from "./replicas/replica-set.ts";
 export { HttpServer, type ServerOptions } from "./server.ts";
