@@ -20,7 +20,8 @@ export class Task {
   readonly owner: string;
   readonly salt: string;
   readonly priority: number;
-  readonly began = performance.now();
+  /** When it had its first turn. */
+  began: number | undefined;
   /** Of the media, once they were decoded. */
   digests: readonly string[] | undefined;
   /** Tokens of the prompt that were found in the cache when it was read. */
