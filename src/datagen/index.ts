@@ -2,6 +2,7 @@ export { flickrRows } from "./captions/flickr8k.ts";
 export { readCaptions } from "./captions/read-captions.ts";
 export { curate, evaluationQuestions, trainingRows } from "./curate.ts";
 export { captionRow, chosenRecords, coverage, metaEntry, selectCaptions } from "./filter/filter-captions.ts";
+export { unanswered } from "./instruct/classify.ts";
 export { type Estimate, estimate, kindsToEstimate, pilotItems, pilotPlaces } from "./instruct/estimate.ts";
 export { type GenerateOptions, generateInstructions } from "./instruct/generate.ts";
 export type { Box, SceneItem } from "./instruct/item.ts";
@@ -38,4 +39,12 @@ export {
 } from "./preferences/run-preferences.ts";
 export { writePreferences } from "./preferences/write-preferences.ts";
 export { questionTypes } from "./questions/question.ts";
+export { openRecaptionSource, type RecaptionItem, type RecaptionSource } from "./recaption/items.ts";
+export {
+  askRecaption,
+  type MediaOf,
+  planRecaption,
+  type RecaptionOptions,
+} from "./recaption/run-recaption.ts";
+export { type RecaptionReport, writeRecaptions } from "./recaption/write-recaptions.ts";
 export { scienceQaRows } from "./scienceqa.ts";

@@ -111,6 +111,8 @@ export const schemas = {
   upsampleBilinear2d:
     "upsample_bilinear2d(Tensor self, int[] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
   adaptiveAvgPool2d: "adaptive_avg_pool2d(Tensor self, int[] output_size) -> Tensor",
+  flashAttention:
+    "_flash_attention_forward(Tensor query, Tensor key, Tensor value, Tensor? cum_seq_q, Tensor? cum_seq_k, int max_q, int max_k, float dropout_p, bool is_causal, bool return_debug_mask, float? scale=None) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
   scaledDotProductAttention:
     "llava::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor",
   crossEntropy:
@@ -141,6 +143,15 @@ export const schemas = {
   foreachNorm: "_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, DType? dtype=None) -> Tensor[]",
   foreachMulTensor_: "_foreach_mul_.Tensor(Tensor[] self, Tensor other) -> ()",
   foreachAdd_: "_foreach_add_.Scalar(Tensor[] self, Scalar scalar) -> ()",
+
+  // between processes; each result is to be waited for, once
+  allReduceMany_:
+    "_c10d_functional::all_reduce_coalesced_(Tensor[] inputs, str reduce_op, str group_name) -> ()",
+  allGather:
+    "_c10d_functional::all_gather_into_tensor(Tensor input, int group_size, str group_name) -> Tensor",
+  reduceScatter:
+    "_c10d_functional::reduce_scatter_tensor(Tensor input, str reduce_op, int group_size, str group_name) -> Tensor",
+  waitTensor: "_c10d_functional::wait_tensor(Tensor tensor) -> Tensor",
 } as const;
 
 /** The operators, one function each, typed by their schemas over the class `T` of tensors. */

@@ -183,7 +183,7 @@ export class Llama extends Module implements LanguageModel {
     const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
     let hidden = embeddings;
     for (const [i, layer] of this.layers.entries())
-      hidden = run((input) => layer.forward(input, i, context), hidden);
+      hidden = run((input) => layer.forward(input, i, context), hidden, layer);
     step?.advance();
     return this.norm.forward(hidden);
   }

@@ -2,6 +2,7 @@ import type { BatchEndpoint } from "../../client/index.ts";
 import type { Answerer } from "../answerer.ts";
 import { askInBatches, type BatchRun } from "./ask-in-batches.ts";
 import { askPlanned, type PlannedRun } from "./ask-planned.ts";
+import type { Ledger } from "./ledger.ts";
 import type { RequestPlan } from "./plan.ts";
 
 /** How a run asks, whatever it asks for. */
@@ -14,7 +15,8 @@ export interface AskOptions
   readonly batching?: Pick<BatchRun, "room" | "pollMs" | "onNote"> | undefined;
 }
 
-export interface AskedPlan extends AskOptions, Pick<PlannedRun, "ledger"> {
+export interface AskedPlan extends AskOptions {
+  readonly ledger: Ledger;
   /** Entered in the ledger. */
   readonly plan: RequestPlan;
   readonly answerer: Answerer;

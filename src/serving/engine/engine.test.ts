@@ -3,16 +3,9 @@ import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { collectGarbage } from "../../../test/support/garbage.ts";
+import { essence, requestsOf, told } from "../../../test/support/served-requests.ts";
 import { loadCheckpoint } from "../../pretrained/index.ts";
-import {
-  type Message,
-  type ServedPart,
-  type ServedRequest,
-  type ServedToken,
-  type Usage,
-  userMessage,
-} from "../../protocol/index.ts";
-import { mulberry32 } from "../../random/index.ts";
+import { type ServedRequest, userMessage } from "../../protocol/index.ts";
 import { liveTensors } from "../../torch/index.ts";
 import { ServingEngine, type ServingOptions } from "./index.ts";
 
@@ -21,78 +14,6 @@ const [wide, tall] = ["wide", "tall"].map((name) => readFileSync(`${fixtures}ima
   Buffer,
   Buffer,
 ];
-
-/** All that is told of a request. */
-interface Told {
-  readonly prompt: Usage | undefined;
-  readonly choices: readonly {
-    readonly text: string;
-    readonly tokens: readonly ServedToken[];
-    readonly reason: string;
-    readonly matched: string | number | undefined;
-    readonly usage: Usage;
-  }[];
-}
-
-async function told(parts: AsyncIterable<ServedPart>): Promise<Told> {
-  let prompt: Usage | undefined;
-  const texts: string[] = [];
-  const tokens: ServedToken[][] = [];
-  const choices: Told["choices"][number][] = [];
-  for await (const part of parts)
-    if (part.type === "prompt") prompt = part.usage;
-    else if (part.type === "delta") {
-      texts[part.choice] = (texts[part.choice] ?? "") + part.text;
-      tokens[part.choice] = [...(tokens[part.choice] ?? []), ...(part.tokens ?? [])];
-    } else {
-      const { choice, reason, matched, usage } = part;
-      choices[choice] = { text: texts[choice] ?? "", tokens: tokens[choice] ?? [], reason, matched, usage };
-    }
-  return { prompt, choices };
-}
-
-/** What must not depend on anything beside a request; numbers to the last bit. */
-const essence = ({ choices }: Told) =>
-  choices.map(({ text, tokens, reason, matched }) => ({
-    text,
-    reason,
-    matched,
-    tokens: tokens.map(({ id, logprob, top }) => [
-      id,
-      logprob,
-      top.map((other) => [other.id, other.logprob]),
-    ]),
-  }));
-
-/** Requests of all kinds, of which some share their beginnings and images. */
-function requestsOf(count: number, seed: number): ServedRequest[] {
-  const random = mulberry32(seed);
-  const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
-  return Array.from({ length: count }, (_, i): ServedRequest => {
-    const words = "what is seen here and why is that so ".repeat(1 + Math.floor(random() * 3));
-    const images = pick([[], [], [wide], [tall], [wide, tall], [tall, wide]]);
-    const messages: Message[] = [
-      userMessage(words.slice(0, 4 + Math.floor(random() * words.length)), images),
-    ];
-    if (random() < 0.3)
-      messages.push({ role: "assistant", content: "a cat" }, userMessage(pick(["sure?", "why?"])));
-    return {
-      prompt:
-        random() < 0.15
-          ? { ids: Array.from({ length: 1 + (i % 50) }, (_, k) => 5 + ((k * 7 + i) % 60)) }
-          : { messages },
-      choices: pick([1, 1, 1, 2, 3]),
-      owner: pick(["one", "other"]),
-      sampling: {
-        maxTokens: 1 + Math.floor(random() * 16),
-        ignoreEos: random() < 0.7,
-        topLogprobs: 2,
-        ...pick([{}, { temperature: 1, seed: i }, { temperature: 1, topK: 20, seed: i }]),
-        ...pick([{}, {}, { frequencyPenalty: 0.5, presencePenalty: 0.25 }, { repetitionPenalty: 1.3 }]),
-      },
-    };
-  });
-}
 
 const cases = [
   { name: "llama", dtype: "float32" },
@@ -112,7 +33,7 @@ for (const { name, dtype } of cases)
       collectGarbage();
       const before = liveTensors();
       {
-        const requests = requestsOf(60, 7);
+        const requests = requestsOf(60, [wide, tall], { seed: 7, mostTokens: 16 });
         const alone = [];
         for (const request of requests) {
           using engine = open({ stepTokens: 4096 });

@@ -86,8 +86,12 @@ export class ServingEngine implements ServedModel, Disposable {
   }
 
   async tokens(prompt: ServedPrompt, signal?: AbortSignal): Promise<PromptTokens> {
-    const { text, inputIds: ids, imageTokens } = await this.#open(prompt, { signal });
-    return { text, ids, imageTokens };
+    const { text, inputIds: ids, imageTokens, media, places } = await this.#open(prompt, { signal });
+    const told = media.map(({ layout }, index) => {
+      const { rows, columns } = layout.tiles === "anyres" ? layout.grid : { rows: 1, columns: 1 };
+      return { tokens: places[index]!.length, columns, rows };
+    });
+    return { text, ids, imageTokens, media: told };
   }
 
   detokenize(ids: readonly number[]): string {

@@ -26,8 +26,6 @@ export interface PlanOptions {
   readonly rows?: RowLengths;
   /** Devices that a step's rows are shared by; 1. */
   readonly devices?: number;
-  /** Devices that hold one whole state together; all. */
-  readonly shardedOver?: number | undefined;
 }
 
 interface PlannedPart {
@@ -62,9 +60,9 @@ const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
 export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOptions = {}): MemoryPlan {
   const recipe = asComputed(given);
-  const { devices = 1, shardedOver } = options;
+  const { devices = 1 } = options;
   const sharding = shardingOf(recipe);
-  const shards = shardsOf(sharding, devices, shardedOver);
+  const shards = shardsOf(recipe, devices);
   const rows = options.rows ?? typicalRows(recipe, sizes);
   const batch = microBatchOf(sizes, recipe, rows, devices);
   const trained = trainedParameters(sizes, recipe);

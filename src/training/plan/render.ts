@@ -32,7 +32,7 @@ export function renderPlan(plan: MemoryPlan, memory?: number, changes: readonly 
 }
 
 /** The prediction of a run as lines for people. */
-export function renderRun({ cluster, step, run, warnings }: RunPlan): string[] {
+export function renderRun({ cluster, step, run, warnings, fastest }: RunPlan): string[] {
   const { gpu, gpus, nodes, network } = cluster;
   const { seconds, busy, binds, waits, utilisation, microBatches, tokensPerMicroBatch, efficiency } = step;
   const machines = nodes > 1 ? ` in ${nodes} machines, ${(network / 1e9).toFixed(1)} GB/s between them` : "";
@@ -45,5 +45,10 @@ export function renderRun({ cluster, step, run, warnings }: RunPlan): string[] {
       `${waits.toFixed(2)} s wait for transfers`,
     `${microBatches} micro-batches of ${tokens} tokens on a GPU, products at ${(100 * efficiency).toFixed(0)} % of its peak`,
     ...warnings.map((warning) => `mind: ${warning}`),
+    ...(fastest
+      ? [
+          `the fastest that fits: ${fastest.seconds.toFixed(2)} s a step in ${gigabytes(fastest.total)} with ${fastest.fields}`,
+        ]
+      : []),
   ];
 }

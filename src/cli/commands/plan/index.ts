@@ -9,7 +9,6 @@ interface Flags {
   readonly nodes?: number;
   readonly gpu?: string;
   readonly network?: string;
-  readonly shardOver?: number;
   readonly efficiency?: number;
   readonly overlap: boolean;
   readonly rows?: number;
@@ -39,11 +38,6 @@ export function configure(command: Command): void {
       "--network <rate>",
       "of each machine: 10Gb, 8x400Gb (bits of its adapters), 100GB (bytes, measured)",
       "8x400Gb",
-    )
-    .option(
-      "--shard-over <count>",
-      "GPUs that keep one whole together, such as those of a machine; all",
-      count,
     )
     .option("--efficiency <share>", "part of a GPU's peak that its products reach", share, 0.5)
     .option("--no-overlap", "count transfers as if nothing were computed beside them")
@@ -80,8 +74,8 @@ export function configure(command: Command): void {
         supervised: flags.trainedTokens ?? Math.min(typical.supervised, text),
         ...(flags.frames !== undefined && { images: 0, frames: flags.frames }),
       };
-      const { gpus: devices = 1, shardOver: shardedOver, efficiency, overlap } = flags;
-      const options = { rows, devices, shardedOver };
+      const { gpus: devices = 1, efficiency, overlap } = flags;
+      const options = { rows, devices };
       const cluster =
         flags.gpus === undefined ? undefined : training.clusterOf({ ...flags, gpus: flags.gpus });
       const plan = planMemory(sizes, recipe, options);
@@ -90,7 +84,8 @@ export function configure(command: Command): void {
       const fits = memory === undefined ? undefined : plan.total <= memory;
       const dataRows = flags.rows ?? (data?.statedRows || undefined);
       const run =
-        cluster && training.planRun(sizes, recipe, cluster, { ...options, efficiency, overlap, dataRows });
+        cluster &&
+        training.planRun(sizes, recipe, cluster, { ...options, efficiency, overlap, dataRows, memory });
       const told = { ...plan, fits, changes, computing: computing(recipe), data, ...run };
       const lines = flags.json
         ? [JSON.stringify(told, null, 2)]
