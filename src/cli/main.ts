@@ -28,6 +28,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "show how a model cuts images, and how many tokens they take",
     load: () => import("./commands/tokens/index.ts"),
   },
+  video: {
+    summary: "measure how a model sees videos",
+    load: () => import("./commands/video/index.ts"),
+  },
   trace: {
     summary: "write what flows between the stages of a model",
     load: () => import("./commands/trace/index.ts"),

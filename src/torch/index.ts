@@ -9,6 +9,16 @@ export {
   type WrittenBlockType,
 } from "./blocks.ts";
 export { type ComputeDType, fastDType, instructionSet } from "./compute-dtype.ts";
+export {
+  type CudaMemory,
+  cudaMemory,
+  ncclVersion,
+  openNccl,
+  type RecordedWork,
+  recordWork,
+  releaseCudaMemory,
+  resetCudaPeak,
+} from "./cuda.ts";
 export { byteWidth, type DType, isFloating } from "./dtype.ts";
 export { TorchError } from "./errors.ts";
 export * from "./functions.ts";

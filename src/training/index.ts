@@ -3,6 +3,7 @@ export {
   type PackedBatch,
   type PackingSample,
   packSamples,
+  placeAttention,
   sharePrefix,
 } from "./batches/packing.ts";
 export type { RowBatch } from "./batches/row-batch.ts";
@@ -16,6 +17,7 @@ export {
   type Change,
   type Cluster,
   clusterOf,
+  fastestShape,
   type MemoryPlan,
   type ModelChoice,
   type ModelSizes,
@@ -25,6 +27,7 @@ export {
   planRun,
   type RowLengths,
   type RunPlan,
+  type RunShape,
   recipeSizes,
   renderPlan,
   renderRun,

@@ -14,9 +14,10 @@ import { Fetcher } from "./media/fetcher.ts";
 import { ServerMetrics } from "./metrics/server-metrics.ts";
 import { ModelSet } from "./model-set.ts";
 import { isPage, type PageFiles, sendPage } from "./page.ts";
+import { ownerHeader } from "./replicas/forward.ts";
 import { logLine, type WriteLine } from "./request-log.ts";
 import { type Route, routesOf } from "./routes/index.ts";
-import type { Service } from "./service.ts";
+import type { Handler, Service } from "./service.ts";
 
 export interface ServerOptions {
   /** Address to listen at; 127.0.0.1. */
@@ -34,6 +35,10 @@ export interface ServerOptions {
   readonly page?: PageFiles;
   /** Also speaks the original LLaVA's protocol, as worker and controller. */
   readonly isLegacy?: boolean;
+  /** Answers in the place of this server's own models. */
+  readonly forward?: Handler;
+  /** Whether those who ask are believed whose requests they forward. */
+  readonly isReplica?: boolean;
   /** Takes a line of JSON for each request. */
   readonly log?: WriteLine;
   readonly logsContent?: boolean;
@@ -88,7 +93,7 @@ export class HttpServer implements AsyncDisposable {
     this.#server.maxConnections = limits.connections;
     const take = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#take(request, response);
-    // A body is asked for when it is read (see `readJsonBody`).
+    // A body is asked for when it is read (see `readBody`).
     this.#server.on("request", take).on("checkContinue", take);
     this.#server.on("clientError", refuseMalformed);
   }
@@ -197,7 +202,9 @@ export class HttpServer implements AsyncDisposable {
     const route = routes.find((each) => each.method === method);
     if (isOfPage && method === "GET") return sendPage(exchange, this.#options.page ?? new Map());
     if (route?.isOpen !== true) exchange.owner = this.#keys.ownerOf(request);
-    if (route !== undefined) return await route.handle(exchange, this.#service);
+    if (this.#options.isReplica) exchange.owner = String(request.headers[ownerHeader] ?? exchange.owner);
+    const { forward } = this.#options;
+    if (route !== undefined) return await (forward ?? route.handle)(exchange, this.#service);
     if (routes.length === 0)
       throw new ApiError(
         404,

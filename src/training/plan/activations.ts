@@ -113,13 +113,15 @@ export function logits({ text }: ModelSizes, recipe: Recipe, { supervised }: Mic
 
 /** Inputs of the projector's layers, in float32 features before. */
 export function projectorActivations(
-  { projectorWidths, tiles, tileRows }: ModelSizes,
+  { projectorWidths, tiles, tileRows, video }: ModelSizes,
   recipe: Recipe,
   batch: MicroBatch,
 ) {
   const [input = 0, ...others] = projectorWidths;
   const bytes = computeBytes(recipe);
-  return batch.images * tiles * tileRows * (input * (8 + bytes) + sum(others) * 2 * bytes);
+  const ofFrames = video.pooledBefore ? video.tokens(batch.frames) : batch.frames * tileRows;
+  const rows = batch.images * tiles * tileRows + (batch.frames > 0 ? ofFrames : 0);
+  return rows * (input * (8 + bytes) + sum(others) * 2 * bytes);
 }
 
 /** What the tower needs while images pass, and the features that a micro-batch waits for. */
@@ -130,7 +132,7 @@ export function towerBytes(
 ) {
   const { computed, learns } = placement(recipe, "visionTower", tower);
   const bytes = byteWidth[computed];
-  const seen = batch.images * tiles;
+  const seen = batch.images * tiles + batch.frames;
   const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
   const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
   // A cache is built before the first step, so many images at once.

@@ -87,16 +87,15 @@ export interface Transfer {
 const LATENCY = 30e-6;
 
 /**
- * Gathers, or adds up and scatters, `bytes` over so many ranks: each takes in what it lacks, over the links of its machine, and
- * each machine what its ranks together lack.
+ * Gathers, or adds up and scatters, `bytes` over all ranks: each takes in what it lacks, over the links of its machine, and each
+ * machine what its ranks together lack.
  */
-export function transfer({ gpu, gpus, nodes, network }: Cluster, bytes: number, ranks = gpus): Transfer {
-  if (ranks === 1 || bytes === 0) return { link: 0, network: 0, seconds: 0 };
-  const perNode = Math.min(ranks, gpus / nodes);
-  const machines = ranks / perNode;
+export function transfer({ gpu, gpus, nodes, network }: Cluster, bytes: number): Transfer {
+  if (gpus === 1 || bytes === 0) return { link: 0, network: 0, seconds: 0 };
+  const perNode = gpus / nodes;
   const over = {
     link: (bytes * (perNode - 1)) / perNode / gpu.link,
-    network: (bytes * (machines - 1)) / machines / network,
+    network: (bytes * (nodes - 1)) / nodes / network,
   };
-  return { ...over, seconds: Math.max(over.link, over.network) + LATENCY * Math.log2(ranks) };
+  return { ...over, seconds: Math.max(over.link, over.network) + LATENCY * Math.log2(gpus) };
 }

@@ -26,8 +26,6 @@ export interface PlanOptions {
   readonly rows?: RowLengths;
   /** Devices that a step's rows are shared by; 1. */
   readonly devices?: number;
-  /** Devices that hold one whole state together; all. */
-  readonly shardedOver?: number | undefined;
 }
 
 interface PlannedPart {
@@ -62,10 +60,10 @@ const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
 export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOptions = {}): MemoryPlan {
   const recipe = asComputed(given);
-  const { devices = 1, shardedOver } = options;
+  const { devices = 1 } = options;
   const sharding = shardingOf(recipe);
-  const shards = shardsOf(sharding, devices, shardedOver);
-  const rows = options.rows ?? typicalRows(recipe);
+  const shards = shardsOf(recipe, devices);
+  const rows = options.rows ?? typicalRows(recipe, sizes);
   const batch = microBatchOf(sizes, recipe, rows, devices);
   const trained = trainedParameters(sizes, recipe);
   const learning = sum(Object.values(trained));
@@ -104,7 +102,7 @@ export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOption
           {
             name: "image encoding",
             bytes: tower.passing,
-            note: `${tower.images} ${sizes.tiles > 1 ? "tiles" : "images"} at once`,
+            note: `${tower.images} ${batch.frames > 0 ? "frames" : sizes.tiles > 1 ? "tiles" : "images"} at once`,
           },
         ]
       : [
@@ -132,7 +130,7 @@ export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOption
     {
       name: "image features",
       bytes: tower.kept,
-      note: `${batch.images} images${sizes.tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : ""}, ${sizes.imageTokens} tokens each`,
+      note: featureNote(sizes, batch, rows),
     },
     { name: "allocator", bytes: slack, note: `${100 * share} % of what comes and goes` },
     {
@@ -188,6 +186,13 @@ function gradientBuffer({ text, projectorWidths }: ModelSizes, recipe: Recipe): 
     ? text.vocabSize * text.hiddenSize
     : Math.max(...projectorWidths.slice(1).map((width, i) => width * projectorWidths[i]!));
   return largest * (computeBytes(recipe) === 4 ? 4 : 6);
+}
+
+function featureNote({ tiles, imageTokens, video }: ModelSizes, batch: MicroBatch, rows: RowLengths): string {
+  if (rows.frames)
+    return `${batch.frames} frames of videos, ${video.tokens(rows.frames)} tokens a video of ${rows.frames}`;
+  const like = tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : "";
+  return `${batch.images} images${like}, ${imageTokens} tokens each`;
 }
 
 const weightNote = (recipe: Recipe): string => {

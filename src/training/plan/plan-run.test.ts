@@ -1,12 +1,15 @@
 // The time of runs on clusters: npm test -- src/training/plan/plan-run.test.ts
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { before, describe, test } from "node:test";
 import fc from "fast-check";
+import { describedClusters } from "../../../bench/cluster-table.ts";
 import { clusterRecipe, foretell, publishedRuns } from "../../../bench/published-runs.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import {
   advise,
   clusterOf,
+  fastestShape,
   type ModelSizes,
   planMemory,
   planRun,
@@ -110,8 +113,6 @@ describe("a run's prediction", () => {
     assert.match(warnings.join("\n"), /one machine of these would take/);
     const states = planRun(sizes, { ...recipe, sharding: "states" }, slow, options);
     assert.ok(states.step.seconds < step.seconds / 2);
-    const within = planRun(sizes, accumulating, slow, { ...options, shardedOver: 4 });
-    assert.ok(within.step.seconds < step.seconds / 2);
     assert.deepEqual(planRun(sizes, recipe, clusterOf({ gpus: 8 }), options).warnings, []);
   });
 
@@ -136,6 +137,36 @@ describe("a run's prediction", () => {
     assert.throws(() => clusterOf({ gpus: 8, gpu: "abacus" }), /"abacus"/);
     assert.throws(() => clusterOf({ gpus: 8, network: "fast" }), /"fast"/);
   });
+});
+
+describe("the fastest way that fits", () => {
+  test("is as fast as any, and fits", () => {
+    const { recipe, sizes } = thirteen;
+    const cluster = clusterOf({ gpus: 16 });
+    const best = fastestShape(sizes, recipe, cluster, { rows, memory: 80e9 })!;
+    assert.ok(best.plan.total <= 80e9);
+    for (const sharding of ["none", "states", "weights"] as const)
+      for (const accumulation of [1, 2, 8])
+        for (const activationCheckpointing of [false, true]) {
+          const other = { ...recipe, sharding, accumulation, activationCheckpointing };
+          if (planMemory(sizes, other, { rows, devices: 16 }).total > 80e9) continue;
+          assert.ok(planRun(sizes, other, cluster, options).step.seconds >= best.step.seconds);
+        }
+    assert.equal(fastestShape(sizes, recipe, cluster, { rows, memory: 10e9 }), undefined);
+  });
+
+  test("is told where the recipe's own is slower", () => {
+    const { recipe, sizes } = seven;
+    const { fastest, step } = planRun(sizes, recipe, clusterOf({ gpus: 8 }), options);
+    assert.ok(fastest!.seconds < step.seconds);
+    const [lines] = renderRun(planRun(sizes, recipe, clusterOf({ gpus: 8 }), options)).slice(-1);
+    assert.match(lines!, /^the fastest that fits: .* with --sharding states --activationCheckpointing false/);
+  });
+});
+
+test("the tables of docs/training-on-clusters.md are what the planner says", async () => {
+  const path = new URL("../../../docs/training-on-clusters.md", import.meta.url);
+  assert.equal(readFileSync(path, "utf8"), await describedClusters(), "node bench/cluster-table.ts --write");
 });
 
 describe("memory of sharded training", () => {

@@ -1,6 +1,8 @@
 import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
 import { type Cluster, transfer } from "./cluster.ts";
+import { fastestShape } from "./fastest.ts";
+import { planMemory } from "./plan-memory.ts";
 import type { ModelSizes } from "./sizes.ts";
 import { planStep, type StepOptions, type StepPlan } from "./step-time.ts";
 
@@ -14,18 +16,24 @@ export interface RunPlan {
   /** Rows of the data, over all epochs, and what they take; where it is known. */
   readonly run?: { readonly rows: number; readonly steps: number; readonly hours: number };
   readonly warnings: readonly string[];
+  /** The fastest way of running it that fits into the GPUs' memory: where the recipe's own is another, or does not fit. */
+  readonly fastest?: { readonly fields: string; readonly seconds: number; readonly total: number };
 }
 
-/** `dataRows`: how many the data has. */
+/** `dataRows`: how many the data has; `memory`: of each GPU, its kind's when left out. */
 export function planRun(
   sizes: ModelSizes,
   recipe: Recipe,
   cluster: Cluster,
-  { dataRows, ...options }: StepOptions & { readonly dataRows?: number | undefined },
+  given: StepOptions & { readonly dataRows?: number | undefined; readonly memory?: number | undefined },
 ): RunPlan {
+  const { dataRows, memory = cluster.gpu.memory, ...options } = given;
   const step = planStep(sizes, recipe, cluster, options);
   const rows = dataRows === undefined ? undefined : Math.ceil(dataRows * recipe.epochs);
   const steps = recipe.maxSteps ?? (rows === undefined ? undefined : Math.ceil(rows / recipe.batchSize));
+  const shape = fastestShape(sizes, recipe, cluster, { ...options, memory });
+  const { total } = planMemory(sizes, recipe, { rows: options.rows, devices: cluster.gpus });
+  const isOther = shape !== undefined && (shape.step.seconds < step.seconds || total > memory);
   return {
     cluster,
     step,
@@ -33,6 +41,9 @@ export function planRun(
       run: { rows: rows ?? steps * recipe.batchSize, steps, hours: (steps * step.seconds) / 3600 },
     }),
     warnings: stepWarnings(sizes, recipe, cluster, options, step),
+    ...(isOther && {
+      fastest: { fields: shape.fields, seconds: shape.step.seconds, total: shape.plan.total },
+    }),
   };
 }
 
@@ -45,13 +56,13 @@ function stepWarnings(
   step: StepPlan,
 ): string[] {
   const { gpus, nodes, gpu } = cluster;
-  const { shardedOver = gpus, efficiency = 0.5 } = options;
+  const { efficiency = 0.5 } = options;
   const sharding = shardingOf(recipe);
   const { accumulation, batchSize } = recipe;
   const warnings: string[] = [];
   const waits = step.waits > TOLERATED * step.seconds;
   const perNode = gpus / nodes;
-  const acrossNodes = sharding === "weights" && nodes > 1 && shardedOver > perNode;
+  const acrossNodes = sharding === "weights" && nodes > 1;
   const bytes = computeBytes(recipe);
   if (acrossNodes && step.microBatches > 1 && waits && step.binds === "network") {
     const moved = (2 * bytes * sizes.parameters.languageModel * (nodes - 1)) / nodes;
@@ -62,7 +73,7 @@ function stepWarnings(
     );
   }
   if (sharding === "weights" && waits) {
-    const perLayer = transfer(cluster, (bytes * sizes.layerMatrices) / sizes.text.numLayers, shardedOver);
+    const perLayer = transfer(cluster, (bytes * sizes.layerMatrices) / sizes.text.numLayers);
     const hidden =
       (perLayer.seconds * efficiency * gpu.peak * sizes.text.numLayers) / (2 * sizes.layerMatrices);
     if (step.tokensPerMicroBatch < hidden)
@@ -83,7 +94,7 @@ function stepWarnings(
     );
   if (nodes > 1) {
     const one = { ...cluster, nodes: 1, gpus: perNode };
-    const alone = planStep(sizes, recipe, one, { ...options, shardedOver: Math.min(shardedOver, perNode) });
+    const alone = planStep(sizes, recipe, one, options);
     if (alone.seconds < step.seconds)
       warnings.push(
         `one machine of these would take ${alone.seconds.toFixed(1)} s for the step that ${nodes} take ${step.seconds.toFixed(1)} s for`,

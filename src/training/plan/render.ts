@@ -25,14 +25,14 @@ export function renderPlan(plan: MemoryPlan, memory?: number, changes: readonly 
   return [
     ...shown.map(({ name, bytes, note }) => line(name, bytes, note)),
     line("total", total, [each, ...verdict].filter(Boolean).join(": ")),
-    `for micro-batches of ${microBatch.rows} rows, each with ${rows.images} image and ${rows.text} tokens of text, ` +
+    `for micro-batches of ${microBatch.rows} rows, each with ${rows.frames ? `a video of ${rows.frames} frames` : `${rows.images} image`} and ${rows.text} tokens of text, ` +
       `${rows.supervised} of them trained`,
     ...changes.map(({ fields, why, total }) => `${gigabytes(total)} with ${fields}: ${why}`),
   ];
 }
 
 /** The prediction of a run as lines for people. */
-export function renderRun({ cluster, step, run, warnings }: RunPlan): string[] {
+export function renderRun({ cluster, step, run, warnings, fastest }: RunPlan): string[] {
   const { gpu, gpus, nodes, network } = cluster;
   const { seconds, busy, binds, waits, utilisation, microBatches, tokensPerMicroBatch, efficiency } = step;
   const machines = nodes > 1 ? ` in ${nodes} machines, ${(network / 1e9).toFixed(1)} GB/s between them` : "";
@@ -45,5 +45,10 @@ export function renderRun({ cluster, step, run, warnings }: RunPlan): string[] {
       `${waits.toFixed(2)} s wait for transfers`,
     `${microBatches} micro-batches of ${tokens} tokens on a GPU, products at ${(100 * efficiency).toFixed(0)} % of its peak`,
     ...warnings.map((warning) => `mind: ${warning}`),
+    ...(fastest
+      ? [
+          `the fastest that fits: ${fastest.seconds.toFixed(2)} s a step in ${gigabytes(fastest.total)} with ${fastest.fields}`,
+        ]
+      : []),
   ];
 }

@@ -10,8 +10,8 @@ export const asComputed = (recipe: Recipe): Recipe =>
   shardingOf(recipe) === "weights" ? { ...recipe, activationCheckpointing: true } : recipe;
 
 /** Parts that a rank's state is one of. */
-export const shardsOf = (sharding: Sharding, ranks: number, shardedOver = ranks): number =>
-  sharding === "none" ? 1 : shardedOver;
+export const shardsOf = (recipe: Recipe, ranks: number): number =>
+  shardingOf(recipe) === "none" ? 1 : ranks;
 
 /** Weights of each part that learn. */
 export function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {

@@ -17,8 +17,6 @@ export interface StepAssumptions {
 }
 
 export interface StepOptions extends StepAssumptions {
-  /** Ranks that hold one whole state together, such as those of a machine; all. */
-  readonly shardedOver?: number | undefined;
   readonly rows: RowLengths;
 }
 
@@ -66,12 +64,12 @@ export function planStep(
   sizes: ModelSizes,
   given: Recipe,
   cluster: Cluster,
-  { rows, shardedOver, efficiency = 0.5, overlap = true, reducedBytes = 4 }: StepOptions,
+  { rows, efficiency = 0.5, overlap = true, reducedBytes = 4 }: StepOptions,
 ): StepPlan {
   const { gpu, gpus } = cluster;
   const recipe = asComputed(given);
   const sharding = shardingOf(recipe);
-  const shards = shardsOf(sharding, gpus, shardedOver);
+  const shards = shardsOf(recipe, gpus);
   const rowsPerRank = Math.ceil(recipe.batchSize / gpus);
   const microBatches = Math.min(recipe.accumulation, rowsPerRank);
   const share = rowsPerRank / microBatches;
@@ -90,8 +88,8 @@ export function planStep(
     waits += count * waiting;
     seconds += count * (computing + waiting);
   };
-  const gather = (unit: Unit): Transfer => transfer(cluster, unit.gathered, shards);
-  const reduce = (unit: Unit): Transfer => transfer(cluster, unit.reduced, shards);
+  const gather = (unit: Unit): Transfer => transfer(cluster, unit.gathered);
+  const reduce = (unit: Unit): Transfer => transfer(cluster, unit.reduced);
   for (let i = 0; i < microBatches; i++) {
     const gathers = (unit: Unit): Transfer[] =>
       sharding === "weights" || (sharding === "states" && unit.learns && i === 0) ? [gather(unit)] : [];
@@ -107,7 +105,6 @@ export function planStep(
   }
   const learning = sum(units.map(({ count, reduced }) => count * reduced)); // bytes
   if (sharding === "none") pass(0, [transfer(cluster, 2 * learning)]);
-  else if (shards < gpus) pass(0, [acrossGroups(cluster, 2 * learning, shards)]);
   const update = ((learning / reducedBytes) * UPDATE_BYTES) / shards / gpu.bandwidth;
   seconds = OVERHEAD * (seconds + update);
   busy.compute = OVERHEAD * (busy.compute + update);
@@ -124,15 +121,6 @@ export function planStep(
     tokensPerMicroBatch: tokens,
     efficiency,
   };
-}
-
-/** Every group of ranks holds a whole state; equal parts of different groups are added up once a step. */
-function acrossGroups(cluster: Cluster, bytes: number, shards: number): Transfer {
-  const groups = cluster.gpus / shards;
-  const perMachine = cluster.gpus / cluster.nodes;
-  if (shards < perMachine) return transfer(cluster, bytes / shards, groups);
-  const network = (bytes * (groups - 1)) / groups / cluster.network;
-  return { link: 0, network, seconds: network };
 }
 
 /** Tokens that the language model computes with. */

@@ -11,6 +11,7 @@ import {
   openProjector,
   type PretrainedLlava,
   withAnyRes,
+  withVideo,
 } from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
 import { type Generator, randn, scope } from "../../torch/index.ts";
@@ -89,7 +90,12 @@ export async function loadStart(
     return await loadPretrained(resolved, { ...options, ...parts, resolve: find });
   };
   const found = await load();
-  const pretrained = recipe.anyres === undefined ? found : withAnyRes(found, recipe.anyres);
+  const tiled = recipe.anyres === undefined ? found : withAnyRes(found, recipe.anyres);
+  const pretrained = recipe.video === undefined ? tiled : withVideo(tiled, recipe.video);
+  if (recipe.video !== undefined && found.origin === undefined)
+    report(
+      `${name} is built in, and keeps nothing of video: give frames again where the result is used (--frames)`,
+    );
   startNewline(pretrained, generator, report);
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);

@@ -45,7 +45,7 @@ function write(
     });
     writeChatTemplate(folder, prompts);
     // A bare language model does not know what it sees with: with a configuration the folder is the original code's kind.
-    if ((recipe.vision || recipe.anyres) && origin)
+    if ((recipe.vision || recipe.anyres || recipe.video) && origin)
       writeAtomically(join(folder, "config.json"), [`${JSON.stringify(origin.config, null, 2)}\n`]);
     return folder;
   }

@@ -9,13 +9,13 @@ interface Flags {
   readonly nodes?: number;
   readonly gpu?: string;
   readonly network?: string;
-  readonly shardOver?: number;
   readonly efficiency?: number;
   readonly overlap: boolean;
   readonly rows?: number;
   readonly memory?: number;
   readonly textTokens?: number;
   readonly trainedTokens?: number;
+  readonly frames?: number;
   readonly json?: boolean;
 }
 
@@ -39,11 +39,6 @@ export function configure(command: Command): void {
       "of each machine: 10Gb, 8x400Gb (bits of its adapters), 100GB (bytes, measured)",
       "8x400Gb",
     )
-    .option(
-      "--shard-over <count>",
-      "GPUs that keep one whole together, such as those of a machine; all",
-      count,
-    )
     .option("--efficiency <share>", "part of a GPU's peak that its products reach", share, 0.5)
     .option("--no-overlap", "count transfers as if nothing were computed beside them")
     .option(
@@ -56,8 +51,9 @@ export function configure(command: Command): void {
       "what each device has, such as 24GB or 80GiB: tells what to change if that is not enough",
       bytes,
     )
-    .option("--text-tokens <count>", "tokens of a row without its image", count)
+    .option("--text-tokens <count>", "tokens of a row without its image or video", count)
     .option("--trained-tokens <count>", "those of them that are trained", count)
+    .option("--frames <count>", "plan for rows about a video of so many frames", count)
     .option("--json", "print as JSON")
     .addHelpText(
       "after",
@@ -76,9 +72,10 @@ export function configure(command: Command): void {
         ...typical,
         text,
         supervised: flags.trainedTokens ?? Math.min(typical.supervised, text),
+        ...(flags.frames !== undefined && { images: 0, frames: flags.frames }),
       };
-      const { gpus: devices = 1, shardOver: shardedOver, efficiency, overlap } = flags;
-      const options = { rows, devices, shardedOver };
+      const { gpus: devices = 1, efficiency, overlap } = flags;
+      const options = { rows, devices };
       const cluster =
         flags.gpus === undefined ? undefined : training.clusterOf({ ...flags, gpus: flags.gpus });
       const plan = planMemory(sizes, recipe, options);
@@ -87,7 +84,8 @@ export function configure(command: Command): void {
       const fits = memory === undefined ? undefined : plan.total <= memory;
       const dataRows = flags.rows ?? (data?.statedRows || undefined);
       const run =
-        cluster && training.planRun(sizes, recipe, cluster, { ...options, efficiency, overlap, dataRows });
+        cluster &&
+        training.planRun(sizes, recipe, cluster, { ...options, efficiency, overlap, dataRows, memory });
       const told = { ...plan, fits, changes, computing: computing(recipe), data, ...run };
       const lines = flags.json
         ? [JSON.stringify(told, null, 2)]
