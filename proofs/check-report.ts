@@ -3,23 +3,15 @@
  * images must show, in light and dark, with no error in the console, no script and no request.
  *   node proofs/check-report.ts [report.html] [--screenshots FOLDER]
  */
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { buildReport } from "../src/evaluation/index.ts";
+import { browserNames, findBrowser } from "../test/support/browser.ts";
 import { madeUpSources } from "../test/support/report-sources.ts";
-
-const names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"];
-
-function findBrowser(): string | undefined {
-  const { LLAVA_CHROMIUM, PATH = "" } = process.env;
-  const installed = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  return [LLAVA_CHROMIUM, chromium.executablePath(), ...installed].find((path) => path && existsSync(path));
-}
 
 interface Seen {
   readonly charts: number;
@@ -93,7 +85,7 @@ const { values, positionals } = parseArgs({
 });
 const browser = findBrowser();
 if (browser === undefined) {
-  console.log(`skipped: no Chromium found (${names.join(", ")} in PATH, or LLAVA_CHROMIUM)`);
+  console.log(`skipped: no Chromium found (${browserNames.join(", ")} in PATH, or LLAVA_CHROMIUM)`);
 } else {
   const folder = await mkdtemp(join(tmpdir(), "llava-report-"));
   try {

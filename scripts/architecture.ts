@@ -99,10 +99,27 @@ export const folders: Readonly<Record<string, Folder>> = {
       "training rows made from captions and data sets: questions by rule, concept filter, rows by a teacher",
     imports: ["protocol", "runner", "charts", "evaluation"],
   },
+  "serving/engine": {
+    holds: "a model that answers many at once: turns, cached prefixes and images, one memory budget",
+    imports: [...layers, "models", "pretrained", "generation"],
+  },
+  "serving/constraints": {
+    holds: "answers held to JSON, a schema, an expression or a grammar, by llguidance",
+    imports: ["protocol", "setup", "processing/tokenizer", "serving/engine"],
+  },
+  "serving/http": {
+    holds: "OpenAI's API, limits, keys and the chat page before any served model; needs no libtorch",
+    imports: ["protocol", "processing/image", "processing/video"],
+  },
+  "benchmark-building": {
+    holds: "benchmarks made of people's questions: screened, chosen, held against training sets, reviewed",
+    imports: ["protocol", "torch", "processing/image", "data", "client", "runner", "datagen", "serving/http"],
+  },
   cli: {
     holds: "a folder a command",
     imports: [
       ...layers,
+      "distributed",
       "models",
       "pretrained",
       "generation",
@@ -113,6 +130,10 @@ export const folders: Readonly<Record<string, Folder>> = {
       "charts",
       "evaluation",
       "datagen",
+      "serving/engine",
+      "serving/constraints",
+      "serving/http",
+      "benchmark-building",
     ],
   },
 };

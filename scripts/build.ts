@@ -13,7 +13,12 @@ import { builtFile, entryOf } from "./published.ts";
 
 const dist = pathOf("dist");
 rmSync(dist, { recursive: true, force: true });
-for (const project of ["tsconfig.build.json", "recipes/tsconfig.build.json"]) {
+for (const project of [
+  "tsconfig.build.json",
+  "recipes/tsconfig.build.json",
+  "src/serving/page/tsconfig.build.json",
+  "src/benchmark-building/review/page/tsconfig.build.json",
+]) {
   const { status } = spawnSync("npx", ["tsc", "-p", pathOf(project)], { cwd: pathOf(""), stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
 }
@@ -24,7 +29,7 @@ for (const name of globSync("**/*.d.ts", { cwd: dist })) {
   const text = readFileSync(path, "utf8");
   writeFileSync(path, text.replace(/(\b(?:from|import) ?\(?"\.{1,2}\/[^"]*)\.ts"/g, '$1.js"'));
 }
-for (const name of globSync("**/*.wasm", { cwd: pathOf("src") }))
+for (const name of globSync("**/*.{wasm,html,css}", { cwd: pathOf("src") }))
   copyFileSync(join(pathOf("src"), name), join(dist, name));
 
 // An entry stands before its module: an older Node cannot even parse what the module imports, and would show that.

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "setup" // libtorch, the addon or model files are not installed and cannot be
   | "budget" // a cap on what a run may cost was reached
   | "network" // a download failed or an address is not allowed
+  | "overloaded" // more requests wait already than may
   | "aborted" // the user or an AbortSignal stopped the work
   | "usage"; // the command line or an API was called wrongly
 

@@ -21,6 +21,7 @@ export {
 } from "./json-lines.ts";
 export { type JsonSpan, jsonObjects } from "./json-objects.ts";
 export { isAlive, processMark, slowLockPatience, withLock } from "./lock.ts";
+export { nativeFunctions } from "./native-functions.ts";
 export { countParquetRows, type ParquetRow, parquetColumns, readParquet } from "./parquet.ts";
 export { readPrefix } from "./prefix.ts";
 export { isRefusal, makeFolders, refusalOf, unwritable } from "./refusals.ts";

@@ -44,7 +44,7 @@ export class TableBatchSampler implements BatchSampler<SamplerState> {
       return mixing === "datasets" ? `${rows.datasetOf(row)} ${key}` : key;
     };
     this.#groups = new ImageGroups(rows.length, onlyImage, rowsPerImage);
-    this.#stepSize = Math.max(1, Math.round(batchSize / rowsPerImage / ranks)) * ranks;
+    this.#stepSize = Math.max(1, Math.round(batchSize / rowsPerImage));
     const count = this.#groups.count;
     const datasets = Map.groupBy(Array(count).keys(), (group) =>
       rows.datasetOf(this.#groups.at(group, 0, seed)[0]!),
@@ -56,7 +56,7 @@ export class TableBatchSampler implements BatchSampler<SamplerState> {
       if (grouping === "none" && videos !== "separated")
         return permutation(count, mixSeed(seed, epoch)).map((place) => items?.[place] ?? place);
       const groups = Array.from({ length: count }, (_, group) => this.#groups.at(group, epoch, seed));
-      const lengths = groups.map((group) => group.reduce((sum, row) => sum + rows.lengthOf(row), 0));
+      const lengths = groups.map((group) => this.#lengthOf(group));
       const kindOf = (group: number): string => {
         const kind = kindOfRow(rows.imagesOf(groups[group]![0]!));
         const isApart =
@@ -64,7 +64,7 @@ export class TableBatchSampler implements BatchSampler<SamplerState> {
         return isApart ? kind : "images";
       };
       return groupedOrder(count, {
-        ...{ seed, epoch, ranks, ...(items && { items }) },
+        ...{ seed, epoch, ...(items && { items }) },
         stepSize: this.#stepSize,
         kindOf,
         lengthOf: (group) => lengths[group]!,
@@ -86,12 +86,17 @@ export class TableBatchSampler implements BatchSampler<SamplerState> {
 
   next(): Promise<RowGroup[]> {
     const { rows, flips, seed } = this.#options;
-    const step = partOf(this.#sampler.draw(this.#stepSize), this.#rank);
+    const drawn = this.#sampler.draw(this.#stepSize).map(({ index, epoch }) => ({
+      group: this.#groups.at(index, epoch, seed),
+      mirrored: flips && mixSeed(seed, epoch, index, 1) % 2 === 1,
+    }));
+    const step = partOf(drawn, this.#rank, ({ group }) => this.#lengthOf(group));
     return Promise.resolve(
-      step.map(({ index, epoch }) => ({
-        rows: this.#groups.at(index, epoch, seed).map((row) => rows.at(row)),
-        mirrored: flips && mixSeed(seed, epoch, index, 1) % 2 === 1,
-      })),
+      step.map(({ group, mirrored }) => ({ rows: group.map((row) => rows.at(row)), mirrored })),
     );
+  }
+
+  #lengthOf(group: readonly number[]): number {
+    return group.reduce((sum, row) => sum + this.#options.rows.lengthOf(row), 0);
   }
 }

@@ -28,20 +28,22 @@ export interface ClassifyContext {
 /** Items that may have the same reply by chance. */
 const sameTextAllowed = 3;
 
-/** What a reply is: how it ended is looked at first, for a cut or refused reply may read like another. */
+/** Why a reply is no answer, whatever was asked: how it ended comes first, for a refused reply may read like another. */
+export function unanswered(
+  reply: GenerationResult,
+  { sameText, served }: Pick<ClassifyContext, "sameText" | "served">,
+): ReplyClass | undefined {
+  return classOfReply(reply, served) ?? (sameText > sameTextAllowed ? "repeated" : undefined);
+}
+
+/** What a reply is. */
 export function classifyReply(reply: GenerationResult, context: ClassifyContext): Classified {
-  const { kind, item, read, random, sameText, served } = context;
+  const { kind, item, read, random } = context;
   const none = (name: ReplyClass): Classified => ({ class: name, turns: [] });
+  const flaw = unanswered(reply, context);
+  if (flaw !== undefined) return none(flaw);
   const text = reply.text.trim();
-  if (reply.reason === "filtered") return none("filtered");
-  if (reply.reason === "refused") return none("refused");
   const isCut = reply.reason === "length";
-  if (text === "") return none(isCut ? "truncated" : "empty");
-  if (served !== undefined && reply.model !== undefined && reply.model !== served)
-    return none("served-model-changed");
-  if (refusal.test(text)) return none("refused");
-  if (aboutRequest.test(text)) return none("meta");
-  if (sameText > sameTextAllowed || goesRound(text)) return none("repeated");
   const parsed = kind.parse(text, item, random);
   if ("problem" in parsed) return none(isCut ? "truncated" : parsed.problem);
   const whole = isCut && !parsed.isClosed ? parsed.turns.slice(0, -1) : parsed.turns;
@@ -60,6 +62,18 @@ export function classifyReply(reply: GenerationResult, context: ClassifyContext)
   if (found.unsupported.length > 0 && kind.ungrounded === "drop")
     return { ...none("ungrounded"), grounding: found };
   return { class: name, turns: whole, grounding: found };
+}
+
+/** What a reply is where it cannot be used, whatever was asked. @param served the model that others name */
+export function classOfReply(reply: GenerationResult, served: string | undefined): ReplyClass | undefined {
+  const text = reply.text.trim();
+  if (reply.reason === "filtered" || reply.reason === "refused") return reply.reason;
+  if (text === "") return reply.reason === "length" ? "truncated" : "empty";
+  if (served !== undefined && reply.model !== undefined && reply.model !== served)
+    return "served-model-changed";
+  if (refusal.test(text)) return "refused";
+  if (aboutRequest.test(text)) return "meta";
+  return goesRound(text) ? "repeated" : undefined;
 }
 
 function classOfTurns(
@@ -85,7 +99,7 @@ const refusal =
   /^\W*(i['’]?m (really |very )?sorry|sorry,|i apologi[sz]e|i (can['’]?t|cannot|am unable|['’]?m unable|won['’]?t|am not able)|as an ai|unfortunately,? i)\b/i;
 const aboutRequest =
   /\b(your (message|request|input|prompt) (is|was|seems|appears)( to be)? (empty|blank|incomplete|missing)|(no|any) (image|caption|description|text|input)s? (was|were|is|has been|have been) (provided|given|attached)|please (provide|share|upload|send|give me)( me)?( with)? (the|an|a|some|more|your)|how can i (help|assist) you)\b/i;
-const markup =
+export const markup =
   /={3,}|<\/?image>|<\|[^|]*\|>|<\/?s>|\[\/?INST\]|^\s*(?:\*\*)?(question|user|human|assistant)(?:\*\*)?\s*:/im;
 const coordinates =
   /\[\s*\d*\.\d+\s*,\s*\d*\.\d+|\(\s*\d*\.\d+\s*,\s*\d*\.\d+|\b0\.\d{2,3}\b|\bcoordinates?\b/i;

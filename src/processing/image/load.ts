@@ -23,7 +23,7 @@ export async function openImage(source: ImageSource, options: ImageLoadOptions =
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
   switch (scheme) {
     case "data":
-      return openEncoded(readDataUrl(text, options.where), { where: "data: URL", ...options });
+      return openEncoded(dataUrlBytes(text, options.where), { where: "data: URL", ...options });
     case "file":
       return openEncoded(readFileUrl(text), options);
     case "http":
@@ -46,8 +46,12 @@ function readFileUrl(text: string): string {
   }
 }
 
-/** `data:[type][;parameters][;base64],content` (RFC 2397). */
-function readDataUrl(url: string, where = "data: URL"): Uint8Array {
+/**
+ * What `data:[type][;parameters][;base64],content` holds (RFC 2397). White space in base64, its URL alphabet and missing
+ * padding are passed over.
+ * @throws LlavaError "image"
+ */
+export function dataUrlBytes(url: string, where = "data: URL"): Uint8Array {
   const comma = url.indexOf(",");
   if (comma < 0) throw new LlavaError("image", `${where}: no comma between its type and its content`);
   const content = url.slice(comma + 1);

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { isMainThread } from "node:worker_threads";
+import { nativeFunctions } from "../../files/index.ts";
 import type { JpegHeader } from "./jpeg-header.ts";
 
 /** The functions of libjpeg-turbo's TurboJPEG 3 that decoding takes; they return 0 unless something is wrong. */
@@ -96,7 +97,7 @@ async function load(): Promise<Library | undefined> {
     const binding = resolve(folder, require("@julusian/jpeg-turbo/binding-options"), true, false);
     const path = binding && join(dirname(binding), "libturbojpeg.so.0");
     if (!path || !existsSync(path)) return undefined;
-    const { default: koffi } = await import("koffi");
+    const koffi = await nativeFunctions();
     const turbo = koffi.load(path);
     return {
       init: turbo.func("void *tj3Init(int type)"),

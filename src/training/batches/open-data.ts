@@ -96,7 +96,10 @@ export async function openStageData(
   }
   const { accumulation } = recipe;
   return {
-    source: new DataLoader({ sampler, collator, accumulation, prefetches: loader.isBackground }),
+    source: new DataLoader({
+      ...{ sampler, collator, accumulation, prefetches: loader.isBackground },
+      ranks: rankOf(around).ranks,
+    }),
     collator,
     rows,
     processor,

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "../../checkpoint/index.ts";
 import { mediumKey, Prefetcher, type RowImage, type RowLoader } from "../../data/index.ts";
+import { alone, type Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { makeFolder } from "../../files/index.ts";
 import { type ImageProcessorConfig, layoutOf, tilesOf } from "../../processing/image/index.ts";
@@ -36,6 +37,12 @@ export interface FeatureCacheOptions extends FeatureOptions {
   readonly dtype: DType;
 }
 
+interface Building {
+  readonly progress: ProgressFactory;
+  readonly signal?: AbortSignal | undefined;
+  readonly communicator?: Communicator | undefined;
+}
+
 /**
  * Features of a frozen tower on disk, computed once and read through memory maps: of every tile, where images are cut, with
  * the sizes of images, which decide how; of the frames that are seen of a video, with their times. Shards are written whole or
@@ -58,10 +65,10 @@ export class FeatureCache implements FeatureSource {
     }
   }
 
-  /** Opens the cache, after computing whatever it lacks. */
+  /** Opens the cache, after computing whatever it lacks: each rank a part of it. */
   static async open(
     options: FeatureCacheOptions,
-    { progress, signal }: { progress: ProgressFactory; signal?: AbortSignal | undefined },
+    { progress, signal, communicator = alone }: Building,
   ): Promise<FeatureCache> {
     const { images, dtype } = options;
     const size = shardSize(options);
@@ -72,9 +79,9 @@ export class FeatureCache implements FeatureSource {
       ...part,
       path: join(folder, part.name),
     }));
-    const missing = parts.filter(({ path }) => !existsSync(path));
-    const total = missing.reduce((sum, { images: inside }) => sum + inside.length, 0);
-    if (total > 0) {
+    const make = async (missing: typeof parts): Promise<void> => {
+      const total = missing.reduce((sum, { images: inside }) => sum + inside.length, 0);
+      if (total === 0) return;
       const bar = progress({ label: "features", total, unit: "images" });
       try {
         for (const { path, images: inside, mirrored } of missing)
@@ -82,7 +89,12 @@ export class FeatureCache implements FeatureSource {
       } finally {
         bar.stop();
       }
-    }
+    };
+    const { rank, size: ranks } = communicator;
+    const isMissing = ({ path }: { path: string }): boolean => !existsSync(path);
+    await make(parts.filter((part, i) => i % ranks === rank && isMissing(part)));
+    communicator.barrier();
+    await make(parts.filter(isMissing)); // what ranks made on machines that share no disk with this one
     const shards = new Map(parts.map(({ name, path, images }) => [name, openShard(path, images, options)]));
     return new FeatureCache(images, shards, size);
   }

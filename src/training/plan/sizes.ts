@@ -84,6 +84,8 @@ interface TowerSizes {
   readonly recomputed: number;
   /** The part of the tower's weights that its largest layer has. */
   readonly layerShare: number;
+  /** Of the pass of one image: a product and a sum are two. */
+  readonly operations: number;
   /** Whether it computes in float32 whatever the recipe says. */
   readonly isPrecise: boolean;
 }
@@ -100,9 +102,10 @@ export function modelSizes(config: LlavaConfig, video?: FramesSeen): ModelSizes 
   // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
   const layerSaved = tokens * (9 * hiddenSize + 3 * intermediateSize);
   const between = tokens * hiddenSize * (layers + 1);
+  const parameters = partParameters(model);
   return {
     ...languageSizes(config.text, model.languageModel),
-    parameters: partParameters(model),
+    parameters,
     projectorWidths: [hiddenSize * config.featureLayers.length, ...hidden, config.text.hiddenSize],
     imageTokens: tokensOf(layout, grid),
     video: videoSizes(grid, video ?? config.video ?? zeroShotVideo(grid)),
@@ -114,6 +117,8 @@ export function modelSizes(config: LlavaConfig, video?: FramesSeen): ModelSizes 
       saved: layerSaved * layers,
       recomputed: layers === 0 ? 0 : layerSaved + between,
       layerShare: 1 / Math.max(1, layers),
+      // Of matrices, and of attention of every position to every other.
+      operations: 2 * tokens * parameters.visionTower + 4 * layers * tokens ** 2 * hiddenSize,
       isPrecise: false,
     },
   };
@@ -156,6 +161,8 @@ export function builtinSizes(
       saved: 30 * widest,
       recomputed: 9 * widest,
       layerShare: 0.5,
+      // As if all weights were applied wherever half of the halvings are done.
+      operations: 2 * parameters.visionTower * (tower.imageSize / 16) ** 2,
       isPrecise: true,
     },
   };

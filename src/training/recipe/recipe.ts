@@ -181,6 +181,12 @@ const recipeSchema = z.strictObject({
   maxGradientNorm: z.number().positive().default(1),
   /** Whether activations of the language model's layers, and of a tower's that learns, are computed again in the backward pass, to save memory. */
   activationCheckpointing: z.boolean().default(false),
+  /**
+   * What each of several processes that train together has a part of only (ZeRO): "states" the moments, gradients and masters
+   * of what learns; "weights" also the weights of the language model and of what learns, gathered layer by layer, and
+   * activations are computed again then. Left out: each has all. It changes neither rows nor losses.
+   */
+  sharding: z.enum(["none", "states", "weights"]).optional(),
   /** What becomes of a step that would do harm. A step left out changes no weight, and is counted and logged. */
   guards: z
     .strictObject({
@@ -247,10 +253,22 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
   if (parsed.success) {
     requireSomethingToTrain(parsed.data);
     requirePreferences(parsed.data);
+    requireShardable(parsed.data);
     return parsed.data;
   }
   throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {
     hint: "Any field can be given as --path.of.field value; --dry-run shows the whole recipe.",
+  });
+}
+
+/** How what learns is kept on several processes. */
+export const shardingOf = ({ sharding = "none" }: Pick<Recipe, "sharding">): "none" | "states" | "weights" =>
+  sharding;
+
+function requireShardable(recipe: Recipe): void {
+  if (shardingOf(recipe) === "none" || objectiveOf(recipe).type === "supervised") return;
+  throw new LlavaError("config", `sharding "${recipe.sharding}" is for the objective "supervised"`, {
+    hint: "Leave sharding out: each process then has all weights, and they share the rows.",
   });
 }
 

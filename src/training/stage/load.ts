@@ -15,7 +15,7 @@ import {
 } from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
 import { type Generator, randn, scope } from "../../torch/index.ts";
-import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf, trainableParts } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";
 import { NEWLINE, named, prefixes } from "./trainable.ts";
 
@@ -105,7 +105,8 @@ export async function loadStart(
   for (const part of trainableParts) {
     const { learns, stored, matrices } = placement(recipe, part, tower);
     // What learns is converted weight by weight when it is told apart, and few bits are loaded as such.
-    if ((part === "projector" || !learns) && matrices === undefined)
+    const isSharded = part === "languageModel" && shardingOf(recipe) === "weights"; // converted part by part as well
+    if ((part === "projector" || !learns) && matrices === undefined && !isSharded)
       pretrained.model[part].to({ dtype: stored, device });
   }
   return pretrained;

@@ -9,7 +9,7 @@ import {
   type PretrainedLlava,
 } from "../../pretrained/index.ts";
 import { type Generator, releasePages, type Tensor } from "../../torch/index.ts";
-import { type Recipe, usualTargets } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf, usualTargets } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";
 
 /** The newline between rows of an image's features, in checkpoints. */
@@ -47,14 +47,18 @@ export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, gene
   const groups = train.flatMap((part) => {
     const module = model[part];
     const { stored, device } = placement(recipe, part);
-    for (const [name, weight] of module.namedParameters()) {
-      const precise = weight.to(stored);
-      // Loaded weights lie in a mapped file, which is not to be written to.
-      const own = precise === weight ? weight.clone() : precise;
-      releasePages(weight);
-      module.setParameter(name, own);
+    // Where each rank has a part alone, it copies no more than that (see `Unit`).
+    if (shardingOf(recipe) === "none") {
+      for (const [name, weight] of module.namedParameters()) {
+        const precise = weight.to(stored);
+        // Loaded weights lie in a mapped file, which is not to be written to.
+        const own = precise === weight ? weight.clone() : precise;
+        releasePages(weight);
+        module.setParameter(name, own);
+      }
+      module.to({ dtype: stored, device });
     }
-    module.to({ dtype: stored, device }).requiresGrad_(true);
+    module.requiresGrad_(true);
     const parameters = named(prefixes[part], module.namedParameters());
     return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
   });

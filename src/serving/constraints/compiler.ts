@@ -1,0 +1,148 @@
+import { LlavaError } from "../../errors.ts";
+import type { Tokenizer } from "../../processing/tokenizer/index.ts";
+import type { AnswerConstraint } from "../../protocol/index.ts";
+import type { ConstraintCompiler, Matcher } from "../engine/index.ts";
+import { type Library, loadLibrary, type MatcherInit, type Pointer } from "./library.ts";
+import { GrammarMatcher } from "./matcher.ts";
+
+/** Larger than any schema that people write by hand; a compiled one takes a hundred times its text. */
+const MOST_CHARACTERS = 256 * 1024;
+/** Compiled grammars that are kept, those used last. */
+const MOST_KEPT = 64;
+/** Blanks between the tokens of JSON: small models go on writing newlines where they may. */
+const BLANKS = String.raw`[\x20\x0A\x0D\x09]{0,8}`;
+/** llguidance's own limits: a hundredth of a second to compile, and less for a mask, however a schema is made. */
+const limits: MatcherInit["limits"] = {
+  itemsInRow: 2000,
+  initialFuel: 1_000_000,
+  stepFuel: 200_000,
+  stepItems: 50_000,
+  states: 250_000,
+  grammarSize: 500_000,
+  precomputes: true,
+  isVerbose: false,
+};
+/** How llguidance is told that a token's bytes are a name that no text matches. */
+const SPECIAL = 0xff;
+
+/** Of a model: its tokenizer, the width of its logits and the id that ends its answers. */
+export interface Vocabulary {
+  readonly tokenizer: Tokenizer;
+  readonly size: number;
+  readonly endId: number;
+}
+
+/**
+ * Compiles constraints with llguidance. Schemas that it cannot hold an answer to are refused, never read loosely.
+ * @throws LlavaError "setup" where llguidance is not here or does not load
+ */
+export async function llguidanceCompiler(vocabulary: Vocabulary): Promise<ConstraintCompiler> {
+  const library = await loadLibrary();
+  return new LlguidanceCompiler(library, newTokenizer(library, vocabulary), vocabulary.size);
+}
+
+class LlguidanceCompiler implements ConstraintCompiler {
+  readonly #library: Library;
+  readonly #init: MatcherInit;
+  readonly #words: number;
+  /** By type and text, in the order of their last use. */
+  readonly #kept = new Map<string, Promise<GrammarMatcher>>();
+
+  constructor(library: Library, tokenizer: Pointer, vocabularySize: number) {
+    this.#library = library;
+    this.#words = Math.ceil(vocabularySize / 32);
+    const quiet = { bufferLog: 0, standardErrorLog: 0, fastForwards: false, backtracks: false };
+    this.#init = { tokenizer, ...quiet, limits };
+  }
+
+  async compile(constraint: AnswerConstraint, signal?: AbortSignal): Promise<Matcher> {
+    const [type, text] = textOf(constraint);
+    if (text.length > MOST_CHARACTERS)
+      throw refusal(constraint, `it has ${text.length} characters; at most ${MOST_CHARACTERS} are taken`);
+    const key = `${type}\n${text}`;
+    const compiled = this.#kept.get(key) ?? this.#compile(constraint, type, text);
+    this.#kept.delete(key);
+    this.#kept.set(key, compiled);
+    compiled.catch(() => this.#kept.delete(key));
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    const matcher = await compiled;
+    signal?.throwIfAborted();
+    return matcher.clone();
+  }
+
+  async #compile(constraint: AnswerConstraint, type: string, text: string): Promise<GrammarMatcher> {
+    const pointer = await this.#library.newMatcher(this.#init, type, text);
+    const matcher = new GrammarMatcher(this.#library, pointer, this.#words);
+    const problem = matcher.error ?? whyNothingFollows(matcher);
+    if (problem === undefined) return matcher;
+    matcher[Symbol.dispose]();
+    throw refusal(constraint, problem);
+  }
+}
+
+/** Of a grammar that is well formed and derives nothing. */
+function whyNothingFollows(matcher: GrammarMatcher): string | undefined {
+  try {
+    return matcher.mask().some((word) => word !== 0) ? undefined : "no answer satisfies it";
+  } catch {
+    return "no answer satisfies it";
+  }
+}
+
+function refusal({ type }: AnswerConstraint, problem: string): LlavaError {
+  const what = {
+    json: "JSON",
+    "json-schema": "the JSON schema",
+    regex: "the regular expression",
+    grammar: "the grammar",
+  };
+  return new LlavaError("config", `${what[type]} cannot be held to: ${problem.trim()}`, {
+    hint: "Schemas are of draft 2020-12, expressions without look-around, grammars in Lark's notation.",
+  });
+}
+
+/** A constraint's type and text, as llguidance takes them. */
+function textOf(constraint: AnswerConstraint): [type: string, text: string] {
+  if (constraint.type === "regex") return ["regex", constraint.pattern];
+  if (constraint.type === "grammar") return ["lark", constraint.grammar];
+  const schema = constraint.type === "json" ? { type: "object" } : constraint.schema;
+  const isObject = typeof schema === "object" && schema !== null && !Array.isArray(schema);
+  const asked = isObject ? (schema as { readonly "x-guidance"?: object })["x-guidance"] : undefined;
+  const own = { "x-guidance": { whitespace_pattern: BLANKS, ...asked } };
+  try {
+    return ["json_schema", JSON.stringify(isObject ? { ...schema, ...own } : schema)];
+  } catch {
+    throw refusal(constraint, "it is nested too deeply, or no JSON");
+  }
+}
+
+function newTokenizer(library: Library, { tokenizer, size, endId }: Vocabulary): Pointer {
+  const special = new Set(tokenizer.specialTokens.values()).add(endId);
+  const pieces = Array.from({ length: size }, (_, id) => {
+    const bytes = tokenizer.bytesOf(id);
+    return special.has(id) ? Buffer.from([SPECIAL, ...bytes]) : bytes;
+  });
+  const error = new Uint8Array(512);
+  const made = library.newTokenizer(
+    {
+      vocabularySize: size,
+      endId,
+      lengths: Uint32Array.from(pieces, ({ length }) => length),
+      bytes: Buffer.concat(pieces),
+      json: null,
+      assumesString: false,
+      tokenize: null,
+      isGreedy: true,
+      userData: null,
+      slices: null,
+    },
+    error,
+    error.length,
+  );
+  if (made !== null) return made;
+  throw new LlavaError("config", `llguidance does not take the tokenizer: ${written(error)}`, {
+    hint: "Structured answers are not available for this model; others are.",
+  });
+}
+
+const written = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString();

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import type { ContentPart, Message } from "../../../protocol/index.ts";
+import type { MediaReader } from "../media/media-reader.ts";
+
+const detail = z.enum(["auto", "low", "high", "original"]).nullish();
+
+/** The parts of OpenAI's chat completions and responses, and vLLM's videos. Of what the models cannot hear or open, why not. */
+export const contentPart = z.discriminatedUnion(
+  "type",
+  [
+    z.object({ type: z.literal("text"), text: z.string() }),
+    z.object({ type: z.literal("input_text"), text: z.string() }),
+    z.object({ type: z.literal("output_text"), text: z.string() }),
+    z.object({ type: z.literal("image_url"), image_url: z.object({ url: z.string(), detail }) }),
+    z.object({ type: z.literal("input_image"), image_url: z.string(), detail }),
+    z.object({ type: z.literal("video_url"), video_url: z.object({ url: z.string() }) }),
+  ],
+  { error: "expected one of text, image_url, video_url, input_text, input_image and output_text" },
+);
+
+export const messageContent = z.union([z.string(), z.array(contentPart)]);
+
+export const message = z.discriminatedUnion(
+  "role",
+  [
+    z.object({ role: z.literal("system"), content: messageContent }),
+    z.object({ role: z.literal("developer"), content: messageContent }),
+    z.object({ role: z.literal("user"), content: messageContent }),
+    z.object({
+      role: z.literal("assistant"),
+      content: messageContent.nullish(),
+      tool_calls: z.array(z.unknown()).max(0, "the models call no tools").nullish(),
+    }),
+  ],
+  { error: "expected one of system, developer, user and assistant" },
+);
+
+/** @throws ApiError 400, 413 or 503, naming the part, for media that are not taken */
+export const readMessages = async (
+  messages: readonly z.infer<typeof message>[],
+  media: MediaReader,
+  { frames, param }: { readonly frames: number; readonly param: string },
+): Promise<Message[]> => {
+  const read: Promise<Message>[] = messages.map(async ({ role, content }, index) => ({
+    role: role === "developer" ? "system" : role,
+    content:
+      typeof content === "string" || !content
+        ? (content ?? "")
+        : await all(
+            content.map((part, at) => readPart(part, media, frames, `${param}[${index}].content[${at}]`)),
+          ),
+  }));
+  return await all(read);
+};
+
+/** All of several, or the first failure once all have ended: none goes on behind the answer. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
+}
+
+async function readPart(
+  part: z.infer<typeof contentPart>,
+  media: MediaReader,
+  frames: number,
+  param: string,
+): Promise<ContentPart> {
+  switch (part.type) {
+    case "image_url":
+      return { type: "image", image: await media.image(part.image_url.url, param) };
+    case "input_image":
+      return { type: "image", image: await media.image(part.image_url, param) };
+    case "video_url":
+      return { type: "video", video: await media.video(part.video_url.url, param, frames) };
+    default:
+      return { type: "text", text: part.text };
+  }
+}
