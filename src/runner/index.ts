@@ -11,6 +11,7 @@ export { Ledger } from "./ledger/ledger.ts";
 export { type RunStatus, readStatus } from "./ledger/ledger-view.ts";
 export { enterPlan, type RequestPlan } from "./ledger/plan.ts";
 export type { Planned } from "./ledger/plan-table.ts";
+export { PostgresLedger } from "./ledger/postgres/postgres-ledger.ts";
 export { mostCost } from "./ledger/price.ts";
 export type { LedgerCounts, RunLedger, Spending } from "./ledger/work-ledger.ts";
 export { mergeStores } from "./merge-stores.ts";
