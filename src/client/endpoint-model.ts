@@ -8,13 +8,13 @@ import {
   type StreamPart,
   type Usage,
 } from "../protocol/index.ts";
+import { Slots } from "../slots.ts";
 import { readChunk, readCompletion } from "./completion.ts";
 import { EndpointError, statusError } from "./endpoint-error.ts";
 import { authorization, completionsUrl, type EndpointModelOptions } from "./endpoint-options.ts";
 import { eventData } from "./event-stream.ts";
 import { post } from "./post.ts";
 import { completionBody } from "./request-body.ts";
-import { Slots } from "../slots.ts";
 
 /** The longest body of an answer that is read. */
 const maxBodyBytes = 64 * 2 ** 20;
@@ -139,7 +139,7 @@ class Deadline implements Disposable {
   }
 }
 
-async function readText(response: AsyncIterable<Uint8Array>): Promise<string> {
+export async function readText(response: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response) {

@@ -10,7 +10,7 @@ export { Ledger, type LedgerCounts, type Spending } from "./ledger/ledger.ts";
 export { mostCost } from "./ledger/price.ts";
 export { mergeStores } from "./merge-stores.ts";
 export { type FileDigests, type Question, RequestKeys } from "./request-key.ts";
-export type { RetryOptions } from "./retry.ts";
+export { type RetryOptions, retryDelay } from "./retry.ts";
 export { type RunOptions, type RunProgress, type RunReport, runQuestions } from "./run-questions.ts";
 export { inShard, parseShard, type Shard } from "./shard.ts";
 export { readStored, type StoredAnswer, type StoredFailure } from "./stored.ts";
