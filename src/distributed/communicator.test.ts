@@ -49,6 +49,11 @@ describe("a communicator", () => {
     });
 });
 
+test("an exchange tells that ranks have made different calls before", async () => {
+  const message = "rank 1 has not made the same calls to the other ranks as rank 0";
+  assert.deepEqual(await inProcesses(2, "differ", undefined), [message, message]);
+});
+
 test("clipping parts of gradients, or none, scales them by the norm of all", async () => {
   for (const parts of [
     [[[3, 4]], [[12], [84]]],

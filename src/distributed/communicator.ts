@@ -13,6 +13,8 @@ export interface Communicator {
   /** This process among them, from 0. */
   readonly rank: number;
   readonly size: number;
+  /** This process among those on the same machine, 0 where it is left out. */
+  readonly localRank?: number;
   /** Of all calls made so far: differs between ranks whose calls differ. */
   readonly digest?: number;
   /** Puts the sum over all ranks in each tensor's place: the same bits on every rank. */

@@ -1,4 +1,4 @@
 export { alone, type Communicator, exchange, type Pending, sumNumbers } from "./communicator.ts";
-export { type Group, type JoinOptions, joinGroup } from "./join-group.ts";
-export { type LaunchOptions, launch } from "./launch.ts";
-export { type Node, nodeOf, type Place, placeOf } from "./place.ts";
+export { type Group, joinGroup } from "./join-group.ts";
+export { launch } from "./launch.ts";
+export { nodeOf } from "./place.ts";

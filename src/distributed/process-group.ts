@@ -1,5 +1,6 @@
 import { aten, byteWidth, keep, noGrad, type Store, scope, type Tensor } from "../torch/index.ts";
 import type { Communicator, Pending } from "./communicator.ts";
+import type { Place } from "./place.ts";
 
 /** Bytes that are summed at once. */
 const BUCKET = 64 * 2 ** 20;
@@ -8,14 +9,16 @@ const BUCKET = 64 * 2 ** 20;
 export class ProcessGroup implements Communicator {
   readonly rank: number;
   readonly size: number;
+  readonly localRank: number;
   readonly #name: string;
   readonly #store: Store;
   #digest = 0;
   #meetings = 0;
 
-  constructor(name: string, { rank, size, store }: { rank: number; size: number; store: Store }) {
+  constructor(name: string, { rank, ranks, localRank }: Place, store: Store) {
     this.rank = rank;
-    this.size = size;
+    this.size = ranks;
+    this.localRank = localRank;
     this.#name = name;
     this.#store = store;
   }

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 
 const folder = temporaryFolder("llava-watch");
-const script = fileURLToPath(new URL("../../test/support/watched-rank.ts", import.meta.url));
+const script = fileURLToPath(new URL("../../test/support/watched-rank-child.ts", import.meta.url));
 const RANKS = 3;
 
 interface Ended {

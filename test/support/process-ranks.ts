@@ -2,10 +2,10 @@ import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
-const script = fileURLToPath(new URL("./rank-process.ts", import.meta.url));
+const script = fileURLToPath(new URL("./rank-child.ts", import.meta.url));
 
 /** A port of this machine that nothing listens on. */
-export const freePort = (): Promise<number> =>
+const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { port: number };

@@ -24,6 +24,22 @@ function collectives(ranks: Communicator) {
   });
 }
 
+/** The last rank gathers what is as long as the others' and of another type; what the next exchange says of it. */
+function differ(ranks: Communicator): string {
+  const dtype = ranks.rank === ranks.size - 1 ? "float64" : "float32";
+  scope(() =>
+    ranks
+      .gather(tensor(dtype === "float64" ? [1, 2] : [1, 2, 3, 4], { dtype }))()
+      .dispose(),
+  );
+  try {
+    exchange(ranks, "anything");
+    return "nothing";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** `given`: the gradients of each rank. */
 function clip(ranks: Communicator, given: readonly (readonly number[][])[]) {
   const parameters = given[ranks.rank]!.map((gradient) => {
@@ -88,7 +104,24 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
   return all;
 }
 
+/** Resident memory of a run above what the process had before it, MiB: once all is loaded, and at most. */
+async function memory(ranks: Communicator, recipe: Recipe): Promise<{ loaded: number; peak: number }> {
+  scope(() => void tensor([1]).add(1)); // libtorch itself
+  const before = process.memoryUsage.rss() / 2 ** 20;
+  let loaded = 0;
+  const callback: Callback = {
+    begin: () => {
+      loaded = process.memoryUsage.rss() / 2 ** 20 - before;
+    },
+  };
+  const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
+  await runRecipe(recipe, around);
+  return { loaded, peak: process.resourceUsage().maxRSS / 2 ** 10 - before };
+}
+
 const tasks = {
+  differ,
+  memory,
   collectives,
   clip,
   run,

@@ -1,7 +1,7 @@
 import { alone } from "../../distributed/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
 import { type PretrainedLlava, transparencyField } from "../../pretrained/index.ts";
-import { Generator, useDevice } from "../../torch/index.ts";
+import { cudaDevices, Generator, useDevice } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 import { type Batch, type PreparedObjective, prepareObjective } from "../objectives/index.ts";
 import { type Recipe, shardingOf } from "../recipe/recipe.ts";
@@ -28,7 +28,7 @@ export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> 
 
 /** Loads, freezes and reads everything that a recipe names. */
 export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
-  const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
+  const recipe = { ...given, device: useDevice(deviceOf(given, around)) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
   const pretrained = withTransparency(recipe, await loadStart(recipe, generator, around), around);
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
@@ -54,6 +54,10 @@ export async function prepareStage(given: Recipe, around: Surroundings): Promise
   };
 }
 
+/** Each rank on a machine has a GPU of its own, if it sees several. */
+const deviceOf = ({ device }: Recipe, { communicator: { localRank = 0 } = alone }: Surroundings): string =>
+  device === "cuda" && localRank > 0 && cudaDevices() > 1 ? `cuda:${localRank}` : device;
+
 /** Leaves this rank its part of the weights, where the recipe says so. */
 function shard(
   recipe: Recipe,
@@ -63,8 +67,12 @@ function shard(
 ): ShardedWeights | undefined {
   const sharding = shardingOf(recipe);
   if (sharding === "none") return undefined;
-  const { computed: dtype, device } = placement(recipe, "languageModel");
-  return new ShardedWeights(model, { communicator, groups, sharding, dtype, device });
+  const { computed, matrices, device } = placement(recipe, "languageModel");
+  // Adapters are small, and some computations with them are in float32.
+  const gathered = recipe.lora ? "float32" : computed;
+  // Scales of few bits stay in their type.
+  const frozen = matrices === undefined ? computed : undefined;
+  return new ShardedWeights(model, { communicator, groups, sharding, gathered, frozen, device });
 }
 
 /** With the recipe's way with transparent pixels, which a whole model keeps. */

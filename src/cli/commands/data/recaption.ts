@@ -19,7 +19,7 @@ import {
   shownSpending,
 } from "./ledger-options.ts";
 import { openAnswerer } from "./open-sampler.ts";
-import { seedOption } from "./seed.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import { SegmentFrames } from "./segment-frames.ts";
 
 interface Options extends LedgerFlags, ModelFlags {

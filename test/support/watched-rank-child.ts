@@ -1,4 +1,4 @@
-// A rank under the watch whose main thread waits for ever, or that is lost: node watched-rank.ts RANK RANKS FOLDER LOSS
+// A rank under the watch whose main thread waits for ever, or that is lost: node watched-rank-child.ts RANK RANKS FOLDER LOSS
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Watch } from "../../src/distributed/watch.ts";
