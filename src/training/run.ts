@@ -56,7 +56,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
       hint: "Go on with --resume, or choose another --output.",
     });
   const begun = saved && resolveRecipe(saved.recipe as RecipeFields); // a field that is newer has its default there
-  const recipe = settled(given, begun);
+  const [recipe] = exchange(communicator, settled(given, begun)) as [Recipe]; // machines may be fastest in other types
   if (begun) requireSameRecipe(begun, recipe, output);
   report(renderComputing(computing(given, begun)));
 

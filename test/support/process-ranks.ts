@@ -1,7 +1,6 @@
 import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import type { JoinOptions } from "../../src/distributed/join-group.ts";
 
 const script = fileURLToPath(new URL("./rank-child.ts", import.meta.url));
 
@@ -15,12 +14,7 @@ const freePort = (): Promise<number> =>
   });
 
 /** Runs a task of rank-tasks.ts in as many processes, each a rank; their answers in the order of the ranks. */
-export async function inProcesses<R>(
-  size: number,
-  task: string,
-  given: unknown,
-  options: Pick<JoinOptions, "patience"> = {},
-): Promise<R[]> {
+export async function inProcesses<R>(size: number, task: string, given: unknown): Promise<R[]> {
   const port = await freePort();
   return Promise.all(
     Array.from({ length: size }, (_, rank): Promise<R> => {
@@ -36,7 +30,7 @@ export async function inProcesses<R>(
           MASTER_PORT: String(port),
         },
       });
-      child.send({ task, given, options });
+      child.send({ task, given });
       return new Promise<R>((resolve, reject) => {
         let answer: R;
         child.once("message", (message) => {

@@ -3,10 +3,8 @@ import { once } from "node:events";
 import { alone, joinGroup } from "../../src/distributed/index.ts";
 import { doTask } from "./rank-tasks.ts";
 
-const [{ task, given, options }] = (await once(process, "message")) as [
-  { task: string; given: unknown; options: object },
-];
-const group = await joinGroup({ report: console.error, ...options });
+const [{ task, given }] = (await once(process, "message")) as [{ task: string; given: unknown }];
+const group = await joinGroup({ report: console.error });
 try {
   process.send!(await doTask(group?.communicator ?? alone, task, given));
   await group?.leave();

@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
@@ -23,13 +22,6 @@ function collectives(ranks: Communicator) {
       ),
     };
   });
-}
-
-/** The first rank is busy for three seconds while the others wait. */
-async function meet(ranks: Communicator): Promise<number> {
-  if (ranks.rank === 0) await setTimeout(3000);
-  ranks.barrier();
-  return exchange(ranks, ranks.rank).length;
 }
 
 /** The last rank gathers what is as long as the others' and of another type; what the next exchange says of it. */
@@ -115,26 +107,19 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
 /** Resident memory of a run above what the process had before it, MiB: once all is loaded, and at most. */
 async function memory(ranks: Communicator, recipe: Recipe): Promise<{ loaded: number; peak: number }> {
   scope(() => void tensor([1]).add(1)); // libtorch itself
-  const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20;
-  const before = mebibytes();
-  let [loaded, peak] = [0, 0];
-  const look = (): void => {
-    peak = Math.max(peak, mebibytes() - before);
-  };
+  const before = process.memoryUsage.rss() / 2 ** 20;
+  let loaded = 0;
   const callback: Callback = {
     begin: () => {
-      loaded = mebibytes() - before;
+      loaded = process.memoryUsage.rss() / 2 ** 20 - before;
     },
-    beforeUpdate: () => void look(),
-    afterStep: look,
   };
   const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
   await runRecipe(recipe, around);
-  return { loaded, peak };
+  return { loaded, peak: process.resourceUsage().maxRSS / 2 ** 10 - before };
 }
 
 const tasks = {
-  meet,
   differ,
   memory,
   collectives,
