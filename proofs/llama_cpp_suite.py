@@ -210,7 +210,7 @@ def make_stream_request(self, method, path, data=None, headers=None, host=None):
                 yield {**completion_answer(event, {**ended, "text": ""}), "stop": True, "generation_settings": settings}
         return
     if path == "/chat/completions":
-        data = {"ignore_eos": True, **data}
+        data = {"model": self.model_alias, "ignore_eos": True, **data}
     for event in streamed(self, method, path, data, headers, host):
         for choice in event.get("choices", []):
             # OpenAI's first part has an empty text where llama.cpp's has null.

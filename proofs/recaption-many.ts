@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askRecaption, openRecaptionSource, planRecaption, writeRecaptions } from "../src/datagen/index.ts";
 import { writeRows } from "../src/files/index.ts";
+import { noUsage } from "../src/protocol/index.ts";
 import { type Answerer, Ledger } from "../src/runner/index.ts";
 
 const items = Number(process.argv[2] ?? 1_000_000);
@@ -34,7 +35,7 @@ const teacherUntil = (most: number, stop: AbortController): Answerer => ({
       return {
         text: `Photo number ${answered} shows a dog that runs along a beach, and a man who follows it with a leash.`,
         reason: "stop",
-        usage: { promptTokens: 600, completionTokens: 25 },
+        usage: { ...noUsage, promptTokens: 600, completionTokens: 25 },
         model: "instant",
       };
     });

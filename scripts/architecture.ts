@@ -111,6 +111,20 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "OpenAI's API, limits, keys and the chat page before any served model; needs no libtorch",
     imports: ["protocol", "processing/image", "processing/video"],
   },
+  "benchmark-building": {
+    holds: "benchmarks made of people's questions: screened, chosen, held against training sets, reviewed",
+    imports: [
+      "protocol",
+      "torch",
+      "processing/image",
+      "pretrained",
+      "data",
+      "client",
+      "runner",
+      "datagen",
+      "serving/http",
+    ],
+  },
   cli: {
     holds: "a folder a command",
     imports: [
@@ -129,6 +143,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "serving/engine",
       "serving/constraints",
       "serving/http",
+      "benchmark-building",
     ],
   },
 };

@@ -17,6 +17,7 @@ for (const project of [
   "tsconfig.build.json",
   "recipes/tsconfig.build.json",
   "src/serving/page/tsconfig.build.json",
+  "src/benchmark-building/review/page/tsconfig.build.json",
 ]) {
   const { status } = spawnSync("npx", ["tsc", "-p", pathOf(project)], { cwd: pathOf(""), stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);

@@ -2,6 +2,7 @@ export { flickrRows } from "./captions/flickr8k.ts";
 export { readCaptions } from "./captions/read-captions.ts";
 export { curate, evaluationQuestions, trainingRows } from "./curate.ts";
 export { captionRow, chosenRecords, coverage, metaEntry, selectCaptions } from "./filter/filter-captions.ts";
+export { unanswered } from "./instruct/classify.ts";
 export { type Estimate, estimate, kindsToEstimate, pilotItems, pilotPlaces } from "./instruct/estimate.ts";
 export { type GenerateOptions, generateInstructions } from "./instruct/generate.ts";
 export type { Box, SceneItem } from "./instruct/item.ts";

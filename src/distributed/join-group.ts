@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { setTimeout } from "node:timers/promises";
@@ -57,7 +58,11 @@ export async function joinGroup(options: JoinOptions = {}): Promise<Group | unde
     place,
     communicator,
     reached: (step) => watch.reached(step),
-    fail: (error) => watch.fail(error instanceof Error ? error.message : String(error), isHearsay(error)),
+    fail: async (error) => {
+      const message = error instanceof Error ? error.message : String(error);
+      if (!isHearsay(error)) tellTorchrun(env["TORCHELASTIC_ERROR_FILE"], message);
+      await watch.fail(message, isHearsay(error));
+    },
     leave: async () => {
       await watch.close();
       closeGroups();
@@ -68,6 +73,13 @@ export async function joinGroup(options: JoinOptions = {}): Promise<Group | unde
 /** Whether another rank may be the cause: what failed is something between them. */
 const isHearsay = (error: unknown): boolean =>
   error instanceof TorchError && /^_c10d_functional::|^store$|^process group$/.test(error.operator);
+
+/** torchrun prints what it finds in this file as the cause. */
+function tellTorchrun(path: string | undefined, message: string): void {
+  if (path === undefined) return;
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  writeFileSync(path, JSON.stringify({ message: { message, extraInfo: { timestamp } } }));
+}
 
 /** Keys of an attempt that failed stay in a store that the launcher serves. */
 const under = (prefix: string, store: Store): Store => ({

@@ -48,6 +48,7 @@ export {
 } from "./row.ts";
 export {
   type AnswerConstraint,
+  type MediumTokens,
   OverloadedError,
   PartError,
   type PromptTokens,

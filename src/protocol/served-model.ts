@@ -88,6 +88,14 @@ export type ServedPart =
       readonly usage: Usage;
     };
 
+/** What an image or a video of a prompt comes to. */
+export interface MediumTokens {
+  readonly tokens: number;
+  /** Of an image that is cut into tiles, how many stand beside and above each other; 1 of others. */
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** What a prompt comes to. */
 export interface PromptTokens {
   /** With image marks where images stand; undefined for a prompt of ids. */
@@ -95,6 +103,8 @@ export interface PromptTokens {
   /** A placeholder for each token of an image. */
   readonly ids: readonly number[];
   readonly imageTokens: number;
+  /** Each of its images and videos, in the order of the prompt. */
+  readonly media: readonly MediumTokens[];
 }
 
 /** Where an engine stands: gauges now, and counters since it began. */

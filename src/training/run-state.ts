@@ -70,10 +70,7 @@ export function writeCheckpoint(
     makeFolder(partial);
   }
   among.barrier();
-  if (!existsSync(partial))
-    throw new LlavaError("checkpoint", `rank ${among.rank} on ${hostname()} does not see ${partial}`, {
-      hint: "All ranks need the output folder: choose an --output on a disk that all machines have.",
-    });
+  if (!existsSync(partial)) throw unseen(among, partial);
   try {
     const sha256 = Object.assign({}, ...exchange(among, writeParts(partial, state, among))) as object;
     if (isFirst) {
@@ -96,6 +93,12 @@ export function writeCheckpoint(
     }
   return target;
 }
+
+/** For a folder that the first rank made and this one has not. */
+export const unseen = ({ rank }: Communicator, folder: string): LlavaError =>
+  new LlavaError("checkpoint", `rank ${rank} on ${hostname()} does not see ${folder}`, {
+    hint: "All ranks need the output folder: choose an --output on a disk that all machines have.",
+  });
 
 function superfluous(folder: string, { keep, keepBest }: Retention): string[] {
   const older = checkpointFolders(folder).slice(keep);

@@ -16,7 +16,7 @@ import { copyWeights, type Learner, WholeLearner } from "./learner.ts";
 import type { Batch } from "./objectives/index.ts";
 import { type Recipe, type RecipeFields, resolveRecipe } from "./recipe/recipe.ts";
 import { requireSameRecipe } from "./recipe/same-recipe.ts";
-import { latestCheckpoint, type RunState, writeCheckpoint } from "./run-state.ts";
+import { latestCheckpoint, type RunState, unseen, writeCheckpoint } from "./run-state.ts";
 import { ShardedLearner } from "./sharding/sharded-learner.ts";
 import { computing, renderComputing, settled } from "./stage/placement.ts";
 import { writeResult } from "./stage/result.ts";
@@ -56,7 +56,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
       hint: "Go on with --resume, or choose another --output.",
     });
   const begun = saved && resolveRecipe(saved.recipe as RecipeFields); // a field that is newer has its default there
-  const recipe = settled(given, begun);
+  const [recipe] = exchange(communicator, settled(given, begun)) as [Recipe]; // machines may be fastest in other types
   if (begun) requireSameRecipe(begun, recipe, output);
   report(renderComputing(computing(given, begun)));
 
@@ -103,6 +103,8 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     afterStep: ({ step, totalSteps }, { measures }) => stage.watch?.({ step, totalSteps, measures }),
   };
   const written = isFirst ? await writers() : undefined;
+  communicator.barrier();
+  if (sharded && !existsSync(output)) throw unseen(communicator, output);
   const heldOut = (step: number): void => {
     const { measures, summary } = stage.evaluate();
     evaluated = { step, heldOutLoss: measures.heldOutLoss };
@@ -117,7 +119,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   };
   report(
     `${stage.learning} weights to train, ${recipe.batchSize} rows a step, ` +
-      `${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
+      `${communicator.size > 1 ? `${communicator.size} ranks, ` : ""}${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
   );
   const step = await train({
     learner,

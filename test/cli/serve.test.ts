@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ask } from "../support/ask-server.ts";
@@ -16,6 +16,7 @@ const folder = temporaryFolder("llava-serve");
 /** The server's address, once its models answer; what it wrote, when it has ended. */
 async function serve(args: readonly string[]) {
   const { child, ended } = startLlava(["serve", "--port", "0", ...args]);
+  after(() => child.kill("SIGKILL"));
   let said = "";
   child.stderr!.on("data", (chunk: string) => {
     said += chunk;
@@ -51,6 +52,7 @@ test("two models answer beside each other, by their names; SIGTERM lets an answe
     assert.equal(body.model, model, text);
     assert.equal(body.usage.completion_tokens, 3);
   }
+  assert.match((await ask(url)).text, /^<!doctype html>/i);
   const { data } = (await ask(`${url}/v1/models`, { headers })).body;
   assert.deepEqual(
     data.map(({ id }: { id: string }) => id),
@@ -78,6 +80,22 @@ test("two models answer beside each other, by their names; SIGTERM lets an answe
   assert.ok(
     lines.some(({ route, completionTokens }) => route === "/v1/chat/completions" && completionTokens === 50),
   );
+});
+
+test("several processes answer behind one port", async () => {
+  const { url, child, ended } = await serve([fixture("llama"), "--replicas", "2", "--key", "outer"]);
+  const headers = { authorization: "Bearer outer" };
+  const body = { max_tokens: 2, temperature: 0, messages: [{ role: "user", content: "Hi" }] };
+  const chat = () => ask(`${url}/v1/chat/completions`, { body, headers });
+  assert.deepEqual((await ask(`${url}/health`)).body, { status: "ok", replicas: 2, started: 2 });
+  const { content } = (await chat()).body.choices[0].message;
+  assert.equal((await ask(`${url}/v1/models`)).status, 401);
+  const { text: shown } = await ask(`${url}/metrics`, { headers });
+  for (const replica of [0, 1])
+    assert.match(shown, new RegExp(`num_requests_running\\{.*replica="${replica}"\\}`));
+  assert.equal((await chat()).body.choices[0].message.content, content);
+  child.kill("SIGTERM");
+  assert.equal((await ended).status, 0);
 });
 
 test("a model that cannot be loaded ends the server", async () => {

@@ -107,22 +107,16 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
 /** Resident memory of a run above what the process had before it, MiB: once all is loaded, and at most. */
 async function memory(ranks: Communicator, recipe: Recipe): Promise<{ loaded: number; peak: number }> {
   scope(() => void tensor([1]).add(1)); // libtorch itself
-  const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20;
-  const before = mebibytes();
-  let [loaded, peak] = [0, 0];
-  const look = (): void => {
-    peak = Math.max(peak, mebibytes() - before);
-  };
+  const before = process.memoryUsage.rss() / 2 ** 20;
+  let loaded = 0;
   const callback: Callback = {
     begin: () => {
-      loaded = mebibytes() - before;
+      loaded = process.memoryUsage.rss() / 2 ** 20 - before;
     },
-    beforeUpdate: () => void look(),
-    afterStep: look,
   };
   const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
   await runRecipe(recipe, around);
-  return { loaded, peak };
+  return { loaded, peak: process.resourceUsage().maxRSS / 2 ** 10 - before };
 }
 
 const tasks = {

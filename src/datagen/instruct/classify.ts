@@ -28,15 +28,22 @@ export interface ClassifyContext {
 /** Items that may have the same reply by chance. */
 const sameTextAllowed = 3;
 
-/** What a reply is: how it ended is looked at first, for a cut or refused reply may read like another. */
+/** Why a reply is no answer, whatever was asked: how it ended comes first, for a refused reply may read like another. */
+export function unanswered(
+  reply: GenerationResult,
+  { sameText, served }: Pick<ClassifyContext, "sameText" | "served">,
+): ReplyClass | undefined {
+  return classOfReply(reply, served) ?? (sameText > sameTextAllowed ? "repeated" : undefined);
+}
+
+/** What a reply is. */
 export function classifyReply(reply: GenerationResult, context: ClassifyContext): Classified {
-  const { kind, item, read, random, sameText, served } = context;
+  const { kind, item, read, random } = context;
   const none = (name: ReplyClass): Classified => ({ class: name, turns: [] });
+  const flaw = unanswered(reply, context);
+  if (flaw !== undefined) return none(flaw);
   const text = reply.text.trim();
   const isCut = reply.reason === "length";
-  const unusable = classOfReply(reply, served);
-  if (unusable !== undefined) return none(unusable);
-  if (sameText > sameTextAllowed) return none("repeated");
   const parsed = kind.parse(text, item, random);
   if ("problem" in parsed) return none(isCut ? "truncated" : parsed.problem);
   const whole = isCut && !parsed.isClosed ? parsed.turns.slice(0, -1) : parsed.turns;

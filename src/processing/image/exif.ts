@@ -7,6 +7,7 @@ export const tags = {
   samples: 277,
   sampleFormat: 339,
   subsampling: 530,
+  place: 34853,
 } as const;
 
 const sizes: Readonly<Record<number, 1 | 2 | 4>> = { 1: 1, 3: 2, 4: 4 };

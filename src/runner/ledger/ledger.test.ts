@@ -142,11 +142,15 @@ describe("a worker", () => {
     {
       using ledger = new Ledger(path);
       ledger.plan(planOf(20));
-      assert.equal(ledger.claim(20).length, 17); // while it lives
+      const claims = ledger.claim(20);
+      assert.equal(claims.length, 17); // while it lives
       assert.deepEqual(ledger.spending(), { spent: 0, unknown: 0, reserved: 1.5 });
+      const tooMuch = [{ item: claims[0]!.item, amount: 9 }];
+      assert.equal(ledger.reserve(tooMuch, 10), "wait");
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      assert.equal(ledger.reserve(tooMuch, 10), "exhausted"); // nobody waits for the dead
     }
-    child.kill("SIGKILL");
-    await once(child, "exit");
     const { counts, spending } = await ask(path, { answerer: answerer(), price });
     assert.equal(counts.done, 20);
     assert.equal(spending.unknown, 1.5);

@@ -73,21 +73,30 @@ export class Ledger implements RunLedger, Disposable {
         from,
         count,
       ) as unknown as Claim[];
-      for (const { item } of found)
-        this.#database.run("update item set state = 'claimed', owner = ? where number = ?", this.owner, item);
+      this.#database.run(
+        "update item set state = 'claimed', owner = ? where number in (select value from json_each(?))",
+        this.owner,
+        JSON.stringify(found.map(({ item }) => item)),
+      );
       return found;
     });
   }
 
   reserve(requests: readonly Reservation[], cap: number): Reserved {
     return this.#database.transaction(() => {
-      const isOwn = ({ item }: Reservation): boolean =>
-        this.#database.get("select owner from item where number = ?", item)?.["owner"] === this.owner;
-      if (!requests.every(isOwn)) return "lost";
+      const { own } = this.#database.get(
+        "select count(*) as own from item where owner = ? and number in (select value from json_each(?))",
+        this.owner,
+        JSON.stringify(requests.map(({ item }) => item)),
+      )!;
+      if (Number(own) < requests.length) return "lost";
       const all = requests.reduce((sum, { amount }) => sum + amount, 0);
       if (all === 0) return "reserved";
-      const { spent, reserved } = this.spending();
-      if (spent + reserved + all > cap) return reserved > 0 ? "wait" : "exhausted";
+      const fits = ({ spent, reserved }: Spending): boolean => spent + reserved + all <= cap;
+      // What the dead have reserved, nobody gives back.
+      if (!fits(this.spending())) this.#workers.bury();
+      const spending = this.spending();
+      if (!fits(spending)) return spending.reserved > 0 ? "wait" : "exhausted";
       for (const { item, amount } of requests)
         this.#database.run("update item set reserved = reserved + ? where number = ?", amount, item);
       return "reserved";
@@ -113,8 +122,13 @@ export class Ledger implements RunLedger, Disposable {
 
   #settle({ item, reply, cost, attempts }: Settlement, owner: string): number {
     const digest = sha256(reply.text).slice(0, 32);
-    const held = this.#database.get("select reserved from item where number = ? and owner = ?", item, owner);
-    const paid = cost ?? Number(held?.["reserved"] ?? 0);
+    const paid =
+      cost ??
+      Number(
+        this.#database.get("select reserved from item where number = ? and owner = ?", item, owner)?.[
+          "reserved"
+        ] ?? 0,
+      );
     if (paid > 0)
       this.#database.run(
         "update spending set spent = spent + ?, unknown = unknown + ?",

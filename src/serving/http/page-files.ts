@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PageFiles } from "./page.ts";
 
-const folder = new URL("../page/", import.meta.url);
+const chatPage = new URL("../page/", import.meta.url);
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -13,8 +13,11 @@ const types: Readonly<Record<string, string>> = {
   ".ts": "text/javascript; charset=utf-8",
 };
 
-/** The chat page: as the package holds it, or in a checkout as its sources say without their types. */
-export function readPageFiles(): PageFiles {
+/**
+ * A page, the chat's if none is named: as the package holds it, or in a checkout as its sources say without their types.
+ * @param libraries names of packages that its scripts import, each a module in one file
+ */
+export function readPageFiles(folder = chatPage, libraries: readonly string[] = ["marked"]): PageFiles {
   const names = readdirSync(folder).filter((name) => extname(name) in types && !name.endsWith(".d.ts"));
   const files = names.map((name) => [name, readFileSync(new URL(name, folder), "utf8")] as const);
   const isBuilt = names.includes("main.js");
@@ -22,11 +25,13 @@ export function readPageFiles(): PageFiles {
     if (name === "page.html")
       return ["index.html", isBuilt ? text.replace("main.ts", "main.js") : text] as const;
     const script = name.endsWith(".ts") ? withoutTypes(text) : text;
-    return [name, script.replace(/ from "marked"/, ' from "./marked.js"')] as const;
+    return [name, script.replace(/ from "(\w+)"/g, ' from "./$1.js"')] as const;
   });
-  const marked = readFileSync(fileURLToPath(import.meta.resolve("marked")), "utf8");
+  const modules = libraries.map(
+    (name) => [`${name}.js`, readFileSync(fileURLToPath(import.meta.resolve(name)), "utf8")] as const,
+  );
   return new Map(
-    [...served, ["marked.js", marked] as const].map(([name, text]) => [
+    [...served, ...modules].map(([name, text]) => [
       name,
       { type: types[extname(name)]!, bytes: Buffer.from(text) },
     ]),

@@ -8,6 +8,13 @@ export type PageFiles = ReadonlyMap<string, { readonly type: string; readonly by
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** What a page's files are sent with. */
+export const pageHeaders = {
+  "content-security-policy": policy,
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-cache",
+} as const;
+
 /** Whether a path is the page's. */
 export const isPage = (path: string): boolean => path === "/" || path.startsWith("/page/");
 
@@ -19,8 +26,6 @@ export function sendPage(exchange: Exchange, files: PageFiles): void {
     throw new ApiError(404, "not_found", "There is no page here; GET /openapi.json tells what there is.");
   exchange.send(200, file.bytes, {
     "content-type": file.type,
-    "content-security-policy": policy,
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
+    ...pageHeaders,
   });
 }

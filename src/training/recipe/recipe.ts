@@ -13,6 +13,17 @@ export const trainableParts = ["visionTower", "projector", "languageModel"] as c
 export type TrainablePart = (typeof trainableParts)[number];
 const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
 
+/** The layers of a language model that get adapters where nothing is said. */
+export const usualTargets = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+] as const;
+
 const recipeSchema = z.strictObject({
   /** Built-in name, folder or hub name of the model that is started from. */
   model: z.string(),
@@ -50,16 +61,17 @@ const recipeSchema = z.strictObject({
     .strictObject({
       rank: count,
       alpha: z.number().positive(),
+      /** Also of an adapter that is gone on from, whatever it was trained with before. */
       dropout: z.number().min(0).lt(1).default(0),
       /** Scale by alpha / √rank in place of alpha / rank (rsLoRA, arXiv 2312.03732). */
       rankStabilized: z.boolean().optional(),
       /** Learn the length of each row of a matrix apart from its direction (DoRA, arXiv 2402.09353). */
       decomposed: z.boolean().optional(),
-      /** Names of the linear layers that get one. */
+      /** Names of the linear layers that get one; an adapter that is gone on from has its own. */
       targets: z
         .array(z.string())
         .min(1)
-        .default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+        .default([...usualTargets]),
       /** Folder of an adapter to go on from; where the projector is "loaded", with the adapter's own if it has one. */
       start: z.string().min(1).optional(),
     })

@@ -1,6 +1,6 @@
 // The same run by one process and by several: npm test -- src/training/sharding/ranks.test.ts
 import assert from "node:assert/strict";
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { inProcesses } from "../../../test/support/process-ranks.ts";
@@ -15,6 +15,23 @@ const folder = temporaryFolder("llava-ranks");
 const optimizer = { learningRate: 2e-3, weightDecay: 0.1 };
 const withoutDropout = { lora: { rank: 2, alpha: 4 } };
 
+/** Rows of which every second one has an image that is none. */
+function withBrokenRows(): string {
+  const path = join(folder, "broken.json");
+  cpSync(join(fixtures, "llava/images"), folder, { recursive: true });
+  writeFileSync(join(folder, "broken.png"), "no image");
+  const rows = JSON.parse(readFileSync(join(fixtures, "training/rows.json"), "utf8")) as object[];
+  const broken = {
+    conversations: [
+      { from: "human", value: "<image>\nWhat?" },
+      { from: "gpt", value: "No" },
+    ],
+  };
+  const all = rows.flatMap((row, i) => [row, { id: `broken-${i}`, image: "broken.png", ...broken }]);
+  writeFileSync(path, JSON.stringify(all));
+  return path;
+}
+
 /** Each is run by one process without sharding, and by several. */
 const runs: Readonly<Record<string, Partial<RecipeFields>>> = {
   "projector, batches of 4": { ...stages["projector"], batchSize: 4, sharding: "weights" },
@@ -25,6 +42,10 @@ const runs: Readonly<Record<string, Partial<RecipeFields>>> = {
     ...stages["full"],
     sharding: "weights",
     evaluation: { rows: join(fixtures, "training/rows.json"), images: join(fixtures, "llava/images") },
+  },
+  "full, weights, rows that are left out": {
+    ...{ ...stages["full"], sharding: "weights", batchSize: 3 },
+    data: { rows: withBrokenRows(), images: folder, template: "vicuna_v1", onBadRow: "skip" },
   },
   "full in bfloat16": { ...stages["full"], sharding: "weights", dtype: "bfloat16", accumulation: 2 },
   "all, weights": { ...stages["all"], sharding: "weights", accumulation: 2 },

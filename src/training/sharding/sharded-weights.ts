@@ -11,8 +11,10 @@ export interface ShardingOptions {
   readonly groups: readonly ParameterGroup[];
   /** "states": gathered weights stay to the end of a step, and frozen ones are whole; "weights": neither. */
   readonly sharding: "states" | "weights";
-  /** Element type that weights are gathered in, and frozen ones are kept in. */
-  readonly dtype: DType;
+  /** Element type that matrices of layers are gathered in. */
+  readonly gathered: DType;
+  /** Element type that frozen weights are kept in, where they are floating-point; as they are without it. */
+  readonly frozen: DType | undefined;
   readonly device: string;
 }
 
@@ -39,50 +41,40 @@ export class ShardedWeights implements SegmentWeights, Disposable {
   #reducing: readonly Unit[] = [];
 
   /** Takes the weights out of the model, whose places hold shapes alone from now on. */
-  constructor(model: Llava, { communicator, groups, sharding, dtype, device }: ShardingOptions) {
+  constructor(model: Llava, { communicator, groups, sharding, gathered, frozen, device }: ShardingOptions) {
     this.#communicator = communicator;
     this.#isGivenUp = sharding === "weights";
     const names = new Map(
       groups.flatMap(({ parameters }) => [...parameters].map(([name, tensor]) => [tensor, name] as const)),
     );
-    const isWholeLearning = [...names.values()].some((name) => /\.layers\.\d+\.(?!.*lora_)/.test(name));
-    const taken = new Set<Tensor>();
-    const unitsOf = (places: readonly ParameterPlace[], gathered: DType): Unit[] => {
-      const free = places.filter(({ tensor }) => !taken.has(tensor));
-      for (const { tensor } of free) taken.add(tensor);
-      const learning = free
-        .filter(({ tensor }) => names.has(tensor))
-        .map((place) => ({ ...place, name: names.get(place.tensor)! }));
-      const frozen = this.#isGivenUp ? free.filter(({ tensor }) => !names.has(tensor)) : [];
-      // Vectors are few, and some of them are computed with in float32.
-      const [vectors, matrices] = [true, false].map((isVector) =>
-        learning.filter(({ tensor }) => tensor.shape.length < 2 === isVector),
-      ) as [typeof learning, typeof learning];
-      const kinds = [
-        ...(gathered === "float32"
-          ? [{ of: learning, learns: true, dtype: gathered }]
-          : [
-              { of: matrices, learns: true, dtype: gathered },
-              { of: vectors, learns: true, dtype: "float32" as const },
-            ]),
-        { of: frozen, learns: false, dtype },
-      ];
-      return kinds
-        .filter(({ of }) => of.length > 0)
-        .map(({ of, learns, dtype }) => new Unit(of, { communicator, learns, dtype, device }));
-    };
+    const learning = (place: ParameterPlace): boolean => names.has(place.tensor);
     const { languageModel, projector, visionTower } = model;
     this.#order = languageModel.layers;
     const ofLayers = this.#order.map((layer) => layer.parameterPlaces());
+    const inLayers = new Set(ofLayers.flat().map(({ tensor }) => tensor));
     const ofParts = [
-      languageModel.parameterPlaces(),
-      ...[projector, visionTower, model].map((part) =>
-        part.parameterPlaces().filter(({ tensor }) => names.has(tensor)),
-      ),
+      languageModel.parameterPlaces().filter(({ tensor }) => !inLayers.has(tensor)),
+      ...[projector, visionTower].map((part) => part.parameterPlaces().filter(learning)),
+      model.parameterPlaces().filter(({ tensor }) => tensor === model.imageNewline && names.has(tensor)),
     ];
-    // Adapters are small, and some computations with them are in float32.
-    const layerType = isWholeLearning ? dtype : "float32";
-    this.#units = new Map(this.#order.map((layer, i) => [layer, unitsOf(ofLayers[i]!, layerType)] as const));
+    const unitsOf = (places: readonly ParameterPlace[], gathered: DType): Unit[] => {
+      const learns = places.filter(learning).map((place) => ({ ...place, name: names.get(place.tensor)! }));
+      const isGathered = ({ tensor }: ParameterPlace): boolean => tensor.shape.length > 1;
+      const kinds = [
+        { of: learns.filter(isGathered), learns: true, dtype: gathered },
+        // Vectors are few, and some of them are computed with in float32.
+        { of: learns.filter((place) => !isGathered(place)), learns: true, dtype: "float32" as const },
+        {
+          of: this.#isGivenUp ? places.filter((place) => !learning(place)) : [],
+          learns: false,
+          dtype: frozen,
+        },
+      ];
+      return kinds
+        .filter(({ of }) => of.length > 0)
+        .map(({ of, ...kind }) => new Unit(of, { communicator, device, ...kind }));
+    };
+    this.#units = new Map(this.#order.map((layer, i) => [layer, unitsOf(ofLayers[i]!, gathered)] as const));
     // A word's gradients add up in float32.
     this.#roots = ofParts.flatMap((places) => unitsOf(places, "float32"));
     const pieces = this.#all.flatMap((unit) =>

@@ -44,8 +44,8 @@ export interface UnitOptions {
   readonly communicator: Communicator;
   /** Whether its weights learn: then masters are float32, and gradients are summed over the ranks. */
   readonly learns: boolean;
-  /** Element type of the whole weights, where they are floating-point. */
-  readonly dtype: DType;
+  /** Element type of the whole weights, where they are floating-point; as they are without it. */
+  readonly dtype: DType | undefined;
   readonly device: string;
 }
 
@@ -61,7 +61,7 @@ const upTo = (value: number, step: number): number => Math.ceil(value / step) * 
 export class Unit implements Disposable {
   readonly learns: boolean;
   readonly #communicator: Communicator;
-  readonly #dtype: DType;
+  readonly #gathered: DType;
   readonly #members: readonly Member[];
   /** Entries of all ranks' parts together. */
   readonly #size: number;
@@ -79,12 +79,12 @@ export class Unit implements Disposable {
   constructor(places: readonly ParameterPlace[], { communicator, learns, dtype, device }: UnitOptions) {
     this.learns = learns;
     this.#communicator = communicator;
-    this.#dtype = dtype;
+    this.#gathered = learns ? (dtype ?? "float32") : "uint8";
     const step = learns ? ALIGNMENT / byteWidth.float32 : ALIGNMENT;
     let end = 0;
     this.#members = places.map(({ name, put, tensor: { shape, elements, dtype: kept } }) => {
       const offset = upTo(end, step);
-      const own = isFloating(kept) ? dtype : kept;
+      const own = dtype !== undefined && isFloating(kept) ? dtype : kept;
       const length = learns ? elements : elements * byteWidth[own];
       end = offset + length;
       return { name, put, shape, elements, dtype: own, offset, length, stand: placeholder(shape, own) };
@@ -152,8 +152,7 @@ export class Unit implements Disposable {
   /** Begins to gather, where that is not done. */
   begin(): void {
     if (this.#gathering || this.#whole) return;
-    const dtype = this.learns ? this.#dtype : "uint8";
-    this.#gathering = noGrad(() => scope(() => this.#communicator.gather(this.#shard.to(dtype))));
+    this.#gathering = noGrad(() => scope(() => this.#communicator.gather(this.#shard.to(this.#gathered))));
   }
 
   /** Puts the whole parameters into their places. */

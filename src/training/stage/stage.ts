@@ -67,8 +67,12 @@ function shard(
 ): ShardedWeights | undefined {
   const sharding = shardingOf(recipe);
   if (sharding === "none") return undefined;
-  const { computed: dtype, device } = placement(recipe, "languageModel");
-  return new ShardedWeights(model, { communicator, groups, sharding, dtype, device });
+  const { computed, matrices, device } = placement(recipe, "languageModel");
+  // Adapters are small, and some computations with them are in float32.
+  const gathered = recipe.lora ? "float32" : computed;
+  // Scales of few bits stay in their type.
+  const frozen = matrices === undefined ? computed : undefined;
+  return new ShardedWeights(model, { communicator, groups, sharding, gathered, frozen, device });
 }
 
 /** With the recipe's way with transparent pixels, which a whole model keeps. */

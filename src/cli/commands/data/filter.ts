@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { writeRows } from "../../../files/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { seedOption } from "./seed.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 
 interface Options {
   captions: string;

@@ -13,8 +13,8 @@ import {
   runFolder,
   shownSpending,
 } from "./ledger-options.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import { openTeachers, type TeacherFlags } from "./open-teachers.ts";
-import { seedOption } from "./seed.ts";
 import { shownEstimate, shownReport } from "./show-instructions.ts";
 
 interface Options extends LedgerFlags, TeacherFlags {

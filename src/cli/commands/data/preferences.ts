@@ -25,7 +25,7 @@ import {
   shownSpending,
 } from "./ledger-options.ts";
 import { type AnswererFlags, type OpenAnswerer, openAnswerer } from "./open-sampler.ts";
-import { seedOption } from "./seed.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import { shownEstimate } from "./show-instructions.ts";
 import { shownBias } from "./show-preferences.ts";
 

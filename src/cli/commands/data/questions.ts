@@ -5,7 +5,7 @@ import { LlavaError } from "../../../errors.ts";
 import { readDataFile, writeRows } from "../../../files/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { count, share, wholeNumber } from "../../frame/model-options.ts";
-import { seedOption } from "./seed.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 
 interface Options {
   captions: string;

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import type { CommandContext, CommandModule } from "../../frame/context.ts";
+import * as build from "./build.ts";
 import * as compare from "./compare.ts";
 import * as judge from "./judge.ts";
 import * as list from "./list.ts";
 import * as report from "./report.ts";
+import * as review from "./review.ts";
 import * as run from "./run.ts";
 import * as score from "./score.ts";
 import * as study from "./study.ts";
@@ -19,6 +21,8 @@ const verbs: Readonly<Record<string, CommandModule>> = {
   compare,
   report,
   study,
+  build,
+  review,
 };
 
 export function configure(command: Command, context: CommandContext): void {
