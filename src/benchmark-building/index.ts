@@ -3,6 +3,8 @@ export type { BuildOptions } from "./build-options.ts";
 export type { TrainingSet } from "./contamination/decontaminate.ts";
 export { builtInEmbedder } from "./embedding/built-in.ts";
 export type { Embedder } from "./embedding/embedder.ts";
+export { endpointEmbedder } from "./embedding/endpoint.ts";
+export { towerEmbedder } from "./embedding/tower.ts";
 export type { Teacher } from "./references.ts";
 export type { BuildReport } from "./report.ts";
 export { agreements } from "./review/agreement.ts";

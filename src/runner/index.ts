@@ -16,7 +16,7 @@ export { mostCost } from "./ledger/price.ts";
 export type { LedgerCounts, RunLedger, Spending } from "./ledger/work-ledger.ts";
 export { mergeStores } from "./merge-stores.ts";
 export { type FileDigests, type Question, RequestKeys } from "./request-key.ts";
-export type { RetryOptions } from "./retry.ts";
+export { type RetryOptions, retryDelay } from "./retry.ts";
 export { type RunOptions, type RunProgress, type RunReport, runQuestions } from "./run-questions.ts";
 export { inShard, parseShard, type Shard } from "./shard.ts";
 export { readStored, type StoredAnswer, type StoredFailure } from "./stored.ts";

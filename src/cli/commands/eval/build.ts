@@ -22,6 +22,10 @@ interface BuildFlags extends EndpointFlags {
   readonly trainingImages: string[];
   readonly imageShare: number;
   readonly starts: number;
+  readonly embeddingEndpoint?: string;
+  readonly embeddingModel?: string;
+  readonly embedImages?: boolean;
+  readonly tower?: string;
   readonly flagged: "leave-out" | "review";
   readonly endpoint?: string;
   readonly model?: string;
@@ -64,6 +68,13 @@ export function configure(command: Command, context: CommandContext): void {
       [],
     )
     .option("--image-share <share>", "how much images count beside texts, from 0 to 1", share, 0.5)
+    .option(
+      "--embedding-endpoint <url>",
+      "an OpenAI-compatible endpoint whose embeddings tell questions apart",
+    )
+    .option("--embedding-model <name>", "its name there")
+    .option("--embed-images", "have that endpoint embed images too, as messages, which vLLM takes")
+    .option("--tower <model>", "a model on this machine whose vision tower tells images apart")
     .option("--starts <n>", "beginnings of k-means, of which the best end is taken", count, 10)
     .addOption(
       new Option("--flagged <what>", "leave out what seems to hold personal data, or let reviewers decide")
@@ -120,7 +131,7 @@ async function run(pool: string, flags: BuildFlags, context: CommandContext): Pr
     seed: flags.seed,
     starts: flags.starts,
     imageShare: flags.imageShare,
-    embedder: await openEmbedder(),
+    embedder: await openEmbedder(flags, context),
     training: trainingSets(flags),
     screens: [],
     reviewsFlagged: flags.flagged === "review",
@@ -170,9 +181,31 @@ async function openTeacher(flags: BuildFlags): Promise<Teacher | undefined> {
   };
 }
 
-async function openEmbedder(): Promise<Embedder> {
-  const { builtInEmbedder } = await import("../../../benchmark-building/index.ts");
-  return builtInEmbedder;
+async function openEmbedder(flags: BuildFlags, context: CommandContext): Promise<Embedder> {
+  const { embeddingEndpoint: url, embeddingModel: model, embedImages: seesImages = false, tower } = flags;
+  const { builtInEmbedder, endpointEmbedder, towerEmbedder } = await import(
+    "../../../benchmark-building/index.ts"
+  );
+  if (url !== undefined && tower !== undefined)
+    throw new LlavaError("usage", "--embedding-endpoint and --tower exclude each other", {
+      hint: "Give one of them.",
+    });
+  if (tower !== undefined) {
+    const { loadPretrained } = await import("../../../pretrained/index.ts");
+    const { resolveModel } = await import("../../../setup/index.ts");
+    const { progress, report } = context;
+    const resolved = await resolveModel(tower, { progress, report, signal: context.signal() });
+    return towerEmbedder(await loadPretrained(resolved, { dtype: "float32" }), tower);
+  }
+  if (url === undefined) return builtInEmbedder;
+  if (model === undefined)
+    throw new LlavaError("usage", "--embedding-endpoint takes --embedding-model", {
+      hint: "Give the model's name at the endpoint.",
+    });
+  const { EmbeddingEndpoint } = await import("../../../client/index.ts");
+  const { keyVariable: apiKeyVariable, timeout } = flags;
+  const endpoint = new EmbeddingEndpoint({ url, model, apiKeyVariable, timeoutMs: timeout * 1000 });
+  return endpointEmbedder(endpoint, { seesImages, retry: retryOf(flags) });
 }
 
 function trainingSets({ training, trainingImages }: BuildFlags): TrainingSet[] {
