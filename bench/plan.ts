@@ -168,7 +168,7 @@ function rowLengths({ output, batchSize, data }: Recipe, imageTokens: number): R
   const { tokens, units } = JSON.parse(first!) as { tokens: number; units: number };
   // The last token of a row is only predicted, not seen.
   const text = tokens / batchSize - imageTokens / data.rowsPerImage + 1;
-  return { text, supervised: units / batchSize, images: 1 };
+  return { text, supervised: units / batchSize, images: 1, frames: 0 };
 }
 
 /** Bytes. */

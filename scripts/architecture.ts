@@ -129,6 +129,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "a folder a command",
     imports: [
       ...layers,
+      "distributed",
       "models",
       "pretrained",
       "generation",

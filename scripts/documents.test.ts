@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { pathOf } from "./architecture.ts";
 
-const documents = ["*.md", "{docs,examples,models,test}/**/*.md"].flatMap((pattern) =>
+const documents = ["*.md", "{bench,docs,examples,models,test}/**/*.md"].flatMap((pattern) =>
   globSync(pattern, { cwd: pathOf("") }),
 );
 

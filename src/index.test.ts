@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { loadModel } from "./index.ts";
+import { loadModel, openEngine, serve } from "./index.ts";
 
 const library = new URL("./index.ts", import.meta.url).href;
 const fixtures = fileURLToPath(new URL("../test/fixtures/llava/", import.meta.url));
@@ -22,6 +22,31 @@ async function run(script: string, env: NodeJS.ProcessEnv = {}): Promise<string>
   );
   return stdout;
 }
+
+test("a model answers many at once, in this process and over HTTP", async () => {
+  using model = await loadModel(`${fixtures}qwen2`);
+  const messages = [{ role: "user", content: "What is it?" }] as const;
+  const sampling = { maxTokens: 5, ignoreEos: true };
+  let text = "";
+  {
+    using engine = await openEngine(model, { memory: 1 << 24 });
+    for await (const part of engine.answer({ prompt: { messages }, sampling }))
+      if (part.type === "delta") text += part.text;
+  }
+  await using served = await serve(model, { port: 0, engine: { memory: 1 << 24 } });
+  const body = { model: model.id, messages, max_tokens: 5, ignore_eos: true, temperature: 0 };
+  const response = await fetch(`${served.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const { choices, usage } = (await response.json()) as {
+    choices: { message: { content: string } }[];
+    usage: { completion_tokens: number };
+  };
+  assert.deepEqual([choices[0]!.message.content, usage.completion_tokens], [text, 5]);
+  assert.equal(served.engine.state().running, 0);
+});
 
 test("a model answers messages and pictures in six lines", async () => {
   using model = await loadModel(`${fixtures}qwen2`);
@@ -115,7 +140,7 @@ test("importing the library loads nothing native and starts nothing", async () =
     const native = process.report.getReport().sharedObjects.filter((path) => /torch|\\.node$/.test(path));
     console.log(JSON.stringify({ names, native, resources: process.getActiveResourcesInfo() }));`;
   const { names, native, resources } = JSON.parse(await run(script));
-  assert.deepEqual(names, ["LlavaError", "loadModel"]);
+  assert.deepEqual(names, ["LlavaError", "loadModel", "openEngine", "serve"]);
   assert.deepEqual(native, []);
   assert.ok(!resources.some((resource: string) => /Socket|Timeout|FSReq/.test(resource)));
 });

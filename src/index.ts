@@ -8,6 +8,8 @@
  *     model.dispose();
  */
 import type { LoadModelOptions, LocalModel } from "./generation/index.ts";
+import type { ServingEngine, ServingOptions } from "./serving/engine/index.ts";
+import type { ServerOptions } from "./serving/http/index.ts";
 
 export { type ErrorCode, LlavaError } from "./errors.ts";
 export type {
@@ -21,6 +23,8 @@ export type {
   Timings,
 } from "./generation/index.ts";
 export type * from "./protocol/index.ts";
+export type { ConstraintCompiler, ServingEngine, ServingOptions } from "./serving/engine/index.ts";
+export type { ServerOptions } from "./serving/http/index.ts";
 
 /**
  * Loads the default model, or one by built-in name, folder or hub name ("organisation/name"), and fetches its files if
@@ -30,4 +34,39 @@ export type * from "./protocol/index.ts";
 export async function loadModel(nameOrPath?: string, options?: LoadModelOptions): Promise<LocalModel> {
   const generation = await import("./generation/index.ts");
   return generation.loadModel(nameOrPath, options);
+}
+
+/**
+ * Has a model answer many requests at once: `engine.answer(request)` is the stream of one. The model stays the caller's, who
+ * disposes of the engine before it.
+ */
+export async function openEngine(model: LocalModel, options?: ServingOptions): Promise<ServingEngine> {
+  const { ServingEngine } = await import("./serving/engine/index.ts");
+  return new ServingEngine(model, options);
+}
+
+/** A model behind OpenAI's API; disposing ends what runs. */
+export interface Serving extends AsyncDisposable {
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly engine: ServingEngine;
+}
+
+/** Answers OpenAI's API by a model, which stays the caller's, as `llava serve` does. */
+export async function serve(
+  model: LocalModel,
+  { engine: options, ...listening }: ServerOptions & { readonly engine?: ServingOptions } = {},
+): Promise<Serving> {
+  const { HttpServer } = await import("./serving/http/index.ts");
+  const server = await HttpServer.listen(listening);
+  const engine = await openEngine(model, options);
+  await server.add(model.id, engine);
+  return {
+    url: server.url,
+    engine,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      engine[Symbol.dispose]();
+    },
+  };
 }

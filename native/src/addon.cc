@@ -42,5 +42,6 @@ NAPI_MODULE_INIT() {
   llava::defineDispatch(env, exports);
   llava::defineAutograd(env, exports);
   llava::defineRuntime(env, exports);
+  llava::defineProcessGroup(env, exports);
   return exports;
 }

@@ -156,5 +156,6 @@ void defineMappedFiles(napi_env env, napi_value exports);
 void defineDispatch(napi_env env, napi_value exports);
 void defineAutograd(napi_env env, napi_value exports);
 void defineRuntime(napi_env env, napi_value exports);
+void defineProcessGroup(napi_env env, napi_value exports);
 
 }  // namespace llava

@@ -63,6 +63,7 @@ Parameter parameterOf(const c10::Argument& argument) {
     case c10::TypeKind::FloatType: kind = Kind::Float; break;
     case c10::TypeKind::BoolType: kind = Kind::Bool; break;
     case c10::TypeKind::StringType: kind = Kind::String; break;
+    case c10::TypeKind::AnyType: kind = Kind::String; break;  // names of groups and of reductions
     case c10::TypeKind::NumberType: kind = Kind::Scalar; break;
     case c10::TypeKind::DeviceObjType: kind = Kind::Device; break;
     case c10::TypeKind::GeneratorType: kind = Kind::Generator; break;

@@ -1,4 +1,5 @@
 import { recipe } from "llava/training";
+import finetune from "./finetune.ts";
 
 /**
  * LLaVA-NeXT-Video-7B-DPO as its archived script has it: all of the language model, from AI feedback on videos
@@ -9,8 +10,9 @@ export default recipe({
   model: "lmms-lab/LLaVA-NeXT-Video-7B",
   projector: "loaded",
   train: ["languageModel"],
+  video: finetune.video,
   objective: { type: "preference", loss: "sigmoid", beta: 0.1, reference: "precomputed" },
-  data: { template: "vicuna_v1", maxTokens: 4096 },
+  data: { template: "vicuna_v1", maxTokens: 4096, videos: "only" },
   optimizer: { learningRate: 5e-7, weightDecay: 0 },
   schedule: { type: "linear", warmupRatio: 0.1 },
   batchSize: 128,

@@ -20,7 +20,12 @@ export {
   RECOMPUTED_TENSORS,
 } from "./naming.ts";
 export { openCheckpoint, openStored } from "./open.ts";
-export { openSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
+export {
+  openSafetensors,
+  readSafetensorsHeader,
+  type WriteOptions,
+  writeSafetensors,
+} from "./safetensors.ts";
 export { merged, renamed, subtree, type TensorSource } from "./source.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { openWeights } from "./weights-file.ts";

@@ -1,5 +1,5 @@
 import { readPrefix, writeAtomically } from "../files/index.ts";
-import { byteWidth, type DType, MappedFile, type Tensor } from "../torch/index.ts";
+import { byteWidth, type DType, isFloating, MappedFile, noGrad, scope, type Tensor } from "../torch/index.ts";
 import { isForeign, readForeign } from "./foreign-types.ts";
 import {
   parseSafetensorsHeader,
@@ -50,6 +50,14 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return parseSafetensorsHeader(readPrefix(path, length, 8).bytes, fileLength, path);
 }
 
+/** How tensors are written. */
+export interface WriteOptions {
+  /** Element type of floating-point tensors; as they are without it. */
+  readonly dtype?: DType | undefined;
+  /** The values of a tensor where it is a shape alone; the tensor is asked for when it is written. */
+  readonly valuesOf?: ((tensor: Tensor) => Tensor) | undefined;
+}
+
 /**
  * Writes tensors to a safetensors file, one at a time, so that no second copy of all of them is held. The widest
  * element types come first and the header is padded to 8 bytes: every tensor is aligned, as in the reference writer.
@@ -58,11 +66,17 @@ export function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = { format: "pt" },
+  { dtype, valuesOf = (tensor) => tensor }: WriteOptions = {},
 ): void {
   const entries = [...tensors].map(([name, tensor]) => {
-    const stored = SAFETENSORS_DTYPES[tensor.dtype];
-    const byteLength = tensor.shape.reduce((product, size) => product * size, byteWidth[tensor.dtype]);
-    return { name, tensor, stored, byteLength };
+    const type = writtenType(tensor, dtype);
+    return {
+      name,
+      tensor,
+      type,
+      stored: SAFETENSORS_DTYPES[type],
+      byteLength: tensor.elements * byteWidth[type],
+    };
   });
   entries.sort(
     (a, b) =>
@@ -86,10 +100,15 @@ export function writeSafetensors(
     path,
     (function* () {
       yield prefix;
-      for (const { tensor } of entries) yield tensor.toBytes();
+      for (const { tensor, type } of entries)
+        yield scope(() => noGrad(() => valuesOf(tensor).to(type).toDevice("cpu").toBytes()));
     })(),
   );
 }
+
+/** The element type that a tensor is written in. */
+export const writtenType = (tensor: Tensor, dtype: DType | undefined): DType =>
+  dtype !== undefined && isFloating(tensor.dtype) ? dtype : tensor.dtype;
 
 const LAYOUT_ORDER = Object.values(SAFETENSORS_DTYPES);
 const compareCodePoints = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

@@ -1,31 +1,29 @@
 import { join } from "node:path";
 import { writeAtomically } from "../files/index.ts";
-import { byteWidth, type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
-import { writeSafetensors } from "./safetensors.ts";
+import { byteWidth, type Tensor } from "../torch/index.ts";
+import { type WriteOptions, writeSafetensors, writtenType } from "./safetensors.ts";
 
-export interface ShardOptions {
+export interface ShardOptions extends WriteOptions {
   /** A file grows no larger than this, but for a tensor that is larger alone. */
   readonly maxBytes: number;
-  /** Element type of floating-point tensors; as they are without it. */
-  readonly dtype?: DType | undefined;
   /** Of each file; see `writeSafetensors`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
  * Writes tensors into a folder as `model.safetensors`, or as numbered shards with `model.safetensors.index.json` where
- * they are larger than one file may be. They are converted a file at a time.
+ * they are larger than one file may be.
  * @returns the names of the files of weights
  */
 export function writeShards(
   folder: string,
   tensors: ReadonlyMap<string, Tensor>,
-  { maxBytes, dtype, metadata }: ShardOptions,
+  { maxBytes, metadata, ...options }: ShardOptions,
 ): string[] {
   const shards: (readonly [string, Tensor])[][] = [[]];
   let [filled, total] = [0, 0];
   for (const [name, tensor] of tensors) {
-    const bytes = tensor.elements * byteWidth[typeIn(tensor, dtype)];
+    const bytes = tensor.elements * byteWidth[writtenType(tensor, options.dtype)];
     if (filled > 0 && filled + bytes > maxBytes) {
       shards.push([]);
       filled = 0;
@@ -40,13 +38,8 @@ export function writeShards(
       ? "model.safetensors"
       : `model-${number(index + 1)}-of-${number(shards.length)}.safetensors`,
   );
-  for (const [index, shard] of shards.entries()) {
-    const converted = new Map(
-      shard.map(([name, tensor]) => [name, noGrad(() => tensor.to(typeIn(tensor, dtype)))]),
-    );
-    writeSafetensors(join(folder, files[index]!), converted, metadata);
-    for (const [name, tensor] of shard) if (converted.get(name) !== tensor) converted.get(name)!.dispose();
-  }
+  for (const [index, shard] of shards.entries())
+    writeSafetensors(join(folder, files[index]!), new Map(shard), metadata, options);
   if (shards.length > 1) {
     const places = shards.flatMap((shard, index) => shard.map(([name]) => [name, files[index]] as const));
     const weight_map = Object.fromEntries(places);
@@ -56,6 +49,3 @@ export function writeShards(
   }
   return files;
 }
-
-const typeIn = (tensor: Tensor, dtype: DType | undefined): DType =>
-  dtype !== undefined && isFloating(tensor.dtype) ? dtype : tensor.dtype;

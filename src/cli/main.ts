@@ -28,6 +28,10 @@ const commands: Record<string, CommandEntry> = {
     summary: "show how a model cuts images, and how many tokens they take",
     load: () => import("./commands/tokens/index.ts"),
   },
+  video: {
+    summary: "measure how a model sees videos",
+    load: () => import("./commands/video/index.ts"),
+  },
   trace: {
     summary: "write what flows between the stages of a model",
     load: () => import("./commands/trace/index.ts"),
@@ -55,6 +59,10 @@ const commands: Record<string, CommandEntry> = {
   train: {
     summary: "train a model as a recipe says",
     load: () => import("./commands/train/index.ts"),
+  },
+  launch: {
+    summary: "train in several processes, on one machine or many",
+    load: () => import("./commands/launch/index.ts"),
   },
   plan: {
     summary: "tell how much memory a recipe takes",
@@ -96,7 +104,7 @@ export async function main(args: readonly string[]): Promise<number> {
       if (wanted.has(name)) (await load()).configure(command, context);
     }
     await program.parseAsync(args, { from: "user" });
-    return 0;
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     return reportFailure(error, (line) => process.stderr.write(`${line}\n`), {
       debug: LLAVA_DEBUG === "1",

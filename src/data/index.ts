@@ -1,5 +1,6 @@
 export {
   type LlavaRow,
+  mediumKey,
   notAPair,
   RowError,
   type RowImage,
@@ -13,6 +14,7 @@ export type { RowRules } from "./loading/encode-within.ts";
 export { LoadingPool } from "./loading/loading-pool.ts";
 export { Prefetcher } from "./loading/prefetcher.ts";
 export { type LoadedRows, type LoadRequest, type RowLoader, rowLoaderHere } from "./loading/row-loader.ts";
+export { layoutsOfRow, openRowMedium } from "./loading/row-media.ts";
 export type { BatchSampler, Rank, RowGroup } from "./order/batch-sampler.ts";
 export { PairSampler, pairGroup } from "./order/pair-sampler.ts";
 export { type DrawnItem, EpochSampler, type SamplerState } from "./order/sampler.ts";
@@ -24,7 +26,7 @@ export { type Dataset, isShard, namedDatasets, type ResponseFormat, readDatasets
 export { type OpenRowsOptions, openRows } from "./rows/open-rows.ts";
 export { type FoundRow, foundRows, RowFile, readRows } from "./rows/row-file.ts";
 export { lengthOfRow } from "./rows/row-length.ts";
-export { filterTable, imagesOfTable, type RowTable, rowTable } from "./rows/row-table.ts";
+export { filterTable, imagesOfTable, kindOfRow, type RowTable, rowTable } from "./rows/row-table.ts";
 export {
   ShardBatchSampler,
   type ShardBatchSamplerOptions,

@@ -10,6 +10,7 @@ export interface ConversationRow {
   readonly id: string;
   /** Relative to the folder of images. */
   readonly image?: string;
+  readonly video?: string;
   readonly conversations: readonly RowTurn[];
 }
 

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { inProcesses } from "../../test/support/process-ranks.ts";
+import type { Ran } from "../../test/support/rank-tasks.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { inRanks } from "../../test/support/thread-ranks.ts";
 import { rowsRecipe, stages } from "../../test/support/training-rows.ts";
@@ -12,18 +14,11 @@ import { alone, sumNumbers } from "./communicator.ts";
 
 const folder = temporaryFolder("llava-ranks");
 
-interface Ran {
-  readonly step: number;
-  readonly result?: string;
-  readonly lines: number;
-  readonly losses: number[];
-}
-
 describe("a communicator", () => {
   test("of one process changes nothing and gives copies", () => {
     const own = tensor([1, 2]);
     alone.sum([own]);
-    const [gathered, scattered] = [alone.gather(own), alone.scatter(own)];
+    const [gathered, scattered] = [alone.gather(own)(), alone.scatter(own)()];
     own.fill_(0);
     assert.deepEqual(
       [gathered.toNumbers(), scattered.toNumbers()],
@@ -35,18 +30,28 @@ describe("a communicator", () => {
     assert.deepEqual(sumNumbers(alone, [0.1, 3]), [0.1, 3]);
   });
 
-  test("of two sums, gathers and scatters in the order of the ranks", async () => {
-    const both = await inRanks<Record<string, unknown>>(2, "collectives", undefined);
-    const shared = {
-      sum: [[10, 12, 14, 16], [1]],
-      gathered: [0, 1, 2, 3, 10, 11, 12, 13],
-      numbers: [0.2, 1],
-    };
-    assert.deepEqual(both, [
-      { ...shared, scattered: [10, 12] },
-      { ...shared, scattered: [14, 16] },
-    ]);
-  });
+  for (const [kind, start] of Object.entries({ threads: inRanks, processes: inProcesses }))
+    test(`of two ${kind} sums, gathers and scatters in the order of the ranks`, async () => {
+      const both = await start<Record<string, unknown>>(2, "collectives", undefined);
+      const shared = {
+        said: [
+          [0, 0, Number.NaN],
+          [1, 8000, Number.NaN],
+        ],
+        sum: [[10, 12, 14, 16], [1]],
+        gathered: [0, 1, 2, 3, 10, 11, 12, 13],
+        numbers: [0.2, 1],
+      };
+      assert.deepEqual(both, [
+        { ...shared, scattered: [10, 12] },
+        { ...shared, scattered: [14, 16] },
+      ]);
+    });
+});
+
+test("an exchange tells that ranks have made different calls before", async () => {
+  const message = "rank 1 has not made the same calls to the other ranks as rank 0";
+  assert.deepEqual(await inProcesses(2, "differ", undefined), [message, message]);
 });
 
 test("clipping parts of gradients, or none, scales them by the norm of all", async () => {

@@ -1,21 +1,35 @@
-import { fromTyped, scope, type Tensor } from "../torch/index.ts";
+import { deserialize, serialize } from "node:v8";
+import { LlavaError } from "../errors.ts";
+import { fromTyped, keep, scope, type Tensor } from "../torch/index.ts";
+
+/** A result that is under way: waits until it is there. Called once; the tensor is the caller's. */
+export type Pending = () => Tensor;
 
 /**
  * Processes that work on one model together, as one of them sees them. All make the same calls in the same order, with tensors
- * of the same shapes and types; a call returns when its result is there.
+ * of the same shapes and types.
  */
 export interface Communicator {
   /** This process among them, from 0. */
   readonly rank: number;
   readonly size: number;
+  /** This process among those on the same machine, 0 where it is left out. */
+  readonly localRank?: number;
+  /** Of all calls made so far: differs between ranks whose calls differ. */
+  readonly digest?: number;
   /** Puts the sum over all ranks in each tensor's place: the same bits on every rank. */
   sum(tensors: readonly Tensor[]): void;
-  /** [n, …] of each rank → [size · n, …], in the order of the ranks. */
-  gather(part: Tensor): Tensor;
-  /** [size · n, …] of each rank → [n, …]: of the sum over all ranks the part with this rank's number. */
-  scatter(whole: Tensor): Tensor;
-  /** Waits until every rank is here. */
+  /** Begins [n, …] of each rank → [size · n, …], in the order of the ranks. */
+  gather(part: Tensor): Pending;
+  /** Begins [size · n, …] of each rank → [n, …]: of the sum over all ranks the part with this rank's number. */
+  scatter(whole: Tensor): Pending;
+  /** Waits until every rank is here, for however long. */
   barrier(): void;
+}
+
+function copied(tensor: Tensor): Pending {
+  const copy = keep(tensor.clone());
+  return () => copy;
 }
 
 /** One process by itself. */
@@ -23,8 +37,8 @@ export const alone: Communicator = {
   rank: 0,
   size: 1,
   sum() {},
-  gather: (part) => part.clone(),
-  scatter: (whole) => whole.clone(),
+  gather: copied,
+  scatter: copied,
   barrier() {},
 };
 
@@ -36,4 +50,51 @@ export function sumNumbers(communicator: Communicator, values: readonly number[]
     communicator.sum([summed]);
     return summed.toNumbers();
   });
+}
+
+/** Bytes that are exchanged at once; what is longer takes a second call. */
+const BLOCK = 4096;
+const LENGTH = 4;
+
+/**
+ * What each rank says, in the order of the ranks, as structured clones.
+ * @throws LlavaError "torch" where the ranks' calls up to here were not the same
+ */
+export function exchange<T>(communicator: Communicator, own: T): T[] {
+  if (communicator.size === 1) return [own];
+  const { digest } = communicator;
+  const said = serialize({ digest, own });
+  const framed = Buffer.alloc(Math.max(BLOCK, LENGTH + said.length));
+  framed.writeUInt32LE(said.length);
+  said.copy(framed, LENGTH);
+  let all = gatherBytes(communicator, framed.subarray(0, BLOCK));
+  const longest = LENGTH + Math.max(...all.map((bytes) => bytes.readUInt32LE()));
+  if (longest > BLOCK) {
+    const padded = Buffer.alloc(longest);
+    framed.copy(padded);
+    all = gatherBytes(communicator, padded);
+  }
+  const heard = all.map(
+    (bytes) =>
+      deserialize(bytes.subarray(LENGTH, LENGTH + bytes.readUInt32LE())) as { digest: typeof digest; own: T },
+  );
+  const other = heard.findIndex((each) => each.digest !== heard[0]!.digest);
+  if (other > 0)
+    throw new LlavaError("torch", `rank ${other} has not made the same calls to the other ranks as rank 0`, {
+      hint: "Start all ranks with the same recipe, data and version.",
+    });
+  return heard.map((each) => each.own);
+}
+
+/** Equally many bytes of each rank. */
+function gatherBytes(communicator: Communicator, own: Buffer): Buffer[] {
+  const all = scope(() => {
+    const gathered = communicator.gather(fromTyped(own, { dtype: "uint8" }))();
+    const bytes = Buffer.from(gathered.toBytes());
+    gathered.dispose();
+    return bytes;
+  });
+  return Array.from({ length: communicator.size }, (_, rank) =>
+    all.subarray(rank * own.length, (rank + 1) * own.length),
+  );
 }

@@ -6,9 +6,11 @@ export { formatProblem } from "./benchmarks/scienceqa/prompt-forms.ts";
 export { type CaptionReport, type CaptionScores, evaluateCaptions } from "./captions.ts";
 export * from "./judge/index.ts";
 export * from "./metrics/index.ts";
+export { normalizeEvalAiAnswer } from "./parsing/index.ts";
 export { flattenPrompt } from "./prompting/index.ts";
 export { findBenchmark, listBenchmarks } from "./registry.ts";
 export * from "./report/index.ts";
+export { wilsonInterval } from "./report/scores.ts";
 export * from "./results/index.ts";
 export {
   type Answered,

@@ -1,7 +1,7 @@
 /** Of calls in other threads: those that read nested input go as deep as the input does. */
 const STACK_BYTES = 4 * 2 ** 20;
 
-type Koffi = (typeof import("koffi"))["default"];
+type Koffi = typeof import("koffi")["default"];
 
 let configured: Promise<Koffi> | undefined;
 

@@ -11,6 +11,7 @@ export class Answer {
   readonly #stopStrings: StopStrings;
   #text = "";
   #finishReason: FinishReason | undefined;
+  #stoppedBy: number | string | undefined;
 
   constructor(tokenizer: Tokenizer, limits: Pick<Budget, "maxTokens" | "stopIds" | "stopStrings">) {
     this.#limits = limits;
@@ -26,23 +27,42 @@ export class Answer {
     return this.#finishReason;
   }
 
+  /** The id or the stop string that ended it. */
+  get stoppedBy(): number | string | undefined {
+    return this.#stoppedBy;
+  }
+
   /** Adds a token; returns the text that can be shown because of it, complete characters only. */
   add(id: number): string {
     this.tokenIds.push(id);
-    if (this.#limits.stopIds.has(id)) return this.finish("stop");
-    const { text, stopped } = this.#stopStrings.push(this.#decoder.push(id));
-    this.#text += text;
-    if (stopped) this.#finishReason = "stop";
-    else if (this.tokenIds.length >= this.#limits.maxTokens) return text + this.finish("length");
+    if (this.#limits.stopIds.has(id)) {
+      this.#stoppedBy = id;
+      return this.finish("stop");
+    }
+    const text = this.#show(this.#decoder.push(id));
+    if (this.#finishReason === undefined && this.tokenIds.length >= this.#limits.maxTokens)
+      return text + this.finish("length");
     return text;
   }
 
   /** Ends the answer; returns the text that was still held back. */
   finish(reason: FinishReason): string {
-    const { text, stopped } = this.#stopStrings.push(this.#decoder.flush());
-    const rest = stopped ? text : text + this.#stopStrings.flush();
+    const text = this.#show(this.#decoder.flush());
+    if (this.#finishReason !== undefined) return text;
+    const rest = this.#stopStrings.flush();
     this.#text += rest;
-    this.#finishReason = stopped ? "stop" : reason;
-    return rest;
+    this.#finishReason = reason;
+    return text + rest;
+  }
+
+  /** What can be shown because of more text, which may hold a stop string. */
+  #show(more: string): string {
+    const { text, stopped, by } = this.#stopStrings.push(more);
+    this.#text += text;
+    if (stopped) {
+      this.#finishReason = "stop";
+      this.#stoppedBy = by;
+    }
+    return text;
   }
 }

@@ -17,7 +17,7 @@ export interface Budget {
 /** @throws LlavaError "usage" for a length that is none, "prompt" for a prompt that leaves no room */
 export function budgetOf(
   generator: TextGenerator,
-  { inputIds, ignoreEos, stop = [], maxTokens = defaultMaxTokens, ropeFactor }: GenerationInput,
+  { inputIds, ignoreEos, stop = [], stopIds = [], maxTokens = defaultMaxTokens, ropeFactor }: GenerationInput,
 ): Budget {
   if (!(Number.isInteger(maxTokens) && maxTokens > 0))
     throw new LlavaError("usage", `maxTokens must be a whole number above 0, got ${maxTokens}`);
@@ -25,7 +25,7 @@ export function budgetOf(
   const imageTokens = inputIds.filter((id) => id === imageTokenId).length;
   return {
     maxTokens: Math.min(maxTokens, roomFor(inputIds.length, imageTokens, generator, ropeFactor)),
-    stopIds: new Set(ignoreEos ? [] : generator.processor.stopIds),
+    stopIds: new Set([...(ignoreEos ? [] : generator.processor.stopIds), ...stopIds]),
     stopStrings: stop,
     imageTokens,
   };

@@ -1,7 +1,7 @@
 import type { PretrainedLlava } from "../pretrained/index.ts";
 import type { ImageLayout } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
-import type { SamplingOptions } from "../protocol/index.ts";
+import type { SamplingOptions, ServedSampling } from "../protocol/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
 /** What generates: a model, the tokenizer that reads its tokens, the ids that end an answer. */
@@ -17,8 +17,27 @@ export interface BeamSettings {
   readonly lengthPenalty?: number;
 }
 
+/** Which tokens may come next; a matcher of constraints is one. */
+export interface TokenFilter {
+  /** Bit i % 32 of word i / 32 for id i. */
+  mask(): Uint32Array;
+  /** Takes the token that was chosen. */
+  accept(id: number): void;
+  /** Whether nothing but an end may follow. */
+  readonly isFinished: boolean;
+}
+
+/** What bears on the tokens of one answer, and what is told of them. */
+export interface TokenRules
+  extends Pick<
+    ServedSampling,
+    "frequencyPenalty" | "presencePenalty" | "logitBias" | "stopIds" | "minTokens" | "topLogprobs"
+  > {
+  readonly filter?: TokenFilter | undefined;
+}
+
 /** One prompt, and how it is to be answered. */
-export interface GenerationInput extends SamplingOptions, BeamSettings {
+export interface GenerationInput extends SamplingOptions, BeamSettings, TokenRules {
   /** With a placeholder for each feature row of its images. */
   readonly inputIds: readonly number[];
   /** [N, 3, H, W] of its images' N tiles. The caller disposes of it. */

@@ -3,12 +3,13 @@ import type { PretrainedLlava } from "../pretrained/index.ts";
 import {
   mediaOf,
   type PromptPiece,
+  promptText,
   rawPrompt,
   readMessages,
   slotsOf,
   type TokenizedPrompt,
 } from "../processing/conversation/index.ts";
-import type { ImageLayout, ImageLoadOptions } from "../processing/image/index.ts";
+import type { ImageLayout, ImageLoadOptions, PixelValues } from "../processing/image/index.ts";
 import {
   layOut,
   mostFrames,
@@ -18,8 +19,8 @@ import {
   type Processor,
   pixelsOf,
   type VideoRequest,
+  withTimes,
 } from "../processing/processor/index.ts";
-import { timeSentence } from "../processing/video/index.ts";
 import {
   ContextFullError,
   type MediaSource,
@@ -41,27 +42,55 @@ export type Prompt =
 /** One image, or several in order; a video among them is an object: {"path"} or {"frames"}. */
 export type PromptImages = MediaSource | readonly MediaSource[];
 
+/** A conversation or a text in which no words stand for an image or a special token: whoever wrote them meant words. */
+export type LiteralPrompt =
+  | {
+      readonly conversation: readonly Message[];
+      /** Whether the last message, the assistant's, is gone on with instead of answered. */
+      readonly continuesFinal?: boolean;
+    }
+  | { readonly text: string };
+
 export interface PromptOptions extends ImageLoadOptions, VideoRequest {
   /** Linear factor of positions; "auto", which counts for prompts with videos, is the smallest that the prompt and its answer need. */
   readonly ropeFactor?: number | "auto";
   /** Tokens that the answer is to have room for. */
   readonly maxTokens?: number;
+  /** What is thrown where the medium at an index, in the order of the prompt's parts, cannot be read. */
+  readonly refusal?: (error: unknown, medium: number) => unknown;
 }
 
-/** What a model reads of a prompt. */
-export interface PromptInputs extends Disposable {
+/** A prompt in ids, whose images and videos are open but not decoded. */
+export interface OpenedPrompt {
   /** With a placeholder for each feature row. */
   readonly inputIds: readonly number[];
-  /** [N, 3, H, W] of all tiles, absent without images. */
-  readonly pixelValues?: Tensor;
-  /** How each image was cut into its tiles. */
-  readonly layouts?: readonly ImageLayout[];
+  /** As one string, with marks where images stand. */
+  readonly text: string;
+  /** Where each medium stands among the ids, in order. */
+  readonly places: readonly { readonly start: number; readonly length: number }[];
+  /** In the order of their places. */
+  readonly media: readonly OpenedMedium[];
+  /** Of what each was opened. */
+  readonly sources: readonly MediaSource[];
+  /** What is thrown where the medium at an index of `media` cannot be read. */
+  refusal(error: unknown, index: number): unknown;
+  readonly imageTokens: number;
   /** Linear factor of its positions, in the place of the model's own. */
   readonly ropeFactor?: number;
   /** Most positions of prompt and answer, under that factor. */
   readonly contextLength: number;
   /** Which frames are seen of each video. */
   readonly videos?: readonly SeenVideo[];
+}
+
+/** What a model reads of a prompt. */
+export interface PromptInputs
+  extends Disposable,
+    Pick<OpenedPrompt, "inputIds" | "ropeFactor" | "contextLength" | "videos"> {
+  /** [N, 3, H, W] of all tiles, absent without images. */
+  readonly pixelValues?: Tensor;
+  /** How each image was cut into its tiles. */
+  readonly layouts?: readonly ImageLayout[];
 }
 
 /** What is seen of a video. */
@@ -73,20 +102,35 @@ interface SeenVideo {
 }
 
 /**
- * Renders a prompt, opens its images and videos, whose headers tell how many tokens they take, tokenizes it, checks that it
- * fits the context, and decodes them.
+ * Renders a prompt, opens its images and videos, whose headers tell how many tokens they take, tokenizes it and checks that it
+ * fits the context.
  * @throws LlavaError "prompt", "image" or "video"; "network" for an image that cannot be fetched
  */
-export async function preparePrompt(
+export async function openPrompt(
   pretrained: PretrainedLlava,
-  prompt: Prompt,
+  prompt: Prompt | LiteralPrompt,
   options: PromptOptions = {},
-): Promise<PromptInputs> {
+): Promise<OpenedPrompt> {
   const { processor } = pretrained;
-  const { frames, fps, ropeFactor, maxTokens = defaultMaxTokens, ...loading } = options;
+  const {
+    frames,
+    fps,
+    ropeFactor,
+    maxTokens = defaultMaxTokens,
+    refusal = (error) => error,
+    ...loading
+  } = options;
   const written = writtenOf(prompt);
   const transparency = options.transparency ?? processor.imageConfig.transparency ?? "drop";
-  const opened = await openMedia(written.media, { ...loading, transparency });
+  const opened = await Promise.all(
+    written.media.map(async (medium, index) => {
+      try {
+        return (await openMedia([medium], { ...loading, transparency }))[0]!;
+      } catch (error) {
+        throw refusal(error, index);
+      }
+    }),
+  );
   const encode = (count: number | undefined): Encoded => {
     const media = layOut(opened, processor, { frames: count, fps });
     return { media, ...encodeWith(processor, written, media) };
@@ -97,8 +141,6 @@ export async function preparePrompt(
     mostThatFit((count) => encode(count).prompt.inputIds.length <= tokens, most);
   const encoded = encode(frames === "auto" ? fitting(contextOf(pretrained, given) - maxTokens) : frames);
   const { prompt: ids } = encoded;
-  // A template may put videos behind images; what is seen is spliced in the order of the prompt.
-  const media = ids.imagePositions.map(({ image }) => encoded.media[image]!);
   requireEmbeddings(ids.inputIds, pretrained);
   const isAuto = given === undefined && most > 0 && frames !== "auto";
   const factor = given ?? (isAuto ? factorFor(ids.inputIds.length + maxTokens, pretrained) : undefined);
@@ -109,34 +151,71 @@ export async function preparePrompt(
     if (!(error instanceof ContextFullError) || most === 0) throw error;
     throw withFitting(error, fitting(contextOf(pretrained, factor) - 1));
   }
+  // A template may put videos behind images; what is seen is spliced in the order of the prompt.
+  const media = ids.imagePositions.map(({ image }) => encoded.media[image]!);
   const videos = media.flatMap((medium): SeenVideo[] =>
     "video" in medium ? [{ name: medium.video.where, ...medium.sampled }] : [],
   );
-  const text = {
+  return {
     inputIds: ids.inputIds,
+    text: promptText(encoded.pieces),
+    places: ids.imagePositions,
+    media,
+    sources: ids.imagePositions.map(({ image }) => written.media[image]!),
+    refusal: (error, index) => refusal(error, ids.imagePositions[index]!.image),
+    imageTokens,
     contextLength: contextOf(pretrained, factor),
     ...(factor !== undefined && { ropeFactor: factor }),
     ...(videos.length > 0 && { videos }),
   };
+}
+
+/** As `openPrompt`, with its images and videos decoded. */
+export async function preparePrompt(
+  pretrained: PretrainedLlava,
+  prompt: Prompt,
+  options: PromptOptions = {},
+): Promise<PromptInputs> {
+  const { media, inputIds, contextLength, ropeFactor, videos } = await openPrompt(
+    pretrained,
+    prompt,
+    options,
+  );
+  const text = {
+    inputIds,
+    contextLength,
+    ...(ropeFactor !== undefined && { ropeFactor }),
+    ...(videos && { videos }),
+  };
   if (media.length === 0) return { ...text, [Symbol.dispose]() {} };
-  const { data, tiles, height, width } = await pixelsOf(media, processor);
-  const pixelValues = keep(fromTyped(data, { dtype: "float32", shape: [tiles, 3, height, width] }));
+  const pixelValues = keep(tensorOfPixels(await pixelsOf(media, pretrained.processor)));
   const layouts = media.map(({ layout }) => layout);
   return { ...text, pixelValues, layouts, [Symbol.dispose]: () => pixelValues.dispose() };
 }
 
+/** float32 [N, 3, H, W] */
+export const tensorOfPixels = ({ data, tiles, height, width }: PixelValues): Tensor =>
+  fromTyped(data, { dtype: "float32", shape: [tiles, 3, height, width] });
+
 /** A prompt, and the images and videos that stand in it. */
 type Written = { readonly media: readonly MediaSource[] } & (
-  | { readonly messages: readonly Message[] }
+  | { readonly messages: readonly Message[]; readonly continuesFinal?: boolean }
   | { readonly raw: string }
+  | { readonly text: string }
 );
 
 interface Encoded {
   readonly media: readonly OpenedMedium[];
+  readonly pieces: readonly PromptPiece[];
   readonly prompt: TokenizedPrompt;
 }
 
-function writtenOf(prompt: Prompt): Written {
+function writtenOf(prompt: Prompt | LiteralPrompt): Written {
+  if ("text" in prompt) return { text: prompt.text, media: [] };
+  if ("conversation" in prompt) {
+    const { conversation, continuesFinal = false } = prompt;
+    return { messages: conversation, continuesFinal, media: mediaOf(conversation) };
+  }
   const media = mediaList(prompt.images, "images");
   if ("raw" in prompt) return { raw: prompt.raw, media };
   const messages = readMessages(prompt.messages, media);
@@ -147,30 +226,36 @@ function encodeWith(
   processor: Processor,
   written: Written,
   media: readonly OpenedMedium[],
-): Pick<Encoded, "prompt"> {
-  const pieces: PromptPiece[] =
-    "raw" in written
-      ? rawPrompt(written.raw, slotsOf(written.media))
-      : processor.promptFormat.render(
-          processor.videoConfig.timeInstruction ? withTimes(written.messages, media) : written.messages,
-        );
+): Pick<Encoded, "prompt" | "pieces"> {
   const layouts = media.map(({ layout }) => layout);
-  return { prompt: processor.encodePrompt(pieces, layouts) };
+  const pieces = piecesOf(processor, written, layouts);
+  return { pieces, prompt: processor.encodePrompt(pieces, layouts) };
 }
 
-/** The messages with a sentence behind each video, on a line of its own. */
-function withTimes(messages: readonly Message[], media: readonly OpenedMedium[]): Message[] {
-  const rest = [...media];
-  return messages.map((message) => {
-    if (typeof message.content === "string") return message;
-    const content = message.content.flatMap((part) => {
-      const medium = part.type === "text" ? undefined : rest.shift();
-      if (medium === undefined || !("video" in medium)) return [part];
-      const { times, duration } = medium.sampled;
-      return [part, { type: "text" as const, text: `${timeSentence(times, duration)}\n` }];
-    });
-    return { ...message, content };
-  });
+function piecesOf(processor: Processor, written: Written, layouts: readonly ImageLayout[]): PromptPiece[] {
+  if ("text" in written) return [{ text: written.text, special: false }];
+  if ("raw" in written) return rawPrompt(written.raw, slotsOf(written.media));
+  const { promptFormat } = processor;
+  const messages = withTimes(written.messages, layouts);
+  if (written.continuesFinal !== true) return promptFormat.render(messages);
+  if (messages.at(-1)?.role !== "assistant")
+    throw new LlavaError(
+      "prompt",
+      "the last message is not the assistant's: there is nothing to go on with",
+      {
+        hint: "End the conversation with the beginning of the answer.",
+      },
+    );
+  // What the template writes behind an answer is left out; what was said is the last that it did not write.
+  const { content } = messages.at(-1)!;
+  const isBlank =
+    typeof content === "string"
+      ? content === ""
+      : content.every((part) => "text" in part && part.text === "");
+  if (isBlank) return promptFormat.render(messages.slice(0, -1));
+  const pieces = promptFormat.render(messages, { addGenerationPrompt: false });
+  const said = pieces.findLastIndex((piece) => "text" in piece && !piece.special && piece.text !== "");
+  return pieces.slice(0, said + 1);
 }
 
 /** The smallest whole factor under which so many tokens fit; undefined where they do so under the model's own. */

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import fixture from "../../test/fixtures/sampler/cases.json" with { type: "json" };
 import type { LlavaError } from "../errors.ts";
 import type { SamplingOptions } from "../protocol/index.ts";
-import { Sampler } from "./sampler.ts";
+import { type ChoiceRules, Sampler, type SamplerOptions } from "./sampler.ts";
 
 const { log } = Math;
 /** Logits whose probabilities at temperature 1 are these. */
@@ -94,6 +94,31 @@ describe("choices", () => {
     const sampler = new Sampler({ repetitionPenalty: 2 });
     assert.equal(sampler.choose(Float32Array.of(1, 3, 2), [1]), 2);
     assert.equal(sampler.isArgmax, false);
+  });
+
+  test("biases add to logits, penalties take from those of the answer by count and once, and what is restricted never comes", () => {
+    const logits = Float32Array.of(1, 2, 3, 2.5);
+    const choose = (options: SamplerOptions, rules: ChoiceRules = {}) =>
+      new Sampler(options).choose(logits, [], rules);
+    assert.equal(
+      choose({
+        logitBias: new Map([
+          [0, 2.5],
+          [9, 100],
+        ]),
+      }),
+      0,
+    );
+    const answer = [2, 2, 3];
+    assert.equal(choose({ frequencyPenalty: 0.4 }, { answer }), 2);
+    assert.equal(choose({ frequencyPenalty: 0.5 }, { answer }), 1);
+    assert.equal(choose({ presencePenalty: 0.9 }, { answer }), 2);
+    assert.equal(choose({ presencePenalty: 1.1 }, { answer }), 1);
+    const restrict = (row: Float32Array) => row.fill(-Infinity, 1);
+    for (const temperature of [0, 1]) assert.equal(choose({ temperature }, { restrict }), 0);
+    assert.deepEqual([...logits], [1, 2, 3, 2.5]);
+    assert.equal(new Sampler({ logitBias: new Map([[1, 1]]) }).isArgmax, false);
+    assert.throws(() => new Sampler({ frequencyPenalty: Number.NaN }), { code: "usage" });
   });
 
   test("the penalty leaves the caller's logits alone", () => {

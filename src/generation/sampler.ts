@@ -1,5 +1,5 @@
 import { LlavaError } from "../errors.ts";
-import type { SamplingOptions } from "../protocol/index.ts";
+import type { SamplingOptions, ServedSampling } from "../protocol/index.ts";
 import { RandomSource, type RandomState } from "../random/index.ts";
 import { selectTop } from "./selection.ts";
 
@@ -9,8 +9,20 @@ export interface TokenDistribution {
   readonly probabilities: Float64Array;
 }
 
+/** How a sampler draws: what is added to the logits of tokens, and taken from those of the answer's, is as in OpenAI's API. */
+export type SamplerOptions = SamplingOptions &
+  Pick<ServedSampling, "frequencyPenalty" | "presencePenalty" | "logitBias">;
+
+/** What else bears on one choice. */
+export interface ChoiceRules {
+  /** Ids of the answer so far, each as often as it stands there. */
+  readonly answer?: readonly number[];
+  /** Makes −∞ of the logits of tokens that may not come. */
+  readonly restrict?: ((row: Float32Array) => void) | undefined;
+}
+
 /**
- * Chooses tokens from rows of logits. Repetition penalty (CTRL, arXiv 1909.05858), temperature, top-k, top-p and min-p
+ * Chooses tokens from rows of logits. Logit biases, repetition penalty (CTRL, arXiv 1909.05858), penalties of the answer's tokens, temperature, top-k, top-p and min-p
  * are applied in this order and with the meaning they have in transformers; of tokens exactly as likely as the last of
  * the top-p set the highest ids stay. By default the likeliest token is taken; at temperature 0 the filters do nothing.
  */
@@ -20,10 +32,13 @@ export class Sampler {
   readonly #topP: number;
   readonly #minP: number;
   readonly #penalty: number;
+  readonly #frequencyPenalty: number;
+  readonly #presencePenalty: number;
+  readonly #bias: ReadonlyMap<number, number>;
   readonly #random: RandomSource;
 
   /** @throws LlavaError "usage" for an option out of its range */
-  constructor(options: SamplingOptions = {}, state?: RandomState) {
+  constructor(options: SamplerOptions = {}, state?: RandomState) {
     this.#temperature = within("temperature", options.temperature ?? 0, (value) => value >= 0, "0 or more");
     this.#topK = within(
       "topK",
@@ -39,12 +54,17 @@ export class Sampler {
       (value) => value > 0,
       "above 0",
     );
+    const isAny = () => true;
+    this.#frequencyPenalty = within("frequencyPenalty", options.frequencyPenalty ?? 0, isAny, "a number");
+    this.#presencePenalty = within("presencePenalty", options.presencePenalty ?? 0, isAny, "a number");
+    this.#bias = options.logitBias ?? new Map();
+    for (const value of this.#bias.values()) within("logitBias", value, isAny, "numbers");
     this.#random = new RandomSource(state ?? options.seed ?? 0);
   }
 
   /** Whether the choice is the largest logit as it stands, so that no row needs to be looked at here. */
   get isArgmax(): boolean {
-    return this.#temperature === 0 && this.#penalty === 1;
+    return this.#temperature === 0 && this.#leavesLogits;
   }
 
   /** Of the random numbers: a sampler made with it goes on where this one stands. */
@@ -56,9 +76,9 @@ export class Sampler {
    * The next token for logits [V]; `seen` are the ids of prompt and answer so far.
    * @throws LlavaError "torch" when a logit is not a number
    */
-  choose(logits: Float32Array, seen: Iterable<number>): number {
-    if (this.#temperature === 0) return argmax(this.#penalised(logits, seen));
-    const { ids, probabilities } = this.distribution(logits, seen);
+  choose(logits: Float32Array, seen: Iterable<number>, rules: ChoiceRules = {}): number {
+    if (this.#temperature === 0) return argmax(this.#adjusted(logits, seen, rules));
+    const { ids, probabilities } = this.distribution(logits, seen, rules);
     let left = this.#random.next();
     for (let index = 0; index < ids.length; index++) {
       left -= probabilities[index]!;
@@ -68,8 +88,8 @@ export class Sampler {
   }
 
   /** What `choose` draws from at a temperature above 0. */
-  distribution(logits: Float32Array, seen: Iterable<number>): TokenDistribution {
-    const row = this.#penalised(logits, seen);
+  distribution(logits: Float32Array, seen: Iterable<number>, rules: ChoiceRules = {}): TokenDistribution {
+    const row = this.#adjusted(logits, seen, rules);
     const largest = row[argmax(row)]!;
     let ids = new Uint32Array(row.length);
     for (let id = 0; id < ids.length; id++) ids[id] = id;
@@ -88,13 +108,31 @@ export class Sampler {
     return { ids, probabilities };
   }
 
-  #penalised(logits: Float32Array, seen: Iterable<number>): Float32Array {
-    if (this.#penalty === 1) return logits;
+  get #leavesLogits(): boolean {
+    const hasPenalties = this.#penalty !== 1 || this.#frequencyPenalty !== 0 || this.#presencePenalty !== 0;
+    return !hasPenalties && this.#bias.size === 0;
+  }
+
+  #adjusted(
+    logits: Float32Array,
+    seen: Iterable<number>,
+    { answer = [], restrict }: ChoiceRules,
+  ): Float32Array {
+    if (this.#leavesLogits && restrict === undefined) return logits;
     const row = logits.slice();
-    for (const id of new Set(seen)) {
+    restrict?.(row);
+    const change = (id: number, changed: (value: number) => number) => {
       const value = row[id];
-      if (value !== undefined) row[id] = value < 0 ? value * this.#penalty : value / this.#penalty;
-    }
+      if (value !== undefined) row[id] = changed(value);
+    };
+    for (const [id, bias] of this.#bias) change(id, (value) => value + bias);
+    if (this.#penalty !== 1)
+      for (const id of new Set(seen))
+        change(id, (value) => (value < 0 ? value * this.#penalty : value / this.#penalty));
+    if (this.#frequencyPenalty !== 0)
+      for (const id of answer) change(id, (value) => value - this.#frequencyPenalty);
+    if (this.#presencePenalty !== 0)
+      for (const id of new Set(answer)) change(id, (value) => value - this.#presencePenalty);
     return row;
   }
 }

@@ -2,7 +2,8 @@ import type { Visual } from "../models/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { Answer } from "./answer.ts";
 import { type Budget, budgetOf } from "./budget.ts";
-import type { GenerationInput, TextGenerator } from "./input.ts";
+import type { GenerationInput, TextGenerator, TokenRules } from "./input.ts";
+import { type ToldToken, tellToken } from "./log-probabilities.ts";
 import { type GenerationOutput, Stopwatch } from "./output.ts";
 import { Sampler } from "./sampler.ts";
 
@@ -20,6 +21,8 @@ export interface Continuation {
   readonly text: string;
   /** The next token of each row. */
   readonly ids: readonly number[];
+  /** The token's log probability and the likeliest beside it, where they were asked for. */
+  readonly told?: ToldToken;
   /** Which of the rows before each one goes on from, where that is not its own. */
   readonly parents?: readonly number[];
 }
@@ -55,6 +58,7 @@ export class Sequence implements Decoding {
   readonly answer: Answer;
   readonly capacity: number;
   readonly #budget: Budget;
+  readonly #rules: TokenRules;
   readonly #watch = new Stopwatch();
 
   /** @throws LlavaError "usage" for an option out of its range, "prompt" for a prompt that leaves no room */
@@ -64,6 +68,7 @@ export class Sequence implements Decoding {
     this.ropeFactor = input.ropeFactor;
     this.sampler = new Sampler(input);
     this.#budget = budgetOf(generator, input);
+    this.#rules = input;
     this.answer = new Answer(generator.processor.tokenizer, this.#budget);
     this.capacity = input.inputIds.length + this.#budget.maxTokens;
   }
@@ -77,11 +82,37 @@ export class Sequence implements Decoding {
   }
 
   next(logits: NextLogits): Continuation {
-    const id = this.sampler.isArgmax
+    const { filter, topLogprobs } = this.#rules;
+    const restrict = this.#restriction();
+    const isArgmax = this.sampler.isArgmax && restrict === undefined;
+    const row = isArgmax && topLogprobs === undefined ? undefined : logits.tensor.toFloat32Array();
+    const id = isArgmax
       ? logits.likeliest
-      : this.sampler.choose(logits.tensor.toFloat32Array(), [...this.promptIds, ...this.answer.tokenIds]);
+      : this.sampler.choose(row!, [...this.promptIds, ...this.answer.tokenIds], {
+          answer: this.answer.tokenIds,
+          restrict,
+        });
     this.#watch.token();
-    return { text: this.answer.add(id), ids: [id] };
+    let text = this.answer.add(id);
+    if (filter !== undefined && !this.isFinished) {
+      filter.accept(id);
+      if (filter.isFinished) text += this.answer.finish("stop");
+    }
+    return { text, ids: [id], ...(topLogprobs !== undefined && { told: tellToken(row!, id, topLogprobs) }) };
+  }
+
+  /** What may not come next, if anything. */
+  #restriction(): ((row: Float32Array) => void) | undefined {
+    const { filter, minTokens = 0 } = this.#rules;
+    const isShort = this.answer.tokenIds.length < minTokens;
+    if (filter === undefined && !isShort) return undefined;
+    return (row) => {
+      const mask = filter?.mask();
+      if (mask !== undefined)
+        for (let id = 0; id < row.length; id++)
+          if (((mask[id >>> 5]! >>> (id & 31)) & 1) === 0) row[id] = -Infinity;
+      if (isShort) for (const id of this.#budget.stopIds) if (id < row.length) row[id] = -Infinity;
+    };
   }
 
   abort(): string {

@@ -2,6 +2,8 @@
 export interface ShownText {
   readonly text: string;
   readonly stopped: boolean;
+  /** The stop string that did. */
+  readonly by?: string;
 }
 
 /**
@@ -19,10 +21,11 @@ export class StopStrings {
   /** Adds text; says what may be shown of it and of what was held back. After `stopped` nothing more may be added. */
   push(delta: string): ShownText {
     const text = this.#held + delta;
-    const end = Math.min(...this.#stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0));
+    const places = this.#stops.map((stop) => text.indexOf(stop));
+    const end = Math.min(...places.filter((at) => at >= 0));
     if (end < Infinity) {
       this.#held = "";
-      return { text: text.slice(0, end), stopped: true };
+      return { text: text.slice(0, end), stopped: true, by: this.#stops[places.indexOf(end)]! };
     }
     const open = this.#openFrom(text);
     this.#held = text.slice(open);

@@ -50,5 +50,6 @@ export { Projector } from "./llava/projector.ts";
 export type { ProjectorConfig } from "./llava/projector-config.ts";
 export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords } from "./llava/tiling.ts";
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
+export { huggingFaceVideo, originalVideo, originalVideoFieldsOf } from "./llava/video.ts";
 export { PooledTower } from "./pooled-tower.ts";
 export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

@@ -1,5 +1,12 @@
 import type { Naming } from "../checkpoint/index.ts";
-import type { AttentionMask, CacheStep, KeyValueCache, Module, SegmentRunner } from "../nn/index.ts";
+import type {
+  AttentionMask,
+  AttentionStep,
+  KeyValueCache,
+  Module,
+  PageStore,
+  SegmentRunner,
+} from "../nn/index.ts";
 import type { DType, Tensor } from "../torch/index.ts";
 
 /** What the configurations of all families say. */
@@ -33,7 +40,7 @@ export type LanguageModelOptions = {
   | {
       readonly attention?: undefined;
       /** All rows of a cache go on by T positions, or the pieces of a step by theirs; each sees its own row. */
-      readonly cache: KeyValueCache | CacheStep | undefined;
+      readonly cache: KeyValueCache | AttentionStep | undefined;
     }
 );
 
@@ -63,4 +70,5 @@ export interface LanguageModel extends Module, Named {
   /** hidden [..., D] → [..., vocab] */
   logits(hidden: Tensor): Tensor;
   newCache(options: { batch: number; capacity: number }): KeyValueCache;
+  newPages(options?: { slabBytes?: number }): PageStore;
 }

@@ -42,7 +42,7 @@ describe("recomputed activations", () => {
   for (const dropout of [0, 0.5])
     test(`give the loss and gradients of kept ones to the last bit, dropout ${dropout}, over two batches`, () => {
       const [kept, recomputed] = [network(dropout), network(dropout)];
-      const checkpoints = new ActivationCheckpoints([recomputed.dropping]);
+      const checkpoints = new ActivationCheckpoints({ generators: [recomputed.dropping] });
       for (let batch = 0; batch < 2; batch++)
         scope(() => {
           const expected = kept.loss(direct);
@@ -118,7 +118,7 @@ describe("recomputed activations", () => {
 test("a segment drawn from normal numbers is replayed with the same ones", () => {
   const noise = new Generator(4);
   const leaf = keep(randn([4], generator)).requiresGrad_();
-  const checkpoints = new ActivationCheckpoints([noise]);
+  const checkpoints = new ActivationCheckpoints({ generators: [noise] });
   const drawn: number[][] = [];
   scope(() => {
     const segment = (x: Tensor) => {

@@ -1,18 +1,44 @@
-import { backward, type Generator, isRecording, scope, type Tensor } from "../torch/index.ts";
+import { backward, type Generator, isRecording, keep, scope, type Tensor } from "../torch/index.ts";
+import type { Module } from "./module.ts";
 
 /** A part of a forward pass. Run again on the same input it gives the same output. */
 type Segment = (hidden: Tensor) => Tensor;
 
-/** Runs the segments of a forward pass, each on the output of the one before. */
-export type SegmentRunner = (segment: Segment, hidden: Tensor) => Tensor;
+/** Runs the segments of a forward pass, each on the output of the one before; `module` is the one whose weights it takes. */
+export type SegmentRunner = (segment: Segment, hidden: Tensor, module?: Module) => Tensor;
 
 /** Of what a segment computes, only its output and what its backward pass needs stay in memory. */
 export const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden));
+
+/** Weights of segments that are there only while they are needed. */
+export interface SegmentWeights {
+  /** Before a forward pass. */
+  begin(): void;
+  /** Before a segment is computed, in a forward pass or again in the backward pass. */
+  open(module: Module, direction: "forward" | "backward"): void;
+  /** After it was computed in a forward pass. */
+  close(module: Module): void;
+  /** After its weights got their gradients. */
+  reduce(module: Module): void;
+  /** After the backward pass. */
+  end(): void;
+}
+
+export interface ActivationCheckpointsOptions {
+  /** Those that segments draw from (dropout); they give the same numbers again. */
+  readonly generators?: readonly Generator[];
+  /** false: what lies between is kept after all, and only gone through segment by segment. */
+  readonly recomputes?: boolean;
+  readonly weights?: SegmentWeights | undefined;
+}
 
 interface Recorded {
   readonly segment: Segment;
   readonly input: Tensor;
   readonly output: Tensor;
+  /** With its graph, where it is kept. */
+  readonly computed: Tensor | undefined;
+  readonly module: Module | undefined;
   /** Of the generators, before the segment drew from them. */
   readonly states: readonly Tensor[];
 }
@@ -24,27 +50,47 @@ interface Recorded {
  */
 export class ActivationCheckpoints {
   readonly #generators: readonly Generator[];
+  readonly #recomputes: boolean;
+  readonly #weights: SegmentWeights | undefined;
   #recorded: Recorded[] = [];
 
-  /** `generators`: those that segments draw from (dropout); they give the same numbers again. */
-  constructor(generators: readonly Generator[] = []) {
+  constructor({ generators = [], recomputes = true, weights }: ActivationCheckpointsOptions = {}) {
     this.#generators = generators;
+    this.#recomputes = recomputes;
+    this.#weights = weights;
   }
 
-  readonly run: SegmentRunner = (segment, input) => {
-    if (!isRecording()) return freeing(segment, input);
-    const states = this.#generators.map((generator) => generator.state());
-    // Recorded and dropped: segments may behave otherwise without recording, as dropout does.
-    const output = scope(() => {
-      const computed = segment(input);
-      return computed.detach().requiresGrad_(computed.requiresGrad);
-    });
-    if (output.requiresGrad) this.#recorded.push({ segment, input, output, states });
+  /** Before a forward pass. */
+  begin(): void {
+    this.#weights?.begin();
+  }
+
+  readonly run: SegmentRunner = (segment, input, module) => {
+    if (module) this.#weights?.open(module, "forward");
+    const output = this.#run(segment, input, module);
+    if (module) this.#weights?.close(module);
     return output;
   };
 
+  #run(segment: Segment, input: Tensor, module: Module | undefined): Tensor {
+    if (!isRecording()) return freeing(segment, input);
+    const states = this.#recomputes ? this.#generators.map((generator) => generator.state()) : [];
+    let kept: Tensor | undefined;
+    // Recorded and dropped: segments may behave otherwise without recording, as dropout does.
+    const output = scope(() => {
+      const computed = segment(input);
+      if (!this.#recomputes) kept = keep(computed);
+      return computed.detach().requiresGrad_(computed.requiresGrad);
+    });
+    // Others may go through what has no gradient here, and then all do.
+    if (output.requiresGrad || this.#weights)
+      this.#recorded.push({ segment, input, output, computed: kept, module, states });
+    return output;
+  }
+
   /** Forgets the segments run since the last call of `backward`, which will not be gone through. */
   forget(): void {
+    for (const { computed } of this.#recorded) computed?.dispose();
     this.#recorded = [];
   }
 
@@ -53,24 +99,42 @@ export class ActivationCheckpoints {
     const recorded = this.#recorded;
     this.#recorded = [];
     const outputs = new Set(recorded.map(({ output }) => output));
-    backward([loss]);
+    if (loss.requiresGrad) backward([loss]);
     const drawn = this.#generators.map((generator) => generator.state());
-    for (const { segment, input, output, states } of recorded.reverse())
+    for (const each of recorded.reverse()) {
+      const { module, output, computed } = each;
+      if (module) this.#weights?.open(module, "backward");
       scope(() => {
         const gradient = output.grad;
         if (gradient === undefined) return; // nothing that counts came after it
-        this.#rewind(states);
-        // What else of the loss the input had a part in comes first in the sum, as in a pass through the whole graph.
-        const others = outputs.has(input) ? input.grad : undefined;
-        if (others === undefined) backward([freeing(segment, input)], { gradients: [gradient] });
-        else {
-          input.grad = undefined;
-          const joined = input.view(input.shape);
-          backward([freeing(segment, joined), joined], { gradients: [gradient, others] });
-        }
+        this.#through(each, gradient, outputs);
         output.dispose();
       });
+      computed?.dispose();
+      if (module) this.#weights?.reduce(module);
+    }
     this.#rewind(drawn);
+    this.#weights?.end();
+  }
+
+  #through(
+    { segment, input, computed, states }: Recorded,
+    gradient: Tensor,
+    outputs: ReadonlySet<Tensor>,
+  ): void {
+    if (computed !== undefined) {
+      backward([computed], { gradients: [gradient] });
+      return;
+    }
+    this.#rewind(states);
+    // What else of the loss the input had a part in comes first in the sum, as in a pass through the whole graph.
+    const others = outputs.has(input) ? input.grad : undefined;
+    if (others === undefined) backward([freeing(segment, input)], { gradients: [gradient] });
+    else {
+      input.grad = undefined;
+      const joined = input.view(input.shape);
+      backward([freeing(segment, joined), joined], { gradients: [gradient, others] });
+    }
   }
 
   #rewind(states: readonly Tensor[]): void {

@@ -7,6 +7,7 @@ import {
   softmax,
   type Tensor,
 } from "../torch/index.ts";
+import { attendPacked, type PackedSequences, takesPacked } from "./packed-attention.ts";
 
 /**
  * Which positions see which: causal, or a mask [B or 1, 1, Tq, Tk] (boolean, true = attend; or additive), or undefined =
@@ -16,12 +17,18 @@ import {
 export type AttentionMask =
   | { readonly causal: true }
   | { readonly mask: Tensor | undefined }
-  | { readonly blocks: readonly AttentionBlock[] };
+  | {
+      readonly blocks: readonly AttentionBlock[];
+      /** The same as sequences, where there is a kernel for them. */
+      readonly packed?: PackedSequences;
+    };
 
 /** So many positions, causal among themselves unless a mask [1, 1, length, length] says otherwise. */
 export interface AttentionBlock {
   readonly length: number;
   readonly mask?: Tensor;
+  /** Of one whose mask is that of a shared prefix with branches: the prefix's length, and each branch's. */
+  readonly branches?: readonly number[];
 }
 
 /** Causal attention of `queries` new positions after `past` earlier ones. */
@@ -35,7 +42,10 @@ export function causalMask(queries: number, past: number, device: string): Atten
 
 /** query [B, H, Tq, d]; key, value [B, Hkv, Tk, d], H a multiple of Hkv → [B, Tq, H·d]. */
 export function attend(query: Tensor, key: Tensor, value: Tensor, attention: AttentionMask): Tensor {
-  if ("blocks" in attention) return attendInBlocks(query, key, value, attention.blocks);
+  if ("blocks" in attention)
+    return attention.packed && takesPacked(query)
+      ? attendPacked(query, key, value, attention.packed)
+      : attendInBlocks(query, key, value, attention.blocks);
   const [batch, heads, queries, headDim] = query.shape as [number, number, number, number];
   const groups = heads / key.size(1);
   const mask = "mask" in attention ? attention.mask : undefined;

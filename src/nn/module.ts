@@ -11,6 +11,15 @@ interface Field {
   put(other: Tensor | Module): void;
 }
 
+/** Where a module keeps a parameter. */
+export interface ParameterPlace {
+  readonly name: string;
+  /** What was there when it was asked. */
+  readonly tensor: Tensor;
+  /** Puts another tensor there; the one that was is not disposed of. */
+  put(tensor: Tensor): void;
+}
+
 /** The beginning of the keys inside a module. */
 const within = (key: string): string => (key === "" ? "" : `${key}.`);
 
@@ -30,12 +39,16 @@ export abstract class Module implements Disposable {
   protected readonly keys?: Readonly<Record<string, string>>;
 
   namedParameters(prefix = ""): Map<string, Tensor> {
-    const found = new Map<string, Tensor>();
-    for (const { key, value } of this.#fields(prefix)) {
-      if (value instanceof Tensor) found.set(key, value);
-      else for (const [name, tensor] of value.namedParameters(within(key))) found.set(name, tensor);
-    }
-    return found;
+    return new Map(this.parameterPlaces(prefix).map(({ name, tensor }) => [name, tensor]));
+  }
+
+  /** Where the parameters are. */
+  parameterPlaces(prefix = ""): ParameterPlace[] {
+    return [...this.#fields(prefix)].flatMap(({ key, value, put }) =>
+      value instanceof Tensor
+        ? [{ name: key, tensor: value, put: (tensor: Tensor) => put(keep(tensor)) }]
+        : value.parameterPlaces(within(key)),
+    );
   }
 
   /** This module under the name "" and all inside it, by their paths. */

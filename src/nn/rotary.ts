@@ -1,4 +1,4 @@
-import { cat, type DType, type Tensor, tensor } from "../torch/index.ts";
+import { cat, type DType, keep, scope, type Tensor, tensor } from "../torch/index.ts";
 
 /**
  * Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies; "factors" divides each
@@ -49,6 +49,7 @@ export class RotaryEmbedding {
   readonly #base: readonly number[];
   readonly #ownFactor: number;
   readonly #attentionFactor: number;
+  readonly #placed = new Map<string, Tensor>();
 
   constructor(headDim: number, theta: number, scaling?: RopeScaling) {
     this.#frequencies = scaling
@@ -71,9 +72,20 @@ export class RotaryEmbedding {
     return { cos: sized(angles.cos()), sin: sized(angles.sin()) };
   }
 
+  /** The frequencies, which on a GPU stay there: to copy them would make the host wait, and cannot be recorded in a graph. */
+  #on(device: string): Tensor {
+    if (device === "cpu") return tensor(this.#frequencies);
+    let placed = this.#placed.get(device);
+    if (placed === undefined) {
+      placed = keep(scope(() => tensor(this.#frequencies).toDevice(device)));
+      this.#placed.set(device, placed);
+    }
+    return placed;
+  }
+
   /** [d/2], or [B, T, d/2] where each position has a factor of its own */
   #divided(factors: RopeFactors, { device, shape }: Tensor): Tensor {
-    if (factors === undefined) return tensor(this.#frequencies).toDevice(device);
+    if (factors === undefined) return this.#on(device);
     const base = tensor(this.#base).toDevice(device);
     if (typeof factors === "number") return base.div(factors);
     const each = tensor(factors.map((factor) => factor ?? this.#ownFactor)).toDevice(device);

@@ -6,6 +6,7 @@ import {
   renamed,
   subtree,
   type TensorSource,
+  type WriteOptions,
   writeSafetensors,
 } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
@@ -188,11 +189,12 @@ export interface SaveAdapterOptions {
   /** Modules that were trained as a whole, as PEFT names them, by the end of their path: "multi_modal_projector". */
   readonly wholeModules?: readonly string[];
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly valuesOf?: WriteOptions["valuesOf"];
 }
 
 /** Writes a model's adapters as PEFT does: `adapter_model.safetensors` and `adapter_config.json`, which it can load. */
 export function saveAdapter(model: Module & Named, folder: string, options: SaveAdapterOptions): void {
-  const { baseModel, wholeModules = [], metadata } = options;
+  const { baseModel, wholeModules = [], metadata, valuesOf } = options;
   const tensors = adapterParameters(model);
   for (const [name, parameter] of model.namedParameters())
     if (wholeModules.some((end) => isWithin(name, end)))
@@ -205,7 +207,8 @@ export function saveAdapter(model: Module & Named, folder: string, options: Save
     bias: "none" as const,
   };
   makeFolder(folder);
-  writeSafetensors(join(folder, "adapter_model.safetensors"), tensors, { format: "pt", ...metadata });
+  const path = join(folder, "adapter_model.safetensors");
+  writeSafetensors(path, tensors, { format: "pt", ...metadata }, { valuesOf });
   writeAdapterConfig(folder, config);
 }
 

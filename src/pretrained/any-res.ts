@@ -55,7 +55,7 @@ export function withAnyRes<M extends Pick<DescribedModel, "processor" | "origin"
 }
 
 /** Without the words of numbers that a file is read verbatim with. */
-const plain = (config: JsonObject): JsonObject => JSON.parse(JSON.stringify(config)) as JsonObject;
+export const plain = (config: JsonObject): JsonObject => JSON.parse(JSON.stringify(config)) as JsonObject;
 
 /** Makes room for a newline, where features are merged with one and the model has had none. Whether it has. */
 export function addNewline(model: Llava, { merge }: Tiling): boolean {

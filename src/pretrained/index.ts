@@ -31,3 +31,4 @@ export { openProjector } from "./projector-file.ts";
 export { type PromptFiles, writeChatTemplate } from "./prompt-files.ts";
 export { checkReaders, type ReaderName, readerNames, type Verdict } from "./readers/index.ts";
 export { saveModel } from "./save.ts";
+export { withVideo } from "./video.ts";

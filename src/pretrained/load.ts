@@ -13,6 +13,7 @@ import type { Llava, LlavaConfig } from "../models/index.ts";
 import { readChatTemplate } from "../processing/conversation/index.ts";
 import { anyResSchema } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
+import { videoSchema } from "../processing/video/index.ts";
 import {
   baseOfRun,
   fromRun,
@@ -43,6 +44,7 @@ import {
   type PretrainedLlava,
 } from "./pretrained.ts";
 import { openProjector } from "./projector-file.ts";
+import { withVideo } from "./video.ts";
 
 export interface PretrainedOptions extends LoadOptions {
   /** Finds the files of a base model or vision tower; `resolveModel` by default. */
@@ -121,7 +123,8 @@ async function describeTrainedPart(
   });
   const chatTemplate = options.chatTemplate ?? (await readChatTemplate(folder));
   const own = await describeStart(base, folder, recipe, { ...options, chatTemplate });
-  const start = recipe.anyres === undefined ? own : withAnyRes(own, anyResSchema.parse(recipe.anyres));
+  const tiled = recipe.anyres === undefined ? own : withAnyRes(own, anyResSchema.parse(recipe.anyres));
+  const start = recipe.video === undefined ? tiled : withVideo(tiled, videoSchema.parse(recipe.video));
   return changed(start, (model) => {
     const { tiling } = start.processor.imageConfig;
     if (tiling) addNewline(model, tiling);

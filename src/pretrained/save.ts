@@ -1,7 +1,13 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { layouts, RECOMPUTED_TENSORS, type TensorSource, writeShards } from "../checkpoint/index.ts";
+import {
+  layouts,
+  RECOMPUTED_TENSORS,
+  type TensorSource,
+  type WriteOptions,
+  writeShards,
+} from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, makeFolder, readJsonObject, writeAtomically, writing } from "../files/index.ts";
 import {
@@ -54,11 +60,13 @@ export function saveModel(
     dtype,
     metadata,
     prompts,
+    valuesOf,
   }: {
     origin: ModelOrigin;
     dtype: DType;
     metadata: Readonly<Record<string, string>>;
     prompts: PromptFiles;
+    valuesOf?: WriteOptions["valuesOf"];
   },
 ): void {
   const blocks = [...model.namedParameters()].find(([, { dtype: kept }]) => !isFloating(kept));
@@ -80,10 +88,10 @@ export function saveModel(
   using source = origin.open();
   const { write } = layouts[isOriginal ? originalLayout(config) : "huggingFace"];
   const tensors = new Map(
-    [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, plain(tensor, undefined)]),
+    [...wholeState(model, source)].map(([name, tensor]) => [write(name) ?? name, tensor]),
   );
-  writeShards(partial, tensors, { maxBytes: SHARD_BYTES, dtype, metadata: { format: "pt", ...metadata } });
-  for (const tensor of tensors.values()) tensor.dispose();
+  const options = { dtype, metadata: { format: "pt", ...metadata }, valuesOf };
+  writeShards(partial, tensors, { maxBytes: SHARD_BYTES, ...options });
   writing(folder, () => {
     rmSync(folder, { recursive: true, force: true });
     renameSync(partial, folder);

@@ -36,6 +36,7 @@ export { costOf, type Price } from "./price.ts";
 export { letterPrompt, shortAnswerPrompt } from "./response-formats.ts";
 export {
   type LlavaRow,
+  mediumKey,
   notAPair,
   RowError,
   type RowImage,
@@ -47,6 +48,7 @@ export {
 } from "./row.ts";
 export {
   type AnswerConstraint,
+  type MediumTokens,
   OverloadedError,
   PartError,
   type PromptTokens,

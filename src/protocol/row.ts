@@ -3,7 +3,7 @@ import { LlavaError } from "../errors.ts";
 /** One sample to learn from, in LLaVA's own form: turns alternate, `<image>` in the text marks where an image stands. */
 export interface LlavaRow {
   readonly id: string;
-  /** In the order of their marks. */
+  /** Images and videos, in the order of their marks. */
   readonly images: readonly RowImage[];
   /** What the system message says, in place of the template's own. */
   readonly system?: string;
@@ -21,7 +21,13 @@ export interface RowImage {
   readonly name: string;
   /** The encoded image where it came with its row. */
   readonly bytes?: Uint8Array;
+  /** Whether it is a video: its file, or a folder of its frames. */
+  readonly isVideo?: true;
 }
+
+/** What an image or a video of a row is known by: the same file may be an image here and a video there. */
+export const mediumKey = ({ name, isVideo }: Pick<RowImage, "name" | "isVideo">): string =>
+  isVideo ? `video ${name}` : name;
 
 export interface RowTurn {
   readonly from: "human" | "gpt";
@@ -32,9 +38,9 @@ export interface RowTurn {
 export const rowProblems = {
   form: "not a row",
   turns: "turns out of order",
-  placeholders: "placeholders and images do not match",
-  missing: "image missing",
-  broken: "image cannot be decoded",
+  placeholders: "placeholders and images or videos do not match",
+  missing: "image or video missing",
+  broken: "image or video cannot be decoded",
   marks: "answer holds a turn mark",
   untrained: "nothing trained",
   unpaired: "no pair of answers",

@@ -1,5 +1,6 @@
 import { LlavaError } from "../errors.ts";
 import type { FinishReason, Message, SamplingOptions } from "./chat.ts";
+import type { ImageSource } from "./image-source.ts";
 import type { Usage } from "./usage.ts";
 
 /** What every answer must be: any JSON, JSON of a schema, a text that a regular expression matches, or that a Lark grammar derives. */
@@ -37,7 +38,8 @@ export type ServedPrompt =
       /** Most frames read of each video. */
       readonly frames?: number;
     }
-  | { readonly raw: string }
+  /** No words of it are special. With `images`, none of them too, they are: `<image>` is where one stands, in order. */
+  | { readonly raw: string; readonly images?: readonly ImageSource[] }
   | { readonly ids: readonly number[] };
 
 export interface ServedRequest {
@@ -86,6 +88,14 @@ export type ServedPart =
       readonly usage: Usage;
     };
 
+/** What an image or a video of a prompt comes to. */
+export interface MediumTokens {
+  readonly tokens: number;
+  /** Of an image that is cut into tiles, how many stand beside and above each other; 1 of others. */
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** What a prompt comes to. */
 export interface PromptTokens {
   /** With image marks where images stand; undefined for a prompt of ids. */
@@ -93,6 +103,8 @@ export interface PromptTokens {
   /** A placeholder for each token of an image. */
   readonly ids: readonly number[];
   readonly imageTokens: number;
+  /** Each of its images and videos, in the order of the prompt. */
+  readonly media: readonly MediumTokens[];
 }
 
 /** Where an engine stands: gauges now, and counters since it began. */

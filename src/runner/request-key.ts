@@ -62,6 +62,11 @@ export class RequestKeys {
     return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
   }
 
+  /** Lets go of digests of files, of which there may be very many. */
+  forget(): void {
+    this.#digests.clear();
+  }
+
   async #digestVideo(video: VideoSource): Promise<string | readonly string[]> {
     if ("path" in video) return await this.#digest(video.path);
     return await Promise.all(video.frames.map((frame) => this.#digest(frame)));

@@ -73,7 +73,7 @@ export async function ensureNative(options: EnsureNativeOptions = {}): Promise<N
       const usable = fits(prebuilt, sources, libtorch.version) ? prebuilt : undefined;
       if (!(usable && (await takePrebuilt(usable, libtorch, folder, options)))) {
         report?.(`Building the addon for libtorch ${libtorch.version} (about half a minute).`);
-        await build(libtorch, folder, options);
+        await buildAddon({ libtorch, folder, source: nativeFolder, name: "llava" }, options);
       }
     }
     const native: Native = { addonPath, libtorch };
@@ -96,7 +96,8 @@ export const isPrebuilt = (libtorch: Libtorch | undefined): boolean =>
  * in each that knows those headers.
  */
 export function hashSources(nativeFolder = projectNative): string {
-  const sources = readdirSync(join(nativeFolder, "src")).filter((name) => /\.(cc|h)$/.test(name));
+  const files = readdirSync(join(nativeFolder, "src"), { recursive: true, encoding: "utf8" });
+  const sources = files.filter((name) => /\.(cc|h)$/.test(name));
   const hash = createHash("sha256").update(readFileSync(nodeApiHeaders("package.json")));
   for (const name of ["CMakeLists.txt", ...sources.sort().map((source) => join("src", source))]) {
     hash.update(`${name}\0`).update(readFileSync(join(nativeFolder, name)));
@@ -123,10 +124,21 @@ async function takePrebuilt(
   return true;
 }
 
-async function build(
-  libtorch: Libtorch,
-  folder: string,
-  { env = process.env, nativeFolder = projectNative, signal }: EnsureNativeOptions,
+/** What is built into a folder of its own, by the CMakeLists.txt in `source`. */
+export interface AddonBuild {
+  readonly libtorch: Libtorch;
+  readonly folder: string;
+  readonly source: string;
+  /** Of the file, less ".node". */
+  readonly name: string;
+  /** More settings of CMake. */
+  readonly settings?: readonly string[];
+}
+
+/** @throws LlavaError "setup" when a build tool is missing or the compiler fails */
+export async function buildAddon(
+  { libtorch, folder, source, name, settings = [] }: AddonBuild,
+  { env = process.env, signal }: SetupOptions,
 ): Promise<void> {
   const { cmake, ninja } = requireBuildTools(env);
   makeCacheFolder(dirname(folder), BUILD_ROOM);
@@ -137,13 +149,17 @@ async function build(
   rmSync(log, { force: true });
   const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
   const generator = ninja ? "Ninja" : "Unix Makefiles";
-  const settings = [`-DLIBTORCH_ROOT=${libtorch.root}`, `-DNODE_API_HEADERS=${nodeApiHeaders("include")}`];
+  const given = [
+    `-DLIBTORCH_ROOT=${libtorch.root}`,
+    `-DNODE_API_HEADERS=${nodeApiHeaders("include")}`,
+    ...settings,
+  ];
   try {
-    let result = await run("-S", nativeFolder, "-B", objects, "-G", generator, ...settings);
+    let result = await run("-S", source, "-B", objects, "-G", generator, ...given);
     if (result.status === 0)
       result = await run("--build", objects, "--parallel", String(availableParallelism()));
     if (result.status !== 0) throw buildFailure(result.tail, log);
-    await rename(join(objects, "llava.node"), join(partial, "llava.node"));
+    await rename(join(objects, `${name}.node`), join(partial, `${name}.node`));
   } finally {
     await rm(objects, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
 export { ensureNative, hashSources, isPrebuilt, locateNative } from "./addon.ts";
 export { findBuildTools, missingBuildTools, programVersion } from "./build-tools.ts";
 export { cacheFolder, freeBytes, whyUnwritable } from "./cache.ts";
+export { ensureCudaAddon, locateCudaAddon } from "./cuda-addon.ts";
 export { chooseGguf } from "./hub/gguf-choice.ts";
 export { isHubName } from "./hub/id.ts";
 export { adapterFiles, containerSuffixes, weightFiles } from "./hub/repository.ts";

@@ -17,6 +17,8 @@ export interface RunRecipe {
     | undefined;
   /** How images are cut into tiles (`AnyRes`), where that was not the model's own way. */
   readonly anyres?: unknown;
+  /** The same of videos. */
+  readonly video?: unknown;
   readonly tokensPerSide?: number | undefined;
   /** "fresh", "loaded" or a file. */
   readonly projector: string;
@@ -35,6 +37,7 @@ const fields = z.object({
     })
     .optional(),
   anyres: z.unknown().optional(),
+  video: z.unknown().optional(),
   tokensPerSide: z.int().positive().optional(),
   projector: z.string().default("fresh"),
   base: z.string().optional(),

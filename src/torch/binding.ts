@@ -57,6 +57,13 @@ export interface Native {
   releaseGenerator(generator: number): void;
   generatorState(generator: number): Slot;
   setGeneratorState(generator: number, state: Slot): void;
+
+  openStore(host: string, port: number, isServer: boolean, timeout: number): void;
+  storeSet(name: string, value: string): void;
+  storeGet(name: string): string;
+  storeHas(name: string): boolean;
+  openGroup(name: string, rank: number, size: number, networkInterface: string, timeout: number): void;
+  closeGroups(): void;
 }
 
 let loaded: { readonly addon: Native; readonly cudaLibrary: string | undefined } | undefined;

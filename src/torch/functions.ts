@@ -76,9 +76,27 @@ export const stack = (tensors: readonly Tensor[], dim = 0): Tensor => aten.stack
 export const softmax = (input: Tensor, dim: number): Tensor => aten.softmax(input, dim);
 /** weight [N, D], ids [...] → [..., D] */
 export const embedding = (weight: Tensor, ids: Tensor): Tensor => aten.embedding(weight, ids);
+let areRowsApart = false;
+
+/**
+ * Runs something whose products of rows with weights give each row the same bits, whatever rows are beside it, on CPUs with
+ * AVX2 or NEON and in 16 or 32 bits; elsewhere libtorch's own. Nothing in it is recorded for gradients.
+ */
+export function rowsApart<T>(run: () => T): T {
+  const before = areRowsApart;
+  areRowsApart = true;
+  try {
+    return run();
+  } finally {
+    areRowsApart = before;
+  }
+}
+
 /** x [..., in] · weightᵀ [in, out] + bias */
 export const linear = (input: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
-  aten.linear(input, weight, bias);
+  areRowsApart && aten.multipliesRowsApart(input)
+    ? aten.linearOfRows(input, weight, bias)
+    : aten.linear(input, weight, bias);
 
 export interface AttentionOptions {
   /** Additive (float) or boolean (true = attend) mask, broadcast to [B, H, Tq, Tk]. */

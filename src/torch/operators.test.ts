@@ -16,14 +16,15 @@ function simplified(declaration: string): string {
     .split(", ")
     .filter((parameter) => parameter !== "*")
     .map(simplifiedParameter)
-    .join(", ")}) -> ${written ? "Tensor!" : result}`;
+    .join(", ")}) -> ${results.startsWith("Tensor[](") ? "()" : written ? "Tensor!" : result}`;
 }
 
 const simplifiedParameter = (text: string): string =>
   text
-    .replace(/^Tensor\([\w|! ->*]+\)/, "Tensor")
+    .replace(/^(Tensor|Tensor\[\])\([\w|! ->*]+\)/, "$1")
     .replace(/^SymInt|^Layout|^MemoryFormat/, "int")
     .replace(/^ScalarType/, "DType")
+    .replace(/^Any (?=reduce_op|group_name)/, "str ")
     .replace(/^(\w+\[)\d+\]/, "$1]");
 
 const NAMED_DEFAULTS: Readonly<Record<string, string>> = { contiguous_format: "0", Mean: "1", int64: "4" };

@@ -25,7 +25,7 @@ export const schemas = {
   round: "round(Tensor self) -> Tensor",
   sin: "sin(Tensor self) -> Tensor",
   cos: "cos(Tensor self) -> Tensor",
-  sigmoid: "sigmoid(Tensor self) -> Tensor",
+  sigmoid: "llava::sigmoid(Tensor self) -> Tensor",
   logSigmoid: "log_sigmoid(Tensor self) -> Tensor",
   powScalar: "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
   clamp: "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
@@ -83,6 +83,10 @@ export const schemas = {
   matmul: "matmul(Tensor self, Tensor other) -> Tensor",
   product: "llava::matmul(Tensor self, Tensor other) -> Tensor",
   linear: "llava::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
+  linearOfRows: "llava::linear_of_rows(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
+  multipliesRowsApart: "llava::multiplies_rows_apart(Tensor input) -> bool",
+  attendPages:
+    "llava::attend_pages(Tensor query, Tensor key, Tensor value, Tensor[] slabs, Tensor tables, Tensor places, int layer) -> Tensor",
   quantizedLinear:
     "llava::quantized_linear(Tensor input, Tensor blocks, str type, Tensor? bias=None) -> Tensor",
   quantize: "llava::quantize(Tensor values, str type) -> Tensor",
@@ -97,8 +101,8 @@ export const schemas = {
   softmax: "softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",
   logSoftmax: "log_softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",
   relu: "relu(Tensor self) -> Tensor",
-  silu: "silu(Tensor self) -> Tensor",
-  gelu: "gelu(Tensor self, str approximate='none') -> Tensor",
+  silu: "llava::silu(Tensor self) -> Tensor",
+  gelu: "llava::gelu(Tensor self, str approximate='none') -> Tensor",
   hardtanh: "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
   avgPool2d:
     "avg_pool2d(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
@@ -107,6 +111,8 @@ export const schemas = {
   upsampleBilinear2d:
     "upsample_bilinear2d(Tensor self, int[] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor",
   adaptiveAvgPool2d: "adaptive_avg_pool2d(Tensor self, int[] output_size) -> Tensor",
+  flashAttention:
+    "_flash_attention_forward(Tensor query, Tensor key, Tensor value, Tensor? cum_seq_q, Tensor? cum_seq_k, int max_q, int max_k, float dropout_p, bool is_causal, bool return_debug_mask, float? scale=None) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
   scaledDotProductAttention:
     "llava::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False) -> Tensor",
   crossEntropy:
@@ -137,6 +143,15 @@ export const schemas = {
   foreachNorm: "_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, DType? dtype=None) -> Tensor[]",
   foreachMulTensor_: "_foreach_mul_.Tensor(Tensor[] self, Tensor other) -> ()",
   foreachAdd_: "_foreach_add_.Scalar(Tensor[] self, Scalar scalar) -> ()",
+
+  // between processes; each result is to be waited for, once
+  allReduceMany_:
+    "_c10d_functional::all_reduce_coalesced_(Tensor[] inputs, str reduce_op, str group_name) -> ()",
+  allGather:
+    "_c10d_functional::all_gather_into_tensor(Tensor input, int group_size, str group_name) -> Tensor",
+  reduceScatter:
+    "_c10d_functional::reduce_scatter_tensor(Tensor input, str reduce_op, int group_size, str group_name) -> Tensor",
+  waitTensor: "_c10d_functional::wait_tensor(Tensor tensor) -> Tensor",
 } as const;
 
 /** The operators, one function each, typed by their schemas over the class `T` of tensors. */

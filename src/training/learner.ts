@@ -1,8 +1,10 @@
-import { alone, type Communicator, sumNumbers } from "../distributed/index.ts";
+import { alone, type Communicator, exchange } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type AdamW, clipGradNorm } from "../optim/index.ts";
-import { noGrad, scope, type Tensor, tensor, zeros } from "../torch/index.ts";
-import type { Batch, Measures, Objective } from "./objectives/objective.ts";
+import { noGrad, scope, type Tensor, zeros } from "../torch/index.ts";
+import { type Batch, type Measures, type Objective, totals } from "./objectives/objective.ts";
+import { areInPieces, copyPieces } from "./sharding/pieces.ts";
+import type { StepPlan } from "./step-plan.ts";
 
 /** What a step's losses come to, over all micro-batches of all ranks. */
 export interface StepLoss {
@@ -12,7 +14,7 @@ export interface StepLoss {
   readonly tokens: number;
   /** What the objective measures besides, means over the units. */
   readonly measures: Measures;
-  /** Rows of this rank whose loss is not finite. */
+  /** Rows whose loss is not finite, on all ranks. */
   readonly suspects: readonly string[];
 }
 
@@ -29,7 +31,7 @@ export type SavedState = LearnerState & { readonly step: number };
 /** The weights that learn, with their gradients and the optimizer: all that differs by how they are kept on several ranks. */
 export interface Learner<B extends Batch> {
   /** Adds the gradients of the step's mean loss, of which these batches are this rank's part. */
-  backward(batches: readonly B[]): StepLoss;
+  backward(batches: readonly B[], plan: StepPlan): StepLoss;
   /** Bounds the norm of all gradients together, and gives it as it was before. */
   clip(maxNorm: number): number;
   /** Changes the weights by their gradients; the factor is that of the schedule. */
@@ -57,24 +59,20 @@ export class WholeLearner<B extends Batch> implements Learner<B> {
    * Gradients are averaged over the units of all batches of all ranks together: the mean of the batches' means would weigh
    * short ones more.
    */
-  backward(batches: readonly B[]): StepLoss {
-    const total = (of: "units" | "tokens") => batches.reduce((sum, batch) => sum + batch[of], 0);
-    const [units, tokens] = this.#sum(total("units"), total("tokens")) as [number, number];
+  backward(batches: readonly B[], plan: StepPlan): StepLoss {
     const measured: Record<string, number> = {};
-    const losses = batches.map((batch) => this.#accumulate(batch, units, measured));
-    this.#sumGradients();
-    const own = losses.reduce((sum, loss) => sum + loss, 0);
-    const names = Object.keys(measured);
-    const [loss, ...sums] = this.#sum(own, ...Object.values(measured)) as [number, ...number[]];
-    const measures = Object.fromEntries(names.map((name, i) => [name, sums[i]! / units]));
-    const suspects = batches.flatMap((batch, i) =>
-      Number.isFinite(losses[i]) ? [] : (this.#objective.suspects?.(batch) ?? batch.samples),
-    );
-    return { loss: loss / units, units, tokens, measures, suspects };
-  }
-
-  #sum(...values: number[]): readonly number[] {
-    return sumNumbers(this.#communicator, values);
+    const losses = batches.map((batch) => this.#accumulate(batch, plan.units, measured));
+    const reached = scope(() => this.#optimizer.parameters().map(({ grad }) => grad !== undefined));
+    const told = exchange(this.#communicator, { losses, measured, reached });
+    this.#sumGradients(told.map((rank) => rank.reached));
+    return {
+      ...stepLoss(told, plan),
+      suspects: suspectsOf(this.#communicator, told, () =>
+        batches.flatMap((batch, i) =>
+          Number.isFinite(losses[i]) ? [] : (this.#objective.suspects?.(batch) ?? batch.samples),
+        ),
+      ),
+    };
   }
 
   /** The batch's loss, a sum; what is measured besides is added to `measured`. */
@@ -93,19 +91,15 @@ export class WholeLearner<B extends Batch> implements Learner<B> {
     });
   }
 
-  /** A weight that has a gradient on one rank has its sum on all. */
-  #sumGradients(): void {
+  /** A weight that has a gradient on one rank has its sum on all; `reached`: by rank, which have one. */
+  #sumGradients(reached: readonly (readonly boolean[])[]): void {
     if (this.#communicator.size === 1) return;
     noGrad(() =>
       scope(() => {
-        const parameters = this.#optimizer.parameters();
-        const counts = tensor(parameters.map(({ grad }) => (grad ? 1 : 0)));
-        this.#communicator.sum([counts]);
-        const ranks = counts.toNumbers();
-        const reached = parameters.filter((_, i) => ranks[i]! > 0);
-        for (const parameter of reached)
+        const parameters = this.#optimizer.parameters().filter((_, i) => reached.some((rank) => rank[i]));
+        for (const parameter of parameters)
           parameter.grad ??= zeros(parameter.shape, { device: parameter.device });
-        this.#communicator.sum(reached.map(({ grad }) => grad!));
+        this.#communicator.sum(parameters.map(({ grad }) => grad!));
       }),
     );
   }
@@ -128,9 +122,44 @@ export class WholeLearner<B extends Batch> implements Learner<B> {
   }
 
   load(saved: SavedState): void {
+    if (areInPieces(saved.weights.keys())) {
+      const where = `the checkpoint of step ${saved.step}`;
+      copyPieces(saved.weights, this.state().weights, where);
+      copyPieces(saved.optimizer, this.#optimizer.state(), where);
+      return;
+    }
     copyWeights(saved, this.state().weights);
     this.#optimizer.load(saved.optimizer);
   }
+}
+
+/** What each rank tells of its part of a step. */
+export interface PartLoss {
+  /** Of its micro-batches, sums. */
+  readonly losses: readonly number[];
+  readonly measured: Measures;
+}
+
+/** The parts of all ranks put together. */
+export function stepLoss(
+  parts: readonly PartLoss[],
+  { units, tokens }: StepPlan,
+): Omit<StepLoss, "suspects"> {
+  const mean = (sum: number): number => sum / units;
+  const loss = mean(parts.reduce((sum, { losses }) => sum + losses.reduce((a, b) => a + b, 0), 0));
+  const sums = Object.entries(totals(parts.map(({ measured }) => measured)));
+  const measures = Object.fromEntries(sums.map(([name, sum]) => [name, mean(sum)]));
+  return { loss, units, tokens, measures };
+}
+
+/** The rows of all ranks whose loss is not finite, which `own` finds among this one's; all look where one has to. */
+export function suspectsOf(
+  communicator: Communicator,
+  parts: readonly PartLoss[],
+  own: () => readonly string[],
+): readonly string[] {
+  if (parts.every(({ losses }) => losses.every(Number.isFinite))) return [];
+  return exchange(communicator, own()).flat();
 }
 
 /** @throws LlavaError "checkpoint" naming a tensor that the saved state lacks */

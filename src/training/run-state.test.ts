@@ -140,7 +140,7 @@ test("the newest checkpoints are kept, and the best of those that were evaluated
     weights: new Map([["w", tensor([step])]]),
     optimizer: new Map([["w.steps", tensor([step])]]),
     source: {},
-    generator: new Uint8Array(),
+    generators: [new Uint8Array()],
     recipe: {},
   });
   const losses = [undefined, 3, 1, 2, undefined, 4, undefined, 5];

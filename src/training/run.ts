@@ -1,21 +1,23 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { alone } from "../distributed/index.ts";
+import { alone, type Communicator, exchange } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import { makeFolder, writeAtomically } from "../files/index.ts";
 import { AdamW, constantSchedule, cosineSchedule, linearSchedule } from "../optim/index.ts";
-import { fromTyped, scope, type Tensor } from "../torch/index.ts";
+import { mixSeed } from "../random/index.ts";
+import { fromTyped, Generator, scope } from "../torch/index.ts";
 import { checkpoints } from "./callbacks/checkpoints.ts";
 import { periodically } from "./callbacks/evaluation.ts";
 import { Guards } from "./callbacks/guards.ts";
-import { type LogEntry, RunLog, stepLog } from "./callbacks/log.ts";
+import { type LogEntry, type LogSink, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
 import { EventFile } from "./callbacks/tensorboard.ts";
 import { copyWeights, type Learner, WholeLearner } from "./learner.ts";
 import type { Batch } from "./objectives/index.ts";
 import { type Recipe, type RecipeFields, resolveRecipe } from "./recipe/recipe.ts";
 import { requireSameRecipe } from "./recipe/same-recipe.ts";
-import { latestCheckpoint, type RunState } from "./run-state.ts";
+import { latestCheckpoint, type RunState, unseen, writeCheckpoint } from "./run-state.ts";
+import { ShardedLearner } from "./sharding/sharded-learner.ts";
 import { computing, renderComputing, settled } from "./stage/placement.ts";
 import { writeResult } from "./stage/result.ts";
 import { prepareStage, type Stage, type Surroundings } from "./stage/stage.ts";
@@ -48,13 +50,13 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   const report = isFirst ? options.report : () => {};
   const { output } = given;
   const folder = join(output, "checkpoints");
-  const saved = options.resume ? latestCheckpoint(folder, report) : undefined;
+  const saved = options.resume ? latestCheckpoint(folder, report, communicator) : undefined;
   if (!options.resume && existsSync(folder))
     throw new LlavaError("usage", `${output} already holds a run`, {
       hint: "Go on with --resume, or choose another --output.",
     });
   const begun = saved && resolveRecipe(saved.recipe as RecipeFields); // a field that is newer has its default there
-  const recipe = settled(given, begun);
+  const [recipe] = exchange(communicator, settled(given, begun)) as [Recipe]; // machines may be fastest in other types
   if (begun) requireSameRecipe(begun, recipe, output);
   report(renderComputing(computing(given, begun)));
 
@@ -62,25 +64,32 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   const { source, objective, generator, groups, measured } = stage;
   const { learningRate, betas, epsilon } = recipe.optimizer;
   using optimizer = new AdamW(groups, { betas, epsilon });
-  const learner = new WholeLearner(objective, optimizer, communicator);
+  const { sharded } = stage;
+  const learner = sharded
+    ? new ShardedLearner(objective, sharded, optimizer, communicator)
+    : new WholeLearner(objective, optimizer, communicator);
   const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
   const guards = new Guards(recipe.guards, report);
-  if (saved) restore(saved, stage, learner, guards);
+  if (communicator.rank > 0) reseed(generator, recipe.seed, communicator.rank); // all began alike
+  if (saved) restore(saved, stage, learner, guards, communicator);
   let evaluated = { step: -1, heldOutLoss: Infinity };
   const capture = (step: number): RunState => {
     const { weights, optimizer } = learner.state();
     return {
       step,
-      weights: new Map([...weights, ...measured]),
+      weights: new Map([...weights, ...(isFirst ? measured : [])]),
       optimizer,
       source: source.state,
-      generator: scope(() => generator.state().toBytes()),
+      generators: exchange(
+        communicator,
+        scope(() => generator.state().toBytes()),
+      ),
       recipe,
       guards: guards.state,
       heldOutLoss: evaluated.step === step ? evaluated.heldOutLoss : undefined,
     };
   };
-  const writers = async (): Promise<Callback[]> => {
+  const writers = async (): Promise<{ log: LogSink; lines: Callback; bar: Callback }> => {
     makeFolder(output); // not before: a recipe that cannot run leaves nothing behind
     writeAtomically(join(output, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
     const sinks = [
@@ -88,26 +97,29 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
       await EventFile.create(output, saved?.step ?? 0),
     ];
     const log = { write: (entry: LogEntry) => sinks.forEach((sink) => void sink.write(entry)) };
-    const heldOut = (step: number): void => {
-      const { measures, summary } = stage.evaluate();
-      evaluated = { step, heldOutLoss: measures.heldOutLoss };
-      log.write({ step, ...measures });
-      report(`step ${step}: ${summary}`);
-    };
-    return [
-      stepLog(log, learningRates(recipe)),
-      ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
-      checkpoints(folder, capture, recipe.checkpoint),
-      progressBar(progress, learningRate),
-    ];
+    return { log, lines: stepLog(log, learningRates(recipe)), bar: progressBar(progress, learningRate) };
   };
   const watching: Callback = {
     afterStep: ({ step, totalSteps }, { measures }) => stage.watch?.({ step, totalSteps, measures }),
   };
-  const written = isFirst ? await writers() : [];
+  const written = isFirst ? await writers() : undefined;
+  communicator.barrier();
+  if (sharded && !existsSync(output)) throw unseen(communicator, output);
+  const heldOut = (step: number): void => {
+    const { measures, summary } = stage.evaluate();
+    evaluated = { step, heldOutLoss: measures.heldOutLoss };
+    written?.log.write({ step, ...measures });
+    report(`step ${step}: ${summary}`);
+  };
+  const save = (step: number): void => {
+    const state = capture(step);
+    if (sharded) writeCheckpoint(folder, state, recipe.checkpoint, communicator);
+    else if (isFirst) writeCheckpoint(folder, state, recipe.checkpoint);
+    communicator.barrier();
+  };
   report(
-    `${count(learner.state().weights)} weights to train, ${recipe.batchSize} rows a step, ` +
-      `${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
+    `${stage.learning} weights to train, ${recipe.batchSize} rows a step, ` +
+      `${communicator.size > 1 ? `${communicator.size} ranks, ` : ""}${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
   );
   const step = await train({
     learner,
@@ -120,11 +132,17 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     totalSteps,
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
-    callbacks: [guards, watching, ...written, ...(options.callbacks ?? [])],
+    callbacks: [
+      ...[guards, watching, ...(written ? [written.lines] : [])],
+      ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
+      checkpoints(save, recipe.checkpoint.every),
+      ...(written ? [written.bar] : []),
+      ...(options.callbacks ?? []),
+    ],
     ...(signal && { signal }),
   });
   const isWhole = step === totalSteps;
-  const result = isWhole && isFirst ? writeResult(stage, recipe, step) : undefined;
+  const result = isWhole && (isFirst || sharded) ? writeResult(stage, recipe, step) : undefined;
   communicator.barrier(); // what the first rank wrote is there when any of them returns
   return { step, totalSteps, result };
 }
@@ -134,12 +152,22 @@ function restore<B extends Batch>(
   { measured, source, generator }: Stage<B>,
   learner: Learner<B>,
   guards: Guards,
+  { rank, size }: Communicator,
 ): void {
   learner.load(saved);
   copyWeights(saved, measured);
   source.state = saved.source;
   if (saved.guards !== undefined) guards.state = saved.guards;
-  scope(() => generator.setState(fromTyped(saved.generator, { dtype: "uint8" })));
+  const { generators } = saved;
+  const state = rank === 0 || generators.length === size ? generators[rank] : undefined;
+  if (state === undefined) reseed(generator, saved.step, rank);
+  else scope(() => generator.setState(fromTyped(state, { dtype: "uint8" })));
+}
+
+/** Makes a rank's random numbers its own. */
+function reseed(generator: Generator, ...seeds: number[]): void {
+  using other = new Generator(mixSeed(...seeds));
+  scope(() => generator.setState(other.state()));
 }
 
 /** Those that the recipe names, under its names. */
@@ -149,6 +177,3 @@ const learningRates = ({ optimizer }: Recipe): Record<string, number> =>
       optimizer[name] === undefined ? [] : [[name, optimizer[name]]],
     ),
   );
-
-const count = (parameters: ReadonlyMap<string, Tensor>): number =>
-  [...parameters.values()].reduce((sum, { elements }) => sum + elements, 0);

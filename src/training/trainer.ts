@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
-import { alone, type Communicator, sumNumbers } from "../distributed/index.ts";
+import { alone, type Communicator } from "../distributed/index.ts";
 import type { Schedule } from "../optim/index.ts";
 import type { Learner, StepLoss } from "./learner.ts";
 import type { Batch, BatchSource } from "./objectives/objective.ts";
+import { planStep } from "./step-plan.ts";
 
 /** What one step did. */
 export interface StepMetrics extends StepLoss {
@@ -13,7 +14,7 @@ export interface StepMetrics extends StepLoss {
   /** Of all gradients together, before clipping. */
   readonly gradientNorm: number;
   readonly seconds: number;
-  /** Ids of this rank's rows of the step. */
+  /** Ids of the step's rows, on all ranks. */
   readonly samples: readonly string[];
   /** Whether a callback left the update out. */
   readonly skipped: boolean;
@@ -60,19 +61,26 @@ export interface TrainerOptions<B extends Batch> {
 export async function train<B extends Batch>(options: TrainerOptions<B>): Promise<number> {
   const { learner, source, schedule, totalSteps, callbacks = [], communicator = alone, signal } = options;
   const run: Run = { totalSteps, step: options.startStep ?? 0, rank: communicator.rank };
-  const isStopped = () => sumNumbers(communicator, [signal?.aborted ? 1 : 0])[0]! > 0;
+  const isStopped = (): boolean => signal?.aborted ?? false;
+  const isAlone = communicator.size === 1;
   try {
     for (const callback of callbacks) await callback.begin?.(run);
-    while (run.step < totalSteps && !isStopped()) {
+    while (run.step < totalSteps && !(isAlone && isStopped())) {
       // A turn of the event loop: without it a signal would wait for the end of the run.
       await setImmediate();
       const started = performance.now();
+      const before = source.state;
       const batches = await source.next();
       try {
+        const plan = planStep(communicator, batches, !isAlone && isStopped());
+        if (plan.isStopped) {
+          source.state = before;
+          break;
+        }
         const learningRateFactor = schedule(run.step);
-        const summed = learner.backward(batches);
+        const summed = learner.backward(batches, plan);
         const gradientNorm = learner.clip(options.maxGradientNorm);
-        const samples = batches.flatMap((batch) => batch.samples);
+        const { samples } = plan;
         const metrics = (skipped: boolean): StepMetrics => ({
           ...summed,
           step: run.step,
@@ -82,8 +90,8 @@ export async function train<B extends Batch>(options: TrainerOptions<B>): Promis
           samples,
           skipped,
         });
-        const before = metrics(false);
-        const skipped = callbacks.map((callback) => callback.beforeUpdate?.(run, before)).includes("skip");
+        const computed = metrics(false);
+        const skipped = callbacks.map((callback) => callback.beforeUpdate?.(run, computed)).includes("skip");
         if (!skipped) learner.update(learningRateFactor);
         learner.clearGradients();
         run.step++;

@@ -55,9 +55,9 @@ describe("learning", () => {
     const images = heldOut.reduce((sum, { samples }) => sum + samples.length, 0);
     const tokens = heldOut.reduce((sum, { units }) => sum + units, 0);
     const blind = (images * Math.log(4)) / tokens;
-    const loss = evaluate(objective, heldOut);
+    const { loss } = evaluate(objective, heldOut);
     const exchanged = heldOut.map((batch) => ({ ...batch, images: aten.roll(batch.images!, [2], [0]) }));
-    const mismatched = evaluate(objective, exchanged);
+    const { loss: mismatched } = evaluate(objective, exchanged);
     assert.ok(loss < 0.3 * blind, `${loss}; without the images ${blind}`);
     assert.ok(mismatched > 2 * blind, `${mismatched} with other images; without images ${blind}`);
   });

@@ -37,6 +37,58 @@ const rows = file(
   ]),
 );
 
+describe("rows about videos", () => {
+  const clip = `${fixtures}video/moving.gif`;
+  file("notes.mp4", "no video");
+  const about = (id: string, video: string) => ({ ...row(id, undefined, "the dog"), video });
+  const asked = (id: string, video: string) => ({
+    ...about(id, video),
+    conversations: [
+      { from: "human", value: "<video>\na" },
+      { from: "gpt", value: "the dog" },
+    ],
+  });
+  const clips = file(
+    "clips.json",
+    JSON.stringify([
+      asked("good", clip),
+      asked("frames", `${fixtures}video/frames`),
+      asked("words", "notes.mp4"),
+      asked("gone", "gone.mp4"),
+      about("unmarked", clip),
+    ]),
+  );
+  const model = `${fixtures}llava-next-video/max`;
+
+  test("are counted with their tokens, and what is wrong with them is named", async () => {
+    const check = ["data", "check", clips, "--images", inFolder(""), "--json"];
+    const { status, stdout } = await llava([...check, "--model", model]);
+    assert.equal(status, 1);
+    const { sources, problems } = JSON.parse(stdout);
+    const total = (of: string) =>
+      sources.reduce((sum: number, one: Record<string, number>) => sum + one[of]!, 0);
+    assert.deepEqual(
+      ["rows", "usable", "videos", "images", "missingImages", "brokenImages"].map(total),
+      [5, 2, 4, 0, 1, 1],
+    );
+    assert.deepEqual(problems.map(({ problem }: { problem: string }) => problem).sort(), [
+      "broken",
+      "missing",
+      "placeholders",
+    ]);
+    const alone = await llava([...check, ...tokenizer]);
+    assert.equal(JSON.parse(alone.stdout).sources[0].usable + JSON.parse(alone.stdout).sources[1].usable, 2);
+  });
+
+  test("are shown as the model sees them", async () => {
+    const inspect = ["data", "inspect", clips, "--model", model, "--id", "frames"];
+    const { status, stdout, stderr } = await llava(inspect);
+    assert.equal(status, 0, stderr);
+    // 32 frames of four tokens, whatever there is; three of them are repeated.
+    assert.match(stdout, /images: video .*frames \(128 tokens\)/);
+  });
+});
+
 describe("data check", () => {
   test("counts what is there and what is wrong, and names it", async () => {
     const plot = inFolder("lengths.svg");
@@ -196,7 +248,7 @@ describe("data check tells", () => {
     });
     const { status, text } = await check("names.parquet");
     assert.equal(status, 1);
-    assert.match(text, /^1 rows: image missing$/m);
+    assert.match(text, /^1 rows: image or video missing$/m);
     assert.match(
       text,
       /names\.parquet: row 3 \(id .*\): gone\.jpg does not exist|names\.parquet: row 3.*gone\.jpg does not exist/,

@@ -25,6 +25,9 @@ interface Planned {
   readonly microBatch: { readonly rows: number };
   readonly rows: { readonly text: number; readonly supervised: number };
   readonly fits?: boolean;
+  readonly step?: { readonly seconds: number; readonly binds: string; readonly microBatches: number };
+  readonly run?: { readonly hours: number };
+  readonly warnings?: readonly string[];
   readonly changes: readonly { readonly fields: string; readonly total: number }[];
 }
 
@@ -65,9 +68,37 @@ describe("plan", () => {
     assert.ok(short.total < whole.total);
   });
 
+  test("tells what a step takes on GPUs of several machines, and what makes it slow", async () => {
+    const cluster = ["--gpus", "16", "--nodes", "2", "--gpu", "a100-80", "--rows", "1000"];
+    const [fast, slow] = await Promise.all([
+      plan(...cluster, "--sharding", "states"),
+      plan(
+        ...cluster,
+        "--sharding",
+        "weights",
+        "--network",
+        "1Gb",
+        "--batchSize",
+        "64",
+        "--accumulation",
+        "2",
+      ),
+    ]);
+    assert.ok(fast.step!.seconds > 0 && fast.run!.hours > 0);
+    assert.equal(slow.step!.binds, "network");
+    assert.equal(slow.step!.microBatches, 2);
+    assert.match(slow.warnings!.join("\n"), /cross the network in each of 2 micro-batches/);
+    assert.equal((await plan()).step, undefined);
+    const { stdout } = await llava(["plan", recipe, ...cluster]);
+    assert.match(stdout, /^on 16 × A100 80 GB in 2 machines, .* hours for 1,000 rows$/m);
+    assert.match(stdout, /% of the peak is of use \(MFU\); most at work: /);
+  });
+
   test("refuses what is no size, and a recipe that is not there", async () => {
     for (const [args, message] of [
       [[recipe, "--memory", "plenty"], /size such as 24GB/],
+      [[recipe, "--gpus", "8", "--gpu", "abacus"], /known are/i],
+      [[recipe, "--gpus", "8", "--sharding", "some"], /"none"\|"states"\|"weights"/],
       [["nowhere.ts"], /nowhere\.ts/],
     ] as const) {
       const { status, stderr } = await llava(["plan", ...args]);

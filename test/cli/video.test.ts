@@ -74,6 +74,60 @@ describe("llava generate", () => {
   });
 });
 
+describe("llava video ablate", () => {
+  const questions = join(folder, "questions.jsonl");
+  const asked = (id: string, video: string, answer: string | string[]) => ({
+    ...{ id, video, text: "Was?", answer },
+  });
+  const frames = `${fixtures}video/frames`;
+  writeFileSync(
+    questions,
+    [asked("gif", clip, "never"), asked("frames", frames, ["never", "nor this"])]
+      .map((row) => `${JSON.stringify(row)}\n`)
+      .join(""),
+  );
+  const ablate = async (...args: string[]) =>
+    await llava(["-q", "video", "ablate", questions, "--model", model, ...args]);
+
+  test("answers all questions in every setting, and tells what did not fit", async () => {
+    const plot = join(folder, "frames.svg");
+    const sweep = ["--frames", "2,100", "--strides", "1,2", "--factors", "auto,2", "--plot", plot];
+    const { status, stdout, stderr } = await ablate(...sweep, "--json");
+    assert.equal(status, 0, stderr);
+    interface Cell extends Record<"tokensPerFrame" | "frames" | "asked" | "unfit" | "promptTokens", number> {
+      readonly factor: number | "auto";
+      readonly answers: readonly unknown[];
+    }
+    const { outcomes } = JSON.parse(stdout) as { outcomes: Cell[] };
+    assert.deepEqual(
+      outcomes.map(({ tokensPerFrame, frames, factor }) => [tokensPerFrame, frames, factor]),
+      [16, 4].flatMap((tokens) =>
+        ["auto", 2].flatMap((factor) => [2, 100].map((count) => [tokens, count, factor])),
+      ),
+    );
+    for (const { frames, factor, unfit, asked, promptTokens, tokensPerFrame, answers } of outcomes) {
+      // A factor that is given stays; by itself it becomes what the prompt needs.
+      assert.deepEqual([asked, unfit], [2, frames === 100 && factor === 2 ? 2 : 0]);
+      assert.equal(answers.length, asked - unfit);
+      if (unfit === 0) assert.ok(promptTokens > frames * tokensPerFrame);
+    }
+    assert.match(readFileSync(plot, "utf8"), /16 tokens a frame, factor auto/);
+    const table = await ablate("--frames", "2");
+    assert.match(table.stdout, /^tokens a frame +frames +factor/);
+  });
+
+  test("refuses in one line what it cannot do", async () => {
+    const wide = await ablate("--strides", "9");
+    assert.equal(wide.status, 2);
+    assert.match(wide.stderr, /a stride of 9 leaves no token of a frame/);
+    const list = await ablate("--frames", "4,x");
+    assert.match(list.stderr, /Expected whole numbers above 0/);
+    writeFileSync(join(folder, "bad.jsonl"), `${JSON.stringify({ video: clip, text: "Was?" })}\n`);
+    const bad = await llava(["-q", "video", "ablate", join(folder, "bad.jsonl"), "--model", model]);
+    assert.match(bad.stderr, /bad.jsonl: line 1: answer/);
+  });
+});
+
 describe("llava tokens", () => {
   const tokens = async (...args: string[]) => {
     const { status, stdout, stderr } = await llava(["-q", "tokens", "--model", model, ...args]);

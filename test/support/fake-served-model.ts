@@ -4,6 +4,7 @@ import { openEncoded } from "../../src/processing/image/index.ts";
 import { openVideo } from "../../src/processing/video/index.ts";
 import {
   ContextFullError,
+  type MediumTokens,
   type Message,
   OverloadedError,
   PartError,
@@ -62,10 +63,17 @@ export class FakeServedModel implements ServedModel {
   }
 
   async tokens(prompt: ServedPrompt): Promise<PromptTokens> {
-    if ("ids" in prompt) return { text: undefined, ids: prompt.ids, imageTokens: 0 };
-    if ("raw" in prompt) return { text: prompt.raw, ids: [...Buffer.from(prompt.raw)], imageTokens: 0 };
+    if ("ids" in prompt) return { text: undefined, ids: prompt.ids, imageTokens: 0, media: [] };
+    if ("raw" in prompt)
+      return {
+        text: prompt.raw,
+        ids: [...Buffer.from(prompt.raw)],
+        imageTokens: prompt.images?.length ?? 0,
+        media: [],
+      };
     const ids: number[] = [];
-    let [text, images] = ["", 0];
+    const media: MediumTokens[] = [];
+    let text = "";
     const add = (more: string): void => {
       text += more;
       ids.push(...Buffer.from(more));
@@ -82,14 +90,14 @@ export class FakeServedModel implements ServedModel {
           if (part.type === "image")
             await (await openEncoded(part.image as Uint8Array)).decode().catch(refused(index, at));
           text += "<image>";
-          images += count;
+          media.push({ tokens: count, columns: 1, rows: 1 });
           ids.push(...Array.from({ length: count }, () => placeholder));
         }
       }
       if (!(prompt.continuesFinal && index === prompt.messages.length - 1)) add("\n");
     }
     if (!prompt.continuesFinal) add("assistant: ");
-    return { text, ids, imageTokens: images };
+    return { text, ids, imageTokens: media.reduce((sum, { tokens }) => sum + tokens, 0), media };
   }
 
   detokenize(ids: readonly number[]): string {

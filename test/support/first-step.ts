@@ -1,7 +1,7 @@
-import type { Communicator } from "../../src/distributed/index.ts";
+import { alone, type Communicator } from "../../src/distributed/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
-import { prepareStage, type Recipe, train, WholeLearner } from "../../src/training/index.ts";
+import { prepareStage, type Recipe, ShardedLearner, train, WholeLearner } from "../../src/training/index.ts";
 
 export interface FirstStep {
   readonly loss: number;
@@ -11,11 +11,11 @@ export interface FirstStep {
   readonly gradients: ReadonlyMap<string, Float32Array>;
 }
 
-/** Loss and gradients of a recipe's first step. */
+/** Loss and gradients of a recipe's first step: those of this rank's pieces, where each has a part. */
 export async function firstStep(recipe: Recipe, communicator?: Communicator): Promise<FirstStep> {
   const ranks = communicator && { communicator };
   using stage = await prepareStage(recipe, { progress: silentProgress, report: () => {}, ...ranks });
-  const { objective, source, groups } = stage;
+  const { objective, source, groups, sharded } = stage;
   using optimizer = new AdamW(groups);
   let found: FirstStep | undefined;
   const look = (metrics: Omit<FirstStep, "gradients">): undefined => {
@@ -26,7 +26,9 @@ export async function firstStep(recipe: Recipe, communicator?: Communicator): Pr
     found = { loss, units, tokens, gradientNorm, gradients: new Map(gradients) };
   };
   await train({
-    learner: new WholeLearner(objective, optimizer, communicator),
+    learner: sharded
+      ? new ShardedLearner(objective, sharded, optimizer, communicator ?? alone)
+      : new WholeLearner(objective, optimizer, communicator),
     source,
     schedule: () => 1,
     totalSteps: 1,

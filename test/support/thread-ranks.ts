@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
-import type { Communicator } from "../../src/distributed/index.ts";
-import { cat, fromTyped, scope, type Tensor } from "../../src/torch/index.ts";
+import type { Communicator, Pending } from "../../src/distributed/index.ts";
+import { cat, fromTyped, keep, scope, type Tensor } from "../../src/torch/index.ts";
 
 /** Of each rank's tensor. */
 const PLACE = 2 ** 22;
@@ -29,16 +29,18 @@ export class ThreadRank implements Communicator {
       scope(() => void tensor.copy_(this.#exchange(tensor).reduce((sum, part) => sum.add(part))));
   }
 
-  gather(part: Tensor): Tensor {
-    return scope(() => cat(this.#exchange(part)));
+  gather(part: Tensor): Pending {
+    const whole = scope(() => keep(cat(this.#exchange(part))));
+    return () => whole;
   }
 
-  scatter(whole: Tensor): Tensor {
-    return scope(() => {
+  scatter(whole: Tensor): Pending {
+    const part = scope(() => {
       const length = whole.size(0) / this.size;
       const summed = this.#exchange(whole).reduce((sum, part) => sum.add(part));
-      return summed.slice(0, this.rank * length, (this.rank + 1) * length).clone();
+      return keep(summed.slice(0, this.rank * length, (this.rank + 1) * length).clone());
     });
+    return () => part;
   }
 
   barrier(): void {

@@ -96,7 +96,7 @@ function jsonObject(text: string): Readonly<Record<string, unknown>> {
   throw new InvalidArgumentError('Expected a JSON object, such as {"top_k": 1}.');
 }
 
-function parsePrice(text: string): Price {
+export function parsePrice(text: string): Price {
   const [input, output, cached, more] = text
     .split("/")
     .map((part) => (part.trim() === "" ? Number.NaN : Number(part)));

@@ -46,7 +46,10 @@ export class LoadingPool implements RowLoader {
   load({ rows = [], ...request }: LoadRequest): Promise<LoadedRows> {
     if (this.#ended) return Promise.reject(this.#ended);
     // What a row's images are made of goes to the thread once, with the images that it makes pixels of.
-    const named = rows.map((row) => ({ ...row, images: row.images.map(({ name }) => ({ name })) }));
+    const named = rows.map((row) => ({
+      ...row,
+      images: row.images.map(({ bytes: _, ...image }) => image),
+    }));
     return new Promise<LoadedRows>((resolve, reject) => {
       this.#queue.push({ job: { id: this.#nextId++, ...request, rows: named }, resolve, reject });
       this.#assign();
@@ -79,7 +82,7 @@ export class LoadingPool implements RowLoader {
       waiting.resolve({
         rows: result.rows.map((row) => ("refused" in row ? rowErrorOf(row) : row)),
         pixels: result.pixels.map((made) => ("refused" in made ? imageErrorOf(made) : made)),
-        sizes: result.sizes,
+        shapes: result.shapes,
       });
   }
 
@@ -98,5 +101,5 @@ export class LoadingPool implements RowLoader {
 const rowErrorOf = ({ problem, refused, hint = "" }: Refusal): RowError =>
   new RowError(problem!, refused, { hint });
 
-const imageErrorOf = ({ refused, hint }: Refusal): LlavaError =>
-  new LlavaError("image", refused, hint === undefined ? {} : { hint });
+const imageErrorOf = ({ refused, code, hint }: Refusal): LlavaError =>
+  new LlavaError(code, refused, hint === undefined ? {} : { hint });

@@ -4,10 +4,10 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
-import type { ImageSize, PixelValues } from "../../processing/image/index.ts";
+import type { PixelValues } from "../../processing/image/index.ts";
 import { type EncodedRow, openProcessor, type ProcessorSource } from "../../processing/processor/index.ts";
 import { RowError, type RowProblem } from "../../protocol/index.ts";
-import { type LoadRequest, loadRows } from "./row-loader.ts";
+import { type LoadedRows, type LoadRequest, loadRows } from "./row-loader.ts";
 
 export interface LoadingJob extends LoadRequest {
   readonly id: number;
@@ -18,7 +18,7 @@ export type LoadingResult = { readonly id: number } & (
   | {
       readonly rows: readonly (EncodedRow | Refusal)[];
       readonly pixels: readonly (PixelValues | Refusal)[];
-      readonly sizes: readonly (ImageSize | undefined)[];
+      readonly shapes: LoadedRows["shapes"];
     }
   | { readonly failed: string }
 );
@@ -27,6 +27,7 @@ export type LoadingResult = { readonly id: number } & (
 export interface Refusal {
   readonly refused: string;
   readonly problem: RowProblem | undefined;
+  readonly code: LlavaError["code"];
   readonly hint: string | undefined;
 }
 
@@ -35,11 +36,11 @@ processor.catch(() => {}); // told by each job
 
 parentPort?.on("message", async ({ id, ...request }: LoadingJob) => {
   try {
-    const { rows, pixels, sizes } = await loadRows(request, await processor);
+    const { rows, pixels, shapes } = await loadRows(request, await processor);
     const moved = pixels.flatMap((made) =>
       made instanceof LlavaError ? [] : [made.data.buffer as ArrayBuffer],
     );
-    send({ id, rows: rows.map(withoutClass), pixels: pixels.map(withoutClass), sizes }, moved);
+    send({ id, rows: rows.map(withoutClass), pixels: pixels.map(withoutClass), shapes }, moved);
   } catch (error) {
     send({ id, failed: (error as Error).stack ?? String(error) });
   }
@@ -48,7 +49,7 @@ parentPort?.on("message", async ({ id, ...request }: LoadingJob) => {
 function withoutClass<Made>(made: Made): Exclude<Made, LlavaError> | Refusal {
   if (!(made instanceof LlavaError)) return made as Exclude<Made, LlavaError>;
   const problem = made instanceof RowError ? made.problem : undefined;
-  return { refused: made.message, problem, hint: made.hint };
+  return { refused: made.message, problem, code: made.code, hint: made.hint };
 }
 
 function send(result: LoadingResult, moved: readonly ArrayBuffer[] = []): void {

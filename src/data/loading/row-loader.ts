@@ -1,28 +1,22 @@
-import { resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
-import {
-  type ImageSize,
-  type OpenedImage,
-  openEncoded,
-  type PixelValues,
-  releaseMemory,
-} from "../../processing/image/index.ts";
-import type { EncodedRow, ImageView, Processor } from "../../processing/processor/index.ts";
-import { type LlavaRow, RowError, type RowImage, rowError } from "../../protocol/index.ts";
+import type { PixelValues } from "../../processing/image/index.ts";
+import type { EncodedRow, MediumShape, Processor } from "../../processing/processor/index.ts";
+import { type LlavaRow, mediumKey, RowError, type RowImage } from "../../protocol/index.ts";
 import { encodeWithin, type RowRules } from "./encode-within.ts";
+import { layoutsOfRow, openRowMedium, undecodable } from "./row-media.ts";
 
-/** Rows with the images that they are about. */
+/** Rows with the images and videos that they are about. */
 export interface LoadRequest {
-  /** What names of images are relative to. */
+  /** What names of images and videos are relative to. */
   readonly folder: string;
-  /** Images to make pixels of, each once. */
+  /** Images and videos to make pixels of, each once. */
   readonly images: readonly RowImage[];
   /** Whether images are seen mirrored. */
   readonly mirrored?: boolean;
-  /** Rows to encode. Their images may be kept elsewhere. */
+  /** Rows to encode. Their images and videos may be kept elsewhere. */
   readonly rows?: readonly LlavaRow[];
-  /** Of images that are kept elsewhere, where they are not seen whole. */
-  readonly sizes?: ReadonlyMap<string, ImageSize>;
+  /** Of those that are kept elsewhere, by their keys (`mediumKey`): of videos, and of images that are not seen whole. */
+  readonly shapes?: ReadonlyMap<string, MediumShape>;
   /** How the rows become ids; rows of any length are taken without it. */
   readonly rules?: RowRules;
 }
@@ -32,8 +26,8 @@ export interface LoadedRows {
   readonly rows: readonly (EncodedRow | RowError)[];
   /** In the order of the images; an error for one that cannot be decoded. */
   readonly pixels: readonly (PixelValues | LlavaError)[];
-  /** Of the images, upright; undefined for one that cannot be opened. */
-  readonly sizes: readonly (ImageSize | undefined)[];
+  /** Of the images and videos; undefined for one that cannot be opened. */
+  readonly shapes: readonly (MediumShape | undefined)[];
 }
 
 /** Loads rows and their images together, here or in other threads. Errors of another kind are thrown. */
@@ -52,68 +46,39 @@ export const rowLoaderHere = (processor: Processor): RowLoader => ({
 
 const anyLength: RowRules = { maxTokens: Number.POSITIVE_INFINITY, truncates: false, turnMarks: "refuse" };
 
-/** Images are opened first: their headers decide how many tokens they take in the rows. */
+/** Images and videos are opened first: how large they are decides how many tokens they take in the rows. */
 export async function loadRows(
-  { folder, images, mirrored = false, rows = [], sizes: known = new Map(), rules = anyLength }: LoadRequest,
+  { folder, images, mirrored = false, rows = [], shapes: known = new Map(), rules = anyLength }: LoadRequest,
   processor: Processor,
 ): Promise<LoadedRows> {
-  const opened = await Promise.all(images.map((image) => openRowImage(image, folder, processor)));
-  const sizes = new Map([
+  const opened = await Promise.all(
+    images.map((image) => openRowMedium(image, folder, processor).catch(undecodable)),
+  );
+  const shapes = new Map([
     ...known,
-    ...opened.flatMap((image, at): [string, ImageSize][] =>
-      image instanceof LlavaError ? [] : [[images[at]!.name, image.size]],
+    ...opened.flatMap((medium, at): [string, MediumShape][] =>
+      medium instanceof LlavaError ? [] : [[mediumKey(images[at]!), medium.shape]],
     ),
   ]);
-  const encode = (row: LlavaRow): EncodedRow => {
-    const broken = processor.imageConfig.tiling && row.images.find(({ name }) => !sizes.has(name));
-    // Where tokens depend on sizes, a row about an image that has none cannot be made; the image's own error tells why.
-    if (broken) throw rowError(row, "broken", `${broken.name} cannot be opened`, "Get the image again.");
-    const layouts = processor.layoutsOf(row.images.map(({ name }) => sizes.get(name)));
-    return encodeWithin(row, processor, layouts, rules);
-  };
-  const encoded = rows.map((row) => orRefused(() => encode(row)));
+  const encoded = rows.map((row) =>
+    orRefused(() => encodeWithin(row, processor, layoutsOfRow(row, shapes, processor), rules)),
+  );
   // Rows of a request that are about an image see it alike: they are about the same images.
   const layouts = new Map(
     encoded.flatMap((row) =>
-      row instanceof RowError ? [] : row.images.map((name, at) => [name, row.layouts[at]!] as const),
+      row instanceof RowError ? [] : row.images.map((key, at) => [key, row.layouts[at]!] as const),
     ),
   );
-  const pixels = opened.map((image, at) =>
-    pixelsOf(image, processor, { mirrored, layout: layouts.get(images[at]!.name) }),
+  const pixels = opened.map((medium, at) =>
+    medium instanceof LlavaError
+      ? medium
+      : medium.pixels({ mirrored, layout: layouts.get(mediumKey(images[at]!)) }).catch(undecodable),
   );
   return {
     rows: encoded,
     pixels: await Promise.all(pixels),
-    sizes: images.map(({ name }) => sizes.get(name)),
+    shapes: images.map((image) => shapes.get(mediumKey(image))),
   };
-}
-
-function openRowImage(
-  { name, bytes }: RowImage,
-  folder: string,
-  { imageConfig: { transparency = "drop" } }: Processor,
-): Promise<OpenedImage | LlavaError> {
-  const path = resolve(folder, name);
-  const options = { where: bytes ? name : path, limits: {}, transparency };
-  return openEncoded(bytes ?? path, options).catch(undecodable);
-}
-
-async function pixelsOf(
-  image: OpenedImage | LlavaError,
-  processor: Processor,
-  view: ImageView,
-): Promise<PixelValues | LlavaError> {
-  if (image instanceof LlavaError) return image;
-  const decoded = await image.decode().catch(undecodable);
-  if (decoded instanceof LlavaError) return decoded;
-  const pixels = processor.pixels(decoded, view);
-  releaseMemory(decoded.data);
-  return pixels;
-}
-
-function undecodable(error: unknown): LlavaError {
-  if (error instanceof LlavaError && error.code === "image") return error;
-  throw error;
 }
 
 function orRefused(encode: () => EncodedRow): EncodedRow | RowError {

@@ -24,6 +24,21 @@ export interface BatchSampler<State = unknown> {
   next(): Promise<RowGroup[]>;
 }
 
-/** The items of a whole step that a rank takes: every `ranks`-th. */
-export const partOf = <T>(step: readonly T[], { rank, ranks }: Rank): T[] =>
-  step.filter((_, place) => place % ranks === rank);
+/**
+ * The items of a whole step that a rank takes, in their order: the longest goes first, to the rank whose sum is smallest of
+ * those that have room, so that all have about equally much to do. Without lengths every `ranks`-th.
+ */
+export function partOf<T>(step: readonly T[], { rank, ranks }: Rank, lengthOf?: (item: T) => number): T[] {
+  if (lengthOf === undefined) return step.filter((_, place) => place % ranks === rank);
+  const room = Math.ceil(step.length / ranks);
+  const shares = Array.from({ length: ranks }, () => ({ items: new Set<T>(), sum: 0 }));
+  for (const item of step.toSorted((a, b) => lengthOf(b) - lengthOf(a))) {
+    const open = shares.filter(({ items }) => items.size < room);
+    const share = open.reduce((best, other) =>
+      (other.sum - best.sum || other.items.size - best.items.size) < 0 ? other : best,
+    );
+    share.items.add(item);
+    share.sum += lengthOf(item);
+  }
+  return step.filter((item) => shares[rank]!.items.has(item));
+}

@@ -14,6 +14,7 @@ import { countRows } from "../rows/count-rows.ts";
 import type { Dataset } from "../rows/mixture.ts";
 import { rowTable } from "../rows/row-table.ts";
 import { ShardBatchSampler } from "../shards/shard-batch-sampler.ts";
+import { partOf } from "./batch-sampler.ts";
 import { evenDraw } from "./even-draw.ts";
 import { groupedOrder } from "./grouped-order.ts";
 import { TableBatchSampler, type TableBatchSamplerOptions } from "./table-batch-sampler.ts";
@@ -26,24 +27,27 @@ describe("a grouped order", () => {
   const items = fc.array(fc.record({ kind: fc.constantFrom("a", "b"), length: fc.nat(1000) }), {
     maxLength: 80,
   });
-  const shape = fc.record({ ranks: fc.integer({ min: 1, max: 4 }), perRank: fc.integer({ min: 1, max: 5 }) });
+  const shape = fc.record({
+    ranks: fc.integer({ min: 1, max: 4 }),
+    stepSize: fc.integer({ min: 1, max: 9 }),
+  });
 
   test("holds every item once, whole steps of one kind, even shares for the ranks", () => {
     fc.assert(
-      fc.property(items, shape, fc.nat(100), fc.nat(5), (all, { ranks, perRank }, seed, epoch) => {
-        const stepSize = ranks * perRank;
+      fc.property(items, shape, fc.nat(100), fc.nat(5), (all, { ranks, stepSize }, seed, epoch) => {
         const [kindOf, lengthOf] = [(i: number) => all[i]!.kind, (i: number) => all[i]!.length];
-        const order = groupedOrder(all.length, { seed, epoch, stepSize, ranks, kindOf, lengthOf });
+        const order = groupedOrder(all.length, { seed, epoch, stepSize, kindOf, lengthOf });
         assert.deepEqual(sorted(order), [...all.keys()]);
         const byKind = Map.groupBy(all.keys(), kindOf);
         const whole = [...byKind.values()].reduce((sum, of) => sum + Math.floor(of.length / stepSize), 0);
         for (let step = 0; step < whole; step++) {
-          const held = order.subarray(step * stepSize, (step + 1) * stepSize);
-          assert.equal(new Set(Array.from(held, kindOf)).size, 1);
-          const sums = Array.from({ length: ranks }, (_, rank) =>
-            held.reduce((sum, item, place) => (place % ranks === rank ? sum + lengthOf(item) : sum), 0),
-          );
-          assert.ok(Math.max(...sums) - Math.min(...sums) <= Math.max(...Array.from(held, lengthOf)));
+          const held = Array.from(order.subarray(step * stepSize, (step + 1) * stepSize));
+          assert.equal(new Set(held.map(kindOf)).size, 1);
+          const parts = Array.from({ length: ranks }, (_, rank) => partOf(held, { rank, ranks }, lengthOf));
+          assert.deepEqual(sorted(parts.flat()), sorted(held));
+          if (stepSize % ranks > 0) continue;
+          const sums = parts.map((part) => part.reduce((sum, item) => sum + lengthOf(item), 0));
+          assert.ok(Math.max(...sums) - Math.min(...sums) <= Math.max(...held.map(lengthOf)));
         }
       }),
     );
@@ -135,12 +139,32 @@ describe("a table's batch sampler", () => {
       );
       for (const step of whole.keys()) {
         const joined = parts.flatMap((part) => part[step]!);
-        assert.equal(joined.length, 6);
-        if (grouping === "none") assert.deepEqual(joined.toSorted(), whole[step]!.toSorted());
+        assert.deepEqual(joined.toSorted(), whole[step]!.toSorted());
       }
       const epoch = parts.flatMap((part) => part.slice(0, 6).flat());
       assert.equal(new Set(epoch.map((id) => id.split(" ")[0])).size, 36);
     }
+  });
+
+  test("draws the same rows in a step for any number of ranks and any size of it", async () => {
+    const shape = fc.record({
+      grouping: fc.constantFrom("none", "length", "modality"),
+      mixing: fc.constantFrom("rows", "datasets"),
+      rowsPerImage: fc.integer({ min: 1, max: 3 }),
+      batchSize: fc.integer({ min: 1, max: 17 }),
+      ranks: fc.integer({ min: 1, max: 8 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ ranks, ...fields }) => {
+        const whole = await idsOf(sampler(fields), 5);
+        const parts = await Promise.all(
+          Array.from({ length: ranks }, (_, rank) => idsOf(sampler({ ...fields, rank, ranks }), 5)),
+        );
+        for (const [step, ids] of whole.entries())
+          assert.deepEqual(parts.flatMap((part) => part[step]!).toSorted(), ids.toSorted());
+      }),
+      { numRuns: 40 },
+    );
   });
 
   test("goes on from any step as if nothing had happened", async () => {

@@ -5,7 +5,6 @@ export interface GroupedOrderOptions {
   readonly epoch: number;
   /** Items of a step, over all ranks. */
   readonly stepSize: number;
-  readonly ranks: number;
   /** Kind of an item: a step holds one kind, but for the last steps. */
   readonly kindOf: (item: number) => string;
   readonly lengthOf: (item: number) => number;
@@ -16,11 +15,10 @@ export interface GroupedOrderOptions {
 /**
  * The order of an epoch in which a step holds items of one kind, such as rows with images or without, as the original
  * code's group_by_modality_length: of each kind, a random order is cut into steps; a step is sorted by length, longest
- * first, and shared out to the ranks so that their sums are about equal; the steps follow each other at random, and what is left
- * of each kind comes last, together. Item i of a step goes to rank i mod `ranks`.
+ * first; the steps follow each other at random, and what is left of each kind comes last, together.
  */
 export function groupedOrder(count: number, options: GroupedOrderOptions): Uint32Array {
-  const { seed, epoch, stepSize, kindOf, items: given } = options;
+  const { seed, epoch, stepSize, kindOf, lengthOf, items: given } = options;
   const drawn = Array.from(permutation(count, mixSeed(seed, epoch)), (place) => given?.[place] ?? place);
   const kinds = Map.groupBy(drawn, kindOf);
   const steps: number[][] = [];
@@ -33,19 +31,5 @@ export function groupedOrder(count: number, options: GroupedOrderOptions): Uint3
   const shuffled = Array.from(permutation(steps.length, mixSeed(seed, epoch, 1)), (step) => steps[step]!);
   for (let start = 0; start < rest.length; start += stepSize)
     shuffled.push(rest.slice(start, start + stepSize));
-  return Uint32Array.from(shuffled.flatMap((step) => balanced(step, options)));
-}
-
-/** Longest first, each to the rank whose sum is smallest of those that still lack one. */
-function balanced(step: readonly number[], { ranks, lengthOf }: GroupedOrderOptions): number[] {
-  const longestFirst = step.toSorted((a, b) => lengthOf(b) - lengthOf(a));
-  if (ranks === 1 || step.length % ranks !== 0) return longestFirst;
-  const shares = Array.from({ length: ranks }, () => ({ items: [] as number[], sum: 0 }));
-  for (const item of longestFirst) {
-    const open = shares.filter(({ items }) => items.length < step.length / ranks);
-    const share = open.reduce((best, other) => (other.sum < best.sum ? other : best));
-    share.items.push(item);
-    share.sum += lengthOf(item);
-  }
-  return step.map((_, place) => shares[place % ranks]!.items[Math.floor(place / ranks)]!);
+  return Uint32Array.from(shuffled.flatMap((step) => step.toSorted((a, b) => lengthOf(b) - lengthOf(a))));
 }

@@ -1,14 +1,7 @@
-import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { ignoreLabel } from "../../processing/conversation/index.ts";
-import {
-  type ImageSize,
-  openEncoded,
-  type Transparency,
-  type TransparentImage,
-  transparencyNote,
-} from "../../processing/image/index.ts";
+import { type Transparency, transparencyNote } from "../../processing/image/index.ts";
 import {
   conversationOfRow,
   type EncodedRow,
@@ -17,17 +10,19 @@ import {
 } from "../../processing/processor/index.ts";
 import {
   type LlavaRow,
+  mediumKey,
   RowError,
   type RowImage,
   type RowProblem,
   rowError,
   sidesOf,
 } from "../../protocol/index.ts";
+import { type CheckedMedium, checkImage, checkVideo } from "./check-medium.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import type { Dataset } from "./mixture.ts";
 
 export interface CheckOptions {
-  /** Folder that image names are relative to, where a dataset has none of its own; images are not looked at without it. */
+  /** Folder that names of images and videos are relative to, where a dataset has none of its own; they are not looked at without it. */
   readonly images?: string;
   /** Makes ids of rows; they are not counted without it. */
   readonly processor?: Processor;
@@ -44,7 +39,7 @@ export interface CheckOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a check found in one source: a file's rows about images of one folder, or without images. */
+/** What a check found in one source: a file's rows about images and videos of one folder, or without. */
 export interface SourceReport {
   readonly source: string;
   rows: number;
@@ -56,8 +51,9 @@ export interface SourceReport {
   chosenTokens: number;
   rejectedTokens: number;
   severalImages: number;
-  /** Different images, and how many of them are missing or cannot be decoded. */
+  /** Different images and videos, and how many of both are missing or cannot be decoded. */
   images: number;
+  videos: number;
   missingImages: number;
   brokenImages: number;
   /** Rows with an image that is not opaque, and those of them with one that looks otherwise on white. */
@@ -83,7 +79,7 @@ export interface CheckReport {
 
 const batchSize = 256;
 
-/** Looks at every row that the datasets take, decodes every image once and encodes every row, as training would. */
+/** Looks at every row that the datasets take, decodes every image and video once and encodes every row, as training would. */
 export async function checkData(datasets: readonly Dataset[], options: CheckOptions): Promise<CheckReport> {
   const check = new Check(options);
   for (const dataset of datasets) await check.dataset(dataset);
@@ -96,8 +92,8 @@ class Check {
   readonly #damagedFiles: string[] = [];
   readonly #ignoredFiles: string[] = [];
   readonly #unusedFields: Record<string, number> = {};
-  /** By the path of an image file. */
-  readonly #images = new Map<string, CheckedImage>();
+  /** By keys of images and videos, with their whole paths. */
+  readonly #images = new Map<string, CheckedMedium>();
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -120,7 +116,9 @@ class Check {
         if (this.#options.signal?.aborted) throw new LlavaError("aborted", "stopped while checking");
         if ("error" in found) {
           this.#options.onRow?.();
-          this.#bad(this.#source(dataset.path), found.error);
+          const source = this.#source(dataset.path);
+          source.rows++;
+          this.#bad(source, found.error);
         } else if (batch.push(found.row) >= batchSize) {
           await this.#rows(batch, dataset.path);
           batch = [];
@@ -157,7 +155,7 @@ class Check {
     if (images.length === 0) source.textOnly++;
     if (row.rejected !== undefined) source.pairs++;
     if (images.length > 1) source.severalImages++;
-    const checked = images.map((image) => this.#images.get(this.#pathOf(image) ?? ""));
+    const checked = images.map((image) => this.#images.get(this.#keyOf(image) ?? ""));
     if (checked.some((image) => image?.transparent)) source.transparentRows++;
     if (checked.some((image) => image?.transparent && transparencyNote(image.transparent)))
       source.changedRows++;
@@ -165,12 +163,13 @@ class Check {
     const problem = checked.find((image) => image?.problem)?.problem;
     const refuse = () => {
       if (problem)
-        throw rowError(row, problem.kind, problem.message, "Get the image again, or take the row out.");
+        throw rowError(row, problem.kind, problem.message, "Get the file again, or take the row out.");
     };
-    // Without its size, nothing is known of the tokens of an image that is cut into tiles.
-    if (processor?.imageConfig.tiling) refuse();
-    if (processor) {
-      const layouts = processor.layoutsOf(checked.map((image) => image?.size));
+    // Without its shape, nothing is known of the tokens of a video, or of an image that is cut into tiles.
+    if (processor?.imageConfig.tiling || images.some(({ isVideo }) => isVideo)) refuse();
+    const isUnseen = images.some(({ isVideo }, at) => isVideo && !checked[at]?.shape);
+    if (processor && !isUnseen) {
+      const layouts = processor.mediaLayouts(checked.map((image) => image?.shape ?? { size: undefined }));
       const encoded = sidesOf(row).map((side) => processor.encodeRow(side, layouts, turnMarks));
       const [chosen, rejected] = encoded.map((side) => this.#count(side, source));
       if (rejected !== undefined) {
@@ -200,37 +199,44 @@ class Check {
   }
 
   #bad(source: SourceReport, error: RowError): void {
-    if (error.problem === "form") source.rows++;
     source.problems[error.problem] = (source.problems[error.problem] ?? 0) + 1;
     this.#options.onProblem(error, source.source);
   }
 
-  /** Decodes the images that are new. */
+  /** Decodes the images and videos that are new. */
   async #decode(rows: readonly LlavaRow[], sources: readonly SourceReport[]): Promise<void> {
     const jobs: (() => Promise<void>)[] = [];
-    const { transparency, concurrency } = this.#options;
     for (const [index, row] of rows.entries())
       for (const image of row.images) {
-        const path = this.#pathOf(image);
-        if (path === undefined || this.#images.has(path)) continue;
-        this.#images.set(path, {});
+        const key = this.#keyOf(image);
+        if (key === undefined || this.#images.has(key)) continue;
+        this.#images.set(key, {});
         const source = sources[index]!;
-        source.images++;
+        source[image.isVideo ? "videos" : "images"]++;
         jobs.push(async () => {
-          const checked = await checkImage(image.bytes ?? path, path, transparency);
-          this.#images.set(path, checked);
+          const checked = await this.#checked(image);
+          this.#images.set(key, checked);
           if (checked.problem?.kind === "missing") source.missingImages++;
           if (checked.problem?.kind === "broken") source.brokenImages++;
         });
       }
-    await inParallel(jobs, concurrency);
+    await inParallel(jobs, this.#options.concurrency);
+  }
+
+  async #checked(image: RowImage): Promise<CheckedMedium> {
+    const { images, transparency, processor } = this.#options;
+    const path = image.bytes ? image.name : resolve(images ?? "", image.name);
+    if (!image.isVideo) return await checkImage(image.bytes ?? path, path, transparency);
+    return await checkVideo(path, processor);
   }
 
   /** undefined where images are not looked at. */
-  #pathOf({ name, bytes }: RowImage): string | undefined {
+  #keyOf(image: RowImage): string | undefined {
+    const { name, bytes } = image;
     if (bytes !== undefined) return name;
     const { images } = this.#options;
-    return images === undefined && !name.startsWith("/") ? undefined : resolve(images ?? "", name);
+    if (images === undefined && !name.startsWith("/")) return undefined;
+    return mediumKey({ ...image, name: resolve(images ?? "", name) });
   }
 
   #source(path: string, row?: LlavaRow): SourceReport {
@@ -242,40 +248,13 @@ class Check {
       .join(": ");
     let known = this.#sources.get(source);
     if (!known) {
-      const counts = { rows: 0, usable: 0, textOnly: 0, pairs: 0, severalImages: 0, images: 0 };
+      const counts = { rows: 0, usable: 0, textOnly: 0, pairs: 0, severalImages: 0, images: 0, videos: 0 };
       const more = { missingImages: 0, brokenImages: 0, transparentRows: 0, changedRows: 0 };
       const tokens = { supervisedTokens: 0, imageTokens: 0, chosenTokens: 0, rejectedTokens: 0 };
       known = { source, ...counts, ...more, ...tokens, problems: {}, lengths: [] };
       this.#sources.set(source, known);
     }
     return known;
-  }
-}
-
-interface CheckedImage {
-  readonly problem?: { readonly kind: "missing" | "broken"; readonly message: string };
-  readonly transparent?: TransparentImage;
-  readonly size?: ImageSize;
-}
-
-async function checkImage(
-  input: string | Uint8Array,
-  where: string,
-  transparency: Transparency = "drop",
-): Promise<CheckedImage> {
-  if (typeof input === "string" && !existsSync(input))
-    return { problem: { kind: "missing", message: `${input} does not exist` } };
-  let transparent: TransparentImage | undefined;
-  try {
-    const onTransparency = (found: TransparentImage) => {
-      transparent = found;
-    };
-    const opened = await openEncoded(input, { where, limits: {}, transparency, onTransparency });
-    await opened.decode();
-    return { size: opened.size, ...(transparent && { transparent }) };
-  } catch (error) {
-    if (!(error instanceof LlavaError)) throw error;
-    return { problem: { kind: "broken", message: error.message } };
   }
 }
 

@@ -14,7 +14,7 @@ const formatPrompts: Readonly<Record<ResponseFormat, string>> = {
 export function adaptRow(row: LlavaRow, { images, responseFormat }: Dataset): LlavaRow {
   let { images: own, conversations } = row;
   if (images !== undefined)
-    own = own.map((image) => (image.bytes ? image : { name: resolve(images, image.name) }));
+    own = own.map((image) => (image.bytes ? image : { ...image, name: resolve(images, image.name) }));
   if (responseFormat !== undefined) conversations = asking(conversations, formatPrompts[responseFormat]);
   return { ...row, images: own, conversations };
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { LlavaError } from "../../errors.ts";
 import { conversationOfRow } from "../../processing/processor/index.ts";
-import { type LlavaRow, notAPair, rowError } from "../../protocol/index.ts";
+import { type LlavaRow, notAPair, type RowImage, rowError } from "../../protocol/index.ts";
 import { mixSeed } from "../../random/index.ts";
 import { adaptRow } from "./dataset-rows.ts";
 import { type Dataset, isShard, readDatasets } from "./mixture.ts";
@@ -49,7 +49,7 @@ export async function openRows(name: string, options: OpenRowsOptions): Promise<
 
 async function openDataset(dataset: Dataset, number: number, options: OpenRowsOptions): Promise<RowTable> {
   const file = new RowFile(dataset.path);
-  const images: (readonly string[])[] = [];
+  const images: (readonly RowImage[])[] = [];
   const lengths: number[] = [];
   const isThere = existing(options.images);
   for await (const batch of foundRows(dataset.path))
@@ -58,7 +58,7 @@ async function openDataset(dataset: Dataset, number: number, options: OpenRowsOp
       const row = usable(found, dataset, isThere, options);
       if (row === undefined || !("span" in found)) continue;
       file.add(found.span);
-      images.push(row.images.map(({ name }) => name));
+      images.push(row.images.map(({ bytes: _, ...image }) => image));
       lengths.push(lengthOfRow(row));
     }
   return {
@@ -85,7 +85,7 @@ function usable(
     for (const { name } of row.images) {
       const missing = isThere(name);
       if (missing !== undefined)
-        throw rowError(row, "missing", `${missing} does not exist`, "Check the folder of images.");
+        throw rowError(row, "missing", `${missing} does not exist`, "Check the folder of images and videos.");
     }
     return row;
   } catch (error) {

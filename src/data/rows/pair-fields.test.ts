@@ -30,6 +30,36 @@ const forms: Record<string, [value: Record<string, unknown>, expected: object]> 
     { image: "a.jpg", prompt: asked, chosen: { value: better }, rejected: worse, chosen_score: 4 },
     photo,
   ],
+  "LLaVA-Hound's, about a folder of frames": [
+    { video: "v_1", prompt: asked, answer: "?", chosen: better, rejected: worse, rejected_score: 2 },
+    { images: [{ name: "v_1", isVideo: true }], conversations: turns },
+  ],
+  "about an image and a video, whose mark the prompt lacks": [
+    { image: "a.jpg", video: "v_1", prompt: asked, chosen: better, rejected: worse },
+    {
+      images: [{ name: "a.jpg" }, { name: "v_1", isVideo: true }],
+      conversations: [{ from: "human", value: `<image>\n<image>\n${asked}` }, turns[1]],
+    },
+  ],
+  "TRL's, messages with a video in parts": [
+    {
+      prompt: [
+        {
+          role: "user",
+          content: [
+            { type: "video", video: "v_1" },
+            { type: "text", text: asked },
+          ],
+        },
+      ],
+      chosen: [says(better)],
+      rejected: [says(worse)],
+    },
+    {
+      images: [{ name: "v_1", isVideo: true }],
+      conversations: [{ from: "human", value: `<image>${asked}` }, turns[1]],
+    },
+  ],
   "TRL's, text": [{ prompt: asked, chosen: better, rejected: worse }, texts],
   "TRL's, messages with images in parts": [
     { images: ["a.jpg"], prompt: [seen], chosen: [says(parts(better))], rejected: [says(parts(worse))] },

@@ -1,4 +1,5 @@
 import { parseJson } from "../../files/index.ts";
+import { imageMark, videoMark } from "../../processing/conversation/index.ts";
 import type { RowTurn } from "../../protocol/index.ts";
 import { isAbsent, kindOf, namesOf, type Refuse } from "./row-fields.ts";
 import { readTurns } from "./row-turns.ts";
@@ -34,14 +35,18 @@ const isPacked = (text: unknown): text is string =>
 export function readPair(read: Fields, refuse: Refuse): PairFields {
   const fields = isPacked(read["text"]) ? unpacked(read, refuse) : read;
   const worse = worseNames.find((name) => !isAbsent(fields[name]));
-  const media = mediaNames.flatMap((name) => (isAbsent(fields[name]) ? [] : [fields[name]].flat())).length;
+  const media = mediaNames.flatMap((name) =>
+    isAbsent(fields[name])
+      ? []
+      : [fields[name]].flat().map(() => (/^video/.test(name) ? videoMark : imageMark)),
+  );
   requireSameImages(fields, refuse);
   const given = promptOf(fields, refuse);
   const isApart = !isAbsent(fields["chosen"]);
   const better = isApart
     ? sideOf(fields["chosen"], "chosen", refuse)
     : answerInTurns(given, worse !== undefined, refuse);
-  const prompt: Prompt = isApart ? given : { turns: [], images: [] };
+  const prompt: Prompt = isApart ? given : noPrompt;
   if (worse === undefined) return refuse("rejected: has no answer, but there is a chosen one");
   const other = sideOf(fields[worse], worse, refuse);
   requireSamePrompt(better, other, worse, refuse);
@@ -50,16 +55,16 @@ export function readPair(read: Fields, refuse: Refuse): PairFields {
   const before = better.before.length > 0 ? better.before : prompt.turns;
   if (before.length === 0)
     refuse("prompt: is needed, text or turns that end in a question, or conversations, messages or question");
-  const images = better.images.length > 0 ? better.images : prompt.images;
+  const { images, videos } = better.images.length + better.videos.length > 0 ? better : prompt;
   const isMarked = before.some(({ value }) => /<(?:image|video)>/.test(value));
-  const turns = media > 0 && !isMarked ? marked(before, media) : before;
+  const turns = media.length > 0 && !isMarked ? marked(before, media) : before;
   const known = ["chosen", ...worseNames, "rejected_images", "conversations", "messages", ...promptNames];
   const others = Object.fromEntries(Object.entries(fields).filter(([name]) => !known.includes(name)));
   const system = better.system ?? given.system;
   return {
     fields: {
       ...others,
-      ...(images.length > 0 && media === 0 && { images }),
+      ...(media.length === 0 && { images, videos }),
       ...(system !== undefined && isAbsent(others["system"]) && { system }),
       conversations: [...turns, { from: "gpt", value: better.answer }],
     },
@@ -70,6 +75,7 @@ export function readPair(read: Fields, refuse: Refuse): PairFields {
 interface Prompt {
   readonly turns: readonly RowTurn[];
   readonly images: readonly string[];
+  readonly videos: readonly string[];
   readonly system?: string | undefined;
 }
 
@@ -78,8 +84,12 @@ interface Side {
   readonly answer: string;
   readonly before: readonly RowTurn[];
   readonly images: readonly string[];
+  readonly videos: readonly string[];
   readonly system?: string | undefined;
 }
+
+const noMedia = { images: [], videos: [] };
+const noPrompt: Prompt = { turns: [], ...noMedia };
 
 function unpacked({ text, ...others }: Fields, refuse: Refuse): Fields {
   let inside: unknown;
@@ -96,11 +106,11 @@ function promptOf(fields: Fields, refuse: Refuse): Prompt {
   const given = names.filter((name) => !isAbsent(fields[name]));
   if (given.length > 1) refuse(`${given.join(" and ")} are both there: which of them is the prompt?`);
   const [name] = given;
-  if (name === undefined) return { turns: [], images: [] };
+  if (name === undefined) return noPrompt;
   const value = fields[name];
   if (name === "instruction") return instruction(fields, refuse);
   if (typeof value === "string" && !/^\s*\[\s*\{/.test(value))
-    return { turns: [{ from: "human", value }], images: [] };
+    return { turns: [{ from: "human", value }], ...noMedia };
   return readTurns(typeof value === "string" ? parseJson(value) : value, name, refuse);
 }
 
@@ -114,24 +124,24 @@ function instruction({ instruction: asked, input, history }: Fields, refuse: Ref
     { from: "human", value: question },
     { from: "gpt", value: answer },
   ]);
-  return { turns: [...turns, { from: "human", value: text.join("\n") }], images: [] };
+  return { turns: [...turns, { from: "human", value: text.join("\n") }], ...noMedia };
 }
 
 /** The better answer of turns that end in it. */
-function answerInTurns({ turns, images, system }: Prompt, isPaired: boolean, refuse: Refuse): Side {
+function answerInTurns({ turns, images, videos, system }: Prompt, isPaired: boolean, refuse: Refuse): Side {
   const last = turns.at(-1);
   if (!isPaired || last?.from !== "gpt") return refuse("chosen: has no answer, but there is a rejected one");
-  return { answer: last.value, before: turns.slice(0, -1), images, system };
+  return { answer: last.value, before: turns.slice(0, -1), images, videos, system };
 }
 
 /** Text, `{value}`, a message, or messages that end in an answer. */
 function sideOf(value: unknown, where: string, refuse: Refuse): Side {
-  if (typeof value === "string") return { answer: value, before: [], images: [] };
+  if (typeof value === "string") return { answer: value, before: [], ...noMedia };
   const list = Array.isArray(value) ? value : [answering(value, where, refuse)];
-  const { turns, images, system } = readTurns(list, where, refuse);
+  const { turns, images, videos, system } = readTurns(list, where, refuse);
   const last = turns.at(-1);
   if (last?.from !== "gpt" || isAbsent(last.value)) return refuse(`${where}: does not end in an answer`);
-  return { answer: last.value, before: turns.slice(0, -1), images, system };
+  return { answer: last.value, before: turns.slice(0, -1), images, videos, system };
 }
 
 function answering(value: unknown, where: string, refuse: Refuse): object {
@@ -141,10 +151,11 @@ function answering(value: unknown, where: string, refuse: Refuse): object {
 }
 
 function requireSamePrompt(better: Side, other: Side, worse: string, refuse: Refuse): void {
-  if (better.images.join("\n") !== other.images.join("\n"))
-    refuse(
-      `chosen and ${worse} are about other images: ${better.images.join(", ") || "none"} | ${other.images.join(", ") || "none"}`,
-    );
+  for (const kind of ["images", "videos"] as const)
+    if (better[kind].join("\n") !== other[kind].join("\n"))
+      refuse(
+        `chosen and ${worse} are about other ${kind}: ${better[kind].join(", ") || "none"} | ${other[kind].join(", ") || "none"}`,
+      );
   const said = ({ before }: Side): string => before.map((turn) => `${turn.from} ${turn.value}`).join("\n");
   if (other.before.length > 0 && said(better) !== said(other))
     refuse(`chosen and ${worse} answer other turns; a pair has one prompt`);
@@ -159,7 +170,8 @@ function requireSameImages(fields: Fields, refuse: Refuse): void {
     refuse(`rejected_images: ${theirs.join(", ")}, not ${own.join(", ") || "none"}; a pair has one prompt`);
 }
 
-/** With a mark for each image in front of the first question, as such data sets mean it. */
-function marked([first, ...others]: readonly RowTurn[], media: number): readonly RowTurn[] {
-  return [{ from: first!.from, value: `${"<image>\n".repeat(media)}${first!.value}` }, ...others];
+/** With the marks of images and videos in front of the first question, as such data sets mean it. */
+function marked([first, ...others]: readonly RowTurn[], marks: readonly string[]): readonly RowTurn[] {
+  const value = [...marks, first!.value].join("\n");
+  return [{ from: first!.from, value }, ...others];
 }

@@ -104,8 +104,7 @@ describe("a row", () => {
     refused({ conversations: [{ from: "human" }] }, ": conversations.0.content: is missing, expected text");
   });
 
-  test("about videos or sounds is refused, and so is an id or an image that is none", () => {
-    refused({ ...plain, video: "a.mp4" }, " (id a): video: rows about videos cannot be used");
+  test("about sounds is refused, and so is an id or an image that is none", () => {
     refused({ ...plain, audios: ["a.wav"] }, " (id a): audio: rows about sounds cannot be used");
     refused({ ...plain, id: ["b"] }, ' (id ["b"]): id: is a list, expected text or a number');
     refused({ ...plain, image: 5 }, " (id a): image: is the number 5, expected a path");
@@ -118,6 +117,63 @@ describe("a row", () => {
       " (id a): image: holds the image itself in 9022 characters; rows name files. Write it into one.",
     );
     refused({ ...plain, images: ["b.jpg"] }, " (id a): names its images twice and otherwise: a.jpg | b.jpg");
+  });
+});
+
+describe("a row about videos", () => {
+  const asks = (value: string) => [{ from: "human", value }, conversations[1]];
+  const read = (fields: object, question: string) => {
+    const { images, conversations } = parseRow({ id: "a", ...fields, conversations: asks(question) }, origin);
+    return { images, question: conversations[0]!.value };
+  };
+  const [clip, film] = ["a.mp4", "b"].map((name) => ({ name, isVideo: true as const }));
+  const photo = { name: "a.jpg" };
+
+  test("has them at <image>, as the original code has it, or at <video>", () => {
+    const expected = { images: [clip], question: "<image>\nWhat?" };
+    assert.deepEqual(read({ video: "a.mp4" }, "<image>\nWhat?"), expected);
+    assert.deepEqual(read({ video: "a.mp4" }, "<video>\nWhat?"), expected);
+    assert.deepEqual(read({ videos: ["a.mp4"] }, "<video>\nWhat?"), expected);
+    const two = { images: [clip, film], question: "<image> and <image>" };
+    assert.deepEqual(read({ videos: ["a.mp4", "b"] }, "<video> and <video>"), two);
+    assert.deepEqual(read({ videos: ["a.mp4", "b"] }, "<image> and <image>"), two);
+  });
+
+  test("may be about images too, each kind at its own mark", () => {
+    const fields = { image: "a.jpg", video: "a.mp4" };
+    const question = "<image>, then <image>";
+    assert.deepEqual(read(fields, "<image>, then <video>"), { images: [photo, clip], question });
+    assert.deepEqual(read(fields, "<video>, then <image>"), { images: [clip, photo], question });
+    const content = [{ type: "video", video: "a.mp4" }, { type: "image", image: "a.jpg" }, "What?"];
+    const messages = [
+      { role: "user", content },
+      { role: "assistant", content: "x" },
+    ];
+    assert.deepEqual(parseRow({ messages }, origin).images, [clip, photo]);
+  });
+
+  test("is refused where its marks do not tell what stands where", () => {
+    const placed = (fields: object, question: string, message: string) =>
+      assert.throws(() => read(fields, question), {
+        name: "LlavaError",
+        problem: "placeholders",
+        message: `${origin} (id a): ${message}`,
+      });
+    const both = { image: "a.jpg", video: "a.mp4" };
+    placed(both, "<image> <image>", "which of its <image> is a video cannot be told");
+    const counts = "in its questions, but 0 images and 2 videos";
+    placed({ videos: ["a.mp4", "b"] }, "<video>", `0 <image> and 1 <video> ${counts}`);
+    placed({ videos: ["a.mp4", "b"] }, "<video> <image>", `1 <image> and 1 <video> ${counts}`);
+    placed(
+      { video: "a.mp4" },
+      "What?",
+      "0 <image> and 0 <video> in its questions, but 0 images and 1 videos",
+    );
+  });
+
+  test("leaves the word <video> alone where there is none", () => {
+    const question = "<image> and the tag <video>";
+    assert.deepEqual(read({ image: "a.jpg" }, question), { images: [photo], question });
   });
 });
 
@@ -188,8 +244,8 @@ describe("turns", () => {
       same,
     );
     refused(
-      { messages: said({ type: "video", video: "a.mp4" }) },
-      ': messages.0.content.0: a part of the type "video", expected "text" or "image"',
+      { messages: said({ type: "audio", audio: "a.mp3" }) },
+      ': messages.0.content.0: a part of the type "audio", expected "text", "image" or "video"',
     );
   });
 

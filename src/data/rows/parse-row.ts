@@ -2,6 +2,7 @@ import { parseJson } from "../../files/index.ts";
 import { type LlavaRow, RowError } from "../../protocol/index.ts";
 import { isPair, readPair } from "./pair-fields.ts";
 import { isAbsent, kindOf, namesOf, type Refuse, rowHint } from "./row-fields.ts";
+import { placeMedia } from "./row-media.ts";
 import { readTurns } from "./row-turns.ts";
 
 /** Fields that say where a row is from or what is in its images: nothing that a model reads. */
@@ -14,10 +15,10 @@ const descriptive = new Set(
 );
 
 /**
- * Checks one value of a file: LLaVA's own form, ShareGPT's, or messages with role and content, whose parts may name images;
- * or a pair of answers to one prompt (see `readPair`).
+ * Checks one value of a file: LLaVA's own form, ShareGPT's, or messages with role and content, whose parts may name images
+ * and videos; or a pair of answers to one prompt (see `readPair`). Where videos stand, `placeMedia` tells.
  * A row without an id is named by its origin.
- * @throws RowError "form" beginning with `origin`
+ * @throws RowError "form" or "placeholders" beginning with `origin`
  */
 export function parseRow(value: unknown, origin: string): LlavaRow {
   const fields = presentFields(value, origin);
@@ -30,7 +31,6 @@ export function parseRow(value: unknown, origin: string): LlavaRow {
   const key =
     others["conversations"] !== undefined || others["messages"] === undefined ? "conversations" : "messages";
   const { [key]: said, ...unread } = others;
-  if (video !== undefined || videos !== undefined) refuse("video: rows about videos cannot be used");
   if (audio !== undefined || audios !== undefined) refuse("audio: rows about sounds cannot be used");
   if (said === undefined && others[key] === undefined) refuse(withoutTurns(value, key, Object.keys(unread)));
   const read = readTurns(typeof said === "string" ? parsed(said, key, refuse) : said, key, refuse);
@@ -38,17 +38,20 @@ export function parseRow(value: unknown, origin: string): LlavaRow {
     refuse(`system: is ${kindOf(system)}, expected text`);
   if (system !== undefined && read.system !== undefined && system !== read.system)
     refuse("there is a system message in its turns and another one in the field system");
-  const names = oneOf(
-    [namesOf(image, "image", refuse), namesOf(images, "images", refuse), read.images],
-    refuse,
-  );
+  const mediaNamed = (kind: "image" | "video", one: unknown, several: unknown, inParts: readonly string[]) =>
+    oneOf(kind, [namesOf(one, kind, refuse), namesOf(several, `${kind}s`, refuse), inParts], refuse);
+  const names = {
+    images: mediaNamed("image", image, images, read.images),
+    videos: mediaNamed("video", video, videos, read.videos),
+  };
+  const placed = placeMedia(names, read.turns, `${origin}${named}`);
   const text = (system as string | undefined) ?? read.system;
   const unused = [...Object.keys(unread).filter((name) => !descriptive.has(name)), ...read.unused];
   return {
     id: id === undefined ? origin : idOf(id, refuse),
-    images: names.map((name) => ({ name })),
+    images: placed.images,
     ...(text !== undefined && { system: text }),
-    conversations: read.turns,
+    conversations: placed.turns,
     ...(pair && { rejected: pair.rejected }),
     origin,
     ...(unused.length > 0 && { unusedFields: unused }),
@@ -85,10 +88,14 @@ function parsed(text: string, key: string, refuse: Refuse): unknown {
   }
 }
 
-/** Names of a row's images, wherever they stand. */
-function oneOf(all: readonly (readonly string[])[], refuse: Refuse): readonly string[] {
+/** Names of a row's images, or of its videos, wherever they stand. */
+function oneOf(
+  kind: "image" | "video",
+  all: readonly (readonly string[])[],
+  refuse: Refuse,
+): readonly string[] {
   const found = all.filter((names) => names.length > 0);
   if (found.length > 1 && new Set(found.map((names) => names.join("\n"))).size > 1)
-    refuse(`names its images twice and otherwise: ${found.map((names) => names.join(", ")).join(" | ")}`);
+    refuse(`names its ${kind}s twice and otherwise: ${found.map((names) => names.join(", ")).join(" | ")}`);
   return found[0] ?? [];
 }

@@ -1,4 +1,4 @@
-import type { LlavaRow } from "../../protocol/index.ts";
+import { type LlavaRow, mediumKey, type RowImage } from "../../protocol/index.ts";
 import { lengthOfRow } from "./row-length.ts";
 
 /** Rows by number, wherever they lie, and what is asked of all of them often. */
@@ -6,7 +6,8 @@ export interface RowTable {
   readonly length: number;
   /** Reads the row. */
   at(index: number): LlavaRow;
-  imagesOf(index: number): readonly string[];
+  /** Its images and videos, without their bytes. */
+  imagesOf(index: number): readonly RowImage[];
   /** See `lengthOfRow`. */
   lengthOf(index: number): number;
   /** Number of the dataset that the row is from, of a mixture's. */
@@ -17,7 +18,7 @@ export interface RowTable {
 export const rowTable = (rows: readonly LlavaRow[]): RowTable => ({
   length: rows.length,
   at: (index) => rows[index]!,
-  imagesOf: (index) => rows[index]!.images.map(({ name }) => name),
+  imagesOf: (index) => rows[index]!.images,
   lengthOf: (index) => lengthOfRow(rows[index]!),
   datasetOf: () => 0,
 });
@@ -34,9 +35,16 @@ export function filterTable(table: RowTable, keep: (index: number) => boolean): 
   };
 }
 
-/** Every image that a table names, once. */
-export function imagesOfTable(table: RowTable): Set<string> {
-  const images = new Set<string>();
-  for (let row = 0; row < table.length; row++) for (const image of table.imagesOf(row)) images.add(image);
-  return images;
+/** Every image and video that a table names, once. */
+export function imagesOfTable(table: RowTable): RowImage[] {
+  const images = new Map<string, RowImage>();
+  for (let row = 0; row < table.length; row++)
+    for (const image of table.imagesOf(row)) images.set(mediumKey(image), image);
+  return [...images.values()];
 }
+
+/** What a row is about, whichever of its media are videos. */
+export type RowKind = "text" | "image" | "video";
+
+export const kindOfRow = (images: readonly RowImage[]): RowKind =>
+  images.some(({ isVideo }) => isVideo) ? "video" : images.length > 0 ? "image" : "text";

@@ -4,8 +4,9 @@ import { isAbsent, kindOf, namesOf, type Refuse } from "./row-fields.ts";
 export interface ReadTurns {
   readonly system?: string;
   readonly turns: readonly RowTurn[];
-  /** Those that parts of messages name. */
+  /** What parts of messages name. */
   readonly images: readonly string[];
+  readonly videos: readonly string[];
   /** Fields of turns that are not read, "conversations.weight". */
   readonly unused: readonly string[];
 }
@@ -25,7 +26,7 @@ const speakers: Readonly<Record<string, RowTurn["from"] | "system">> = {
 /** Turns of `from` and `value`, or of `role` and `content`; a system message may come first. */
 export function readTurns(list: unknown, key: string, refuse: Refuse): ReadTurns {
   if (!Array.isArray(list)) return refuse(`${key}: is ${kindOf(list)}, expected a list of turns`);
-  const images: string[] = [];
+  const media = { images: [] as string[], videos: [] as string[] };
   const unused = new Set<string>();
   const said = list.map((turn: unknown, index) => {
     const where = `${key}.${index}`;
@@ -36,7 +37,7 @@ export function readTurns(list: unknown, key: string, refuse: Refuse): ReadTurns
     const text = textOf(
       value ?? content ?? value,
       `${where}.${value === undefined ? "content" : "value"}`,
-      images,
+      media,
       refuse,
     );
     return {
@@ -49,7 +50,7 @@ export function readTurns(list: unknown, key: string, refuse: Refuse): ReadTurns
     if (from !== "system") return { from, value };
     return refuse(`${key}.${index + (system === undefined ? 0 : 1)}: a system message comes first`);
   });
-  return { ...(!isAbsent(system) && { system: system! }), turns, images, unused: [...unused] };
+  return { ...(!isAbsent(system) && { system: system! }), turns, ...media, unused: [...unused] };
 }
 
 function speakerOf(name: unknown, where: string, refuse: Refuse): RowTurn["from"] | "system" {
@@ -62,8 +63,13 @@ function speakerOf(name: unknown, where: string, refuse: Refuse): RowTurn["from"
   );
 }
 
-/** Text, or parts as OpenAI and Hugging Face have them, in which an image becomes a placeholder. */
-function textOf(content: unknown, where: string, images: string[], refuse: Refuse): string {
+/** Text, or parts as OpenAI and Hugging Face have them, in which an image or a video becomes a placeholder. */
+function textOf(
+  content: unknown,
+  where: string,
+  media: { readonly images: string[]; readonly videos: string[] },
+  refuse: Refuse,
+): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content))
     return refuse(`${where}: is ${content === undefined ? "missing" : kindOf(content)}, expected text`);
@@ -72,14 +78,18 @@ function textOf(content: unknown, where: string, images: string[], refuse: Refus
       if (typeof part === "string") return part;
       const { type, text, ...source } = (part ?? {}) as Record<string, unknown>;
       if (type === "text" && typeof text === "string") return text;
+      const { image, image_url: address, url, path, video } = source;
+      if (type === "video") {
+        media.videos.push(...namesOf(video ?? url ?? path, `${where}.${index}`, refuse));
+        return "<video>";
+      }
       if (type !== "image" && type !== "image_url")
         return refuse(
-          `${where}.${index}: a part of the type ${JSON.stringify(type)}, expected "text" or "image"`,
+          `${where}.${index}: a part of the type ${JSON.stringify(type)}, expected "text", "image" or "video"`,
         );
-      const { image, image_url: address, url, path } = source;
       const named =
         image ?? (typeof address === "object" ? (address as { url?: unknown } | null)?.url : address);
-      images.push(...namesOf(named ?? url ?? path, `${where}.${index}`, refuse));
+      media.images.push(...namesOf(named ?? url ?? path, `${where}.${index}`, refuse));
       return "<image>";
     })
     .join("");

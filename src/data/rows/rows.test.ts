@@ -107,7 +107,7 @@ describe("rows", () => {
       'problems.jsonl:6 (id tool): conversations.0.from: is "tool", expected "human" or "gpt", "user" or "assistant", or "system" first',
       "problems.jsonl:7 (id rule): conversations.2: a system message comes first",
       "problems.jsonl:8 (id alone): it has no question with an answer",
-      "problems.jsonl:10 (id film): video: rows about videos cannot be used",
+      "problems.jsonl:10 (id film): which of its <image> is a video cannot be told",
       "problems.jsonl:11 (id none): conversations: is needed, a list of turns",
     ]);
   });
@@ -163,9 +163,9 @@ describe("rows", () => {
       row("3", "a.jpg", "x"),
     ]);
     const table = await openRows(path, { images: folder, seed: 0, onBadRow: assert.fail });
-    assert.deepEqual([...imagesOfTable(table)], ["a.jpg", "b.jpg"]);
+    assert.deepEqual(imagesOfTable(table), [{ name: "a.jpg" }, { name: "b.jpg" }]);
     assert.deepEqual([table.lengthOf(0), table.lengthOf(1)], [4 + 1 + 128, 4 + 2 + 128]);
-    const filtered = filterTable(table, (index) => table.imagesOf(index)[0] === "a.jpg");
+    const filtered = filterTable(table, (index) => table.imagesOf(index)[0]?.name === "a.jpg");
     assert.deepEqual([filtered.length, filtered.at(1).id], [2, "3"]);
   });
 });

@@ -49,7 +49,7 @@ export class ShardBatchSampler implements BatchSampler<ShardState> {
     this.#options = options;
     const { rank = 0, ranks = 1, batchSize } = options;
     this.#rank = { rank, ranks };
-    this.#stepSize = Math.max(1, Math.round(batchSize / ranks)) * ranks;
+    this.#stepSize = batchSize;
     this.#rows = this.#shuffled(0);
   }
 

@@ -77,9 +77,12 @@ function rowOf({ origin, fields: read, images }: Sample): LlavaRow {
     ...(names.length > 0 && { image: names.length === 1 ? names[0] : names, images: undefined }),
   };
   const row = parseRow(value, origin);
-  return bytes.length === 0
-    ? row
-    : { ...row, images: row.images.map(({ name }, index) => ({ name, bytes: bytes[index]! })) };
+  if (bytes.length === 0) return row;
+  const rest = [...bytes];
+  return {
+    ...row,
+    images: row.images.map((image) => (image.isVideo ? image : { ...image, bytes: rest.shift()! })),
+  };
 }
 
 function withTurns(fields: Readonly<Record<string, unknown>>, origin: string): Record<string, unknown> {

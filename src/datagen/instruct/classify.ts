@@ -33,15 +33,7 @@ export function unanswered(
   reply: GenerationResult,
   { sameText, served }: Pick<ClassifyContext, "sameText" | "served">,
 ): ReplyClass | undefined {
-  const text = reply.text.trim();
-  if (reply.reason === "filtered") return "filtered";
-  if (reply.reason === "refused") return "refused";
-  if (text === "") return reply.reason === "length" ? "truncated" : "empty";
-  if (served !== undefined && reply.model !== undefined && reply.model !== served)
-    return "served-model-changed";
-  if (refusal.test(text)) return "refused";
-  if (aboutRequest.test(text)) return "meta";
-  return sameText > sameTextAllowed || goesRound(text) ? "repeated" : undefined;
+  return classOfReply(reply, served) ?? (sameText > sameTextAllowed ? "repeated" : undefined);
 }
 
 /** What a reply is. */
@@ -72,6 +64,18 @@ export function classifyReply(reply: GenerationResult, context: ClassifyContext)
   return { class: name, turns: whole, grounding: found };
 }
 
+/** What a reply is where it cannot be used, whatever was asked. @param served the model that others name */
+export function classOfReply(reply: GenerationResult, served: string | undefined): ReplyClass | undefined {
+  const text = reply.text.trim();
+  if (reply.reason === "filtered" || reply.reason === "refused") return reply.reason;
+  if (text === "") return reply.reason === "length" ? "truncated" : "empty";
+  if (served !== undefined && reply.model !== undefined && reply.model !== served)
+    return "served-model-changed";
+  if (refusal.test(text)) return "refused";
+  if (aboutRequest.test(text)) return "meta";
+  return goesRound(text) ? "repeated" : undefined;
+}
+
 function classOfTurns(
   turns: readonly Turn[],
   { answerWords: [least, most] }: InstructionKind,
@@ -95,7 +99,7 @@ const refusal =
   /^\W*(i['’]?m (really |very )?sorry|sorry,|i apologi[sz]e|i (can['’]?t|cannot|am unable|['’]?m unable|won['’]?t|am not able)|as an ai|unfortunately,? i)\b/i;
 const aboutRequest =
   /\b(your (message|request|input|prompt) (is|was|seems|appears)( to be)? (empty|blank|incomplete|missing)|(no|any) (image|caption|description|text|input)s? (was|were|is|has been|have been) (provided|given|attached)|please (provide|share|upload|send|give me)( me)?( with)? (the|an|a|some|more|your)|how can i (help|assist) you)\b/i;
-const markup =
+export const markup =
   /={3,}|<\/?image>|<\|[^|]*\|>|<\/?s>|\[\/?INST\]|^\s*(?:\*\*)?(question|user|human|assistant)(?:\*\*)?\s*:/im;
 const coordinates =
   /\[\s*\d*\.\d+\s*,\s*\d*\.\d+|\(\s*\d*\.\d+\s*,\s*\d*\.\d+|\b0\.\d{2,3}\b|\bcoordinates?\b/i;

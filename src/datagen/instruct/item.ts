@@ -11,10 +11,23 @@ export interface SceneItem {
   readonly id: string;
   /** Relative to the folder of images. */
   readonly image: string;
+  /** Whether it is a video that `image` names. */
+  readonly isVideo?: boolean;
   readonly captions: readonly string[];
   /** Empty where none are known. */
   readonly boxes: readonly Box[];
 }
+
+/** The field of a row that names an item's medium. */
+export const mediumField = ({
+  image,
+  isVideo,
+}: Pick<SceneItem, "image" | "isVideo">): { image: string } | { video: string } =>
+  isVideo ? { video: image } : { image };
+
+/** Stands in a row's text where its medium goes. */
+export const mediumMark = ({ isVideo }: Pick<SceneItem, "isVideo">): string =>
+  isVideo ? "<video>" : "<image>";
 
 /** Captions a line each and, if told so, a blank line and the boxes, as LLaVA's queries have them. */
 export function sceneText(

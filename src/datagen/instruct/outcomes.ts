@@ -3,7 +3,7 @@ import type { Ledger, LedgerEntry } from "../../runner/index.ts";
 import type { Reader } from "../language/english-reader.ts";
 import type { ConversationRow } from "../rows.ts";
 import { type Classified, classifyReply } from "./classify.ts";
-import type { SceneItem } from "./item.ts";
+import { mediumField, mediumMark, type SceneItem } from "./item.ts";
 import type { InstructionKind, Turn } from "./kind.ts";
 import type { InstructionPlan } from "./plan.ts";
 
@@ -29,21 +29,22 @@ export function* outcomes(plan: InstructionPlan, ledger: Ledger, read: Reader): 
   }
 }
 
-/** A training row of turns; the image comes before or after the first question, as chance has it. */
+/** A training row of turns; the image or video comes before or after the first question, as chance has it. */
 export function instructionRow(
   id: string,
-  image: string,
+  item: Pick<SceneItem, "image" | "isVideo">,
   turns: readonly Turn[],
   random: () => number,
 ): ConversationRow {
   const isBefore = random() < 0.5;
+  const mark = mediumMark(item);
   return {
     id,
-    image,
+    ...mediumField(item),
     conversations: turns.flatMap(({ question, answer }, turn) => [
       {
         from: "human" as const,
-        value: turn > 0 ? question : isBefore ? `<image>\n${question}` : `${question}\n<image>`,
+        value: turn > 0 ? question : isBefore ? `${mark}\n${question}` : `${question}\n${mark}`,
       },
       { from: "gpt" as const, value: answer },
     ]),

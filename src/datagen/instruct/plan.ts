@@ -1,6 +1,6 @@
 import type { GenerationRequest, Message } from "../../protocol/index.ts";
 import { seedOfText } from "../../random/index.ts";
-import { type Answerer, type Ledger, type Question, RequestKeys } from "../../runner/index.ts";
+import type { RequestPlan } from "../../runner/index.ts";
 import type { SceneItem } from "./item.ts";
 import type { InstructionKind } from "./kind.ts";
 
@@ -13,7 +13,7 @@ export interface PlanOptions {
 }
 
 /** Every item with every kind, in the order of items: what is asked, and the order of rows. */
-export class InstructionPlan {
+export class InstructionPlan implements RequestPlan {
   readonly items: readonly SceneItem[];
   readonly kinds: readonly InstructionKind[];
   readonly #seed: number;
@@ -45,9 +45,13 @@ export class InstructionPlan {
     return { item, kind, id: `${item.id}-${kind.name}` };
   }
 
+  idAt(sequence: number): string {
+    return this.at(sequence).id;
+  }
+
   /** A seed of the place's own. */
   seedOf(sequence: number): number {
-    return seedOfText(this.#seed, this.at(sequence).id);
+    return seedOfText(this.#seed, this.idAt(sequence));
   }
 
   requestAt(sequence: number): GenerationRequest {
@@ -61,23 +65,5 @@ export class InstructionPlan {
         seed: this.seedOf(sequence),
       },
     };
-  }
-
-  /** Enters all of it, or the places given, as this process's plan. */
-  async enter(ledger: Ledger, teacher: Answerer, places?: readonly number[]): Promise<void> {
-    const keys = new RequestKeys(teacher, ledger.digests);
-    const chosen = places ?? Array.from({ length: this.count }, (_, sequence) => sequence);
-    for (let start = 0; start < chosen.length; start += 1000) {
-      const part = chosen.slice(start, start + 1000);
-      ledger.plan(
-        await Promise.all(
-          part.map(async (sequence) => {
-            const { messages, sampling = {} } = this.requestAt(sequence);
-            const question: Question = { id: this.at(sequence).id, messages, sampling };
-            return { id: question.id, key: await keys.of(question) };
-          }),
-        ),
-      );
-    }
   }
 }

@@ -9,12 +9,16 @@ import type { Box, SceneItem } from "./item.ts";
 const line = z
   .object({
     id: z.union([z.string(), z.number()]).optional(),
-    image: z.string().min(1),
+    image: z.string().min(1).optional(),
+    video: z.string().min(1).optional(),
     captions: z.array(z.string()).optional(),
     caption: z.string().optional(),
     boxes: z.array(z.object({ category: z.string(), box: z.array(z.number()).length(4) })).default([]),
     width: z.number().positive().optional(),
     height: z.number().positive().optional(),
+  })
+  .refine(({ image, video }) => (image === undefined) !== (video === undefined), {
+    message: 'needs "image" or "video"',
   })
   .refine(({ captions, caption, boxes }) => captions || caption || boxes.length > 0, {
     message: 'needs "captions", "caption" or "boxes"',
@@ -34,7 +38,7 @@ const instances = z.object({
 });
 
 export const itemHint =
-  'A line is {"image": "a.jpg", "captions": ["…"], "boxes": [{"category": "dog", "box": [left, top, right, bottom]}], "width": 640, "height": 480}; boxes in fractions need no size.';
+  'A line is {"image": "a.jpg", "captions": ["…"], "boxes": [{"category": "dog", "box": [left, top, right, bottom]}], "width": 640, "height": 480}; boxes in fractions need no size. Of a video it has "video" in place of "image".';
 
 export interface ReadItems {
   readonly items: readonly SceneItem[];
@@ -89,10 +93,17 @@ async function ownLines(path: string): Promise<SceneItem[]> {
   const items: SceneItem[] = [];
   for await (const { value, line: number } of readJsonLines(path)) {
     const where = `${path}:${number}`;
-    const { id, image, captions, caption, boxes, width, height } = checked(line, value, where, itemHint);
+    const { id, image, video, captions, caption, boxes, width, height } = checked(
+      line,
+      value,
+      where,
+      itemHint,
+    );
+    const name = (image ?? video)!;
     items.push({
-      id: String(id ?? stem(image)),
-      image,
+      id: String(id ?? stem(name)),
+      image: name,
+      ...(video !== undefined && { isVideo: true }),
       captions: captions ?? (caption === undefined ? [] : [caption]),
       boxes: boxes.map(({ category, box }) => {
         const [left, top, right, bottom] = box as [number, number, number, number];

@@ -1,13 +1,12 @@
 import { mulberry32, seedOfText } from "../../random/index.ts";
 import {
   type Answerer,
-  askInBatches,
-  askPlanned,
+  type AskOptions,
+  askPlan,
   type BatchEndpoint,
-  type BatchRun,
+  enterPlan,
   Ledger,
   type LedgerEntry,
-  type PlannedRun,
 } from "../../runner/index.ts";
 import type { Reader } from "../language/english-reader.ts";
 import type { ConversationRow } from "../rows.ts";
@@ -26,9 +25,7 @@ interface Teachers {
   readonly batches?: Readonly<Record<"json" | "blocks", BatchEndpoint>> | undefined;
 }
 
-export interface InstructOptions
-  extends Omit<PlanOptions, "kinds">,
-    Pick<PlannedRun, "retry" | "price" | "budget" | "limits" | "sameReplies" | "signal" | "onProgress"> {
+export interface InstructOptions extends Omit<PlanOptions, "kinds">, AskOptions {
   readonly ledger: Ledger;
   readonly teachers: Teachers;
   /** The kinds, for replies in each form. */
@@ -37,8 +34,6 @@ export interface InstructOptions
   readonly structured: "auto" | "always" | "never";
   /** Asks some places alone, for a pilot. */
   readonly places?: (plan: InstructionPlan) => readonly number[];
-  /** How batches are sent, where teachers have them; by one process at a time. */
-  readonly batching?: Pick<BatchRun, "room" | "pollMs" | "onNote"> | undefined;
   /** Called once where an endpoint takes no schema. */
   readonly onFallback?: ((why: string) => void) | undefined;
 }
@@ -55,23 +50,13 @@ export async function prepareInstruct(options: InstructOptions): Promise<Prepare
   const form = await formOf(options);
   const plan = new InstructionPlan({ ...options, kinds: options.kinds(form) });
   const teacher = form === "json" ? options.teachers.structured! : options.teachers.plain;
-  await plan.enter(options.ledger, teacher, options.places?.(plan));
+  await enterPlan(options.ledger, plan, teacher, options.places?.(plan));
   return { plan, teacher, batches: options.teachers.batches?.[form] };
 }
 
-/** Asks what the ledger lacks. @throws what `askPlanned` or `askInBatches` throw */
-export async function askInstruct(
-  { plan, teacher, batches }: Prepared,
-  options: InstructOptions,
-): Promise<void> {
-  const { ledger, places } = options;
-  const chosen = places?.(plan);
-  ledger.retryFailed();
-  const requestAt = (sequence: number) => plan.requestAt(chosen ? chosen[sequence]! : sequence);
-  if (batches === undefined) return await askPlanned({ ...options, answerer: teacher, requestAt });
-  const besides = teacher.identity.length;
-  await askInBatches({ ...options, ...options.batching, endpoint: batches, requestAt, besides });
-}
+/** Asks what the ledger lacks. @throws what `askPlan` throws */
+export const askInstruct = ({ plan, teacher, batches }: Prepared, options: InstructOptions): Promise<void> =>
+  askPlan({ ...options, plan, answerer: teacher, places: options.places?.(plan), batches });
 
 async function formOf(options: InstructOptions): Promise<"json" | "blocks"> {
   const { ledger, teachers, structured, onFallback } = options;
@@ -85,15 +70,8 @@ async function formOf(options: InstructOptions): Promise<"json" | "blocks"> {
   if (plan.count === 0) return "blocks";
   // Beside the run's own plan: a connection has one.
   using probe = new Ledger(ledger.path);
-  await plan.enter(probe, teacher, [0]);
-  probe.retryFailed();
-  await askPlanned({
-    ...options,
-    onProgress: undefined,
-    ledger: probe,
-    answerer: teacher,
-    requestAt: (place) => plan.requestAt(place),
-  });
+  await enterPlan(probe, plan, teacher, [0]);
+  await askPlan({ ...options, onProgress: undefined, ledger: probe, answerer: teacher, plan, places: [0] });
   const [entry] = probe.entries();
   const why = whyNotStructured(entry!);
   if (entry!.state !== "failed" || /answered (400|422)/.test(entry!.error ?? ""))
@@ -131,7 +109,7 @@ export function collectInstructions(
   const rows = kept.map(({ id, item, turns }) =>
     instructionRow(
       id,
-      item.image,
+      item,
       [...turns, ...(added.get(id) ?? [])],
       mulberry32(seedOfText(seed, `image ${id}`)),
     ),

@@ -1,6 +1,7 @@
 import { layouts, type Naming, naming } from "../../checkpoint/index.ts";
 import {
   type AttentionMask,
+  type AttentionStep,
   activations,
   attend,
   CacheStep,
@@ -8,6 +9,7 @@ import {
   KeyValueCache,
   Linear,
   Module,
+  PageStore,
   RmsNorm,
   RmsNormFromOne,
   type RotaryAngles,
@@ -22,7 +24,7 @@ import type { LlamaConfig } from "./config.ts";
 interface LayerContext {
   readonly angles: RotaryAngles;
   readonly attention: AttentionMask;
-  readonly step: CacheStep | undefined;
+  readonly step: AttentionStep | undefined;
 }
 
 /** Grouped-query attention with rotary positions. */
@@ -181,7 +183,7 @@ export class Llama extends Module implements LanguageModel {
     const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
     let hidden = embeddings;
     for (const [i, layer] of this.layers.entries())
-      hidden = run((input) => layer.forward(input, i, context), hidden);
+      hidden = run((input) => layer.forward(input, i, context), hidden, layer);
     step?.advance();
     return this.norm.forward(hidden);
   }
@@ -192,14 +194,16 @@ export class Llama extends Module implements LanguageModel {
   }
 
   newCache(options: { batch: number; capacity: number }): KeyValueCache {
+    return new KeyValueCache({ ...this.#keyValues, ...options });
+  }
+
+  newPages(options: { slabBytes?: number } = {}): PageStore {
+    return new PageStore({ ...this.#keyValues, ...options });
+  }
+
+  get #keyValues() {
     const { numLayers, numKeyValueHeads, headDim } = this.#config;
-    return new KeyValueCache({
-      layers: numLayers,
-      heads: numKeyValueHeads,
-      headDim,
-      dtype: this.computeDtype,
-      device: this.device,
-      ...options,
-    });
+    const [dtype, device] = [this.computeDtype, this.device];
+    return { layers: numLayers, heads: numKeyValueHeads, headDim, dtype, device };
   }
 }

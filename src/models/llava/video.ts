@@ -126,6 +126,22 @@ export function videoOf(
   return { video, pooledChannels: Number(stated) };
 }
 
+/** The fields by which the original code says it, `originalVideo` reads back. */
+export const originalVideoFieldsOf = ({
+  sampling,
+  pooling,
+  newlines,
+  timeInstruction,
+}: VideoConfig): JsonObject => ({
+  video_sampling: sampling,
+  mm_spatial_pool_mode: pooling.mode,
+  mm_spatial_pool_stride: pooling.stride,
+  mm_resampler_type: pooling.place === "before" ? "spatial_pool" : null,
+  mm_newline_position:
+    pooling.place === "before" ? null : Object.entries(positions).find(([, place]) => place === newlines)![0],
+  add_time_instruction: timeInstruction,
+});
+
 const positions = { grid: "grid", frame: "frame", one_token: "video", no_token: "none" } as const;
 const newlinesOf = (position: string): FrameNewlines | undefined =>
   Object.hasOwn(positions, position) ? positions[position as keyof typeof positions] : undefined;

@@ -127,6 +127,16 @@ export class KeyValueCache implements Disposable {
     return [write(this.#keys[layer]!, keys), write(this.#values[layer]!, values)];
   }
 
+  /** Keys and values of a layer, [B, H, capacity, d] each. */
+  buffers(layer: number): readonly [keys: Tensor, values: Tensor] {
+    return [this.#keys[layer]!, this.#values[layer]!];
+  }
+
+  /** Makes what lies behind the rows' ends finite, so that all of the cache can be read under a mask. */
+  makeFinite(): void {
+    this.#makeFinite(0, this.#lengths.length, 0, this.capacity);
+  }
+
   /** `tokens` more positions are held by `rows` rows from `first` on. */
   advance(tokens: number, first = 0, rows = this.#lengths.length): void {
     for (let row = first; row < first + rows; row++) {

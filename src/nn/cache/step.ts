@@ -3,6 +3,17 @@ import { type AttentionMask, attend, causalMask } from "../attention.ts";
 import type { RopeFactors } from "../rotary.ts";
 import type { CacheSpan, KeyValueCache } from "./cache.ts";
 
+/** What a forward pass needs of sequences that go on: where their new positions are, and what those see. */
+export interface AttentionStep {
+  /** int64 [T] or [B, T] */
+  readonly positions: Tensor;
+  readonly ropeFactors: RopeFactors;
+  /** Adds key and value [B, Hkv, T, d] of one layer and attends to all of them: query [B, H, T, d] → [B, T, H·d]. */
+  attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor;
+  /** After the last layer. */
+  advance(): void;
+}
+
 /** A row of a cache, and how many positions it gets in a forward pass. */
 export interface CachePiece {
   readonly cache: KeyValueCache;
@@ -26,7 +37,7 @@ const FEW = 64;
  * What a cache is in one forward pass: pieces side by side, each of which goes on where its row ends and sees its row alone.
  * Rows next to each other and of like lengths are attended to together, others apart, so that none pays for another's length.
  */
-export class CacheStep {
+export class CacheStep implements AttentionStep {
   /** Shape [B, T] of the pass: a row of it is a piece where all are equally long; otherwise they lie in one row. */
   readonly shape: readonly [rows: number, tokens: number];
   /** int64 [T], or [B, T] where rows stand at different places. */

@@ -6,6 +6,7 @@ import {
   originalLayerOf,
   originalOf,
   originalTilingWords,
+  originalVideoFieldsOf,
   PUBLISHED_TOWERS,
   textFieldsOf,
   textTypeOf,
@@ -13,6 +14,7 @@ import {
   visionFieldsOf,
 } from "../../models/index.ts";
 import type { ImageSize, Tiling } from "../../processing/image/index.ts";
+import type { VideoConfig } from "../../processing/video/index.ts";
 import { transparencyField } from "../image-processor.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
 
@@ -63,6 +65,20 @@ export function kindOf(tiling: Tiling | undefined): { readonly type: string; rea
     : { type: "llava_onevision", name: "LlavaOnevision" };
 }
 
+/** LLaVA-NeXT-Video, of which the original code tells by fields beside LLaVA-NeXT's, transformers by another kind. */
+export const NEXT_VIDEO = { type: "llava_next_video", name: "LlavaNextVideo" } as const;
+
+/** Whether an original configuration is LLaVA-NeXT-Video's: it pools before the projector, as `mm_resampler_type` says. */
+export const isNextVideo = ({ json, config: { tiling, video } }: ConfigurationSource): boolean =>
+  json["mm_resampler_type"] === "spatial_pool" &&
+  video?.pooling.place === "before" &&
+  tiling !== undefined &&
+  tiling.merge.mostTiles === undefined;
+
+/** What both layouts say of videos, each by its own code. */
+const FRAMES_NOTE =
+  "frames of videos are resized by Pillow in the original code, by torchvision in transformers: a value may differ by a grey level";
+
 /** The tower as the original code names and selects from it: of some kinds it takes one layer, to which the tower's length is made to fit. */
 export function originalTower({ vision, featureLayers: [layer = 0] }: LlavaConfig): {
   readonly vision: VisionConfig;
@@ -76,11 +92,11 @@ export function originalTower({ vision, featureLayers: [layer = 0] }: LlavaConfi
 
 /** Of LLaVA around the language model in the original layout; the last are settings of answers, which have a file. */
 const AROUND =
-  /^(?:mm_|image_|tune_mm_|freeze_mm_|unfreeze_mm_|use_mm_|tokenizer_|vision_tower|s2(?:_scales)?$|delay_load$|_|architectures$|model_type$|auto_map$|dtype$|torch_dtype$|transformers_version$|(?:max|min)_length$|temperature$|top_[kp]$|do_sample$)/;
+  /^(?:mm_|image_|tune_mm_|freeze_mm_|unfreeze_mm_|use_mm_|tokenizer_|vision_tower|s2(?:_scales)?$|delay_load$|video_|frames_upbound$|force_sample$|add_(?:time_instruction|faster_video)$|_|architectures$|model_type$|auto_map$|dtype$|torch_dtype$|transformers_version$|(?:max|min)_length$|temperature$|top_[kp]$|do_sample$)/;
 
 /** Those that say what the other layout says in its own words, or nothing. */
 const SAID =
-  /^(?:mm_(?:vision_tower|hidden_size|projector_type|vision_select_\w+|use_im_\w+|patch_merge_type)|image_(?:aspect_ratio|grid_pinpoints|seq_length|token_index|token_id|transparency)|(?:un)?freeze_mm_\w+|use_mm_proj|architectures|model_type|dtype|torch_dtype|transformers_version|tune_mm_mlp_adapter)$/;
+  /^(?:mm_(?:vision_tower|hidden_size|projector_type|vision_select_\w+|use_im_\w+|patch_merge_type)|image_(?:aspect_ratio|grid_pinpoints|seq_length|token_index|token_id|transparency)|(?:un)?freeze_mm_\w+|use_mm_proj|video_sampling|architectures|model_type|dtype|torch_dtype|transformers_version|tune_mm_mlp_adapter)$/;
 
 interface Written {
   readonly fields: JsonObject;
@@ -98,7 +114,7 @@ export function textOf(json: JsonObject): JsonObject {
 
 /** config.json of transformers' LLaVA, for one of the original code. */
 export function huggingFaceConfig(
-  { json, text, config, tied }: ConfigurationSource,
+  source: ConfigurationSource,
   {
     imageTokenId,
     videoTokenId,
@@ -112,11 +128,16 @@ export function huggingFaceConfig(
     towerLayers: number;
   },
 ): Written {
-  const { tiling } = config;
-  const { type, name } = kindOf(tiling);
+  const { json, text, config, tied } = source;
+  const { tiling, video } = config;
+  const isVideo = isNextVideo(source);
+  const { type, name } = isVideo ? NEXT_VIDEO : kindOf(tiling);
+  const said = saidOfVideo(video, type);
   const vision = { ...config.vision, numLayers: Math.min(config.vision.numLayers, towerLayers) };
   const { points, notes } = pinpoints(tiling);
-  const leftOut = Object.keys(json).filter((name) => AROUND.test(name) && !SAID.test(name));
+  const leftOut = Object.keys(json).filter(
+    (name) => AROUND.test(name) && !SAID.test(name) && !said?.test(name),
+  );
   const transparency = json[transparencyField];
   const layers = config.featureLayers.map((layer) =>
     layer < 0 ? layer + config.vision.numLayers - vision.numLayers : layer,
@@ -134,6 +155,14 @@ export function huggingFaceConfig(
       vision_aspect_ratio: `anyres_max_${mostTiles}`,
       video_token_index: videoTokenId,
     }),
+    ...(isVideo &&
+      video && {
+        spatial_pool_mode: video.pooling.mode,
+        spatial_pool_stride: video.pooling.stride,
+        ...(config.pooledChannels && { spatial_pool_out_channels: config.pooledChannels }),
+        video_token_index: videoTokenId,
+      }),
+    ...(json["video_sampling"] != null && { video_sampling: json["video_sampling"] }),
     vision_feature_layer: layers.length > 1 ? layers : layers[0],
     vision_feature_select_strategy: config.selectStrategy === "full" ? "full" : "default",
     tie_word_embeddings: tied,
@@ -146,7 +175,19 @@ export function huggingFaceConfig(
     },
     vision_config: visionFieldsOf(vision),
   };
-  return { fields, leftOut, notes };
+  return { fields, leftOut, notes: [...notes, ...(said ? [FRAMES_NOTE] : [])] };
+}
+
+/** Fields of the original code on videos that say what a kind of transformers' does; undefined where they say anything else. */
+function saidOfVideo(video: VideoConfig | undefined, type: string): RegExp | undefined {
+  if (type === NEXT_VIDEO.type) return /^mm_(?:resampler_type|spatial_pool_\w+)$/;
+  const { pooling, newlines } = video ?? {};
+  const isOnevision =
+    type === "llava_onevision" &&
+    pooling?.place === "after" &&
+    pooling.mode === "bilinear" &&
+    newlines === "video";
+  return isOnevision ? /^mm_(?:newline_position|spatial_pool_\w+)$/ : undefined;
 }
 
 /** Of transformers' text_config, what a flat configuration says at its own top, or in older words. */
@@ -157,7 +198,7 @@ export function originalConfig(
   { json, text: inside, config, pad, tied }: ConfigurationSource,
   rows: number,
 ): Written {
-  const { tiling } = config;
+  const { tiling, video } = config;
   const { vision, layer } = originalTower(config);
   const { modelType, architecture } = originalOf(inside["model_type"], "config.json, text_config");
   const { points, notes } = pinpoints(tiling);
@@ -185,10 +226,16 @@ export function originalConfig(
     use_mm_proj: true,
     image_aspect_ratio: pad ? "pad" : "square",
     ...(tiling && { image_grid_pinpoints: points, ...originalTilingWords(tiling) }),
+    ...(isOfVideos(json) && video && originalVideoFieldsOf(video)),
+    ...(config.pooledChannels && { mm_spatial_pool_out_channels: config.pooledChannels }),
+    video_sampling: json["video_sampling"] ?? undefined,
     ...(transparency !== undefined && { [transparencyField]: transparency }),
   };
-  return { fields, leftOut: [], notes };
+  return { fields, leftOut: [], notes: [...notes, ...(isOfVideos(json) ? [FRAMES_NOTE] : [])] };
 }
+
+const isOfVideos = ({ model_type: type }: JsonObject): boolean =>
+  type === NEXT_VIDEO.type || type === "llava_onevision";
 
 const isSame = (a: unknown, b: unknown): boolean => {
   const sorted = (value: unknown) => JSON.stringify(Object.entries(value as object).sort());

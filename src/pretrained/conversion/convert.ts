@@ -20,6 +20,7 @@ import { type ComparedTensor, compareWritten, safetensorsType } from "./compare.
 import {
   type ConfigurationSource,
   huggingFaceConfig,
+  isNextVideo,
   isOriginalConfig,
   originalConfig,
   refuseUnwritable,
@@ -29,10 +30,11 @@ import {
 import { areAddedRows, withoutRows, withRows } from "./embedding-rows.ts";
 import { type GgufTypes, writePair } from "./gguf-files.ts";
 import {
-  addImageToken,
+  addTokens,
+  areLastTokens,
   IMAGE_TOKEN,
-  placeImageToken,
-  removeImageToken,
+  placeTokens,
+  removeTokens,
   VIDEO_TOKEN,
   writeJson,
 } from "./image-token.ts";
@@ -148,34 +150,32 @@ export function convertModel(
 
   function toHuggingFace(): Written {
     const { vocabSize } = source.config.text;
-    const { id, rows, isNew } = placeImageToken(processor.tokenizer, vocabSize);
-    if (isNew) addImageToken(partial, id);
+    const words = isNextVideo(source) ? [IMAGE_TOKEN, VIDEO_TOKEN] : [IMAGE_TOKEN];
+    const tokens = placeTokens(processor.tokenizer, vocabSize, words);
+    const { rows, added: newWords } = tokens;
+    const id = tokens.ids.get(IMAGE_TOKEN)!;
+    addTokens(partial, tokens);
     const { fields, leftOut, notes } = huggingFaceConfig(source, {
       ...{ imageTokenId: id, rows },
-      videoTokenId: processor.tokenizer.tokenToId(VIDEO_TOKEN) ?? id + 1,
+      videoTokenId: tokens.ids.get(VIDEO_TOKEN) ?? processor.tokenizer.tokenToId(VIDEO_TOKEN) ?? id + 1,
       towerLayers: towerLayersIn(state),
     });
     writeHuggingFaceProcessor(partial, processor.imageConfig, source.config, fields);
     const added =
       rows > vocabSize
         ? [
-            `${rows - vocabSize} rows are added to the ${vocabSize} of the vocabulary, each the mean of these, for ${IMAGE_TOKEN} and up to a multiple of 64`,
+            `${rows - vocabSize} rows are added to the ${vocabSize} of the vocabulary, each the mean of these, for ${newWords.join(", ")} and up to a multiple of 64`,
           ]
-        : isNew
-          ? [`${IMAGE_TOKEN} is token ${id}, which has a row already`]
-          : [];
+        : newWords.map((word) => `${word} is token ${tokens.ids.get(word)}, which has a row already`);
     return { fields, leftOut, notes: [...notes, ...added], state: withRows(state, rows) };
   }
 
   function toOriginal(): Written {
     const { vocabSize } = source.config.text;
     const id = source.config.imageTokenId;
-    const isAdded =
-      id === processor.tokenizer.vocabSize - 1 &&
-      processor.tokenizer.tokenToId(IMAGE_TOKEN) === id &&
-      areAddedRows(state, id);
+    const isAdded = areLastTokens(processor.tokenizer, id) && areAddedRows(state, id);
     const rows = isAdded ? id : vocabSize;
-    if (isAdded) removeImageToken(partial, id);
+    if (isAdded) removeTokens(partial, id);
     const pad = processor.imageConfig.aspect === "pad";
     const { fields, leftOut, notes } = originalConfig({ ...source, pad }, rows);
     writeOriginalProcessor(partial, processor.imageConfig, source.config, fields);

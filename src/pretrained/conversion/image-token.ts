@@ -12,20 +12,36 @@ export const VIDEO_TOKEN = "<video>";
 /** Vocabularies grow to a multiple of this, as transformers' own conversion has it. */
 const MULTIPLE = 64;
 
-/** Where an image's token is in a vocabulary that has `rows` embeddings, and how many it has with it. */
-export function placeImageToken(
-  tokenizer: Tokenizer,
-  rows: number,
-): { readonly id: number; readonly rows: number; readonly isNew: boolean } {
-  const known = tokenizer.tokenToId(IMAGE_TOKEN);
-  const id = known ?? tokenizer.vocabSize;
-  const grown = id < rows ? rows : Math.ceil((id + 1) / MULTIPLE) * MULTIPLE;
-  return { id, rows: grown, isNew: known === undefined };
+/** Words that stand for images and videos, by their ids. */
+export interface MediaTokens {
+  readonly ids: ReadonlyMap<string, number>;
+  /** Those of them that the tokenizer does not know yet. */
+  readonly added: readonly string[];
+  /** Embeddings of a vocabulary that has them. */
+  readonly rows: number;
 }
 
-const word = (id: number) => ({
+/** Where words are in a vocabulary that has `rows` embeddings: behind the others, if they are new. */
+export function placeTokens(tokenizer: Tokenizer, rows: number, words: readonly string[]): MediaTokens {
+  const added = words.filter((word) => tokenizer.tokenToId(word) === undefined);
+  const ids = new Map(
+    words.map((word) => [word, tokenizer.tokenToId(word) ?? tokenizer.vocabSize + added.indexOf(word)]),
+  );
+  const last = Math.max(...ids.values());
+  return { ids, added, rows: last < rows ? rows : Math.ceil((last + 1) / MULTIPLE) * MULTIPLE };
+}
+
+/** Whether the words from an id on are those that `placeTokens` puts there, and no others. */
+export const areLastTokens = (tokenizer: Tokenizer, id: number): boolean =>
+  [[IMAGE_TOKEN], [IMAGE_TOKEN, VIDEO_TOKEN]].some(
+    (words) =>
+      id === tokenizer.vocabSize - words.length &&
+      words.every((word, at) => tokenizer.tokenToId(word) === id + at),
+  );
+
+const fieldsOf = (id: number, content: string) => ({
   id,
-  content: IMAGE_TOKEN,
+  content,
   single_word: false,
   lstrip: false,
   rstrip: false,
@@ -58,15 +74,17 @@ function changeFiles(
     writeJson(path, (change.additions ?? ((same) => same))(existsSync(path) ? readJsonObject(path) : {}));
 }
 
-export function addImageToken(folder: string, id: number): void {
-  const { id: _, ...fields } = word(id);
-  changeFiles(folder, {
-    tokenizer: (added) => [...added, word(id)],
-    decoder: (added) => ({ ...added, [id]: fields }),
-    additions: (added) => ({ ...added, [IMAGE_TOKEN]: id }),
-  });
-  if (!existsSync(join(folder, "tokenizer.json")))
-    changeSpecial(folder, (special) => [...special, IMAGE_TOKEN]);
+export function addTokens(folder: string, { ids, added: words }: MediaTokens): void {
+  for (const word of words) {
+    const id = ids.get(word)!;
+    const { id: _, ...fields } = fieldsOf(id, word);
+    changeFiles(folder, {
+      tokenizer: (added) => [...added, fieldsOf(id, word)],
+      decoder: (added) => ({ ...added, [id]: fields }),
+      additions: (added) => ({ ...added, [word]: id }),
+    });
+    if (!existsSync(join(folder, "tokenizer.json"))) changeSpecial(folder, (special) => [...special, word]);
+  }
 }
 
 /** Words of a SentencePiece tokenizer are special where its configuration says so. */
@@ -78,14 +96,19 @@ function changeSpecial(folder: string, change: (special: readonly unknown[]) => 
   writeJson(path, { ...others, ...(special.length > 0 && { additional_special_tokens: special }) });
 }
 
-export function removeImageToken(folder: string, id: number): void {
+/** Takes away the words from an id on. */
+export function removeTokens(folder: string, from: number): void {
   const path = join(folder, "added_tokens.json");
+  const without = (added: JsonObject, isAway: (entry: [string, unknown]) => boolean): JsonObject =>
+    Object.fromEntries(Object.entries(added).filter((entry) => !isAway(entry)));
   changeFiles(folder, {
-    tokenizer: (added) => added.filter((token) => token["id"] !== id),
-    decoder: ({ [id]: _, ...added }) => added,
-    ...(existsSync(path) && { additions: ({ [IMAGE_TOKEN]: _, ...added }) => added }),
+    tokenizer: (added) => added.filter((token) => Number(token["id"]) < from),
+    decoder: (added) => without(added, ([id]) => Number(id) >= from),
+    ...(existsSync(path) && { additions: (added) => without(added, ([, id]) => Number(id) >= from) }),
   });
-  changeSpecial(folder, (special) => special.filter((token) => token !== IMAGE_TOKEN));
+  changeSpecial(folder, (special) =>
+    special.filter((token) => token !== IMAGE_TOKEN && token !== VIDEO_TOKEN),
+  );
 }
 
 export const writeJson = (path: string, value: unknown): void =>

@@ -4,7 +4,7 @@ import type { JsonObject } from "../../files/index.ts";
 import { gridOf, type LlavaConfig, visionArchitectureOf, visionFieldsOf } from "../../models/index.ts";
 import { type ImageProcessorConfig, RESAMPLE_CODES } from "../../processing/image/index.ts";
 import { DESCRIBED_TOWER } from "../save.ts";
-import { kindOf, originalTower } from "./configuration.ts";
+import { kindOf, NEXT_VIDEO, originalTower } from "./configuration.ts";
 import { IMAGE_TOKEN, VIDEO_TOKEN, writeJson } from "./image-token.ts";
 
 /** What a `preprocessor_config.json` says of images that are seen as a whole. */
@@ -48,11 +48,13 @@ export function writeHuggingFaceProcessor(
   const { tiling, grid } = config;
   const { name } = kindOf(tiling);
   const isCapped = tiling?.merge.mostTiles !== undefined;
-  if (isCapped)
+  const isVideo = fields["model_type"] === NEXT_VIDEO.type;
+  const whole = isVideo ? NEXT_VIDEO.name : name;
+  if (isCapped || isVideo)
     writeJson(join(folder, "video_preprocessor_config.json"), {
       ...towerProcessor(image),
       image_processor_type: undefined,
-      video_processor_type: `${name}VideoProcessor`,
+      video_processor_type: `${whole}VideoProcessor`,
     });
   writeJson(join(folder, "preprocessor_config.json"), {
     ...towerProcessor(image),
@@ -67,7 +69,8 @@ export function writeHuggingFaceProcessor(
     ...(image.transparency && { transparency: image.transparency }),
   });
   writeJson(join(folder, "processor_config.json"), {
-    processor_class: `${name}Processor`,
+    processor_class: `${whole}Processor`,
+    ...(isVideo && { video_token: VIDEO_TOKEN }),
     image_token: IMAGE_TOKEN,
     ...(isCapped
       ? {

@@ -57,9 +57,9 @@ export const markedParts = (
   media: readonly MediaSource[],
 ): (TextPart | ImagePart | VideoPart)[] => placedParts(text, media.map(mediaPart));
 
-/** The same with a slot for each mark. */
-export const slottedParts = (text: string): (TextPart | MediaSlot)[] =>
-  placedParts<MediaSlot>(text, Array(countImageMarks(text)).fill({ type: "image" }));
+/** The same with a slot for each medium. */
+export const slottedParts = (text: string, slots: readonly MediaSlot[]): (TextPart | MediaSlot)[] =>
+  placedParts(text, slots);
 
 function placedParts<Medium extends MediaSlot>(
   text: string,

@@ -1,7 +1,15 @@
 export { stopIdsFor } from "./answer-end.ts";
 export { chatTemplate, readChatTemplate } from "./chat-template.ts";
 export { choosePromptFormat, imageStartEnd, jinjaOfChoice } from "./choose-format.ts";
-export { countImageMarks, imageMark, markedParts, slotsOf, slottedParts } from "./image-marks.ts";
+export {
+  countImageMarks,
+  imageMark,
+  markedParts,
+  mediaAtMarks,
+  slotsOf,
+  slottedParts,
+  videoMark,
+} from "./image-marks.ts";
 export { type Conversation, countSlots, mediaOf } from "./messages.ts";
 export { ignoreLabel, type PromptPiece, promptText, type TokenizedPrompt, tokenizePrompt } from "./prompt.ts";
 export { rawPrompt } from "./raw.ts";

@@ -38,6 +38,8 @@ export interface FramesLayout extends FrameMerge {
   /** Of a frame, in pixels. */
   readonly size: ImageSize;
   readonly frames: number;
+  /** When they show, in seconds, where the prompt tells it: see `timeSentence`. */
+  readonly shown?: { readonly times: readonly number[]; readonly duration: number };
 }
 
 /** The feature rows that a vision tower makes of a tile. */

@@ -7,8 +7,8 @@ import {
   openImage,
   type PixelValues,
 } from "../image/index.ts";
-import { type OpenedVideo, openVideo, type SampledFrames, sampleFrames, withFrames } from "../video/index.ts";
-import type { Processor } from "./processor.ts";
+import { type AskedFrames, type OpenedVideo, openVideo, type SampledFrames } from "../video/index.ts";
+import type { ImageView, Processor } from "./processor.ts";
 
 /** How videos of a prompt are to be seen, in the place of the model's own way. */
 export interface VideoRequest {
@@ -47,15 +47,20 @@ const isOpenVideo = (medium: Undecided): medium is OpenedVideo => "frames" in me
 export const layOut = (
   media: readonly Undecided[],
   processor: Processor,
-  { frames, fps }: { readonly frames?: number | undefined; readonly fps?: number | undefined },
+  asked: AskedFrames,
 ): OpenedMedium[] => {
-  const images = media.filter((medium) => !isOpenVideo(medium));
-  const layouts = processor.layoutsOf(images.map(({ size }) => size));
-  return media.map((medium) => {
-    if (!isOpenVideo(medium)) return { image: medium, layout: layouts[images.indexOf(medium)]! };
-    const sampled = sampleFrames(withFrames(processor.videoConfig.sampling, { frames, fps }), medium);
-    return { video: medium, sampled, layout: processor.framesLayout(sampled.indices.length, medium.size) };
-  });
+  const seen = media.map((medium) =>
+    isOpenVideo(medium)
+      ? {
+          video: medium,
+          isVideo: true as const,
+          size: medium.size,
+          sampled: processor.sampleFrames(medium, asked),
+        }
+      : { image: medium, size: medium.size },
+  );
+  const layouts = processor.mediaLayouts(seen);
+  return seen.map((medium, at) => ({ ...medium, layout: layouts[at]! }));
 };
 
 /** Frames of the longest video. */
@@ -78,11 +83,20 @@ export async function pixelsOf(media: readonly OpenedMedium[], processor: Proces
   const seen = await Promise.all(
     media.map(async (medium) => {
       if ("image" in medium) return processor.pixels(await medium.image.decode(), { layout: medium.layout });
-      const frames: PixelValues[] = [];
-      for await (const frame of medium.video.frames(medium.sampled.indices))
-        frames.push(processor.framePixels(frame));
-      return joinPixels(frames);
+      return await videoPixels(medium.video, medium.sampled, processor);
     }),
   );
   return joinPixels(seen);
+}
+
+/** What the vision tower is given of a video: its chosen frames, one after another. */
+export async function videoPixels(
+  video: OpenedVideo,
+  { indices }: SampledFrames,
+  processor: Processor,
+  view: Pick<ImageView, "mirrored"> = {},
+): Promise<PixelValues> {
+  const frames: PixelValues[] = [];
+  for await (const frame of video.frames(indices)) frames.push(processor.framePixels(frame, view));
+  return joinPixels(frames);
 }

@@ -1,4 +1,5 @@
-import type { LlavaRow } from "../../protocol/index.ts";
+import { LlavaError } from "../../errors.ts";
+import { type LlavaRow, mediumKey } from "../../protocol/index.ts";
 import {
   choosePromptFormat,
   jinjaOfChoice,
@@ -23,7 +24,15 @@ import {
   tokensOf,
 } from "../image/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
-import { type VideoConfig, zeroShotVideo } from "../video/index.ts";
+import {
+  type AskedFrames,
+  type FrameTimes,
+  type SampledFrames,
+  sampleFrames,
+  type VideoConfig,
+  withFrames,
+  zeroShotVideo,
+} from "../video/index.ts";
 import { requireTrained, rowPieces, type TurnMarks } from "./row-prompt.ts";
 import { openTokenizer, type ProcessorSource } from "./source.ts";
 
@@ -34,10 +43,19 @@ export interface ImageView {
   readonly mirrored?: boolean;
 }
 
+/** What of an image or a video decides how it is seen, before its pixels are decoded. */
+export interface MediumShape {
+  /** Upright; undefined where nobody looked. */
+  readonly size: ImageSize | undefined;
+  readonly isVideo?: true;
+  /** The frames that are seen of a video. */
+  readonly sampled?: SampledFrames;
+}
+
 /** A row as the model sees it. */
 export interface EncodedRow extends TokenizedPrompt {
   readonly id: string;
-  /** Names, in order of appearance. */
+  /** Keys of its images and videos (`mediumKey`), in order of appearance. */
   readonly images: readonly string[];
   /** How each was cut into tiles. */
   readonly layouts: readonly ImageLayout[];
@@ -91,10 +109,31 @@ export class Processor {
     return layoutOf(size, this.imageConfig);
   }
 
-  /** How so many frames of a video are seen. */
-  framesLayout(frames: number, size: ImageSize): FramesLayout {
-    const { pooling, newlines } = this.videoConfig;
-    return { tiles: "frames", size, frames, pooling, newlines };
+  /** How the images and videos of a prompt are seen, in order. */
+  mediaLayouts(media: readonly MediumShape[]): ImageLayout[] {
+    const images = this.layoutsOf(media.filter(({ isVideo }) => !isVideo).map(({ size }) => size));
+    return media.map((medium) => (medium.isVideo ? this.#framesLayout(medium) : images.shift()!));
+  }
+
+  /** @throws LlavaError "video" where nobody looked at the video */
+  #framesLayout({ size, sampled }: MediumShape): FramesLayout {
+    if (size === undefined || sampled === undefined)
+      throw new LlavaError(
+        "video",
+        "how many tokens a video takes depends on its frames, which nobody looked at",
+        {
+          hint: "Say where the videos are.",
+        },
+      );
+    const { pooling, newlines, timeInstruction } = this.videoConfig;
+    const { indices, times, duration } = sampled;
+    const shown = timeInstruction ? { shown: { times, duration } } : {};
+    return { tiles: "frames", size, frames: indices.length, pooling, newlines, ...shown };
+  }
+
+  /** Which frames of a video are seen, by the model's rule or with what is asked for in its place. */
+  sampleFrames(video: FrameTimes, asked: AskedFrames = {}): SampledFrames {
+    return sampleFrames(withFrames(this.videoConfig.sampling, asked), video);
   }
 
   /** How the images of a prompt are seen, in order: some models see several otherwise than a single one. */
@@ -111,14 +150,14 @@ export class Processor {
   }
 
   /**
-   * Ids and labels of a row, grown together piece by piece; `layouts` are those of its images, in order.
+   * Ids and labels of a row, grown together piece by piece; `layouts` are those of its images and videos, in order.
    * @throws RowError naming the row: what `conversationOfRow` refuses, an answer that holds what the template marks turns
    * with unless `turnMarks` is "keep", nothing to train
    */
   encodeRow(row: LlavaRow, layouts: readonly ImageLayout[], turnMarks: TurnMarks = "refuse"): EncodedRow {
-    const prompt = this.encodePrompt(rowPieces(row, this.promptFormat, turnMarks), layouts);
+    const prompt = this.encodePrompt(rowPieces(row, this.promptFormat, { turnMarks, layouts }), layouts);
     requireTrained(row, prompt);
-    return { ...prompt, id: row.id, images: row.images.map(({ name }) => name), layouts };
+    return { ...prompt, id: row.id, images: row.images.map(mediumKey), layouts };
   }
 
   /** What the vision tower is given of a decoded image. */
@@ -127,8 +166,8 @@ export class Processor {
   }
 
   /** What the vision tower is given of a frame: the middle of it, without bars or tiles. */
-  framePixels(frame: RgbImage): PixelValues {
-    return preprocess(frame, this.#frameConfig);
+  framePixels(frame: RgbImage, { mirrored = false }: Pick<ImageView, "mirrored"> = {}): PixelValues {
+    return (mirrored ? preprocessMirrored : preprocess)(frame, this.#frameConfig);
   }
 
   /** The same with another prompt format or other images. */

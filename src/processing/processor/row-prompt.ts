@@ -1,6 +1,7 @@
 import { type LlavaRow, rowError } from "../../protocol/index.ts";
 import {
   type Conversation,
+  countImageMarks,
   countSlots,
   ignoreLabel,
   imageMark,
@@ -9,14 +10,20 @@ import {
   slottedParts,
   type TokenizedPrompt,
 } from "../conversation/index.ts";
+import type { ImageLayout } from "../image/index.ts";
+import { withTimes } from "./times.ts";
 import { findTurnMark } from "./turn-marks.ts";
 
 /** Whether answers may hold what the template marks turns with, such as "</s>"; "keep" trains it as ordinary text. */
 export type TurnMarks = "refuse" | "keep";
 
 /** A row as it is trained, answers supervised; of a pair the last one alone. @throws RowError naming the row */
-export function rowPieces(row: LlavaRow, format: PromptFormat, turnMarks: TurnMarks): PromptPiece[] {
-  const conversation = conversationOfRow(row);
+export function rowPieces(
+  row: LlavaRow,
+  format: PromptFormat,
+  { turnMarks, layouts }: { readonly turnMarks: TurnMarks; readonly layouts: readonly ImageLayout[] },
+): PromptPiece[] {
+  const conversation = withTimes(conversationOfRow(row), layouts);
   if (turnMarks === "refuse") requireNoMark(row, format);
   const pieces = format.render(conversation, { addGenerationPrompt: false });
   return row.rejected === undefined ? pieces : lastAnswerTrained(pieces);
@@ -36,18 +43,20 @@ function lastAnswerTrained(pieces: readonly PromptPiece[]): PromptPiece[] {
 /**
  * The turns of a row. A first turn that is not human is dropped, as in the original; roles alternate after it.
  * @throws RowError naming the row: roles out of order, no question with an answer, another number of placeholders than of
- * images
+ * images and videos
  */
 export function conversationOfRow(row: LlavaRow): Conversation {
   const { conversations } = row;
   const turns = conversations[0]?.from === "human" ? conversations : conversations.slice(1);
   if (turns.length < 2) throw rowError(row, "turns", "it has no question with an answer", turnHint);
+  let placed = 0;
+  const slot = () => ({ type: row.images[placed++]?.isVideo ? ("video" as const) : ("image" as const) });
   const messages = turns.map(({ from, value }, i): Conversation[number] => {
     const expected = i % 2 === 0 ? "human" : "gpt";
     if (from !== expected)
       throw rowError(row, "turns", `turn ${i + 1} is from "${from}", expected "${expected}"`, turnHint);
     return from === "human"
-      ? { role: "user", content: slottedParts(value) }
+      ? { role: "user", content: slottedParts(value, Array.from({ length: countImageMarks(value) }, slot)) }
       : { role: "assistant", content: value };
   });
   requireTwoAnswers(row);
@@ -58,8 +67,8 @@ export function conversationOfRow(row: LlavaRow): Conversation {
   throw rowError(
     row,
     "placeholders",
-    `${placeholders} ${imageMark} in its text, but ${images} image${images === 1 ? "" : "s"}`,
-    `Write ${imageMark} once for each image, in a human turn.`,
+    `${placeholders} ${imageMark} in its text, but ${countedMedia(row)}`,
+    `Write ${imageMark} once for each image, in a human turn; where a video goes, <video>.`,
   );
 }
 
@@ -78,6 +87,14 @@ function requireTwoAnswers(row: LlavaRow): void {
     );
   if (chosen.trim() === rejected.trim())
     throw rowError(row, "equal", "its two answers are equal", "Take the pair out: it prefers nothing.");
+}
+
+function countedMedia({ images }: LlavaRow): string {
+  const videos = images.filter(({ isVideo }) => isVideo).length;
+  const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
+  const ofImages = counted(images.length - videos, "image");
+  if (videos === 0) return ofImages;
+  return videos === images.length ? counted(videos, "video") : `${ofImages} and ${counted(videos, "video")}`;
 }
 
 const turnHint = "Turns alternate, beginning with a human one.";

@@ -32,19 +32,27 @@ export const openTokenizer = async (source: TokenizerSource): Promise<Tokenizer>
   "folder" in source ? await loadTokenizer(source.folder, source.added) : tokenizerFromGguf(source.metadata);
 
 /**
- * For rows and prompts by a tokenizer alone, without a model: images are LLaVA-1.5's but for the number of their tokens, and a
- * prompt may have any length.
+ * For rows and prompts by a tokenizer alone, without a model: images are LLaVA-1.5's but for the number of their tokens, videos
+ * as such a model sees them, and a prompt may have any length.
  */
 export const sourceWithoutModel = (
   tokenizer: TokenizerSource,
   format: PlainChoice,
   imageTokens: number,
 ): ProcessorSource => ({
+  ...squareOrRow(imageTokens),
   tokenizer,
   format,
   image: clipImageConfig(336, "pad"),
-  grid: { rows: imageTokens, columns: 1, extra: 0 },
   imageTokenId: -200, // the original code's, which no vocabulary has
   contextLength: Number.POSITIVE_INFINITY,
   stopIds: [],
 });
+
+/** So many tokens in a square, which frames of videos are pooled from; in one row, where they are none, unpooled. */
+function squareOrRow(tokens: number): Pick<ProcessorSource, "grid"> {
+  const side = Math.sqrt(tokens);
+  if (Number.isInteger(side)) return { grid: { rows: side, columns: side, extra: 0 } };
+  const grid = { rows: 1, columns: tokens, extra: 0 };
+  return { grid };
+}

@@ -1,5 +1,12 @@
-import type { FeatureGrid, FrameMerge, ImageProcessorConfig } from "../image/index.ts";
-import type { SamplingRule } from "./sampling.ts";
+import { z } from "zod";
+import {
+  type FeatureGrid,
+  type FrameMerge,
+  frameNewlines,
+  framePoolingSchema,
+  type ImageProcessorConfig,
+} from "../image/index.ts";
+import { type SamplingRule, samplingSchema } from "./sampling.ts";
 
 /** How a model sees videos. */
 export interface VideoConfig extends FrameMerge {
@@ -9,6 +16,18 @@ export interface VideoConfig extends FrameMerge {
   /** Whether a sentence on the video's length and the times of its frames stands behind it (LLaVA-Video). */
   readonly timeInstruction: boolean;
 }
+
+/** A way of seeing videos, for a model that is to learn it; LLaVA-NeXT-Video's where nothing is said. */
+export const videoSchema = z.strictObject({
+  /** Which frames are seen: 32 of any video. */
+  sampling: samplingSchema.prefault({ rule: "uniform", frames: 32 }),
+  /** How a frame's features become fewer. */
+  pooling: framePoolingSchema.prefault({ mode: "average", stride: 2, place: "before" }),
+  /** Where the newline of images stands among them. */
+  newlines: z.enum(frameNewlines).default("none"),
+  /** Whether a sentence on the video's length and the times of its frames stands behind it (LLaVA-Video). */
+  timeInstruction: z.boolean().default(false),
+});
 
 /** From so many rows of features on, frames are pooled where a model does not say how. */
 const LARGE = 10;

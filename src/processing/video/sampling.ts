@@ -107,11 +107,15 @@ export function sampleFrames(rule: SamplingRule, video: FrameTimes): SampledFram
   }
 }
 
+/** What a caller asks for in the place of a rule's own numbers. */
+export interface AskedFrames {
+  readonly frames?: number | undefined;
+  /** Frames a second. */
+  readonly fps?: number | undefined;
+}
+
 /** The same rule with another number of frames, or of frames a second: what a caller asks for counts before the rule. */
-export function withFrames(
-  rule: SamplingRule,
-  { frames, fps }: { readonly frames?: number | undefined; readonly fps?: number | undefined },
-): SamplingRule {
+export function withFrames(rule: SamplingRule, { frames, fps }: AskedFrames): SamplingRule {
   if (fps !== undefined) {
     if (rule.rule === "arange" && frames === undefined) return { rule: "arange", fps };
     const most = frames ?? ("most" in rule ? rule.most : 0);

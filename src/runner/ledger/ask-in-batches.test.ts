@@ -6,7 +6,8 @@ import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { BatchEndpoint } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { GenerationRequest } from "../../protocol/index.ts";
-import { askInBatches, type BatchRun, Ledger } from "../index.ts";
+import { Ledger } from "../index.ts";
+import { askInBatches, type BatchRun } from "./ask-in-batches.ts";
 
 const folder = temporaryFolder("llava-batches");
 let files = 0;

@@ -4,8 +4,9 @@ import { type BatchEndpoint, type BatchState, EndpointError } from "../../client
 import { LlavaError } from "../../errors.ts";
 import { costOf } from "../../protocol/index.ts";
 import { type PlannedRun, spentUp } from "./ask-planned.ts";
-import type { Claim } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { mostCost, mostPromptTokens } from "./price.ts";
+import type { Claim } from "./work-ledger.ts";
 
 /** What one batch may hold; those of OpenAI if left out. */
 export interface BatchLimits {
@@ -16,7 +17,8 @@ export interface BatchLimits {
 }
 
 export interface BatchRun
-  extends Pick<PlannedRun, "ledger" | "requestAt" | "price" | "budget" | "signal" | "onProgress"> {
+  extends Pick<PlannedRun, "requestAt" | "price" | "budget" | "signal" | "onProgress"> {
+  readonly ledger: Ledger;
   readonly endpoint: BatchEndpoint;
   /** What belongs to every request beside its messages, in bytes. */
   readonly besides?: number;
@@ -122,13 +124,13 @@ async function submit(
   let [bytes, tokens] = [0, 0];
   let exhausted: LlavaError | undefined;
   for (const claim of claims) {
-    const request = requestAt(claim.sequence);
+    const request = await requestAt(claim.sequence, claim.task);
     const line = await endpoint.line(claim.key, request);
     const size = Buffer.byteLength(line) + 1;
     const length = Math.ceil(mostPromptTokens(request) / 4);
     if (taken.length > 0 && (bytes + size > room.bytes || tokens + length > room.tokens)) break;
     const most = price === undefined ? 0 : discount * mostCost(request, price, besides);
-    const state = ledger.reserve(claim.item, most, budget);
+    const state = ledger.reserve([{ item: claim.item, amount: most }], budget);
     if (state !== "reserved") {
       if (state !== "lost" && taken.length === 0 && ledger.batches.underWay().length === 0)
         exhausted = spentUp(budget, ledger.spending(), most);
@@ -167,7 +169,10 @@ async function collect(
         continue;
       }
       const cost = price === undefined ? 0 : costOf(reply.usage, price);
-      ledger.settle(item, reply, cost === undefined ? undefined : discount * cost, 1, name);
+      ledger.settle(
+        [{ item, reply, cost: cost === undefined ? undefined : discount * cost, attempts: 1 }],
+        name,
+      );
     }
   return ledger.endBatch(name, { charge: false });
 }

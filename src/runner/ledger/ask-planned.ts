@@ -5,8 +5,8 @@ import { costOf, type GenerationRequest, type Price } from "../../protocol/index
 import type { Answerer } from "../answerer.ts";
 import { type Attempted, askUntilAnswered, Patience } from "../attempts.ts";
 import type { RetryOptions } from "../retry.ts";
-import type { Claim, Ledger, LedgerCounts, Spending } from "./ledger.ts";
 import { mostCost, mostPromptTokens } from "./price.ts";
+import type { Claim, LedgerCounts, Settlement, Spending, WorkLedger } from "./work-ledger.ts";
 
 /** What all processes of a run may ask together. */
 export interface Limits {
@@ -14,17 +14,19 @@ export interface Limits {
   readonly tokensPerMinute?: number | undefined;
 }
 
+type RequestAt = (sequence: number, task?: string | null) => GenerationRequest | Promise<GenerationRequest>;
+
 export interface PlannedRun {
-  readonly ledger: Ledger;
+  readonly ledger: WorkLedger;
   /** The request at a place of the ledger's plan. */
-  readonly requestAt: (sequence: number) => GenerationRequest;
+  readonly requestAt: RequestAt;
   readonly answerer: Answerer;
   readonly retry?: RetryOptions | undefined;
   readonly price?: Price | undefined;
   /** What the ledger may have spent in all; takes a price. */
   readonly budget?: number | undefined;
   readonly limits?: Limits | undefined;
-  /** Items that may have the same reply before the endpoint counts as broken; 20. */
+  /** Items that may have the same reply before the endpoint counts as broken, below 1,000 or infinite; 20. */
   readonly sameReplies?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called about once a second, and at the end. */
@@ -41,10 +43,10 @@ export async function askPlanned(run: PlannedRun): Promise<void> {
   const { answerer, price, budget, requestAt, ledger, signal } = run;
   if (budget !== undefined && (price === undefined || answerer.batchSize > 1))
     throw new LlavaError("usage", "a budget takes an endpoint with a price", { hint: "Give the price." });
-  if (budget !== undefined && ledger.counts().todo > 0) requireRoom(run, requestAt(0));
+  if (budget !== undefined && (await ledger.counts()).todo > 0) await requireRoom(run, requestAt);
   const asking = new Asking(run);
   await Promise.all(Array.from({ length: answerer.concurrency }, (_, index) => asking.work(index)));
-  run.onProgress?.(ledger.counts(), ledger.spending());
+  run.onProgress?.(await ledger.counts(), await ledger.spending());
   if (signal?.aborted)
     throw new LlavaError("aborted", "stopped; replies so far are kept", {
       hint: "The same command goes on from there.",
@@ -53,12 +55,19 @@ export async function askPlanned(run: PlannedRun): Promise<void> {
 }
 
 /** @throws LlavaError "budget" if not even one request fits */
-function requireRoom({ price, budget = 0, answerer, ledger }: PlannedRun, first: GenerationRequest): void {
+async function requireRoom(
+  { price, budget = 0, answerer, ledger }: PlannedRun,
+  requestAt: RequestAt,
+): Promise<void> {
+  const [claim] = await ledger.claim(1);
+  if (claim === undefined) return;
+  await ledger.unclaim(claim.item);
+  const first = await requestAt(claim.sequence, claim.task);
   const least = mostCost(first, price!, answerer.identity.length);
   if (!Number.isFinite(least))
     throw new LlavaError("usage", "a budget takes a longest reply", { hint: "Give its tokens." });
-  const { spent, reserved } = ledger.spending();
-  if (reserved === 0 && spent + least > budget) throw spentUp(budget, ledger.spending(), least);
+  const spending = await ledger.spending();
+  if (spending.reserved === 0 && spending.spent + least > budget) throw spentUp(budget, spending, least);
 }
 
 export function spentUp(budget: number, { spent, unknown }: Spending, next: number): LlavaError {
@@ -89,7 +98,8 @@ class Asking {
   readonly #controller = new AbortController();
   readonly #patience: Patience;
   readonly #claimed: Claim[] = [];
-  #told = 0;
+  #claiming: Promise<void> | undefined;
+  #nextTold = 0;
 
   constructor(run: PlannedRun) {
     this.#run = run;
@@ -107,9 +117,9 @@ class Asking {
       // Not all at once: an endpoint that answers in equal times would get and give everything in bursts.
       if (index > 0) await sleep(index);
       while (!this.#isOver) {
-        const claims = this.#claim();
+        const claims = await this.#claim();
         if (claims.length > 0) await this.#ask(claims).catch(ignoreUnsent);
-        else if (this.#run.ledger.isClaimed) await this.#pause(100);
+        else if (await this.#run.ledger.isClaimed()) await this.#pause(100);
         else return;
       }
     } catch (error) {
@@ -121,49 +131,73 @@ class Asking {
   }
 
   /** A call's worth of items; a few more are taken at once, and lie ready. */
-  #claim(): Claim[] {
+  async #claim(): Promise<Claim[]> {
     const { ledger, answerer } = this.#run;
-    if (this.#claimed.length === 0)
-      this.#claimed.push(...ledger.claim(Math.max(answerer.batchSize, Math.min(answerer.concurrency, 16))));
+    if (this.#claimed.length === 0) {
+      const claim = async (): Promise<void> => {
+        const count = Math.max(answerer.batchSize, Math.min(answerer.concurrency, 16));
+        this.#claimed.push(...(await ledger.claim(count)));
+        this.#claiming = undefined;
+      };
+      // Those who find nothing at once are helped by one claim.
+      this.#claiming ??= claim();
+      await this.#claiming;
+    }
     return this.#claimed.splice(0, answerer.batchSize);
   }
 
   async #ask(claims: readonly Claim[]): Promise<void> {
     const { ledger, requestAt } = this.#run;
-    const asked = claims.map((claim) => new PlannedRequest(claim, requestAt(claim.sequence)));
+    const asked: PlannedRequest[] = [];
+    for (const claim of claims) {
+      const request = await requestAt(claim.sequence, claim.task);
+      asked.push(new PlannedRequest(claim, request));
+    }
+    const failing: (void | Promise<void>)[] = [];
     const itemOf = (one: Attempted): number => (one as PlannedRequest).claim.item;
     try {
       await askUntilAnswered(asked, {
         ...this.#run,
         signal: this.#signal,
-        before: (requests) => this.#wait(requests, itemOf),
+        before: async (requests) => {
+          await Promise.all(failing.splice(0));
+          await this.#wait(requests, itemOf);
+        },
         failed: (request, error) => {
           const isEndpoint = error instanceof EndpointError;
-          ledger.release(itemOf(request), { charge: isEndpoint && error.mayBeBilled });
+          failing.push(ledger.release(itemOf(request), { charge: isEndpoint && error.mayBeBilled }));
           if (isEndpoint && error.status === 429 && error.retryAfterMs !== undefined)
-            ledger.pace.hold(Math.min(error.retryAfterMs, this.#run.retry?.maxRetryAfterMs ?? 600_000));
+            failing.push(
+              ledger.pace.hold(Math.min(error.retryAfterMs, this.#run.retry?.maxRetryAfterMs ?? 600_000)),
+            );
         },
       });
     } finally {
-      this.#store(asked);
+      await Promise.all(failing);
+      await this.#store(asked);
     }
-    this.#progress();
+    await this.#progress();
   }
 
-  #store(asked: readonly PlannedRequest[]): void {
+  async #store(asked: readonly PlannedRequest[]): Promise<void> {
     const { ledger, price, sameReplies = 20 } = this.#run;
-    let most = { count: 0, text: "" };
+    const replies: Settlement[] = [];
     for (const { claim, reply, attempts } of asked) {
       if (reply === undefined) {
         // Of one that was stopped under way nobody sees the bill.
-        ledger.release(claim.item, { charge: true });
-        ledger.unclaim(claim.item);
-      } else if (reply instanceof LlavaError) ledger.fail(claim.item, reply.message, attempts);
+        await ledger.release(claim.item, { charge: true });
+        await ledger.unclaim(claim.item);
+      } else if (reply instanceof LlavaError) await ledger.fail(claim.item, reply.message, attempts);
       else {
         const cost = price === undefined ? 0 : costOf(reply.usage, price);
-        const count = ledger.settle(claim.item, reply, cost, attempts);
-        if (count > most.count && reply.text.trim() !== "") most = { count, text: reply.text };
+        replies.push({ item: claim.item, reply, cost, attempts });
       }
+    }
+    const counts = replies.length > 0 ? await ledger.settle(replies) : [];
+    let most = { count: 0, text: "" };
+    for (const [index, count] of counts.entries()) {
+      const { text } = replies[index]!.reply;
+      if (count > most.count && text.trim() !== "") most = { count, text };
     }
     for (const { reply } of asked) this.#patience.watch(reply);
     if (most.count > sameReplies)
@@ -179,8 +213,11 @@ class Asking {
   /** Until requests may be sent: the endpoint's wish, limits and budget are those of all processes. */
   async #wait(requests: readonly Attempted[], itemOf: (one: Attempted) => number): Promise<void> {
     const { ledger, limits = {}, price, budget, answerer } = this.#run;
-    for (let held = ledger.pace.heldFor(); held > 0 && !this.#isOver; held = ledger.pace.heldFor())
+    for (;;) {
+      const held = this.#isOver ? 0 : await ledger.pace.heldFor();
+      if (held === 0) break;
       await this.#pause(held);
+    }
     for (const [name, perMinute] of Object.entries(limits)) {
       if (perMinute === undefined) continue;
       const amount = requests.reduce(
@@ -188,22 +225,24 @@ class Asking {
         0,
       );
       for (;;) {
-        const wait = this.#isOver ? 0 : ledger.pace.take(name, amount, perMinute);
+        const wait = this.#isOver ? 0 : await ledger.pace.take(name, amount, perMinute);
         if (wait === 0) break;
         await this.#pause(wait);
       }
     }
-    for (const one of requests) {
-      const most = price === undefined ? 0 : mostCost(one.request, price, answerer.identity.length);
-      for (;;) {
-        // What ends the run ends those that have sent nothing yet, too.
-        if (this.#isOver) throw new Unsent();
-        const state = ledger.reserve(itemOf(one), most, budget ?? Number.POSITIVE_INFINITY);
-        if (state === "reserved") break;
-        if (state === "lost") throw new Unsent();
-        if (state === "exhausted") throw spentUp(budget!, ledger.spending(), most);
-        await this.#pause(50);
-      }
+    const amounts = requests.map((one) => ({
+      item: itemOf(one),
+      amount: price === undefined ? 0 : mostCost(one.request, price, answerer.identity.length),
+    }));
+    for (;;) {
+      // What ends the run ends those that have sent nothing yet, too.
+      if (this.#isOver) throw new Unsent();
+      const state = await ledger.reserve(amounts, budget ?? Number.POSITIVE_INFINITY);
+      if (state === "reserved") break;
+      if (state === "lost") throw new Unsent();
+      const most = amounts.reduce((sum, { amount }) => sum + amount, 0);
+      if (state === "exhausted") throw spentUp(budget!, await ledger.spending(), most);
+      await this.#pause(50);
     }
   }
 
@@ -211,11 +250,14 @@ class Asking {
     await sleep(milliseconds, undefined, { signal: this.#signal }).catch(() => {});
   }
 
-  #progress(): void {
+  async #progress(): Promise<void> {
     const { ledger, onProgress } = this.#run;
-    if (onProgress === undefined || performance.now() - this.#told < 1000) return;
-    this.#told = performance.now();
-    onProgress(ledger.counts(), ledger.spending());
+    const now = performance.now();
+    if (onProgress === undefined || now < this.#nextTold) return;
+    this.#nextTold = Number.POSITIVE_INFINITY;
+    onProgress(await ledger.counts(), await ledger.spending());
+    // Counting a million takes a while: it may take a fiftieth of the time.
+    this.#nextTold = performance.now() + Math.max(1000, 50 * (performance.now() - now));
   }
 }
 

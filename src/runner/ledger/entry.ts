@@ -11,6 +11,8 @@ export interface LedgerEntry {
   /** Where it failed. */
   readonly error?: string | undefined;
   readonly attempts: number;
+  /** What was planned with it, where that is kept. */
+  readonly task?: string | undefined;
 }
 
 /** A row of `entries`. */
@@ -21,6 +23,7 @@ export function entryOf(row: Record<string, unknown>): LedgerEntry {
     id: String(row["id"]),
     state: String(row["state"]) as LedgerEntry["state"],
     attempts: Number(row["attempts"]),
+    ...(typeof row["task"] === "string" && { task: row["task"] }),
   };
   if (entry.state === "failed") return { ...entry, error: String(row["error"]) };
   if (entry.state !== "done") return entry;

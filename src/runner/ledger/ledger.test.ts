@@ -9,7 +9,8 @@ import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { EndpointError } from "../../client/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { type GenerationRequest, noUsage, type Reply } from "../../protocol/index.ts";
-import { type Answerer, askPlanned, Ledger, mostCost, type PlannedRun, RequestKeys } from "../index.ts";
+import { type Answerer, Ledger, mostCost, RequestKeys } from "../index.ts";
+import { askPlanned, type PlannedRun } from "./ask-planned.ts";
 import { requireLocal } from "./schema.ts";
 
 const folder = temporaryFolder("llava-ledger");
@@ -131,7 +132,7 @@ describe("a worker", () => {
         `import { Ledger } from ${JSON.stringify(new URL("ledger.ts", import.meta.url).href)};
          const ledger = new Ledger(${JSON.stringify(path)});
          ledger.plan(${JSON.stringify(planOf(20))});
-         for (const { item } of ledger.claim(3)) ledger.reserve(item, 0.5, 10);
+         for (const { item } of ledger.claim(3)) ledger.reserve([{ item: item, amount: 0.5 }], 10);
          console.log("ready");
          setInterval(() => {}, 1000);`,
       ],
@@ -141,11 +142,15 @@ describe("a worker", () => {
     {
       using ledger = new Ledger(path);
       ledger.plan(planOf(20));
-      assert.equal(ledger.claim(20).length, 17); // while it lives
+      const claims = ledger.claim(20);
+      assert.equal(claims.length, 17); // while it lives
       assert.deepEqual(ledger.spending(), { spent: 0, unknown: 0, reserved: 1.5 });
+      const tooMuch = [{ item: claims[0]!.item, amount: 9 }];
+      assert.equal(ledger.reserve(tooMuch, 10), "wait");
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      assert.equal(ledger.reserve(tooMuch, 10), "exhausted"); // nobody waits for the dead
     }
-    child.kill("SIGKILL");
-    await once(child, "exit");
     const { counts, spending } = await ask(path, { answerer: answerer(), price });
     assert.equal(counts.done, 20);
     assert.equal(spending.unknown, 1.5);
@@ -157,7 +162,7 @@ describe("a worker", () => {
     using late = new Ledger(path);
     late.plan(planOf(1));
     const [claim] = late.claim(1);
-    assert.equal(late.reserve(claim!.item, 1, 10), "reserved");
+    assert.equal(late.reserve([{ item: claim!.item, amount: 1 }], 10), "reserved");
     using other = new Ledger(path);
     other.plan(planOf(1));
     const now = Date.now;
@@ -167,15 +172,19 @@ describe("a worker", () => {
     } finally {
       Date.now = now;
     }
-    assert.equal(late.reserve(claim!.item, 1, 10), "lost");
-    other.reserve(claim!.item, 2, 10);
+    assert.equal(late.reserve([{ item: claim!.item, amount: 1 }], 10), "lost");
+    other.reserve([{ item: claim!.item, amount: 2 }], 10);
     late.release(claim!.item, { charge: true });
     late.fail(claim!.item, "late", 1);
     late.unclaim(claim!.item);
     assert.deepEqual(other.spending(), { spent: 1, unknown: 1, reserved: 2 });
     assert.equal(other.counts().claimed, 1);
-    other.settle(claim!.item, { text: "first", reason: "stop", usage }, 0.25, 1);
-    late.settle(claim!.item, { text: "second", reason: "stop", usage }, 0.25, 1);
+    other.settle([
+      { item: claim!.item, reply: { text: "first", reason: "stop", usage }, cost: 0.25, attempts: 1 },
+    ]);
+    late.settle([
+      { item: claim!.item, reply: { text: "second", reason: "stop", usage }, cost: 0.25, attempts: 1 },
+    ]);
     assert.equal([...other.entries()][0]!.reply!.text, "first");
     assert.equal(other.spending().spent, 1.5); // both were paid
   });

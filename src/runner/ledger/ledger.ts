@@ -1,40 +1,31 @@
-import { LlavaError } from "../../errors.ts";
 import { processMark, sha256 } from "../../files/index.ts";
-import type { GenerationResult } from "../../protocol/index.ts";
 import type { FileDigests } from "../request-key.ts";
 import { BatchLog } from "./batch-log.ts";
 import { Database } from "./database.ts";
 import { entryOf, type LedgerEntry } from "./entry.ts";
 import { KeptDigests } from "./kept-digests.ts";
 import { Pace } from "./pace.ts";
+import { type Planned, PlanTable } from "./plan-table.ts";
 import { schema } from "./schema.ts";
+import type {
+  Claim,
+  LedgerCounts,
+  Reservation,
+  Reserved,
+  RunLedger,
+  Settlement,
+  Spending,
+} from "./work-ledger.ts";
 import { chargeReserved, Workers } from "./workers.ts";
 
-/** What a worker has taken to ask. */
-export interface Claim {
-  /** The item's row. */
-  readonly item: number;
-  readonly key: string;
-  /** Its place in the plan. */
-  readonly sequence: number;
-}
-
-export interface Spending {
-  /** Settled, that of unknown outcome included. */
-  readonly spent: number;
-  /** Of those spent: reserved for requests that may have been billed, and whose bill nobody saw. */
-  readonly unknown: number;
-  /** For requests under way. */
-  readonly reserved: number;
-}
-
-export type LedgerCounts = Readonly<Record<LedgerEntry["state"], number>>;
+/** Items of one text that are counted: of many more the count itself would take long. */
+const mostCounted = 1000;
 
 /**
  * The work of a run in one SQLite file, shared by processes of one machine: what is asked, by whom, what came of it and what
  * it cost. Nothing of it is held in memory. A reply is on the disk when `settle` returns; its item is never claimed again.
  */
-export class Ledger implements Disposable {
+export class Ledger implements RunLedger, Disposable {
   readonly path: string;
   /** This process as a worker. */
   readonly owner = processMark();
@@ -45,15 +36,15 @@ export class Ledger implements Disposable {
   readonly digests: FileDigests;
   readonly #database: Database;
   readonly #workers: Workers;
-  #planned = 0;
+  /** What this process asks of it. */
+  readonly plans: PlanTable;
 
   /** @throws LlavaError "data" for a file that is no ledger, cannot be written or lies on another machine */
   constructor(path: string) {
     this.path = path;
     this.#database = new Database(path);
     this.#database.exec(schema);
-    this.#database.exec("create temp table plan (sequence integer primary key, item integer not null)");
-    this.#database.exec("create unique index temp.plan_item on plan (item)");
+    this.plans = new PlanTable(this.#database);
     this.pace = new Pace(this.#database);
     this.batches = new BatchLog(this.#database);
     this.digests = new KeptDigests(this.#database);
@@ -61,19 +52,8 @@ export class Ledger implements Disposable {
   }
 
   /** Adds to this process's plan what the ledger does not hold yet. @throws LlavaError "data" for an id that comes twice */
-  plan(requests: readonly { readonly key: string; readonly id: string }[]): void {
-    this.#database.transaction(() => {
-      for (const { key, id } of requests) {
-        this.#database.run("insert or ignore into item (key, id) values (?, ?)", key, id);
-        const added = this.#database.run(
-          "insert or ignore into temp.plan select ?, number from item where key = ?",
-          this.#planned,
-          key,
-        );
-        if (added > 0) this.#planned++;
-        else throw new LlavaError("data", `${id}: the same request comes twice`);
-      }
-    });
+  plan(requests: readonly Planned[]): void {
+    this.plans.add(requests);
   }
 
   /** Lets those of the plan that failed be asked again. */
@@ -88,27 +68,37 @@ export class Ledger implements Disposable {
     return this.#database.transaction(() => {
       this.#workers.bury();
       const found = this.#database.all(
-        "select number as item, key, sequence from item join temp.plan on item = number where state = 'todo' and sequence >= ? order by number limit ?",
+        `select number as item, key, sequence, task.task as task from item join temp.plan on plan.item = number
+         left join task on task.item = number where state = 'todo' and sequence >= ? order by number limit ?`,
         from,
         count,
       ) as unknown as Claim[];
-      for (const { item } of found)
-        this.#database.run("update item set state = 'claimed', owner = ? where number = ?", this.owner, item);
+      this.#database.run(
+        "update item set state = 'claimed', owner = ? where number in (select value from json_each(?))",
+        this.owner,
+        JSON.stringify(found.map(({ item }) => item)),
+      );
       return found;
     });
   }
 
-  /**
-   * Sets aside what a request may cost, if that stays within `cap`: "wait" where requests under way may still give some of
-   * theirs back. "lost": others took this worker for dead, and the item from it.
-   */
-  reserve(item: number, amount: number, cap: number): "reserved" | "wait" | "exhausted" | "lost" {
+  reserve(requests: readonly Reservation[], cap: number): Reserved {
     return this.#database.transaction(() => {
-      if (this.#database.get("select owner from item where number = ?", item)?.["owner"] !== this.owner)
-        return "lost";
-      const { spent, reserved } = this.spending();
-      if (spent + reserved + amount > cap) return reserved > 0 ? "wait" : "exhausted";
-      this.#database.run("update item set reserved = reserved + ? where number = ?", amount, item);
+      const { own } = this.#database.get(
+        "select count(*) as own from item where owner = ? and number in (select value from json_each(?))",
+        this.owner,
+        JSON.stringify(requests.map(({ item }) => item)),
+      )!;
+      if (Number(own) < requests.length) return "lost";
+      const all = requests.reduce((sum, { amount }) => sum + amount, 0);
+      if (all === 0) return "reserved";
+      const fits = ({ spent, reserved }: Spending): boolean => spent + reserved + all <= cap;
+      // What the dead have reserved, nobody gives back.
+      if (!fits(this.spending())) this.#workers.bury();
+      const spending = this.spending();
+      if (!fits(spending)) return spending.reserved > 0 ? "wait" : "exhausted";
+      for (const { item, amount } of requests)
+        this.#database.run("update item set reserved = reserved + ? where number = ?", amount, item);
       return "reserved";
     });
   }
@@ -123,54 +113,54 @@ export class Ledger implements Disposable {
     });
   }
 
-  /**
-   * Keeps a reply, and what it cost; undefined charges what was reserved. Of two replies to an item the first is kept and
-   * both are paid. Returns how many items have this very text.
-   */
-  settle(
-    item: number,
-    reply: GenerationResult,
-    cost: number | undefined,
-    attempts: number,
-    owner = this.owner,
-  ): number {
+  /** @param owner the batch that had them, if not this worker */
+  settle(replies: readonly Settlement[], owner = this.owner): number[] {
+    return this.#database.transaction(() => replies.map((reply) => this.#settle(reply, owner)), {
+      isOnDisk: true,
+    });
+  }
+
+  #settle({ item, reply, cost, attempts }: Settlement, owner: string): number {
     const digest = sha256(reply.text).slice(0, 32);
-    return this.#database.transaction(
-      () => {
-        const held = this.#database.get(
-          "select reserved from item where number = ? and owner = ?",
-          item,
-          owner,
-        );
-        const paid = cost ?? Number(held?.["reserved"] ?? 0);
-        this.#database.run(
-          "update spending set spent = spent + ?, unknown = unknown + ?",
-          paid,
-          cost === undefined ? paid : 0,
-        );
-        this.#database.run(
-          `update item set state = 'done', error = null, attempts = ?, text = ?, digest = ?, reason = ?, served = ?,
-         usage = ?, cost = ? where number = ? and state <> 'done'`,
-          attempts,
-          reply.text,
-          digest,
-          reply.reason,
-          reply.model ?? null,
-          JSON.stringify(reply.usage),
-          paid,
-          item,
-        );
-        // Another worker that was given the item meanwhile keeps its reservation until it has its own reply.
-        this.#database.run(
-          "update item set owner = null, reserved = 0 where number = ? and owner = ?",
-          item,
-          owner,
-        );
-        return Number(
-          this.#database.get("select count(*) as same from item where digest = ?", digest)!["same"],
-        );
-      },
-      { isOnDisk: true },
+    const paid =
+      cost ??
+      Number(
+        this.#database.get("select reserved from item where number = ? and owner = ?", item, owner)?.[
+          "reserved"
+        ] ?? 0,
+      );
+    if (paid > 0)
+      this.#database.run(
+        "update spending set spent = spent + ?, unknown = unknown + ?",
+        paid,
+        cost === undefined ? paid : 0,
+      );
+    // Another worker that was given the item meanwhile keeps its reservation until it has its own reply.
+    const isFirst = this.#database.run(
+      `update item set state = 'done', error = null, attempts = ?, text = ?, digest = ?, reason = ?, served = ?,
+       usage = ?, cost = ?, reserved = iif(owner = ?9, 0, reserved), owner = iif(owner = ?9, null, owner)
+       where number = ?8 and state <> 'done'`,
+      attempts,
+      reply.text,
+      digest,
+      reply.reason,
+      reply.model ?? null,
+      JSON.stringify(reply.usage),
+      paid,
+      item,
+      owner,
+    );
+    if (isFirst === 0)
+      this.#database.run(
+        "update item set owner = null, reserved = 0 where number = ? and owner = ?",
+        item,
+        owner,
+      );
+    return Number(
+      this.#database.get(
+        `select count(*) as same from (select 1 from item where digest = ? limit ${mostCounted})`,
+        digest,
+      )!["same"],
     );
   }
 
@@ -195,10 +185,10 @@ export class Ledger implements Disposable {
   }
 
   /** Whether items of the plan are with a worker, this one included. */
-  get isClaimed(): boolean {
+  isClaimed(): boolean {
     return (
       this.#database.get(
-        "select 1 from item join temp.plan on item = number where owner is not null limit 1",
+        "select 1 from item join temp.plan on plan.item = number where owner is not null limit 1",
       ) !== undefined
     );
   }
@@ -206,7 +196,7 @@ export class Ledger implements Disposable {
   /** Of this process's plan; of the whole ledger where it has none. */
   counts(): LedgerCounts {
     const rows = this.#database.all(
-      `select state, count(*) as count from item ${this.#planned > 0 ? "join temp.plan on item = number" : ""} group by state`,
+      `select state, count(*) as count from item ${this.plans.isEmpty ? "" : "join temp.plan on plan.item = number"} group by state`,
     );
     const none: LedgerCounts = { todo: 0, claimed: 0, batched: 0, done: 0, failed: 0 };
     return { ...none, ...Object.fromEntries(rows.map(({ state, count }) => [String(state), Number(count)])) };
@@ -223,7 +213,7 @@ export class Ledger implements Disposable {
   /** The model that most replies of the plan name. */
   mostServed(): string | undefined {
     const found = this.#database.get(
-      `select served from temp.plan join item on number = item where served is not null
+      `select served from temp.plan join item on number = plan.item where served is not null
        group by served order by count(*) desc, served limit 1`,
     );
     return found && String(found["served"]);
@@ -232,9 +222,10 @@ export class Ledger implements Disposable {
   /** The plan in its order, with what came of it, one by one. */
   *entries(from = 0): Generator<LedgerEntry> {
     const rows = this.#database.iterate(
-      `select sequence, key, id, state, error, attempts, text, reason, served, usage, cost,
-       (select count(*) from item other where other.digest = item.digest) as same
-       from temp.plan join item on number = item where sequence >= ? order by sequence`,
+      `select sequence, task.task as task, key, id, state, error, attempts, text, reason, served, usage, cost,
+       (select count(*) from (select 1 from item other where other.digest = item.digest limit ${mostCounted})) as same
+       from temp.plan join item on number = plan.item left join task on task.item = number
+       where sequence >= ? order by sequence`,
       from,
     );
     for (const row of rows) yield entryOf(row);

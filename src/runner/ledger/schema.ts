@@ -29,6 +29,7 @@ create index if not exists item_todo on item (number) where state = 'todo';
 create index if not exists item_owner on item (owner) where owner is not null;
 create index if not exists item_reserved on item (reserved) where reserved > 0;
 create index if not exists item_digest on item (digest) where digest is not null;
+create table if not exists task (item integer primary key, task text not null);
 create table if not exists worker (owner text primary key, until integer not null) without rowid;
 create table if not exists batch (name text primary key, remote text);
 create table if not exists image (path text primary key, size integer, changed real, digest text) without rowid;

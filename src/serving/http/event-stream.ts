@@ -1,6 +1,5 @@
-import { setTimeout as wait } from "node:timers/promises";
-import { ApiError } from "./api-error.ts";
 import type { Exchange } from "./exchange.ts";
+import { writePatiently } from "./patient-write.ts";
 
 /** Milliseconds of silence after which a comment keeps proxies from giving the connection up. */
 const KEEP_ALIVE = 10_000;
@@ -29,7 +28,7 @@ export class EventStream implements Disposable {
     if (!response.headersSent) throw error;
     const told = this.#exchange.fail(error);
     if (signal.aborted && told.code === "client_closed") return;
-    const body = event === undefined ? told.body() : { type: event, ...told.body().error };
+    const body = event === undefined ? told.body() : { ...told.body().error, type: event };
     await this.send(body, event).catch(() => response.destroy());
     response.end();
   }
@@ -48,7 +47,7 @@ export class EventStream implements Disposable {
 
   #open(): void {
     const { response } = this.#exchange;
-    if (response.headersSent) return;
+    if (response.headersSent || response.destroyed) return;
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache",
@@ -57,19 +56,9 @@ export class EventStream implements Disposable {
   }
 
   async #write(text: string): Promise<void> {
-    const { response, signal } = this.#exchange;
-    if (response.destroyed) throw signal.reason ?? new ApiError(499, "client_closed", "The client has gone.");
     this.#open();
     this.#timer.refresh();
-    if (response.write(text)) return;
-    const drained = new AbortController();
-    const onDrain = (): void => drained.abort();
-    response.once("drain", onDrain).once("close", onDrain);
-    await wait(this.#readerSeconds * 1000, undefined, { signal: drained.signal, ref: false }).catch(() => {});
-    response.off("drain", onDrain).off("close", onDrain);
-    if (drained.signal.aborted) return;
-    response.destroy();
-    throw new ApiError(408, "reader_too_slow", `What was sent lay unread for ${this.#readerSeconds} s.`);
+    await writePatiently(this.#exchange, text, this.#readerSeconds);
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ApiError, apiErrorOf, scrubbed } from "./api-error.ts";
-import { readJsonBody } from "./guard/body.ts";
+import { jsonObject, readBody } from "./guard/body.ts";
 import type { Holding } from "./guard/totals.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { RequestRecord } from "./request-log.ts";
@@ -45,8 +45,18 @@ export class Exchange implements Disposable {
     this.#controller.abort(reason);
   }
 
-  body(): Promise<Readonly<Record<string, unknown>>> {
-    return readJsonBody(this.request, this.response, this.#limits, this.holding);
+  /** The body as it came. */
+  bytes(): Promise<Buffer> {
+    return readBody(this.request, this.response, this.#limits, this.holding);
+  }
+
+  /** The JSON object that the body is. */
+  async body(): Promise<Readonly<Record<string, unknown>>> {
+    return this.parsed(await this.bytes());
+  }
+
+  parsed(bytes: Buffer): Readonly<Record<string, unknown>> {
+    return jsonObject(bytes, this.#limits, this.holding);
   }
 
   send(status: number, body: string | Uint8Array, headers: Readonly<Record<string, string>>): void {

@@ -5,6 +5,8 @@ export interface RequestRecord {
   /** Of an error that nobody foresaw. */
   cause?: string;
   stream?: boolean;
+  /** Which of several processes answered. */
+  replica?: number;
   promptTokens?: number;
   imageTokens?: number;
   cachedTokens?: number;

@@ -7,14 +7,17 @@ import { Exchange } from "./exchange.ts";
 import { Keys } from "./guard/keys.ts";
 import { corsHeaders, loopbackNames, type OriginRules, requireOwnOrigin } from "./guard/origin.ts";
 import { Totals } from "./guard/totals.ts";
+import { legacyRoutes, workerStatus } from "./legacy/index.ts";
+import { keepRegistered } from "./legacy/registration.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { Fetcher } from "./media/fetcher.ts";
 import { ServerMetrics } from "./metrics/server-metrics.ts";
 import { ModelSet } from "./model-set.ts";
 import { isPage, type PageFiles, sendPage } from "./page.ts";
+import { ownerHeader } from "./replicas/forward.ts";
 import { logLine, type WriteLine } from "./request-log.ts";
 import { type Route, routesOf } from "./routes/index.ts";
-import type { Service } from "./service.ts";
+import type { Handler, Service } from "./service.ts";
 
 export interface ServerOptions {
   /** Address to listen at; 127.0.0.1. */
@@ -30,6 +33,12 @@ export interface ServerOptions {
   /** Also fetches images from private addresses. */
   readonly allowPrivate?: boolean;
   readonly page?: PageFiles;
+  /** Also speaks the original LLaVA's protocol, as worker and controller. */
+  readonly isLegacy?: boolean;
+  /** Answers in the place of this server's own models. */
+  readonly forward?: Handler;
+  /** Whether those who ask are believed whose requests they forward. */
+  readonly isReplica?: boolean;
   /** Takes a line of JSON for each request. */
   readonly log?: WriteLine;
   readonly logsContent?: boolean;
@@ -45,6 +54,7 @@ export class HttpServer implements AsyncDisposable {
   readonly #origins: OriginRules;
   readonly #options: ServerOptions;
   readonly #open = new Set<Exchange>();
+  readonly #more: readonly Route[];
   #isDraining = false;
 
   private constructor(options: ServerOptions) {
@@ -57,6 +67,7 @@ export class HttpServer implements AsyncDisposable {
       allowPrivate = false,
     } = options;
     const models = new ModelSet();
+    this.#more = options.isLegacy ? legacyRoutes() : [];
     this.#options = options;
     this.#metrics = new ServerMetrics(models);
     this.#totals = new Totals(limits);
@@ -82,7 +93,7 @@ export class HttpServer implements AsyncDisposable {
     this.#server.maxConnections = limits.connections;
     const take = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#take(request, response);
-    // A body is asked for when it is read (see `readJsonBody`).
+    // A body is asked for when it is read (see `readBody`).
     this.#server.on("request", take).on("checkContinue", take);
     this.#server.on("clientError", refuseMalformed);
   }
@@ -108,6 +119,14 @@ export class HttpServer implements AsyncDisposable {
   get url(): string {
     const { address, port, family } = this.#server.address() as AddressInfo;
     return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  }
+
+  /** Has a controller of the original LLaVA know this server, at an address of which it reaches it, until the signal aborts. */
+  keepRegistered(
+    at: { readonly controller: string; readonly address?: string; readonly report: (line: string) => void },
+    signal: AbortSignal,
+  ): Promise<void> {
+    return keepRegistered({ address: this.url, ...at, status: () => workerStatus(this.#service) }, signal);
   }
 
   /** Answers by a model when it is there, and says until then that it is being loaded. Rejects as `loading` does. */
@@ -145,7 +164,7 @@ export class HttpServer implements AsyncDisposable {
     const started = performance.now();
     using exchange = new Exchange(request, response, this.#service.limits, this.#totals.open());
     const { pathname } = exchange.url;
-    const routes = routesOf(pathname);
+    const routes = routesOf(pathname, this.#more);
     const isOfPage = isPage(pathname);
     const name = routes[0]?.name ?? (isOfPage ? "page" : "unknown");
     this.#open.add(exchange);
@@ -183,7 +202,9 @@ export class HttpServer implements AsyncDisposable {
     const route = routes.find((each) => each.method === method);
     if (isOfPage && method === "GET") return sendPage(exchange, this.#options.page ?? new Map());
     if (route?.isOpen !== true) exchange.owner = this.#keys.ownerOf(request);
-    if (route !== undefined) return await route.handle(exchange, this.#service);
+    if (this.#options.isReplica) exchange.owner = String(request.headers[ownerHeader] ?? exchange.owner);
+    const { forward } = this.#options;
+    if (route !== undefined) return await (forward ?? route.handle)(exchange, this.#service);
     if (routes.length === 0)
       throw new ApiError(
         404,

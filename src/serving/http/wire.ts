@@ -1,3 +1,4 @@
+import { packageVersion } from "../../package.ts";
 import type { FinishReason, ServedToken, TokenProbability, Usage } from "../../protocol/index.ts";
 
 /** OpenAI's spellings of what answers are made of. */
@@ -49,6 +50,9 @@ const finite = (logprob: number): number => Math.max(logprob, -9999);
 
 const decoder = new TextDecoder();
 const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
+
+/** What made an answer: the same seed and request give the same answer under the same print. */
+export const systemFingerprint = `build-${packageVersion()}`;
 
 /** Seconds since 1970. */
 export const now = (): number => Math.floor(Date.now() / 1000);

@@ -2,6 +2,7 @@ import {
   type LlavaRow,
   type LoadedRows,
   type LoadRequest,
+  mediumKey,
   notAPair,
   Prefetcher,
   RowError,
@@ -12,8 +13,8 @@ import {
   rowError,
 } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
-import type { ImageLayout, ImageSize } from "../../processing/image/index.ts";
-import type { EncodedRow } from "../../processing/processor/index.ts";
+import type { ImageLayout } from "../../processing/image/index.ts";
+import type { EncodedRow, MediumShape } from "../../processing/processor/index.ts";
 import { cat, scope, type Tensor } from "../../torch/index.ts";
 import type { ImageInputs, ImageView } from "../features/image-inputs.ts";
 import { masksOf, type PackingSample, packSamples, placeAttention, sharePrefix } from "./packing.ts";
@@ -40,7 +41,7 @@ interface Sample extends PackingSample {
   readonly mirrored: boolean;
 }
 
-/** Makes packed batches of rows and what the model sees of their images. */
+/** Makes packed batches of rows and what the model sees of their images and videos. */
 export class Collator {
   readonly #options: CollatorOptions;
   readonly #prefetcher: Prefetcher<RowGroup>;
@@ -113,11 +114,11 @@ export class Collator {
   #requestOf({ rows, mirrored }: RowGroup): LoadRequest {
     const { folder, rules, images } = this.#options;
     if (images.takesPixels) return { folder, rules, rows, mirrored, images: imagesOf(rows) };
-    const sizes = imagesOf(rows).flatMap(({ name }): [string, ImageSize][] => {
-      const size = images.sizeOf?.(name);
-      return size === undefined ? [] : [[name, size]];
+    const shapes = imagesOf(rows).flatMap((image): [string, MediumShape][] => {
+      const shape = images.shapeOf?.(mediumKey(image));
+      return shape === undefined ? [] : [[mediumKey(image), shape]];
     });
-    return { folder, rules, rows, images: [], sizes: new Map(sizes) };
+    return { folder, rules, rows, images: [], shapes: new Map(shapes) };
   }
 
   /** Every image once, by the way it is seen; an error for one that cannot be decoded. */
@@ -130,10 +131,11 @@ export class Collator {
       groups.flatMap((group, which) => {
         const { images, layouts }: Partial<EncodedRow> =
           encoded[which]!.find((row): row is EncodedRow => !(row instanceof RowError)) ?? {};
-        return imagesOf(group.rows).map(({ name }, at): [string, ImageView] => {
+        return imagesOf(group.rows).map((image, at): [string, ImageView] => {
+          const key = mediumKey(image);
           const pixels = async () => (await load(group)).pixels[at]!;
-          const view = viewName(name, group.mirrored, layouts?.[images!.indexOf(name)]);
-          return [view, { name, mirrored: group.mirrored, pixels }];
+          const view = viewName(key, group.mirrored, layouts?.[images!.indexOf(key)]);
+          return [view, { key, mirrored: group.mirrored, pixels }];
         });
       }),
     );
@@ -191,18 +193,18 @@ function brokenImage(
   loaded: ReadonlyMap<string, Tensor | LlavaError>,
 ): RowError | undefined {
   const layouts = encoded instanceof RowError ? [] : encoded.layouts;
-  for (const [at, { name }] of row.images.entries()) {
-    const view = loaded.get(viewName(name, mirrored, layouts[at]));
-    if (view instanceof LlavaError) return rowError(row, "broken", view.message, "Get the image again.");
+  for (const [at, image] of row.images.entries()) {
+    const view = loaded.get(viewName(mediumKey(image), mirrored, layouts[at]));
+    if (view instanceof LlavaError) return rowError(row, "broken", view.message, "Get the file again.");
   }
   return undefined;
 }
 
 /** Those of some rows, each once. */
 const imagesOf = (rows: readonly LlavaRow[]): RowImage[] => [
-  ...new Map(rows.flatMap(({ images }) => images.map((image) => [image.name, image]))).values(),
+  ...new Map(rows.flatMap(({ images }) => images.map((image) => [mediumKey(image), image]))).values(),
 ];
 
 /** An image may be one of several in a row, and alone in another, which some models see otherwise. */
-const viewName = (image: string, mirrored: boolean, layout: ImageLayout | undefined): string =>
-  `${mirrored ? "mirrored" : "plain"} ${layout?.tiles === "padded" ? "padded" : ""} ${image}`;
+const viewName = (key: string, mirrored: boolean, layout: ImageLayout | undefined): string =>
+  `${mirrored ? "mirrored" : "plain"} ${layout?.tiles === "padded" ? "padded" : ""} ${key}`;

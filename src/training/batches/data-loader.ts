@@ -9,6 +9,8 @@ export interface DataLoaderOptions {
   readonly collator: Collator;
   /** Micro-batches that a step is computed in. */
   readonly accumulation: number;
+  /** Processes that share each step: one's part may be empty. */
+  readonly ranks?: number;
   /** Whether a step is loaded while the one before it is computed. */
   readonly prefetches: boolean;
 }
@@ -40,7 +42,7 @@ export class DataLoader implements BatchSource<RowBatch> {
   }
 
   async next(): Promise<RowBatch[]> {
-    const { collator, accumulation, prefetches } = this.#options;
+    const { collator, accumulation, prefetches, ranks = 1 } = this.#options;
     await this.#draw(prefetches ? 2 : 1);
     const { groups } = this.#drawn.shift()!;
     const size = Math.ceil(groups.length / accumulation);
@@ -49,7 +51,7 @@ export class DataLoader implements BatchSource<RowBatch> {
       const batch = await collator.batch(groups.slice(start, start + size));
       if (batch) batches.push(batch);
     }
-    if (batches.length > 0) return batches;
+    if (batches.length > 0 || ranks > 1) return batches;
     throw new LlavaError("data", `no row of a whole step can be used, ${groups[0]!.rows[0]!.id} for example`);
   }
 

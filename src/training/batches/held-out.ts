@@ -1,4 +1,4 @@
-import { pairGroup, type RowGroup, type RowTable } from "../../data/index.ts";
+import { mediumKey, pairGroup, type RowGroup, type RowTable } from "../../data/index.ts";
 import type { Collator } from "./collator.ts";
 import type { RowBatch } from "./row-batch.ts";
 
@@ -8,7 +8,7 @@ export function firstImages(
   { count, rowsPerImage }: { count: number; rowsPerImage: number },
 ): RowGroup[] {
   const numbers = Array.from({ length: table.length }, (_, row) => row);
-  const groups = Map.groupBy(numbers, (row) => table.imagesOf(row).join("\n"));
+  const groups = Map.groupBy(numbers, (row) => table.imagesOf(row).map(mediumKey).join("\n"));
   return [...groups.values()]
     .slice(0, count)
     .map((group) => ({ rows: group.slice(0, rowsPerImage).map((row) => table.at(row)), mirrored: false }));

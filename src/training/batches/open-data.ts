@@ -5,8 +5,9 @@ import {
   filterTable,
   imagesOfTable,
   isShard,
-  type LlavaRow,
+  kindOfRow,
   LoadingPool,
+  mediumKey,
   PairSampler,
   type Rank,
   type RowLoader,
@@ -15,6 +16,7 @@ import {
   readDatasets,
   rowError,
   rowLoaderHere,
+  rowTable,
   ShardBatchSampler,
   TableBatchSampler,
 } from "../../data/index.ts";
@@ -87,14 +89,17 @@ export async function openStageData(
     const policy = { ...evaluation, onBadRow: "error", seed: 0, arePairs } as const;
     const all = await usableRows(evaluation.rows, policy, around);
     const groups = arePairs ? firstPairs(all, evaluation) : firstImages(all, evaluation);
-    const names = new Set(groups.flatMap(({ rows }) => rows.flatMap(imageNames)));
-    const { inputs: images } = await openImages({ ...open, folder, images: names, mirrored: false });
+    const seen = imagesOfTable(rowTable(groups.flatMap(({ rows }) => rows)));
+    const { inputs: images } = await openImages({ ...open, folder, images: seen, mirrored: false });
     const own = { ...collating, folder, images, rules: { ...rules, truncates: false }, onBadRow: refuse };
     heldOut.push(...(await heldOutBatches(new Collator(own), groups)));
   }
   const { accumulation } = recipe;
   return {
-    source: new DataLoader({ sampler, collator, accumulation, prefetches: loader.isBackground }),
+    source: new DataLoader({
+      ...{ sampler, collator, accumulation, prefetches: loader.isBackground },
+      ranks: rankOf(around).ranks,
+    }),
     collator,
     rows,
     processor,
@@ -109,8 +114,6 @@ export async function openStageData(
     },
   };
 }
-
-const imageNames = ({ images }: LlavaRow): string[] => images.map(({ name }) => name);
 
 function rankOf({ communicator = alone }: Surroundings): Rank {
   const { rank, size: ranks } = communicator;
@@ -135,14 +138,17 @@ interface OpenedRows {
 async function openTable(open: Opening): Promise<OpenedRows> {
   const { recipe, around, arePairs } = open;
   const { data, seed, batchSize } = recipe;
-  const read = await usableRows(data.rows, { ...data, seed, arePairs }, around);
+  const all = await usableRows(data.rows, { ...data, seed, arePairs }, around);
+  const read = data.videos === "only" ? withVideos(all, data.rows, around) : all;
   const images = imagesOfTable(read);
   const { inputs, cache } = await openImages({ ...open, folder: data.images, images, mirrored: data.flips });
   const problems = new Problems(data, around.report);
   const rows = filterTable(read, (index) => {
-    const image = cache && read.imagesOf(index).find((name) => cache.isUnusable(name));
+    const image = cache && read.imagesOf(index).find((image) => cache.isUnusable(mediumKey(image)));
     if (image === undefined) return true;
-    problems.add(rowError(read.at(index), "broken", `${image} cannot be decoded`, "Get the image again."));
+    problems.add(
+      rowError(read.at(index), "broken", `${image.name} cannot be decoded`, "Get the file again."),
+    );
     return false;
   });
   problems.settle(data.rows, rows.length);
@@ -154,6 +160,18 @@ async function openTable(open: Opening): Promise<OpenedRows> {
   };
 }
 
+/** @throws LlavaError "data" where none is left */
+function withVideos(all: RowTable, name: string, { report }: Surroundings): RowTable {
+  const rows = filterTable(all, (index) => kindOfRow(all.imagesOf(index)) === "video");
+  if (rows.length === 0)
+    throw new LlavaError("data", `${name}: no row has a video, which alone are learnt from`, {
+      hint: 'Set data.videos to "mixed" or "separated".',
+    });
+  if (rows.length < all.length)
+    report(`${name}: ${all.length - rows.length} rows without a video are left out (data.videos "only")`);
+  return rows;
+}
+
 async function openShards(datasets: readonly Dataset[], open: Opening): Promise<OpenedRows> {
   const { recipe, around } = open;
   const { data, seed, batchSize, features } = recipe;
@@ -161,6 +179,7 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
     { is: data.rowsPerImage > 1, what: "data.rowsPerImage" },
     { is: data.grouping !== "none", what: "data.grouping" },
     { is: data.mixing !== "rows", what: "data.mixing" },
+    { is: data.videos !== "mixed", what: "data.videos" },
     { is: features.cache !== "", what: "features.cache" },
   ].find(({ is }) => is);
   if (wrong)
@@ -180,7 +199,7 @@ async function openShards(datasets: readonly Dataset[], open: Opening): Promise<
   const { inputs, cache } = await openImages({
     ...open,
     folder: data.images,
-    images: new Set(),
+    images: [],
     mirrored: false,
   });
   return {

@@ -1,4 +1,4 @@
-import { type AttentionBlock, shortRow } from "../../nn/index.ts";
+import { type AttentionBlock, type AttentionMask, packedSequences, shortRow } from "../../nn/index.ts";
 import { ignoreLabel } from "../../processing/conversation/index.ts";
 import { fromTyped, type Tensor } from "../../torch/index.ts";
 
@@ -120,12 +120,12 @@ export const masksOf = (attention: PackedBatch["attention"]): Tensor[] =>
 export function placeAttention(
   attention: PackedBatch["attention"],
   device: string,
-): PackedBatch["attention"] {
+): PackedBatch["attention"] & AttentionMask {
   if ("mask" in attention) return { mask: attention.mask.toDevice(device) };
   const blocks = attention.blocks.map(
-    ({ length, mask }): AttentionBlock => (mask ? { length, mask: mask.toDevice(device) } : { length }),
+    ({ mask, ...block }): AttentionBlock => (mask ? { ...block, mask: mask.toDevice(device) } : block),
   );
-  return { blocks };
+  return device === "cpu" ? { blocks } : { blocks, packed: packedSequences(blocks, device) };
 }
 
 /** [from, to) of what each fed position of a sample sees, counted from the sample's first. */
@@ -171,7 +171,10 @@ function maskOf(rows: readonly (readonly PackingSample[])[], width: number): Ten
 function blocksOf(row: readonly PackingSample[], width: number): AttentionBlock[] {
   const blocks = row.map((sample): AttentionBlock => {
     const length = fedLength(sample);
-    return sample.continuations.length === 0 ? { length } : { length, mask: maskOf([[sample]], length) };
+    const { inputIds, continuations } = sample;
+    if (continuations.length === 0) return { length };
+    const branches = [inputIds.length, ...continuations.map((branch) => branch.inputIds.length - 1)];
+    return { length, mask: maskOf([[sample]], length), branches };
   });
   const padding = width - blocks.reduce((sum, { length }) => sum + length, 0);
   return [...blocks, { length: padding }].filter(({ length }) => length > 0);

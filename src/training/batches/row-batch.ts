@@ -1,5 +1,6 @@
+import { ignoreLabel } from "../../processing/conversation/index.ts";
 import type { ImageLayout } from "../../processing/image/index.ts";
-import type { Tensor } from "../../torch/index.ts";
+import { longTensor, type Tensor } from "../../torch/index.ts";
 import type { Batch } from "../objectives/objective.ts";
 import type { PackedBatch } from "./packing.ts";
 
@@ -15,4 +16,25 @@ export interface RowBatch
   readonly owners: Int32Array;
   /** For each of `samples`, where its row was read: a file and a place in it. */
   readonly origins: readonly string[];
+}
+
+/** Text of two tokens of which none is trained: loss and gradients are 0. */
+export function idleBatch(device: string): RowBatch {
+  const tensors = {
+    inputIds: longTensor([0, 0], [1, 2]),
+    positions: longTensor([0, 1], [1, 2]),
+    supervised: longTensor([0]),
+    targets: longTensor([ignoreLabel]),
+  };
+  const placed = Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name, tensor.toDevice(device)]),
+  ) as typeof tensors;
+  return {
+    ...placed,
+    ...{ images: undefined, layouts: [], attention: { blocks: [{ length: 2 }] } },
+    ...{ units: 0, tokens: 0, samples: [], origins: [], owners: new Int32Array() },
+    [Symbol.dispose]: () => {
+      for (const tensor of Object.values(placed)) tensor.dispose();
+    },
+  };
 }

@@ -1,16 +1,11 @@
-import { type Retention, type RunState, writeCheckpoint } from "../run-state.ts";
 import type { Callback } from "../trainer.ts";
 
 /** Saves every so many steps, and where the run ends or is stopped. */
-export function checkpoints(
-  folder: string,
-  capture: (step: number) => RunState,
-  { every, ...retention }: Retention & { readonly every: number },
-): Callback {
+export function checkpoints(write: (step: number) => void, every: number): Callback {
   let saved = -1;
   const save = ({ step }: { step: number }) => {
     if (step === saved || step === 0) return;
-    writeCheckpoint(folder, capture(step), retention);
+    write(step);
     saved = step;
   };
   return {

@@ -35,14 +35,22 @@ async function options(names: readonly string[], mirrored = false, checkpoint = 
   const tower = frozenTower(model.visionTower.requiresGrad_(false));
   const loader = rowLoaderHere(processor);
   const common = { tower, processor: processor.imageConfig, loader, folder, batchSize: 3 };
-  return { ...common, cache, towerId: "tiny", dtype: "float32" as const, images: names, mirrored };
+  return {
+    ...common,
+    cache,
+    towerId: "tiny",
+    dtype: "float32" as const,
+    images: names.map((name) => ({ name })),
+    video: {},
+    mirrored,
+  };
 }
 
 const viewsIn = (given: Awaited<ReturnType<typeof options>>, mirrored: boolean): ImageView[] =>
-  given.images.map((name) => {
+  given.images.map(({ name }) => {
     const { loader, folder } = given;
     const pixels = async () => (await loader.load({ folder, mirrored, images: [{ name }] })).pixels[0]!;
-    return { name, mirrored, pixels };
+    return { key: name, mirrored, pixels };
   });
 
 const whole = (rows: readonly (Tensor | LlavaError)[]): Tensor => cat(rows as Tensor[]);
@@ -73,7 +81,7 @@ describe("the feature cache", () => {
       );
       for (const [at, image] of kept!.entries()) assertClose(image, expected![at]!, 1e-5, names[at]!);
     }
-    assert.deepEqual(cached.sizeOf("wide.png"), { width: 97, height: 31 });
+    assert.deepEqual(cached.shapeOf("wide.png"), { size: { width: 97, height: 31 } });
   });
 
   test("knows mean and deviation of each channel", async () => {

@@ -1,29 +1,29 @@
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { openSafetensors, readSafetensorsHeader, writeSafetensors } from "../../checkpoint/index.ts";
-import { Prefetcher, type RowLoader } from "../../data/index.ts";
+import { mediumKey, Prefetcher, type RowImage, type RowLoader } from "../../data/index.ts";
+import { alone, type Communicator } from "../../distributed/index.ts";
 import { LlavaError } from "../../errors.ts";
 import { makeFolder } from "../../files/index.ts";
-import {
-  type ImageProcessorConfig,
-  type ImageSize,
-  layoutOf,
-  tilesOf,
-} from "../../processing/image/index.ts";
+import { type ImageProcessorConfig, layoutOf, tilesOf } from "../../processing/image/index.ts";
+import type { MediumShape } from "../../processing/processor/index.ts";
 import type { ProgressFactory } from "../../setup/index.ts";
 import { aten, cat, type DType, keep, scope, type Tensor } from "../../torch/index.ts";
 import type { ImageView } from "./image-inputs.ts";
 import { type FeatureOptions, type FeatureSource, LiveFeatures } from "./live-features.ts";
 
-/** Images of a shard; fewer where each is several tiles. */
-const shardSize = ({ tiling }: ImageProcessorConfig): number => (tiling === undefined ? 256 : 32);
+/** Images and videos of a shard; fewer where each is several tiles. */
+const shardSize = ({ processor, images }: Pick<FeatureCacheOptions, "processor" | "images">): number =>
+  images.some(({ isVideo }) => isVideo) ? 8 : processor.tiling === undefined ? 256 : 32;
 
 export interface FeatureCacheOptions extends FeatureOptions {
   readonly loader: RowLoader;
   /** How pixels are made, which features depend on. */
   readonly processor: ImageProcessorConfig;
+  /** How videos' frames are chosen and made pixels of. */
+  readonly video: unknown;
   /** What image names are relative to. */
   readonly folder: string;
   /** Parent of the folder, named by a hash of everything the features depend on, that the shards lie in. */
@@ -31,50 +31,57 @@ export interface FeatureCacheOptions extends FeatureOptions {
   /** Identifies the tower's weights and its pooling. */
   readonly towerId: string;
   /** In a fixed order: it is part of the key. */
-  readonly images: readonly string[];
+  readonly images: readonly RowImage[];
   /** Whether mirrored copies are kept as well. */
   readonly mirrored: boolean;
   readonly dtype: DType;
 }
 
+interface Building {
+  readonly progress: ProgressFactory;
+  readonly signal?: AbortSignal | undefined;
+  readonly communicator?: Communicator | undefined;
+}
+
 /**
  * Features of a frozen tower on disk, computed once and read through memory maps: of every tile, where images are cut, with
- * the sizes of images, which decide how. Shards of images are written whole or not at all, so that an interrupted build goes
- * on where it was.
+ * the sizes of images, which decide how; of the frames that are seen of a video, with their times. Shards are written whole or
+ * not at all, so that an interrupted build goes on where it was.
  */
 export class FeatureCache implements FeatureSource {
   readonly #index: ReadonlyMap<string, number>;
   readonly #shards: ReadonlyMap<string, Shard>;
   readonly #shardSize: number;
   readonly #unusable = new Set<string>();
-  readonly #sizes = new Map<string, ImageSize>();
+  readonly #shapes = new Map<string, MediumShape>();
 
-  private constructor(images: readonly string[], shards: ReadonlyMap<string, Shard>, shardSize: number) {
-    this.#index = new Map(images.map((image, i) => [image, i]));
+  private constructor(images: readonly RowImage[], shards: ReadonlyMap<string, Shard>, shardSize: number) {
+    this.#index = new Map(images.map((image, i) => [mediumKey(image), i]));
     this.#shards = shards;
     this.#shardSize = shardSize;
-    for (const { unusable, sizes } of shards.values()) {
-      for (const image of unusable) this.#unusable.add(image);
-      for (const [image, size] of sizes) this.#sizes.set(image, size);
+    for (const { unusable, shapes } of shards.values()) {
+      for (const key of unusable) this.#unusable.add(key);
+      for (const [key, shape] of shapes) this.#shapes.set(key, shape);
     }
   }
 
-  /** Opens the cache, after computing whatever it lacks. */
+  /** Opens the cache, after computing whatever it lacks: each rank a part of it. */
   static async open(
     options: FeatureCacheOptions,
-    { progress, signal }: { progress: ProgressFactory; signal?: AbortSignal | undefined },
+    { progress, signal, communicator = alone }: Building,
   ): Promise<FeatureCache> {
-    const { images, dtype, processor } = options;
+    const { images, dtype } = options;
+    const size = shardSize(options);
     const folder = join(options.cache, cacheKey(options));
     makeFolder(folder);
     const live = new LiveFeatures(options);
-    const parts = shardsOf(images, shardSize(processor), options.mirrored).map((part) => ({
+    const parts = shardsOf(images, size, options.mirrored).map((part) => ({
       ...part,
       path: join(folder, part.name),
     }));
-    const missing = parts.filter(({ path }) => !existsSync(path));
-    const total = missing.reduce((sum, { images: inside }) => sum + inside.length, 0);
-    if (total > 0) {
+    const make = async (missing: typeof parts): Promise<void> => {
+      const total = missing.reduce((sum, { images: inside }) => sum + inside.length, 0);
+      if (total === 0) return;
       const bar = progress({ label: "features", total, unit: "images" });
       try {
         for (const { path, images: inside, mirrored } of missing)
@@ -82,9 +89,14 @@ export class FeatureCache implements FeatureSource {
       } finally {
         bar.stop();
       }
-    }
-    const shards = new Map(parts.map(({ name, path, images }) => [name, openShard(path, images, processor)]));
-    return new FeatureCache(images, shards, shardSize(processor));
+    };
+    const { rank, size: ranks } = communicator;
+    const isMissing = ({ path }: { path: string }): boolean => !existsSync(path);
+    await make(parts.filter((part, i) => i % ranks === rank && isMissing(part)));
+    communicator.barrier();
+    await make(parts.filter(isMissing)); // what ranks made on machines that share no disk with this one
+    const shards = new Map(parts.map(({ name, path, images }) => [name, openShard(path, images, options)]));
+    return new FeatureCache(images, shards, size);
   }
 
   readonly takesPixels = false;
@@ -92,31 +104,29 @@ export class FeatureCache implements FeatureSource {
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]> {
     const rows = views.map((view) => {
       const row = scope(() => this.#tiles(view));
-      return row ?? new LlavaError("image", `${view.name} cannot be decoded`);
+      return row ?? new LlavaError("image", `${view.key} cannot be decoded`);
     });
     return Promise.resolve(rows);
   }
 
-  isUnusable(image: string): boolean {
-    return this.#unusable.has(image);
+  isUnusable(key: string): boolean {
+    return this.#unusable.has(key);
   }
 
-  sizeOf(image: string): ImageSize | undefined {
-    return this.#sizes.get(image);
+  shapeOf(key: string): MediumShape | undefined {
+    return this.#shapes.get(key);
   }
 
-  /** Mean and deviation of every channel over all images and rows, unmirrored. */
+  /** Mean and deviation of every channel over all images, frames and rows, unmirrored. */
   statistics(): { mean: Tensor; std: Tensor } {
     return scope(() => {
-      const usable = [...this.#index.keys()].filter((image) => !this.#unusable.has(image));
+      const usable = [...this.#index.keys()].filter((key) => !this.#unusable.has(key));
       let sum: Tensor | undefined;
       let squares: Tensor | undefined;
       let rows = 0;
       for (let start = 0; start < usable.length; start += this.#shardSize) {
         [sum, squares] = scope(() => {
-          const views = usable
-            .slice(start, start + this.#shardSize)
-            .map((name) => ({ name, mirrored: false }));
+          const views = usable.slice(start, start + this.#shardSize).map((key) => ({ key, mirrored: false }));
           const features = cat(views.map((view) => this.#tiles(view)!))
             .flatten(0, 1)
             .to("float64"); // [rows, C]
@@ -133,10 +143,10 @@ export class FeatureCache implements FeatureSource {
   }
 
   /** [tiles, tokens, C] */
-  #tiles({ name, mirrored }: Pick<ImageView, "name" | "mirrored">): Tensor | undefined {
-    const at = this.#index.get(name);
-    if (at === undefined) throw new LlavaError("data", `image ${name} is not in the feature cache`);
-    if (this.#unusable.has(name)) return undefined;
+  #tiles({ key, mirrored }: Pick<ImageView, "key" | "mirrored">): Tensor | undefined {
+    const at = this.#index.get(key);
+    if (at === undefined) throw new LlavaError("data", `${key} is not in the feature cache`);
+    if (this.#unusable.has(key)) return undefined;
     const shard = this.#shards.get(shardName(Math.floor(at / this.#shardSize), mirrored));
     if (!shard) throw new LlavaError("usage", "the feature cache was opened without mirrored images");
     const [start, end] = shard.spans[at % this.#shardSize]!;
@@ -150,31 +160,52 @@ interface Shard {
   /** Where the tiles of each image begin and end. */
   readonly spans: readonly (readonly [start: number, end: number])[];
   readonly unusable: readonly string[];
-  /** Of images that are cut into tiles. */
-  readonly sizes: ReadonlyMap<string, ImageSize>;
+  /** Of videos, and of images that are cut into tiles. */
+  readonly shapes: ReadonlyMap<string, MediumShape>;
 }
 
-const storedSizes = z.array(z.tuple([z.string(), z.object({ width: z.int(), height: z.int() })]));
+const storedSize = z.object({ width: z.int(), height: z.int() });
+const storedSizes = z.array(z.tuple([z.string(), storedSize]));
+const storedSampled = z.object({
+  indices: z.array(z.int()),
+  times: z.array(z.number()),
+  duration: z.number(),
+});
+const storedVideos = z.array(
+  z.tuple([z.string(), z.object({ size: storedSize, isVideo: z.literal(true), sampled: storedSampled })]),
+);
 
-function openShard(path: string, images: readonly string[], processor: ImageProcessorConfig): Shard {
+function openShard(
+  path: string,
+  images: readonly RowImage[],
+  { processor }: Pick<FeatureCacheOptions, "processor">,
+): Shard {
   const { metadata } = readSafetensorsHeader(path);
-  const unusable = JSON.parse(metadata.get("unusable") ?? "[]") as string[];
-  const sizes = new Map(storedSizes.parse(JSON.parse(metadata.get("sizes") ?? "[]")));
+  const stored = (name: string): unknown => JSON.parse(metadata.get(name) ?? "[]");
+  const unusable = stored("unusable") as string[];
+  const sizes = storedSizes.parse(stored("sizes"));
+  const videos = new Map(storedVideos.parse(stored("videos")));
+  const shapes = new Map<string, MediumShape>([
+    ...sizes.map(([name, size]) => [name, { size }] as const),
+    ...videos,
+  ]);
   let end = 0;
   const spans = images.map((image) => {
     const start = end;
+    const shape = shapes.get(mediumKey(image));
+    if (image.isVideo) end += shape?.sampled?.indices.length ?? 0;
     // Where images are whole, one that cannot be decoded has a place too.
-    if (processor.tiling === undefined) end += 1;
-    else if (sizes.has(image)) end += tilesOf(layoutOf(sizes.get(image), processor));
+    else if (processor.tiling === undefined) end += 1;
+    else if (shape) end += tilesOf(layoutOf(shape.size, processor));
     return [start, end] as const;
   });
-  return { features: keep(openSafetensors(path).read("features")), spans, unusable, sizes };
+  return { features: keep(openSafetensors(path).read("features")), spans, unusable, shapes };
 }
 
 const shardName = (number: number, mirrored: boolean): string =>
   `${mirrored ? "mirrored" : "features"}-${String(number).padStart(5, "0")}.safetensors`;
 
-function shardsOf(images: readonly string[], size: number, mirrored: boolean) {
+function shardsOf(images: readonly RowImage[], size: number, mirrored: boolean) {
   const starts = Array.from({ length: Math.ceil(images.length / size) }, (_, i) => i);
   return [false, ...(mirrored ? [true] : [])].flatMap((flip) =>
     starts.map((i) => ({
@@ -187,7 +218,7 @@ function shardsOf(images: readonly string[], size: number, mirrored: boolean) {
 
 async function writeShard(
   path: string,
-  images: readonly string[],
+  images: readonly RowImage[],
   mirrored: boolean,
   {
     live,
@@ -196,7 +227,7 @@ async function writeShard(
     dtype,
     bar,
     signal,
-    batchSize,
+    batchSize: most,
     tower,
     processor,
   }: FeatureCacheOptions & {
@@ -206,43 +237,61 @@ async function writeShard(
   },
 ): Promise<void> {
   const rows: (Tensor | undefined)[] = [];
-  const sizes = new Map<string, ImageSize>();
-  const prefetcher = new Prefetcher(loader, (name: string) => ({ folder, mirrored, images: [{ name }] }));
-  const pixelsOf = async (name: string) => {
-    const { pixels, sizes: found } = await prefetcher.take(name);
-    if (processor.tiling && !(pixels[0] instanceof LlavaError)) sizes.set(name, found[0]!);
+  const shapes = new Map<RowImage, MediumShape>();
+  const prefetcher = new Prefetcher(loader, (image: RowImage) => ({ folder, mirrored, images: [image] }));
+  const pixelsOf = async (image: RowImage) => {
+    const { pixels, shapes: found } = await prefetcher.take(image);
+    if (!(pixels[0] instanceof LlavaError)) shapes.set(image, found[0]!);
     return pixels[0]!;
   };
+  // All frames of a video are there at once.
+  const batchSize = images.some(({ isVideo }) => isVideo) ? 1 : most;
   for (let start = 0; start < images.length; start += batchSize) {
     if (signal?.aborted) throw new LlavaError("aborted", "stopped while computing features");
-    const names = images.slice(start, start + batchSize);
+    const batch = images.slice(start, start + batchSize);
     prefetcher.begin(images.slice(start, start + 2 * batchSize));
-    const views = names.map((name) => ({ name, mirrored, pixels: () => pixelsOf(name) }));
+    const views = batch.map((image) => ({
+      key: mediumKey(image),
+      mirrored,
+      pixels: () => pixelsOf(image),
+    }));
     const features = await live.load(views);
     rows.push(
       ...features.map((row) => (row instanceof LlavaError ? undefined : scope(() => row.detach().to(dtype)))),
     );
     for (const row of features) if (!(row instanceof LlavaError)) row.dispose();
-    bar.increment(names.length);
+    bar.increment(batch.length);
   }
   scope(() => {
-    const blank = aten.full([processor.tiling ? 0 : 1, tower.tokens, tower.hiddenSize], 0, dtype);
-    const features = cat(rows.map((row) => row ?? blank));
-    const unusable = images.filter((_, i) => !rows[i]);
+    const blank = ({ isVideo }: RowImage) =>
+      aten.full([processor.tiling || isVideo ? 0 : 1, tower.tokens, tower.hiddenSize], 0, dtype);
+    const features = cat(rows.map((row, i) => row ?? blank(images[i]!)));
+    const unusable = images.filter((_, i) => !rows[i]).map(mediumKey);
+    const known = [...shapes].map(([image, shape]) => [mediumKey(image), shape] as const);
+    const videos = known.filter(([, { isVideo }]) => isVideo);
+    const sizes = known.flatMap(([key, { isVideo, size }]) => (isVideo ? [] : [[key, size]]));
     writeSafetensors(path, new Map([["features", features]]), {
       unusable: JSON.stringify(unusable),
-      ...(processor.tiling && { sizes: JSON.stringify([...sizes]) }),
+      ...(processor.tiling && { sizes: JSON.stringify(sizes) }),
+      ...(videos.length > 0 && { videos: JSON.stringify(videos) }),
     });
   });
   for (const row of rows) row?.dispose();
 }
 
 /** Names and sizes stand for the images' contents. */
-function cacheKey({ towerId, processor, dtype, images, folder }: FeatureCacheOptions): string {
-  const files = images.map((image) => [
-    image,
-    statSync(resolve(folder, image), { throwIfNoEntry: false })?.size ?? -1,
-  ]);
-  const hash = createHash("sha256").update(JSON.stringify({ towerId, processor, dtype, files }));
+function cacheKey({ towerId, processor, video, dtype, images, folder }: FeatureCacheOptions): string {
+  const files = images.map((image) => [mediumKey(image), contentSize(resolve(folder, image.name))]);
+  const seen = images.some(({ isVideo }) => isVideo) ? { video } : {};
+  const hash = createHash("sha256").update(JSON.stringify({ towerId, processor, dtype, files, ...seen }));
   return hash.digest("hex").slice(0, 16);
+}
+
+/** Bytes of a file, or names and bytes of a folder's; -1 for what is not there. */
+function contentSize(path: string): unknown {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found?.size ?? -1;
+  return readdirSync(path)
+    .sort()
+    .map((name) => [name, statSync(join(path, name)).size]);
 }

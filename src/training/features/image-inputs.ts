@@ -1,23 +1,25 @@
 import { LlavaError } from "../../errors.ts";
 import type { Llava, TowerOptions } from "../../models/index.ts";
-import { type ImageSize, type PixelValues, releaseMemory } from "../../processing/image/index.ts";
+import { type PixelValues, releaseMemory } from "../../processing/image/index.ts";
+import type { MediumShape } from "../../processing/processor/index.ts";
 import { fromTyped, type Tensor } from "../../torch/index.ts";
 
-/** An image of the data as a step sees it. */
+/** An image or a video of the data as a step sees it. */
 export interface ImageView {
-  readonly name: string;
+  /** See `mediumKey`. */
+  readonly key: string;
   readonly mirrored: boolean;
-  /** Pixel values of it as it is seen, the caller's to use up; an error for an image that cannot be decoded. */
+  /** Pixel values of it as it is seen, the caller's to use up; an error for one that cannot be decoded. */
   pixels(): Promise<PixelValues | LlavaError>;
 }
 
-/** What a batch holds of its images, and what becomes of it in the loss. */
+/** What a batch holds of its images and videos, and what becomes of it in the loss. */
 export interface ImageInputs {
   /** Whether views are asked for their pixels. */
   readonly takesPixels: boolean;
-  /** Size of an image that is kept, where its rows need it. */
-  readonly sizeOf?: (name: string) => ImageSize | undefined;
-  /** A tensor [tiles, …] for each view, the caller's to dispose of; an error for an image that cannot be decoded. */
+  /** Of one that is kept, by its key, where its rows need it. */
+  readonly shapeOf?: (key: string) => MediumShape | undefined;
+  /** A tensor [tiles, …] for each view, the caller's to dispose of; an error for one that cannot be decoded. */
   load(views: readonly ImageView[]): Promise<(Tensor | LlavaError)[]>;
   /** N tiles of loaded images, one after another → features of the tower [N, tokens, C] */
   encode(images: Tensor, options?: TowerOptions): Tensor;

@@ -5,12 +5,12 @@ import { cat, inChunks, noGrad, scope, type Tensor } from "../../torch/index.ts"
 import { type ImageInputs, type ImageView, pixelTensor } from "./image-inputs.ts";
 
 /** Where a frozen tower's features come from: computed when they are asked for, or kept on disk. */
-export type FeatureSource = Pick<ImageInputs, "load" | "takesPixels" | "sizeOf">;
+export type FeatureSource = Pick<ImageInputs, "load" | "takesPixels" | "shapeOf">;
 
 /** For a frozen tower: batches hold its features. */
 export const frozenInputs = (source: FeatureSource, tower: FrozenTower): ImageInputs => ({
   takesPixels: source.takesPixels,
-  sizeOf: (name) => source.sizeOf?.(name),
+  shapeOf: (key) => source.shapeOf?.(key),
   load: (views) => source.load(views),
   encode: (images) => tower.finish(images.to("float32")),
 });

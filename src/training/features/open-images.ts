@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import type { RowLoader } from "../../data/index.ts";
+import { mediumKey, type RowImage, type RowLoader } from "../../data/index.ts";
 import { LlavaError } from "../../errors.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
+import type { VideoConfig } from "../../processing/video/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
@@ -16,8 +17,8 @@ export interface OpenImagesOptions {
   readonly loader: RowLoader;
   /** What image names are relative to. */
   readonly folder: string;
-  /** All of them, where features are kept. */
-  readonly images: ReadonlySet<string>;
+  /** All of them, and of the videos, where features are kept. */
+  readonly images: readonly RowImage[];
   /** Whether they are seen mirrored too. */
   readonly mirrored: boolean;
   readonly around: Surroundings;
@@ -61,16 +62,20 @@ export async function openImages(options: OpenImagesOptions): Promise<OpenedImag
   const cache = await FeatureCache.open(
     {
       ...{ ...shared, loader, processor, folder, mirrored: options.mirrored },
+      video: sampledFrames(pretrained.processor.videoConfig),
       cache: features.cache,
       dtype: features.dtype,
       towerId: `${weightsHash(model.visionTower)} ${tower.tokens}`,
       // Sorted, so that other rows about the same images find the same cache.
-      images: [...options.images].sort(),
+      images: options.images.toSorted((a, b) => (mediumKey(a) < mediumKey(b) ? -1 : 1)),
     },
     options.around,
   );
   return { inputs: frozen(cache), cache };
 }
+
+/** What of a model's way with videos its tower's features depend on; pooling comes behind them. */
+const sampledFrames = ({ sampling, frames }: VideoConfig) => ({ sampling, frames });
 
 /** Of everything but the statistics, which are applied after the cache. */
 function weightsHash(tower: PretrainedLlava["model"]["visionTower"]): string {

@@ -1,6 +1,7 @@
+import { ActivationCheckpoints, type SegmentWeights } from "../../nn/index.ts";
 import type { PretrainedLlava, PromptFiles } from "../../pretrained/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import type { Surroundings } from "../stage/load.ts";
 
 /** What one forward and backward pass takes. Its tensors are its own. */
@@ -27,10 +28,20 @@ export interface Objective<B extends Batch> {
   suspects?(batch: B): readonly string[];
   /** Adds the gradients of what `loss` gave, by a factor, where that takes more than libtorch's own backward pass. */
   backward?(scaledLoss: Tensor): void;
+  /** A batch without units that goes through all that any batch goes through, for a rank that has none while others have. */
+  idle?(): B;
 }
 
 /** Numbers by names of the log. */
 export type Measures = Readonly<Record<string, number>>;
+
+/** The sums of what is under the same names. */
+export function totals(parts: readonly Measures[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const part of parts)
+    for (const [name, value] of Object.entries(part)) sums[name] = (sums[name] ?? 0) + value;
+  return sums;
+}
 
 /** Deals the batches of one step after another. */
 export interface BatchSource<B extends Batch, State = unknown> {
@@ -47,7 +58,21 @@ export interface ObjectiveInputs {
   readonly pretrained: PretrainedLlava;
   /** Of everything that is drawn in a step. */
   readonly generator: Generator;
+  /** Where weights are there only while they are computed with. */
+  readonly sharded: SegmentWeights | undefined;
   readonly around: Surroundings;
+}
+
+/** How the layers are run, where not simply one after the other. */
+export function checkpointsOf({
+  recipe,
+  generator,
+  sharded,
+}: ObjectiveInputs): ActivationCheckpoints | undefined {
+  // Weights that are given up after a layer are not there for a graph to be gone back through.
+  const recomputes = recipe.activationCheckpointing || shardingOf(recipe) === "weights";
+  if (!recomputes && !sharded) return undefined;
+  return new ActivationCheckpoints({ generators: [generator], recomputes, weights: sharded });
 }
 
 /** An objective with the data that it takes. */
@@ -58,7 +83,7 @@ export interface PreparedObjective<B extends Batch> extends Disposable {
   readonly heldOut: readonly B[];
   /** Told after each step what was measured; may throw to end the run. */
   watch?(step: { readonly step: number; readonly totalSteps: number; readonly measures: Measures }): void;
-  /** Measures the model on the held-out batches. */
+  /** Measures the model on the held-out batches: on all ranks at once, which share the work. */
   evaluate(): Evaluation;
   /** Measured on the data and kept with the weights, by names of checkpoints: statistics of the image features. */
   readonly measured: ReadonlyMap<string, Tensor>;

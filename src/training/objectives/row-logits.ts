@@ -1,6 +1,6 @@
 import type { Llava, TowerOptions } from "../../models/index.ts";
-import { ActivationCheckpoints, freeing } from "../../nn/index.ts";
-import { backward, type Generator, type Tensor } from "../../torch/index.ts";
+import { type ActivationCheckpoints, freeing } from "../../nn/index.ts";
+import { backward, type Tensor } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 
 /** What a batch holds of N images → features of the tower [N, tokens, C]. */
@@ -13,18 +13,19 @@ export class RowLogits {
   readonly #checkpoints: ActivationCheckpoints | undefined;
 
   /**
-   * `encodeImages`: what a batch holds of N images → features of the tower [N, tokens, C]. With `recompute`, activations
-   * inside the layers of the language model, and of a tower that learns, are computed again in the backward pass; its
-   * generators are those of dropout.
+   * `encodeImages`: what a batch holds of N images → features of the tower [N, tokens, C]. `checkpoints` run the layers of the
+   * language model, and of a tower that learns.
    */
-  constructor(
-    model: Llava,
-    encodeImages: EncodeImages,
-    { recompute }: { recompute?: readonly Generator[] } = {},
-  ) {
+  constructor(model: Llava, encodeImages: EncodeImages, checkpoints?: ActivationCheckpoints) {
     this.#model = model;
     this.#encodeImages = encodeImages;
-    this.#checkpoints = recompute && new ActivationCheckpoints(recompute);
+    this.#checkpoints = checkpoints;
+  }
+
+  /** Where it computes. */
+  get device(): string {
+    this.#checkpoints?.begin(); // weights that are not there are nowhere
+    return this.#model.languageModel.device;
   }
 
   /** Adds the gradients of a number that was computed from `of`. */
@@ -41,6 +42,7 @@ export class RowLogits {
   /** float32 [S, vocab], one for each target. */
   of({ images, layouts, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
+    this.#checkpoints?.begin();
     const runLayer = this.#checkpoints?.run ?? freeing;
     const features = images && this.#encodeImages(images, { runLayer });
     const inputs = this.#model.embed(inputIds, features && { features, layouts }); // [R, T, D]

@@ -1,19 +1,10 @@
+import { TILES_AT_ONCE } from "../../models/index.ts";
 import { shortRow } from "../../nn/index.ts";
+import { byteWidth } from "../../torch/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { computing } from "../stage/placement.ts";
+import { computing, placement } from "../stage/placement.ts";
+import type { MicroBatch } from "./micro-batch.ts";
 import type { ModelSizes } from "./sizes.ts";
-
-/** What one micro-batch is made of. */
-export interface MicroBatch {
-  /** Tokens with those of images; they lie in rows of `rowWidth`. */
-  readonly tokens: number;
-  readonly rowWidth: number;
-  /** Tokens of the longest sample. */
-  readonly longest: number;
-  /** Positions that are scored over the vocabulary. */
-  readonly supervised: number;
-  readonly images: number;
-}
 
 /** Bytes of an element of activations. */
 export const computeBytes = (recipe: Recipe): number => (computing(recipe).dtype === "bfloat16" ? 2 : 4);
@@ -119,3 +110,40 @@ export function logits({ text }: ModelSizes, recipe: Recipe, { supervised }: Mic
   const forward = bytes === 4 ? 8 : bytes + 8;
   return supervised * text.vocabSize * (forward + 8);
 }
+
+/** Inputs of the projector's layers, in float32 features before. */
+export function projectorActivations(
+  { projectorWidths, tiles, tileRows, video }: ModelSizes,
+  recipe: Recipe,
+  batch: MicroBatch,
+) {
+  const [input = 0, ...others] = projectorWidths;
+  const bytes = computeBytes(recipe);
+  const ofFrames = video.pooledBefore ? video.tokens(batch.frames) : batch.frames * tileRows;
+  const rows = batch.images * tiles * tileRows + (batch.frames > 0 ? ofFrames : 0);
+  return rows * (input * (8 + bytes) + sum(others) * 2 * bytes);
+}
+
+/** What the tower needs while images pass, and the features that a micro-batch waits for. */
+export function towerBytes(
+  { tower, tiles, tileRows, projectorWidths }: ModelSizes,
+  recipe: Recipe,
+  batch: MicroBatch,
+) {
+  const { computed, learns } = placement(recipe, "visionTower", tower);
+  const bytes = byteWidth[computed];
+  const seen = batch.images * tiles + batch.frames;
+  const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
+  const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
+  // A cache is built before the first step, so many images at once.
+  const atOnce = recipe.features.cache === "" ? images : batchSize;
+  const passing = atOnce * bytes * (tower.perLayer + tower.between);
+  // Computed again, a layer's are there of the tiles that go through it at once.
+  const saved = recipe.activationCheckpointing
+    ? images * (tower.recomputed - tower.between) + seen * tower.between
+    : seen * tower.saved;
+  const kept = learns ? bytes * saved : seen * 4 * tileRows * (projectorWidths[0] ?? 0);
+  return { passing, kept, images: atOnce };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -1,4 +1,4 @@
-import type { Recipe } from "../recipe/recipe.ts";
+import { objectiveOf, type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { type PlanOptions, planMemory } from "./plan-memory.ts";
 import type { ModelSizes } from "./sizes.ts";
 
@@ -30,7 +30,12 @@ export function advise(
     current = next;
     changes.push({ fields, why, total: total(next) });
   };
-  const rows = recipe.batchSize / (options.devices ?? 1);
+  const { devices = 1 } = options;
+  const shard = (sharding: "states" | "weights", why: string): void => {
+    if (devices > 1 && shardingOf(current) !== "weights" && objectiveOf(recipe).type === "supervised")
+      take({ sharding }, `--sharding ${sharding}`, why);
+  };
+  const rows = recipe.batchSize / devices;
   const smaller = (): void => {
     let { accumulation } = current;
     while (accumulation * 2 <= rows && total({ ...current, accumulation }) > memory) accumulation *= 2;
@@ -44,8 +49,14 @@ export function advise(
     );
   const lora = { rank: 128, alpha: 256, dropout: 0.05, targets: [...sizes.linears.keys()] };
   const steps = [
+    () => shard("states", `each device keeps a part of ${devices} of what the optimizer needs`),
     smaller,
     recompute,
+    () =>
+      shard(
+        "weights",
+        "each device keeps a part of all weights too, and fetches a layer's when it needs them",
+      ),
     () => {
       if (!current.train.includes("languageModel")) return;
       const train = current.train.filter((part) => part !== "languageModel");

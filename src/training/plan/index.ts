@@ -1,6 +1,11 @@
 export { advise, type Change } from "./advice.ts";
 export { type AnsweringMemory, answeringMemory } from "./answering.ts";
-export { type MemoryPlan, type PlanOptions, planMemory, type RowLengths } from "./plan-memory.ts";
+export { type Cluster, clusterOf } from "./cluster.ts";
+export { fastestShape, type RunShape } from "./fastest.ts";
+export type { RowLengths } from "./micro-batch.ts";
+export { type MemoryPlan, type PlanOptions, planMemory } from "./plan-memory.ts";
+export { planRun, type RunPlan } from "./plan-run.ts";
 export { type ModelChoice, recipeSizes } from "./recipe-sizes.ts";
-export { renderPlan } from "./render.ts";
+export { renderPlan, renderRun } from "./render.ts";
 export { type BuiltinShape, builtinSizes, type ModelSizes, modelSizes } from "./sizes.ts";
+export type { StepOptions, StepPlan } from "./step-time.ts";

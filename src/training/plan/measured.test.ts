@@ -40,7 +40,7 @@ const recipeOf = (name: string, activationCheckpointing: boolean): Recipe =>
 
 /** Without what the allocator holds beyond what is in use. */
 async function planned(recipe: Recipe): Promise<number> {
-  const rows = { text: 40, supervised: 12, images: 1 };
+  const rows = { text: 40, supervised: 12, images: 1, frames: 0 };
   const { total, parts } = planMemory(await recipeSizes(recipe), recipe, { rows });
   return total - parts.find(({ name }) => name === "allocator")!.bytes;
 }

@@ -24,11 +24,13 @@ export interface Outline {
   /** Tokens of a step in which every row has one image, and at most, where every row has `data.maxTokens`. */
   readonly imageTokensPerStep: number;
   readonly mostTokensPerStep: number;
+  /** A video that is long enough for as many frames as are seen. */
+  readonly video: { readonly frames: number; readonly tokens: number };
 }
 
 /** Counts what a recipe trains of a model of these sizes. */
 export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
-  const { parameters, imageTokens, tower } = sizes;
+  const { parameters, imageTokens, video, tower } = sizes;
   const { lora, optimizer, batchSize, data, objective } = recipe;
   const sides = objective?.type === "preference" ? 2 : 1;
   const groups = trainableParts.map((part): OutlinedGroup => {
@@ -59,6 +61,7 @@ export function outlineRecipe(recipe: Recipe, sizes: ModelSizes): Outline {
     imageTokens,
     imageTokensPerStep: batchSize * imageTokens,
     mostTokensPerStep: batchSize * sides * data.maxTokens,
+    video: { frames: video.frames, tokens: video.tokens(video.frames) },
   };
 }
 
@@ -81,5 +84,6 @@ export function renderOutline({ groups, trained, frozen, ...tokens }: Outline): 
     `${number(trained)} weights learn, ${number(frozen)} are frozen`,
     `${number(tokens.imageTokens)} tokens an image, ${number(tokens.imageTokensPerStep)} a step with one in each row; ` +
       `at most ${number(tokens.mostTokensPerStep)} tokens a step`,
+    `${number(tokens.video.tokens)} tokens a video of ${tokens.video.frames} frames`,
   ];
 }

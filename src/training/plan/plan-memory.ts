@@ -1,26 +1,30 @@
-import { TILES_AT_ONCE } from "../../models/index.ts";
-import { shortRow } from "../../nn/index.ts";
 import { byteWidth } from "../../torch/index.ts";
-import { roundUp, targetStep, widthStep } from "../batches/packing.ts";
 import { referenceOf } from "../recipe/objective-schema.ts";
-import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf, trainableParts } from "../recipe/recipe.ts";
 import { computing, placement } from "../stage/placement.ts";
-import { computeBytes, layerBuffers, logits, type MicroBatch, modelActivations } from "./activations.ts";
-import { adapterWeights, layersInBlocks, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
-
-/** What rows are like. */
-export interface RowLengths {
-  /** Tokens without those of images. */
-  readonly text: number;
-  /** Those of them that are trained. */
-  readonly supervised: number;
-  readonly images: number;
-}
+import {
+  computeBytes,
+  layerBuffers,
+  logits,
+  modelActivations,
+  projectorActivations,
+  towerBytes,
+} from "./activations.ts";
+import { type MicroBatch, microBatchOf, type RowLengths, typicalRows } from "./micro-batch.ts";
+import {
+  asComputed,
+  gatheredBytes,
+  reducedBytes,
+  type Sharding,
+  shardsOf,
+  trainedParameters,
+} from "./sharding.ts";
+import { layersInBlocks, type ModelSizes, TYPICAL_PHOTO } from "./sizes.ts";
 
 export interface PlanOptions {
   /** By default those of captions with the plain template, otherwise those of LLaVA-1.5's mixture. */
   readonly rows?: RowLengths;
-  /** Devices that a step's rows are shared by, each with a whole model; 1. */
+  /** Devices that a step's rows are shared by; 1. */
   readonly devices?: number;
 }
 
@@ -36,22 +40,10 @@ export interface MemoryPlan {
   readonly parts: readonly PlannedPart[];
   /** Of them all. Parts that never live at once are counted as the larger of them. */
   readonly total: number;
-  /** Of each device, if weights, gradients and states were split among the devices, as ZeRO-3 does; not done here. */
-  readonly sharded: number;
   readonly devices: number;
-  readonly microBatch: MicroBatch & { readonly rows: number };
+  readonly sharding: Sharding;
+  readonly microBatch: MicroBatch;
   readonly rows: RowLengths;
-}
-
-const CAPTION: RowLengths = { text: 20, supervised: 18, images: 1 };
-/** Means of 1,000 image rows of llava_v1_5_mix665k, template v1, a vocabulary of 32,000 (`llava data inspect --json`). */
-const INSTRUCTION: RowLengths = { text: 255, supervised: 90, images: 1 };
-/** A prompt with two answers as long as these, behind it side by side. */
-const PAIR: RowLengths = { text: 345, supervised: 180, images: 1 };
-
-function typicalRows({ data, objective }: Recipe): RowLengths {
-  if (objective?.type === "preference") return PAIR;
-  return data.template?.includes("plain") ? CAPTION : INSTRUCTION;
 }
 
 /** Node with libtorch loaded and a first step done: code, kernels that oneDNN keeps, tokenizer, rows. */
@@ -66,25 +58,28 @@ const CONTEXT_BYTES = 900e6;
 const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
 
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
-export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptions = {}): MemoryPlan {
+export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOptions = {}): MemoryPlan {
+  const recipe = asComputed(given);
   const { devices = 1 } = options;
-  const rows = options.rows ?? typicalRows(recipe);
+  const sharding = shardingOf(recipe);
+  const shards = shardsOf(recipe, devices);
+  const rows = options.rows ?? typicalRows(recipe, sizes);
   const batch = microBatchOf(sizes, recipe, rows, devices);
-  const bytes = computeBytes(recipe);
   const trained = trainedParameters(sizes, recipe);
   const learning = sum(Object.values(trained));
   const isCpu = recipe.device.startsWith("cpu");
 
-  const weights = weightBytes(sizes, recipe);
-  const gradients = 4 * learning;
-  const states = 8 * learning;
-  const reference = referenceOf(recipe) === "copy" ? 4 * learning : 0;
-  const copies = copyBytes(sizes, recipe, trained);
+  const masters = (4 * learning) / shards;
+  const weights = weightBytes(sizes, recipe, shards);
+  const gradients = masters;
+  const states = 2 * masters;
+  const reference = referenceOf(recipe) === "copy" ? masters : 0;
+  const copies = sharding === "none" ? copyBytes(sizes, recipe, trained) : gatheredBytes(sizes, recipe);
   const activations = modelActivations(sizes, recipe, batch) + projectorActivations(sizes, recipe, batch);
   const scores = logits(sizes, recipe, batch);
   const tower = towerBytes(sizes, recipe, batch);
   const buffers = layerBuffers(sizes, recipe, batch);
-  const added = gradientBuffer(sizes, recipe);
+  const added = sharding === "none" ? gradientBuffer(sizes, recipe) : reducedBytes(sizes, recipe, shards);
 
   // Activations are given up while gradients arrive; only gradients of an earlier micro-batch are there beside them. Freed
   // buffers stay with the allocator, so that they count beside the logits, which come after the last of them.
@@ -96,25 +91,25 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
   const base = isCpu ? PROCESS_BYTES : CONTEXT_BYTES;
   const share = isCpu ? FRAGMENTATION.cpu : FRAGMENTATION.cuda;
   const slack = share * (isCpu ? peak - (peak === forward ? scores : 0) : peak - kept);
-  const shared = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
+  const passing = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
   const parts = [
-    { name: "weights", bytes: weights, note: weightNote(recipe) },
+    { name: "weights", bytes: weights, note: weightNote(recipe) + sharedNote(sharding, shards) },
     { name: "reference", bytes: reference, note: "a frozen copy of what learns" },
     { name: "optimizer states", bytes: states, note: "two float32 moments of what learns" },
-    { name: "gradients", bytes: peak - shared, note: gradientNote(recipe) },
+    { name: "gradients", bytes: peak - passing, note: gradientNote(recipe) },
     ...(peak === encoding
       ? [
           {
             name: "image encoding",
             bytes: tower.passing,
-            note: `${tower.images} ${sizes.tiles > 1 ? "tiles" : "images"} at once`,
+            note: `${tower.images} ${batch.frames > 0 ? "frames" : sizes.tiles > 1 ? "tiles" : "images"} at once`,
           },
         ]
       : [
           {
             name: "copies of weights",
             bytes: copies,
-            note: `in ${computing(recipe).dtype}, during a micro-batch`,
+            note: copiesNote(recipe, sharding),
           },
           {
             name: "activations",
@@ -135,7 +130,7 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
     {
       name: "image features",
       bytes: tower.kept,
-      note: `${batch.images} images${sizes.tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : ""}, ${sizes.imageTokens} tokens each`,
+      note: featureNote(sizes, batch, rows),
     },
     { name: "allocator", bytes: slack, note: `${100 * share} % of what comes and goes` },
     {
@@ -145,60 +140,23 @@ export function planMemory(sizes: ModelSizes, recipe: Recipe, options: PlanOptio
     },
   ];
   const total = sum(parts.map((part) => part.bytes));
-  const whole = weights + gradients + states;
-  const layer = sizes.layerMatrices / sizes.text.numLayers;
-  const sharded = total - whole + (gradients - (peak - shared)) + whole / devices + 2 * bytes * layer;
-  return { parts, total, sharded: devices > 1 ? sharded : total, devices, microBatch: batch, rows };
+  return { parts, total, devices, sharding, microBatch: batch, rows };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-function microBatchOf(
-  { imageTokens }: ModelSizes,
-  { batchSize, accumulation, packedRows, data, objective }: Recipe,
-  { text, supervised, images }: RowLengths,
-  devices: number,
-): MemoryPlan["microBatch"] {
-  const rows = Math.max(1, Math.ceil(batchSize / accumulation / devices));
-  const samples = Math.ceil(rows / data.rowsPerImage);
-  const fed = (text - 1) * Math.min(data.rowsPerImage, rows); // a row's last token is only predicted
-  // Each side of a pair may have so many tokens, of which the prompt's are there once.
-  const most = objective?.type === "preference" ? data.maxTokens + supervised / 2 : data.maxTokens;
-  const longest = Math.min(images * imageTokens + fed, most);
-  const bins = Math.min(packedRows, samples);
-  const rowWidth = roundUp(Math.ceil((samples * longest) / bins), widthStep);
-  return {
-    rows,
-    // Short rows are padded to one width; long ones are laid end to end.
-    tokens: rowWidth <= shortRow ? bins * rowWidth : roundUp(samples * longest, widthStep),
-    rowWidth,
-    longest,
-    supervised: roundUp(rows * supervised, targetStep),
-    images: samples * images,
-  };
-}
-
-function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {
-  const { parameters } = sizes;
-  const whole = (part: keyof typeof parameters): number => (train.includes(part) ? parameters[part] : 0);
-  return {
-    visionTower: whole("visionTower"),
-    projector: whole("projector"),
-    languageModel: whole("languageModel"),
-    adapters: lora ? adapterWeights(sizes, lora) : 0,
-  };
-}
-
-function weightBytes(sizes: ModelSizes, recipe: Recipe): number {
+function weightBytes(sizes: ModelSizes, recipe: Recipe, shards: number): number {
   const { parameters, layerMatrices, tower } = sizes;
+  const isShared = shardingOf(recipe) === "weights";
   const parts = trainableParts.map((part) => {
-    const { stored, matrices } = placement(recipe, part, tower);
+    const { learns, stored, matrices } = placement(recipe, part, tower);
     const bytes = byteWidth[stored] * parameters[part];
-    if (matrices === undefined) return bytes;
+    const share = learns || (isShared && part === "languageModel") ? 1 / shards : 1;
+    if (matrices === undefined) return share * bytes;
     const narrow = matrices === "int8" ? layerMatrices : layersInBlocks(sizes, "int4", byteWidth[stored]);
-    return bytes - byteWidth[stored] * layerMatrices + narrow;
+    return share * (bytes - byteWidth[stored] * layerMatrices + narrow);
   });
-  return sum(parts) + 4 * trainedParameters(sizes, recipe).adapters;
+  return sum(parts) + (4 * trainedParameters(sizes, recipe).adapters) / shards;
 }
 
 /**
@@ -222,45 +180,19 @@ function copyBytes(
   return quantized + bytes * masters;
 }
 
-/** Inputs of the projector's layers, in float32 features before. */
-function projectorActivations(
-  { projectorWidths, tiles, tileRows }: ModelSizes,
-  recipe: Recipe,
-  batch: MicroBatch,
-) {
-  const [input = 0, ...others] = projectorWidths;
-  const bytes = computeBytes(recipe);
-  return batch.images * tiles * tileRows * (input * (8 + bytes) + sum(others) * 2 * bytes);
-}
-
-/** What the tower needs while images pass, and the features that a micro-batch waits for. */
-function towerBytes(
-  { tower, tiles, tileRows, projectorWidths }: ModelSizes,
-  recipe: Recipe,
-  batch: MicroBatch,
-) {
-  const { computed, learns } = placement(recipe, "visionTower", tower);
-  const bytes = byteWidth[computed];
-  const seen = batch.images * tiles;
-  const { batchSize, tilesAtOnce = TILES_AT_ONCE } = recipe.features;
-  const images = Math.min(learns ? tilesAtOnce : batchSize, seen);
-  // A cache is built before the first step, so many images at once.
-  const atOnce = recipe.features.cache === "" ? images : batchSize;
-  const passing = atOnce * bytes * (tower.perLayer + tower.between);
-  // Computed again, a layer's are there of the tiles that go through it at once.
-  const saved = recipe.activationCheckpointing
-    ? images * (tower.recomputed - tower.between) + seen * tower.between
-    : seen * tower.saved;
-  const kept = learns ? bytes * saved : seen * 4 * tileRows * (projectorWidths[0] ?? 0);
-  return { passing, kept, images: atOnce };
-}
-
 /** The largest matrix's gradient, as computed and in float32, before it is added to what is there. */
 function gradientBuffer({ text, projectorWidths }: ModelSizes, recipe: Recipe): number {
   const largest = recipe.train.includes("languageModel")
     ? text.vocabSize * text.hiddenSize
     : Math.max(...projectorWidths.slice(1).map((width, i) => width * projectorWidths[i]!));
   return largest * (computeBytes(recipe) === 4 ? 4 : 6);
+}
+
+function featureNote({ tiles, imageTokens, video }: ModelSizes, batch: MicroBatch, rows: RowLengths): string {
+  if (rows.frames)
+    return `${batch.frames} frames of videos, ${video.tokens(rows.frames)} tokens a video of ${rows.frames}`;
+  const like = tiles > 1 ? ` like a photo of ${TYPICAL_PHOTO.width}×${TYPICAL_PHOTO.height}` : "";
+  return `${batch.images} images${like}, ${imageTokens} tokens each`;
 }
 
 const weightNote = (recipe: Recipe): string => {
@@ -270,6 +202,17 @@ const weightNote = (recipe: Recipe): string => {
   const frozen = `${dtype}${bits ?? ""}`;
   const learning = [...train, ...(lora ? ["adapters"] : [])].join(", ");
   return `frozen ones in ${frozen}; ${learning} in float32`;
+};
+
+const sharedNote = (sharding: Sharding, shards: number): string =>
+  sharding === "none"
+    ? ""
+    : `; of ${sharding === "states" ? "the latter" : "these and the language model"} one part of ${shards}`;
+
+const copiesNote = (recipe: Recipe, sharding: Sharding): string => {
+  if (sharding === "states") return "whole, as computed with, during a step";
+  if (sharding === "weights") return "whole, of the layers that are computed with and the next";
+  return `in ${computing(recipe).dtype}, during a micro-batch`;
 };
 
 const gradientNote = ({ accumulation }: Recipe): string =>

@@ -19,10 +19,11 @@ import { eyesOf } from "../stage/load.ts";
 const FINISHED: Readonly<Record<string, string>> = {
   "liuhaotian/llava-v1.5-7b": "lmsys/vicuna-7b-v1.5",
   "liuhaotian/llava-v1.5-13b": "lmsys/vicuna-13b-v1.5",
-  // Of these an image is meant; how many tokens a video takes is the matter of its frames.
+  "liuhaotian/llava-v1.6-vicuna-7b": "lmsys/vicuna-7b-v1.5",
   "lmms-lab/LLaVA-NeXT-Video-7B": "lmsys/vicuna-7b-v1.5",
   "ShareGPTVideo/LLaVA-Hound-SFT": "lmsys/vicuna-7b-v1.5",
   "liuhaotian/llava-v1.6-34b": "NousResearch/Nous-Hermes-2-Yi-34B",
+  "lmms-lab/LLaVA-NeXT-Video-34B": "NousResearch/Nous-Hermes-2-Yi-34B",
 };
 
 const eyesOf15 = {

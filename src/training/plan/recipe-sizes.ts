@@ -19,13 +19,14 @@ const inTiles = (shape: LlavaConfig, anyRes: AnyRes): LlavaConfig => ({
 /** What of a recipe says which model is meant, and how it sees. */
 export type ModelChoice = Pick<
   Recipe,
-  "model" | "vision" | "base" | "visionTower" | "anyres" | "tokensPerSide"
+  "model" | "vision" | "base" | "visionTower" | "anyres" | "video" | "tokensPerSide"
 >;
 
 /** Sizes of the model that a recipe names, without reading its weights. @throws LlavaError "config" where they are not known */
 export async function recipeSizes(recipe: ModelChoice): Promise<ModelSizes> {
   const shape = await modelShape(recipe);
-  if (shape) return modelSizes(recipe.anyres === undefined ? shape : inTiles(shape, recipe.anyres));
+  if (shape)
+    return modelSizes(recipe.anyres === undefined ? shape : inTiles(shape, recipe.anyres), recipe.video);
   const resolved = await resolveModel(recipe.model, { offline: true }).catch(() => undefined);
   if (resolved?.kind === "builtin" && existsSync(resolved.languageModel)) {
     const path = join(dirname(resolved.projector), "config.json");

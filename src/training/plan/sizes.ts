@@ -12,6 +12,7 @@ import {
 } from "../../models/index.ts";
 import { bytesInBlocks, type FewBits } from "../../pretrained/index.ts";
 import {
+  type FeatureGrid,
   type ImageLayout,
   type ImageSize,
   layoutOf,
@@ -19,6 +20,7 @@ import {
   tilesOf,
   tokensOf,
 } from "../../processing/image/index.ts";
+import { type VideoConfig, zeroShotVideo } from "../../processing/video/index.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 
 const whole: ImageLayout = { tiles: "whole", size: undefined };
@@ -40,11 +42,36 @@ export interface ModelSizes {
   /** Widths of the features, of what lies between the projector's layers, and of the language model. */
   readonly projectorWidths: readonly number[];
   readonly imageTokens: number;
+  readonly video: VideoSizes;
   /** Tiles that the tower sees of an image, and feature rows of each. */
   readonly tiles: number;
   readonly tileRows: number;
   readonly tower: TowerSizes;
 }
+
+/** How a model sees videos. */
+interface VideoSizes {
+  /** Frames of one that is long enough. */
+  readonly frames: number;
+  /** Tokens of one of so many frames. */
+  tokens(frames: number): number;
+  /** Whether features are pooled before the projector. */
+  readonly pooledBefore: boolean;
+}
+
+/** Every frame of a rule without a limit: that many of a minute at 2 a second. */
+const UNLIMITED = 120;
+
+const videoSizes = (grid: FeatureGrid, { sampling, pooling, newlines }: FramesSeen): VideoSizes => ({
+  frames:
+    "frames" in sampling
+      ? (sampling.frames ?? UNLIMITED)
+      : ("most" in sampling && sampling.most) || UNLIMITED,
+  tokens: (frames) => tokensOf({ tiles: "frames", size: TYPICAL_PHOTO, frames, pooling, newlines }, grid),
+  pooledBefore: pooling.place === "before",
+});
+
+type FramesSeen = Pick<VideoConfig, "sampling" | "pooling" | "newlines">;
 
 interface TowerSizes {
   /** Numbers that the pass of one image through a layer makes, all of its intermediate results together. */
@@ -57,13 +84,15 @@ interface TowerSizes {
   readonly recomputed: number;
   /** The part of the tower's weights that its largest layer has. */
   readonly layerShare: number;
+  /** Of the pass of one image: a product and a sum are two. */
+  readonly operations: number;
   /** Whether it computes in float32 whatever the recipe says. */
   readonly isPrecise: boolean;
 }
 
 /** A model with a CLIP tower, from its configuration. */
-export function modelSizes(config: LlavaConfig): ModelSizes {
-  const { tiling } = config;
+export function modelSizes(config: LlavaConfig, video?: FramesSeen): ModelSizes {
+  const { tiling, grid } = config;
   const layout = tiling === undefined ? whole : layoutOf(TYPICAL_PHOTO, { tiling });
   using model = createLlava(config); // shapes without memory
   const { hiddenSize, intermediateSize, imageSize, patchSize } = config.vision;
@@ -73,19 +102,23 @@ export function modelSizes(config: LlavaConfig): ModelSizes {
   // Inputs of norms and of matrices, query, key, value and what they give, and three of the MLP's width.
   const layerSaved = tokens * (9 * hiddenSize + 3 * intermediateSize);
   const between = tokens * hiddenSize * (layers + 1);
+  const parameters = partParameters(model);
   return {
     ...languageSizes(config.text, model.languageModel),
-    parameters: partParameters(model),
+    parameters,
     projectorWidths: [hiddenSize * config.featureLayers.length, ...hidden, config.text.hiddenSize],
-    imageTokens: tokensOf(layout, config.grid),
+    imageTokens: tokensOf(layout, grid),
+    video: videoSizes(grid, video ?? config.video ?? zeroShotVideo(grid)),
     tiles: tilesOf(layout),
-    tileRows: rowsOf(config.grid),
+    tileRows: rowsOf(grid),
     tower: {
       perLayer: tokens * (12 * hiddenSize + 4 * intermediateSize),
       between,
       saved: layerSaved * layers,
       recomputed: layers === 0 ? 0 : layerSaved + between,
       layerShare: 1 / Math.max(1, layers),
+      // Of matrices, and of attention of every position to every other.
+      operations: 2 * tokens * parameters.visionTower + 4 * layers * tokens ** 2 * hiddenSize,
       isPrecise: false,
     },
   };
@@ -99,7 +132,7 @@ const towerLayers = ({ vision, featureLayers }: LlavaConfig): number =>
 export function builtinSizes(
   text: LanguageModelConfig,
   { visionTower, tokensPerSide, projector }: BuiltinShape,
-  recipe: Pick<Recipe, "tokensPerSide">,
+  recipe: Pick<Recipe, "tokensPerSide" | "video">,
 ): ModelSizes {
   const tower = new EfficientNetLite(visionTower);
   using languageModel = createLanguageModel(text);
@@ -110,12 +143,14 @@ export function builtinSizes(
     languageModel: elements(languageModel),
   };
   const side = recipe.tokensPerSide ?? tokensPerSide;
+  const grid = { rows: side, columns: side, extra: 0 };
   const widest = 96 * (tower.imageSize / 2) ** 2; // the first expanded map, which is the largest
   return {
     ...languageSizes(text, languageModel),
     parameters,
     projectorWidths: widths,
-    imageTokens: tokensOf(whole, { rows: side, columns: side, extra: 0 }),
+    imageTokens: tokensOf(whole, grid),
+    video: videoSizes(grid, recipe.video ?? zeroShotVideo(grid)),
     tiles: 1,
     tileRows: side * side,
     // Padded, convolved, normalised and bounded, and what oneDNN rearranges: seven maps were measured.
@@ -126,6 +161,8 @@ export function builtinSizes(
       saved: 30 * widest,
       recomputed: 9 * widest,
       layerShare: 0.5,
+      // As if all weights were applied wherever half of the halvings are done.
+      operations: 2 * parameters.visionTower * (tower.imageSize / 16) ** 2,
       isPrecise: true,
     },
   };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import { describeIssues } from "../../files/index.ts";
 import { anyResSchema, transparencies } from "../../processing/image/index.ts";
+import { videoSchema } from "../../processing/video/index.ts";
 import { devicePattern } from "../../setup/index.ts";
 import { objectiveSchema, requirePreferences } from "./objective-schema.ts";
 import { applyOverrides, type Override, requireKnownFields } from "./overrides.ts";
@@ -11,6 +12,17 @@ const count = z.int().min(1);
 export const trainableParts = ["visionTower", "projector", "languageModel"] as const;
 export type TrainablePart = (typeof trainableParts)[number];
 const filled = z.string({ error: "is needed: give it on the command line" }).min(1);
+
+/** The layers of a language model that get adapters where nothing is said. */
+export const usualTargets = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+] as const;
 
 const recipeSchema = z.strictObject({
   /** Built-in name, folder or hub name of the model that is started from. */
@@ -36,6 +48,8 @@ const recipeSchema = z.strictObject({
     .optional(),
   /** Images are cut into tiles (AnyRes of LLaVA-NeXT), whatever the model did before. */
   anyres: anyResSchema.optional(),
+  /** How videos are seen, whatever the model did before; a whole model keeps it. */
+  video: videoSchema.optional(),
   /** Rows and columns that a built-in model's image features are averaged to; its own number when left out. */
   tokensPerSide: count.optional(),
   /** What the projector starts from: "fresh" random weights, those the model was "loaded" with, or a file or folder that has them: a run's, or `mm_projector.bin` of the original code. */
@@ -47,16 +61,17 @@ const recipeSchema = z.strictObject({
     .strictObject({
       rank: count,
       alpha: z.number().positive(),
+      /** Also of an adapter that is gone on from, whatever it was trained with before. */
       dropout: z.number().min(0).lt(1).default(0),
       /** Scale by alpha / √rank in place of alpha / rank (rsLoRA, arXiv 2312.03732). */
       rankStabilized: z.boolean().optional(),
       /** Learn the length of each row of a matrix apart from its direction (DoRA, arXiv 2402.09353). */
       decomposed: z.boolean().optional(),
-      /** Names of the linear layers that get one. */
+      /** Names of the linear layers that get one; an adapter that is gone on from has its own. */
       targets: z
         .array(z.string())
         .min(1)
-        .default(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+        .default([...usualTargets]),
       /** Folder of an adapter to go on from; where the projector is "loaded", with the adapter's own if it has one. */
       start: z.string().min(1).optional(),
     })
@@ -77,7 +92,7 @@ const recipeSchema = z.strictObject({
      * {braces}, or a mixture in YAML.
      */
     rows: filled,
-    /** Folder that the rows' image names are relative to; not needed where images come with the rows. */
+    /** Folder that the rows' names of images and videos are relative to; not needed where images come with the rows. */
     images: z.string().default(""),
     /**
      * What transparent pixels of images show: "drop" the colours that lie under them, "white" white; the model's own setting
@@ -92,10 +107,15 @@ const recipeSchema = z.strictObject({
     rowsPerImage: count.default(1),
     /** Whether half of the images, drawn anew each epoch, are seen mirrored. */
     flips: z.boolean().default(false),
-    /** Longest row, tokens with those of its images. */
+    /** Longest row, tokens with those of its images and videos. */
     maxTokens: count.default(2048),
     /** "modality": the rows of a step all have images or all have none; "length": those of micro-batches are about equally long. */
     grouping: z.enum(["none", "length", "modality"]).default("none"),
+    /**
+     * How rows with videos come beside others (the three ways that LLaVA-NeXT-Video was compared in): "only" they are learnt from,
+     * by a model that is finished with images; "separated", in steps of their own; "mixed", in steps with others.
+     */
+    videos: z.enum(["mixed", "separated", "only"]).default("mixed"),
     /** "datasets": an epoch draws equally many rows of each file of a mixture, whatever their sizes; "rows": each row once. */
     mixing: z.enum(["rows", "datasets"]).default("rows"),
     /** Threads beside the training's own that decode and resize images and tokenize rows; the batches are the same for any number. */
@@ -161,6 +181,12 @@ const recipeSchema = z.strictObject({
   maxGradientNorm: z.number().positive().default(1),
   /** Whether activations of the language model's layers, and of a tower's that learns, are computed again in the backward pass, to save memory. */
   activationCheckpointing: z.boolean().default(false),
+  /**
+   * What each of several processes that train together has a part of only (ZeRO): "states" the moments, gradients and masters
+   * of what learns; "weights" also the weights of the language model and of what learns, gathered layer by layer, and
+   * activations are computed again then. Left out: each has all. It changes neither rows nor losses.
+   */
+  sharding: z.enum(["none", "states", "weights"]).optional(),
   /** What becomes of a step that would do harm. A step left out changes no weight, and is counted and logged. */
   guards: z
     .strictObject({
@@ -227,10 +253,22 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
   if (parsed.success) {
     requireSomethingToTrain(parsed.data);
     requirePreferences(parsed.data);
+    requireShardable(parsed.data);
     return parsed.data;
   }
   throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {
     hint: "Any field can be given as --path.of.field value; --dry-run shows the whole recipe.",
+  });
+}
+
+/** How what learns is kept on several processes. */
+export const shardingOf = ({ sharding = "none" }: Pick<Recipe, "sharding">): "none" | "states" | "weights" =>
+  sharding;
+
+function requireShardable(recipe: Recipe): void {
+  if (shardingOf(recipe) === "none" || objectiveOf(recipe).type === "supervised") return;
+  throw new LlavaError("config", `sharding "${recipe.sharding}" is for the objective "supervised"`, {
+    hint: "Leave sharding out: each process then has all weights, and they share the rows.",
   });
 }
 

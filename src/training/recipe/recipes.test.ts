@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { llava } from "../../../test/support/cli.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { recipeSizes } from "../plan/index.ts";
+import { planMemory, recipeSizes } from "../plan/index.ts";
 import { outlineRecipe } from "../plan/outline.ts";
 import { referenceOf } from "./objective-schema.ts";
 import { type RecipeFields, resolveRecipe } from "./recipe.ts";
@@ -119,12 +119,40 @@ for (const [name, [rate, template, billions]] of Object.entries(next))
     assert.ok(Math.abs(outline.trained / 1e9 - billions) < 0.1, `${outline.trained}`);
   });
 
+/** The archived script of LLaVA-NeXT-Video's second stage: rate, rows a step, length; how rows with videos come beside others. */
+const videos: Readonly<Record<string, [from: string, videos: string, billions: number]>> = {
+  "llava-next-video-7b/finetune": ["lmsys/vicuna-7b-v1.5", "mixed", 6.76],
+  "llava-next-video-7b/continue": ["liuhaotian/llava-v1.6-vicuna-7b", "only", 6.76],
+  "llava-next-video-34b/finetune": ["NousResearch/Nous-Hermes-2-Yi-34B", "mixed", 34.5],
+};
+for (const [name, [model, kind, billions]] of Object.entries(videos))
+  test(`${name} has the published numbers, and its videos fit`, async () => {
+    const recipe = await recipeOf(name);
+    const { optimizer, schedule, batchSize, accumulation, epochs, data, train } = recipe;
+    assert.deepEqual([recipe.model, data.videos, data.grouping], [model, kind, "modality"]);
+    assert.deepEqual(
+      [optimizer.learningRate, schedule.type, schedule.warmupRatio, batchSize, epochs, data.maxTokens],
+      [2e-5, "cosine", 0.03, 128, 1, 4096],
+    );
+    assert.equal(batchSize % accumulation, 0);
+    assert.deepEqual(train, ["projector", "languageModel"]);
+    const sizes = await recipeSizes(recipe);
+    const { trained, video } = outlineRecipe(recipe, sizes);
+    assert.ok(Math.abs(trained / 1e9 - billions) < 0.1, `${trained}`);
+    assert.deepEqual(video, { frames: 16, tokens: 16 * 144 });
+    assert.deepEqual(
+      [planMemory(sizes, recipe).rows.frames, planMemory(sizes, recipe).microBatch.longest],
+      [16, 2304 + 254],
+    );
+  });
+
 /**
  * dpo_7b of LLaVA-NeXT-Video, train_dpo.sh of LLaVA-Hound and the scripts of RLHF-V: rate, schedule, warm-up, β, pairs a step,
  * epochs, what learns.
  */
 const preferences: Readonly<Record<string, string>> = {
   "llava-next-video-7b": "5e-7 linear 0.1 0.1 128 3 languageModel precomputed",
+  "llava-next-video-34b": "5e-7 linear 0.1 0.1 128 3 languageModel precomputed",
   "llava-hound-7b": "5e-7 linear 0.1 0.1 128 3 languageModel precomputed",
   "llava-1.5-7b": "5e-7 cosine 0.05 0.1 64 4 - adaptersOff",
 };
@@ -149,10 +177,8 @@ for (const [name, row] of Object.entries(preferences))
     );
     assert.equal(batchSize % accumulation, 0);
     const { trained, frozen } = outlineRecipe(recipe, await recipeSizes(recipe));
-    assert.ok(
-      Math.abs((trained + frozen) / 1e9 - (train.length > 0 ? 7.06 : 7.38)) < 0.02,
-      `${trained} ${frozen}`,
-    );
+    const billions = name.endsWith("34b") ? 34.75 : train.length > 0 ? 7.06 : 7.38;
+    assert.ok(Math.abs((trained + frozen) / 1e9 - billions) < 0.02, `${trained} ${frozen}`);
   });
 
 describe("what a recipe trains is told without weights", () => {

@@ -9,6 +9,7 @@ const incidental = [
   "guards",
   "activationCheckpointing",
   "data.workers",
+  "sharding",
 ];
 
 /**

@@ -111,6 +111,25 @@ describe("a run with adapters", () => {
     );
   });
 
+  test("goes on from another with the dropout of its own recipe, and in that one's layers", async () => {
+    const { result: start } = await runRecipe(recipeFor("before", { maxSteps: 3 }), quiet);
+    const going = (fields: object) =>
+      ({ lora: { ...lora, start: start!, ...fields }, projector: "loaded" }) as const;
+    const losses: number[] = [];
+    for (const dropout of [0, 0, 0.5]) {
+      using stage = await prepareStage(recipeFor("unused", going({ dropout })), quiet);
+      const [batch] = await stage.source.next();
+      losses.push(scope(() => stage.objective.loss(batch as never).item()));
+      batch![Symbol.dispose]();
+    }
+    assert.equal(losses[0], losses[1]);
+    assert.notEqual(losses[0], losses[2]);
+    await assert.rejects(
+      prepareStage(recipeFor("unused", going({ targets: ["q_proj"] })), quiet),
+      /before\/adapter adapts .*, the recipe q_proj/,
+    );
+  });
+
   test("goes on from adapters of its own kind alone", async () => {
     const fixture = (name: string) =>
       fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));

@@ -11,10 +11,11 @@ import {
   openProjector,
   type PretrainedLlava,
   withAnyRes,
+  withVideo,
 } from "../../pretrained/index.ts";
 import { type ProgressFactory, type ResolvedModel, readRunFolder, resolveModel } from "../../setup/index.ts";
 import { type Generator, randn, scope } from "../../torch/index.ts";
-import { type Recipe, trainableParts } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf, trainableParts } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";
 import { NEWLINE, named, prefixes } from "./trainable.ts";
 
@@ -89,7 +90,12 @@ export async function loadStart(
     return await loadPretrained(resolved, { ...options, ...parts, resolve: find });
   };
   const found = await load();
-  const pretrained = recipe.anyres === undefined ? found : withAnyRes(found, recipe.anyres);
+  const tiled = recipe.anyres === undefined ? found : withAnyRes(found, recipe.anyres);
+  const pretrained = recipe.video === undefined ? tiled : withVideo(tiled, recipe.video);
+  if (recipe.video !== undefined && found.origin === undefined)
+    report(
+      `${name} is built in, and keeps nothing of video: give frames again where the result is used (--frames)`,
+    );
   startNewline(pretrained, generator, report);
   const { projector } = pretrained.model;
   if (start === "fresh") projector.initialize(generator);
@@ -99,7 +105,8 @@ export async function loadStart(
   for (const part of trainableParts) {
     const { learns, stored, matrices } = placement(recipe, part, tower);
     // What learns is converted weight by weight when it is told apart, and few bits are loaded as such.
-    if ((part === "projector" || !learns) && matrices === undefined)
+    const isSharded = part === "languageModel" && shardingOf(recipe) === "weights"; // converted part by part as well
+    if ((part === "projector" || !learns) && matrices === undefined && !isSharded)
       pretrained.model[part].to({ dtype: stored, device });
   }
   return pretrained;

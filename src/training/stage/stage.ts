@@ -1,10 +1,13 @@
+import { alone } from "../../distributed/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
 import { type PretrainedLlava, transparencyField } from "../../pretrained/index.ts";
-import { Generator, useDevice } from "../../torch/index.ts";
+import { cudaDevices, Generator, useDevice } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 import { type Batch, type PreparedObjective, prepareObjective } from "../objectives/index.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf } from "../recipe/recipe.ts";
+import { ShardedWeights } from "../sharding/sharded-weights.ts";
 import { loadStart, type Surroundings } from "./load.ts";
+import { placement } from "./placement.ts";
 import { trainableGroups } from "./trainable.ts";
 
 export type { Surroundings } from "./load.ts";
@@ -12,8 +15,12 @@ export type { Surroundings } from "./load.ts";
 /** What a run trains, on what, and by which measure. */
 export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> {
   readonly pretrained: PretrainedLlava;
-  /** Names of checkpoints, PEFT's for adapters → tensors that learn, with the rates they learn at. */
+  /** Names of checkpoints, PEFT's for adapters → tensors that learn, or this rank's pieces of them, with their rates. */
   readonly groups: readonly ParameterGroup[];
+  /** Numbers that learn, on all ranks together. */
+  readonly learning: number;
+  /** Where each rank has a part of the weights. */
+  readonly sharded: ShardedWeights | undefined;
   /** Whole modules of the adapter that is gone on from (see `Trainable`). */
   readonly keptModules: readonly string[];
   readonly generator: Generator;
@@ -21,23 +28,51 @@ export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> 
 
 /** Loads, freezes and reads everything that a recipe names. */
 export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
-  const recipe = { ...given, device: useDevice(given.device) }; // before anything is fetched
+  const recipe = { ...given, device: useDevice(deviceOf(given, around)) }; // before anything is fetched
   const generator = new Generator(recipe.seed);
   const pretrained = withTransparency(recipe, await loadStart(recipe, generator, around), around);
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
-  const prepared = await prepareObjective({ recipe, pretrained, generator, around });
+  const learning = groups
+    .flatMap(({ parameters }) => [...parameters.values()])
+    .reduce((sum, { elements }) => sum + elements, 0);
+  const sharded = shard(recipe, pretrained, groups, around);
+  const prepared = await prepareObjective({ recipe, pretrained, generator, around, sharded });
   return {
     ...prepared,
     pretrained,
-    groups,
+    groups: sharded?.groups ?? groups,
+    learning,
+    sharded,
     keptModules,
     generator,
     [Symbol.dispose]() {
       prepared[Symbol.dispose]();
+      sharded?.[Symbol.dispose]();
       generator[Symbol.dispose]();
       pretrained[Symbol.dispose]();
     },
   };
+}
+
+/** Each rank on a machine has a GPU of its own, if it sees several. */
+const deviceOf = ({ device }: Recipe, { communicator: { localRank = 0 } = alone }: Surroundings): string =>
+  device === "cuda" && localRank > 0 && cudaDevices() > 1 ? `cuda:${localRank}` : device;
+
+/** Leaves this rank its part of the weights, where the recipe says so. */
+function shard(
+  recipe: Recipe,
+  { model }: PretrainedLlava,
+  groups: readonly ParameterGroup[],
+  { communicator = alone }: Surroundings,
+): ShardedWeights | undefined {
+  const sharding = shardingOf(recipe);
+  if (sharding === "none") return undefined;
+  const { computed, matrices, device } = placement(recipe, "languageModel");
+  // Adapters are small, and some computations with them are in float32.
+  const gathered = recipe.lora ? "float32" : computed;
+  // Scales of few bits stay in their type.
+  const frozen = matrices === undefined ? computed : undefined;
+  return new ShardedWeights(model, { communicator, groups, sharding, gathered, frozen, device });
 }
 
 /** With the recipe's way with transparent pixels, which a whole model keeps. */

@@ -1,6 +1,7 @@
 import { LlavaError } from "../../errors.ts";
 import { decayGroups, type ParameterGroup } from "../../optim/index.ts";
 import {
+  adaptedLinears,
   adapterParameters,
   applyLora,
   loadAdapter,
@@ -8,7 +9,7 @@ import {
   type PretrainedLlava,
 } from "../../pretrained/index.ts";
 import { type Generator, releasePages, type Tensor } from "../../torch/index.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { type Recipe, shardingOf, usualTargets } from "../recipe/recipe.ts";
 import { placement } from "./placement.ts";
 
 /** The newline between rows of an image's features, in checkpoints. */
@@ -46,14 +47,18 @@ export function trainableGroups(recipe: Recipe, { model }: PretrainedLlava, gene
   const groups = train.flatMap((part) => {
     const module = model[part];
     const { stored, device } = placement(recipe, part);
-    for (const [name, weight] of module.namedParameters()) {
-      const precise = weight.to(stored);
-      // Loaded weights lie in a mapped file, which is not to be written to.
-      const own = precise === weight ? weight.clone() : precise;
-      releasePages(weight);
-      module.setParameter(name, own);
+    // Where each rank has a part alone, it copies no more than that (see `Unit`).
+    if (shardingOf(recipe) === "none") {
+      for (const [name, weight] of module.namedParameters()) {
+        const precise = weight.to(stored);
+        // Loaded weights lie in a mapped file, which is not to be written to.
+        const own = precise === weight ? weight.clone() : precise;
+        releasePages(weight);
+        module.setParameter(name, own);
+      }
+      module.to({ dtype: stored, device });
     }
-    module.to({ dtype: stored, device }).requiresGrad_(true);
+    module.requiresGrad_(true);
     const parameters = named(prefixes[part], module.namedParameters());
     return decayGroups(parameters, { learningRate: learningRateOf(recipe, part), weightDecay });
   });
@@ -90,13 +95,33 @@ function addAdapters(
   if (start === undefined) return { adapters: applyLora(model, options, generator), keptModules: [] };
   const found = loadAdapter(model, start, {
     generator,
-    ...still,
+    dropout: options.dropout,
     wholeModules: projector === "loaded" ? "all" : "others",
   });
+  requireSameKind(found, options, start);
+  requireSameLayers(model, options.targets, start);
   // A part that learns whole learns on from where its adapters had brought it.
   for (const part of train) mergeLora(model[part]);
-  requireSameKind(found, options, start);
   return { adapters: adapterParameters(model), keptModules: found.wholeModules };
+}
+
+/** An adapter that is gone on from adapts the layers that it has; a recipe that names others asks for what is not done. */
+function requireSameLayers(
+  { languageModel }: PretrainedLlava["model"],
+  targets: readonly string[],
+  start: string,
+): void {
+  if (targets.join() === usualTargets.join()) return; // nothing was said
+  const found = new Set([...adaptedLinears(languageModel)].map(([name]) => name.split(".").at(-1)!));
+  const wanted = new Set(targets);
+  if (found.size === wanted.size && [...found].every((name) => wanted.has(name))) return;
+  throw new LlavaError(
+    "config",
+    `${start} adapts ${[...found].join(", ") || "no layer of the language model"}, the recipe ${targets.join(", ")}`,
+    {
+      hint: `An adapter that is trained further keeps its layers; set lora.targets to ${JSON.stringify([...found])}.`,
+    },
+  );
 }
 
 function requireSameKind(

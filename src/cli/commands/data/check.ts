@@ -22,12 +22,12 @@ interface Options extends EncodingFlags {
 export function configure(data: Command, context: CommandContext): void {
   const command = data
     .command("check")
-    .description("Look at every row, decode every image, count every token, as training would.")
+    .description("Look at every row, decode every image and video, count every token, as training would.")
     .argument(
       "<data...>",
       "rows (.json, .jsonl), shards (.tar, .parquet), several in {braces}, or a mixture (.yaml)",
     )
-    .option("--images <folder>", "folder of the images; without it they are not looked at");
+    .option("--images <folder>", "folder of images and videos; without it they are not looked at");
   addEncodingOptions(command)
     .option("--max-tokens <n>", "longest row that training takes", count, 2048)
     .addOption(
@@ -166,6 +166,7 @@ function shownTable(sources: readonly ReturnType<typeof summary>[]): string {
     "usable",
     "text",
     "images",
+    "videos",
     "missing",
     "broken",
     "tokens",
@@ -180,6 +181,7 @@ function shownTable(sources: readonly ReturnType<typeof summary>[]): string {
       counts.usable,
       counts.textOnly,
       counts.images,
+      counts.videos,
       counts.missingImages,
       counts.brokenImages,
     ],

@@ -1,7 +1,6 @@
-import { resolve } from "node:path";
 import { styleText } from "node:util";
 import type { Command } from "commander";
-import type { LlavaRow } from "../../../data/index.ts";
+import type { LlavaRow, RowImage } from "../../../data/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import type { ImageLayout } from "../../../processing/image/index.ts";
 import type { EncodedRow, Processor } from "../../../processing/processor/index.ts";
@@ -27,7 +26,7 @@ export function configure(data: Command, context: CommandContext): void {
   addEncodingOptions(command)
     .option("--count <n>", "rows from the begin", count, 3)
     .option("--id <id>", "rows with this id instead (may be repeated)", collect)
-    .option("--images <folder>", "where images lie, for a model that cuts them into tiles", ".")
+    .option("--images <folder>", "where images and videos lie, whose tokens may depend on them", ".")
     .option("--ids", "print the ids too, −200 or the model's own at images")
     .option("--json", "print as JSON lines, with ids and labels")
     .addHelpText(
@@ -75,14 +74,15 @@ async function run(name: string, options: Options, context: CommandContext): Pro
     });
 }
 
-/** Sizes matter, and files are opened, only where a model cuts images into tiles. */
+/** Files are opened only where tokens depend on their shapes: of videos, and where a model cuts images into tiles. */
 async function layoutsOf(row: LlavaRow, processor: Processor, folder: string): Promise<ImageLayout[]> {
-  if (processor.imageConfig.tiling === undefined) return row.images.map(() => processor.layoutOf());
-  const { openEncoded } = await import("../../../processing/image/index.ts");
-  const opened = row.images.map(({ name, bytes }) =>
-    openEncoded(bytes ?? resolve(folder, name), { where: name }),
-  );
-  return processor.layoutsOf((await Promise.all(opened)).map(({ size }) => size));
+  const { layoutsOfRow, mediumKey, openRowMedium } = await import("../../../data/index.ts");
+  const isShaped = ({ isVideo }: RowImage) => isVideo || processor.imageConfig.tiling !== undefined;
+  const opened = row.images.filter(isShaped).map(async (medium) => {
+    const { shape } = await openRowMedium(medium, folder, processor);
+    return [mediumKey(medium), shape] as const;
+  });
+  return layoutsOfRow(row, new Map(await Promise.all(opened)), processor);
 }
 
 async function* chosenRows(name: string, { count: most, id: wanted }: Options) {

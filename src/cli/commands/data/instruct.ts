@@ -3,34 +3,30 @@ import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
 import type { InstructionKind, InstructionPlan, InstructOptions } from "../../../datagen/index.ts";
 import { LlavaError } from "../../../errors.ts";
-import type { LedgerCounts, Spending } from "../../../runner/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
-import { addEndpointOptions, retryOf } from "../../frame/endpoint-options.ts";
-import { collect, count, notNegative, positive } from "../../frame/model-options.ts";
+import { collect, notNegative } from "../../frame/model-options.ts";
+import {
+  addLedgerOptions,
+  askOptions,
+  type LedgerFlags,
+  ledgerBar,
+  runFolder,
+  shownSpending,
+} from "./ledger-options.ts";
 import { seedOption } from "../../frame/seed-option.ts";
 import { openTeachers, type TeacherFlags } from "./open-teachers.ts";
 import { shownEstimate, shownReport } from "./show-instructions.ts";
 
-interface Options extends TeacherFlags {
+interface Options extends LedgerFlags, TeacherFlags {
   captions: string[];
   boxes?: string[];
-  out: string;
-  run?: string;
   kinds?: string;
   prompts?: string;
   boxesInConversations?: boolean;
   structured: InstructOptions["structured"];
   temperature: number;
-  budget?: number;
-  requestsPerMinute?: number;
-  tokensPerMinute?: number;
-  batchPoll: number;
-  batchTokens?: number;
-  limit?: number;
   negatives: boolean;
   showPrompt?: string;
-  estimate?: number | true;
-  json?: boolean;
   seed: number;
 }
 
@@ -47,7 +43,6 @@ export function configure(data: Command, context: CommandContext): void {
     )
     .option("--boxes <file>", "COCO's instances JSON (may be repeated)", collect)
     .requiredOption("--out <file>", "where the rows go (.json or .jsonl)")
-    .option("--run <folder>", "where replies and reports go (default: the rows' name with .run)")
     .option(
       "--kinds <list>",
       "of conversation, detail and reasoning, with commas between them; all when left out",
@@ -74,19 +69,10 @@ export function configure(data: Command, context: CommandContext): void {
         .default("auto"),
     )
     .option("--temperature <t>", "of the teacher", notNegative, 0.7)
-    .option("--budget <amount>", "what the run may cost in all, in the currency of --price", positive)
-    .option("--requests-per-minute <n>", "of all processes of the run together", positive)
-    .option("--tokens-per-minute <n>", "likewise", positive)
-    .option("--batch-api", "send the requests as batches, at half the price, answered within a day")
-    .option("--batch-poll <seconds>", "time between two looks at batches", positive, 30)
-    .option("--batch-tokens <n>", "prompts' tokens that the account lets wait at once", count)
-    .option("--limit <n>", "take this many images from the begin", count)
     .option("--no-negatives", "add no questions about what is absent, or present, to balance yes and no")
     .option("--show-prompt <id>", "print what is asked about one image, and ask nothing")
-    .option("--estimate [n]", "print tokens and cost, after asking about n images where n is given", count)
-    .option("--json", "print the report or the estimate as JSON")
     .addOption(seedOption());
-  addEndpointOptions(command)
+  addLedgerOptions(command)
     .addHelpText(
       "after",
       `
@@ -106,11 +92,9 @@ async function run(options: Options, context: CommandContext): Promise<void> {
   const datagen = await import("../../../datagen/index.ts");
   const { Ledger, money } = await import("../../../runner/index.ts");
   const { withLock } = await import("../../../files/index.ts");
-  const { out, seed, temperature, price, budget, limit, endpoint } = options;
-  if (budget !== undefined && price === undefined)
-    throw new LlavaError("usage", "--budget takes --price", {
-      hint: "Give --price input/output of a million tokens.",
-    });
+  const { out, seed, temperature, price, limit, endpoint } = options;
+  const signal = context.signal();
+  const asking = askOptions(options, context, signal);
   const read = await datagen.readItems(options);
   const items = read.items.slice(0, limit);
   if (items.length === 0)
@@ -121,8 +105,7 @@ async function run(options: Options, context: CommandContext): Promise<void> {
   );
   const kinds = await kindsOf(options);
   if (options.showPrompt !== undefined) return showPrompt(options.showPrompt, { ...options, items }, kinds);
-  const signal = context.signal();
-  const folder = options.run ?? `${out.replace(/\.jsonl?$/, "")}.run`;
+  const folder = runFolder(options);
   using ledger = new Ledger(join(folder, "ledger.sqlite"));
   await using teachers = await openTeachers(options, context, signal);
   const places =
@@ -130,13 +113,10 @@ async function run(options: Options, context: CommandContext): Promise<void> {
       ? undefined
       : (plan: InstructionPlan) =>
           datagen.pilotPlaces(plan, options.estimate === true ? 0 : options.estimate!, seed);
-  const bar = context.progress({
-    label: "teacher",
-    total: items.length * kinds("blocks").length,
-    unit: "replies",
-  });
-  let before: number | undefined;
+  const total = items.length * kinds("blocks").length;
+  const bar = ledgerBar(context, { label: "teacher", total, unit: "replies" }, money);
   const instruct: InstructOptions = {
+    ...asking,
     items,
     kinds,
     seed,
@@ -145,21 +125,8 @@ async function run(options: Options, context: CommandContext): Promise<void> {
     teachers,
     structured: options.estimate === true ? "never" : options.structured,
     ...(places && { places }),
-    retry: retryOf(options),
-    price,
-    budget,
-    limits: { requestsPerMinute: options.requestsPerMinute, tokensPerMinute: options.tokensPerMinute },
-    batching: {
-      room: { tokens: options.batchTokens },
-      pollMs: options.batchPoll * 1000,
-      onNote: (note) => context.warn(note),
-    },
-    signal,
     onFallback: (why) => context.warn(`The endpoint takes no schema (${why}); replies come as text.`),
-    onProgress: ({ done, failed }: LedgerCounts, { spent }: Spending) => {
-      before ??= done + failed;
-      bar.update(done + failed, `${failed > 0 ? `${failed} failed, ` : ""}cost ${money(spent)}`, before);
-    },
+    onProgress: bar.onProgress,
   };
   const prepared = await datagen.prepareInstruct(instruct);
   const asked = await (options.batchApi
@@ -173,7 +140,8 @@ async function run(options: Options, context: CommandContext): Promise<void> {
   bar.stop();
   if (places !== undefined) {
     if (asked) throw asked;
-    const found = datagen.estimate(prepared.plan, pilotEntries(ledger, places(prepared.plan)), price);
+    const entries = pilotEntries(ledger, places(prepared.plan));
+    const found = datagen.estimate(datagen.kindsToEstimate(prepared.plan, entries, price), items.length);
     console.log(options.json ? JSON.stringify(found, null, 2) : shownEstimate(found));
     return;
   }
@@ -182,14 +150,11 @@ async function run(options: Options, context: CommandContext): Promise<void> {
     seed,
     negatives: options.negatives,
   });
-  const { spent, unknown } = ledger.spending();
-  const report = await datagen.writeInstructions(made, { out, folder, cost: spent });
+  const spending = ledger.spending();
+  const report = await datagen.writeInstructions(made, { out, folder, cost: spending.spent });
   console.log(options.json ? JSON.stringify(report, null, 2) : shownReport(report));
   context.report(`${out}: ${made.rows.length} rows; ${folder}: report, plots and where each row comes from`);
-  if (price !== undefined)
-    context.report(
-      `cost ${money(spent)}${unknown > 0 ? `, ${money(unknown)} of it for requests whose bill nobody saw` : ""}`,
-    );
+  if (price !== undefined) context.report(shownSpending(spending, money));
   if (
     endpoint === undefined &&
     options.local === undefined &&

@@ -1,24 +1,34 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
 import { unreadable } from "../../../files/index.ts";
-import { HttpServer, type ServerLimits } from "../../../serving/http/index.ts";
+import {
+  forwardTo,
+  HttpServer,
+  ReplicaSet,
+  readPageFiles,
+  type ServerLimits,
+  type ServerOptions,
+} from "../../../serving/http/index.ts";
 import { defaultModel } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import {
   addModelOptions,
   collect,
+  count,
   fastestDtype,
   type ModelFlags,
   notNegative,
   openModel,
   wholeNumber,
 } from "../../frame/model-options.ts";
+import { addEngineOptions, type EngineFlags, openEngine } from "./engine.ts";
 import { addLimitOptions } from "./limit-options.ts";
-import { OneAtATime } from "./one-at-a-time.ts";
+import { ReplicaProcesses, replicaKey, tellParent } from "./replicas.ts";
 import { warmUp } from "./warm-up.ts";
 
-interface ServeFlags extends ModelFlags {
+interface ServeFlags extends ModelFlags, EngineFlags {
   readonly host: string;
   readonly port: number;
   readonly key?: readonly string[];
@@ -28,8 +38,13 @@ interface ServeFlags extends ModelFlags {
   readonly allowOrigin?: readonly string[];
   readonly alias?: readonly string[];
   readonly grace: number;
+  readonly replicas: number;
+  readonly page: boolean;
   readonly log: boolean;
   readonly logContent?: boolean;
+  readonly legacy?: boolean;
+  readonly controller?: string;
+  readonly workerAddress?: string;
 }
 
 export function configure(command: Command, context: CommandContext): void {
@@ -51,15 +66,30 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--allow-host <name>", "name under which the server is asked (may be repeated)", collect)
     .option("--allow-origin <origin>", "web page's origin that may ask (may be repeated)", collect)
     .option("--grace <seconds>", "for which answers under way may end after SIGTERM", notNegative, 30)
+    .option(
+      "--replicas <n>",
+      "processes that answer behind the port, each with its share of threads and memory",
+      count,
+      1,
+    )
+    .option("--no-page", "serve no chat page")
     .option("--no-log", "print no line for each request")
-    .option("--log-content", "have the log hold what people ask and are answered");
+    .option("--log-content", "have the log hold what people ask and are answered")
+    .option("--legacy", "also speak the original LLaVA's protocol, as worker and as controller")
+    .option(
+      "--controller <url>",
+      "register as a worker with a controller of the original LLaVA; includes --legacy",
+    )
+    .option("--worker-address <url>", "address under which the controller reaches this server");
+  addEngineOptions(command);
   const limits = addLimitOptions(command);
   addModelOptions(command, fastestDtype)
     .addHelpText(
       "after",
       `
-It listens to this machine alone unless --host says otherwise, and then wants a key. GET /openapi.json describes the API,
-GET /v1/models the models and limits, GET /health tells whether it answers, GET /metrics is for Prometheus.
+It listens to this machine alone unless --host says otherwise, and then wants a key. GET / is a page to chat with the models,
+GET /openapi.json describes the API, GET /v1/models the models and limits, GET /health tells whether it answers, GET /metrics
+is for Prometheus.
 
 Example:
   llava serve llava-smol-135m --port 8000`,
@@ -73,11 +103,59 @@ async function run(
   limits: Partial<ServerLimits>,
   context: CommandContext,
 ): Promise<void> {
-  const keys = [...(flags.key ?? []), ...(flags.keyFile === undefined ? [] : await keysOf(flags.keyFile))];
+  const inner = replicaKey();
+  const given = [...(flags.key ?? []), ...(flags.keyFile === undefined ? [] : await keysOf(flags.keyFile))];
+  const keys = inner === undefined ? given : [inner];
   requireKey(flags, keys);
   const aliases = aliasesOf(flags.alias ?? [], names);
-  const { host, port, allowHost, allowOrigin, allowPrivate, maxPixels, maxBytes } = flags;
+  const options = serverOptions(flags, limits, keys);
+  if (inner === undefined && flags.replicas > 1) return await runReplicas(flags, options, context);
   await using server = await HttpServer.listen({
+    ...options,
+    ...(inner !== undefined && { isReplica: true }),
+  });
+  // Of several processes the first speaks.
+  const report = inner === undefined ? context.report : () => {};
+  report(`${server.url} answers when ${names.join(" and ")} ${names.length > 1 ? "are" : "is"} loaded`);
+  const signal = context.signal();
+  const stopped = abortOf(signal);
+  using models = new DisposableStack();
+  // One after the other: each takes all cores to load.
+  let before: Promise<unknown> = Promise.resolve();
+  const loading = names.map((name) => {
+    const opened = before.then(async () => {
+      const local = models.use(await openModel(name, flags, context, signal));
+      const model = models.use(await openEngine(local, flags, { models: names.length, report }));
+      await warmUp(model, signal);
+      return model;
+    });
+    before = opened;
+    return server.add(name, opened, aliases.get(name));
+  });
+  const { controller, workerAddress: address } = flags;
+  const ready = Promise.all(loading).then(() => {
+    report(`${server.url} is ready`);
+    if (inner !== undefined) tellParent(server.url);
+    if (controller === undefined) return;
+    void server.keepRegistered({ controller, ...(address && { address }), report: context.warn }, signal);
+  });
+  await Promise.race([ready, stopped]);
+  await stopped;
+  report("stopping: answers under way may end");
+  await server.drain(flags.grace * 1000);
+  await Promise.allSettled(loading);
+}
+
+const abortOf = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+
+function serverOptions(
+  flags: ServeFlags,
+  limits: Partial<ServerLimits>,
+  keys: readonly string[],
+): ServerOptions {
+  const { host, port, allowHost, allowOrigin, allowPrivate, maxPixels, maxBytes } = flags;
+  return {
     ...{ host, port, keys },
     ...(allowHost && { allowedHosts: allowHost }),
     ...(allowOrigin && { allowedOrigins: allowOrigin }),
@@ -87,33 +165,30 @@ async function run(
       ...(maxPixels !== undefined && { imagePixels: maxPixels }),
       ...(maxBytes !== undefined && { imageBytes: maxBytes }),
     },
+    ...(flags.page && { page: readPageFiles() }),
     ...(flags.log && { log: (line: string) => console.log(line) }),
     ...(flags.logContent && { logsContent: true }),
-  });
-  context.report(
-    `${server.url} answers when ${names.join(" and ")} ${names.length > 1 ? "are" : "is"} loaded`,
-  );
-  const signal = context.signal();
-  const stopped = new Promise<void>((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true }),
-  );
-  using models = new DisposableStack();
-  // One after the other: each takes all cores to load.
-  let before: Promise<unknown> = Promise.resolve();
-  const loading = names.map((name) => {
-    const opened = before.then(async () => {
-      const model = models.use(new OneAtATime(await openModel(name, flags, context, signal)));
-      await warmUp(model, signal);
-      return model;
+    ...((flags.legacy || flags.controller) && { isLegacy: true }),
+  };
+}
+
+/** Has several processes answer behind this one's port. */
+async function runReplicas(
+  flags: ServeFlags,
+  options: ServerOptions,
+  context: CommandContext,
+): Promise<void> {
+  if (options.isLegacy)
+    throw new LlavaError("usage", "--legacy and --controller have no place beside --replicas", {
+      hint: "Start several servers, each registered with one controller.",
     });
-    before = opened;
-    return server.add(name, opened, aliases.get(name));
-  });
-  await Promise.race([Promise.all(loading).then(() => context.report(`${server.url} is ready`)), stopped]);
+  const set = new ReplicaSet(flags.replicas, randomBytes(32).toString("hex"));
+  await using server = await HttpServer.listen({ ...options, forward: forwardTo(set) });
+  const stopped = abortOf(context.signal());
+  await using processes = new ReplicaProcesses(set, { flags, report: context.report });
+  await Promise.race([processes.start().then(() => context.report(`${server.url} is ready`)), stopped]);
   await stopped;
-  context.report("stopping: answers under way may end");
   await server.drain(flags.grace * 1000);
-  await Promise.allSettled(loading);
 }
 
 async function keysOf(path: string): Promise<string[]> {

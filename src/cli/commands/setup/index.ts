@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
-import { ensureLlguidance, ensureNative, resolveModel } from "../../../setup/index.ts";
+import { ensureCudaAddon, ensureLlguidance, ensureNative, resolveModel } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 
 export function configure(command: Command, { progress, report, signal }: CommandContext): void {
@@ -12,9 +12,12 @@ export function configure(command: Command, { progress, report, signal }: Comman
     .addHelpText("after", "\nExample:\n  llava setup --model llava-smol-135m")
     .action(async ({ model }: { model?: string }) => {
       const options = { progress, report, signal: signal() };
-      const { addonPath, libtorch } = await ensureNative(options);
+      const native = await ensureNative(options);
+      const { addonPath, libtorch } = native;
       report(`libtorch ${libtorch.version} (${libtorch.source}) in ${libtorch.root}`);
       report(`addon ${addonPath}`);
+      const cudaAddon = await ensureCudaAddon(native, options);
+      if (cudaAddon !== undefined) report(`addon for CUDA ${cudaAddon}`);
       try {
         report(`llguidance ${(await ensureLlguidance(options)).library}`);
       } catch (error) {

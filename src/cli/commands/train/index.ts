@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { type Group, joinGroup } from "../../../distributed/index.ts";
 import { LlavaError } from "../../../errors.ts";
-import { ensureNative } from "../../../setup/index.ts";
+import { ensureNative, silentProgress } from "../../../setup/index.ts";
 import type { Override, RecipeFields } from "../../../training/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { recipeData, renderData } from "../../frame/recipe-data.ts";
@@ -37,18 +38,42 @@ Example:
       if (options.dryRun) return await dryRun(fields, overrides, options);
       const recipe = resolveRecipe(fields, overrides);
       await ensureNative({ progress, report, signal: signal() });
-      const result = await runRecipe(recipe, {
-        progress,
-        report,
-        signal: signal(),
-        resume: options.resume ?? false,
-      });
+      const result = await together(report, (group) =>
+        runRecipe(recipe, {
+          progress: group === undefined || group.place.rank === 0 ? progress : silentProgress,
+          report,
+          signal: signal(),
+          resume: options.resume ?? false,
+          ...(group && {
+            communicator: group.communicator,
+            callbacks: [
+              { begin: ({ step }) => group.reached(step), afterStep: ({ step }) => group.reached(step) },
+            ],
+          }),
+        }),
+      );
       if (result.result !== undefined) report(`trained: ${result.result}`);
-      else
+      else if (result.step < result.totalSteps)
         throw new LlavaError("aborted", `stopped after step ${result.step} of ${result.totalSteps}`, {
           hint: "--resume goes on from there.",
         });
     });
+}
+
+/** Runs `body` with the other processes that a launcher started, which end with this one if it fails. */
+async function together<R>(
+  report: (line: string) => void,
+  body: (group: Group | undefined) => Promise<R>,
+): Promise<R> {
+  const group = await joinGroup({ report });
+  try {
+    const result = await body(group);
+    await group?.leave();
+    return result;
+  } catch (error) {
+    await group?.fail(error);
+    throw error;
+  }
 }
 
 /** What a run would do, as far as it can be told from the recipe and the shape of its model. */

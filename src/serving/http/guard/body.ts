@@ -9,16 +9,15 @@ const LINGER_BYTES = 256 * 2 ** 20;
 const LINGER_MS = 5000;
 
 /**
- * The JSON object in a request's body. It is counted while it arrives, and what is too much is refused before it is there or
- * parsed.
+ * A request's body. It is counted while it arrives, and what is too much is refused before it is there.
  * @throws ApiError 400, 413, 415, 503
  */
-export async function readJsonBody(
+export async function readBody(
   request: IncomingMessage,
   response: ServerResponse,
   limits: ServerLimits,
   holding: Holding,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Buffer> {
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding.toLowerCase() !== "identity")
     throw new ApiError(415, "unsupported_encoding", "A body is sent as it is, without Content-Encoding.");
@@ -29,7 +28,15 @@ export async function readJsonBody(
     !/^(application\/(([\w.+-]+\+)?json|x-www-form-urlencoded)|text\/plain)\s*(;|$)/i.test(type)
   )
     throw new ApiError(415, "unsupported_media_type", "A body is JSON, with Content-Type: application/json.");
-  const bytes = await readBody(request, response, limits.bodyBytes, holding);
+  return await receive(request, response, limits.bodyBytes, holding);
+}
+
+/** The JSON object that a body is, unless it would come to too much. @throws ApiError 400, 413, 503 */
+export function jsonObject(
+  bytes: Buffer,
+  limits: ServerLimits,
+  holding: Holding,
+): Readonly<Record<string, unknown>> {
   const { nodes, depth } = jsonShape(bytes);
   if (depth > limits.jsonDepth)
     throw new ApiError(
@@ -60,7 +67,7 @@ function parsed(bytes: Buffer): unknown {
   }
 }
 
-function readBody(
+function receive(
   request: IncomingMessage,
   response: ServerResponse,
   most: number,

@@ -20,7 +20,7 @@ const ids = z.array(z.int().min(0));
 
 export const completionSchema = z.object({
   model: text,
-  prompt: z.union([z.string(), z.array(z.string()).min(1), ids.min(1), z.array(ids.min(1)).min(1)]),
+  prompt: z.union([z.string(), ids.min(1), z.array(z.union([z.string(), ids.min(1)])).min(1)]),
   ...samplingFields,
   ...sharingFields,
   ...constraintFields,

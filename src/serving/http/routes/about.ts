@@ -13,7 +13,7 @@ export const listModels: Handler = (exchange, service) => {
 
 /** GET /v1/models/NAME */
 export const oneModel: Handler = (exchange, service) => {
-  const id = decodeURIComponent(exchange.url.pathname.slice("/v1/models/".length));
+  const id = decodeURIComponent(exchange.url.pathname.split("/models/")[1]!);
   const entry = service.models.entries.find(({ name, aliases }) => name === id || aliases.includes(id));
   if (entry === undefined)
     throw new ApiError(404, "model_not_found", "There is no model of this name.", { param: "model" });

@@ -5,7 +5,7 @@ import type { Exchange } from "../exchange.ts";
 import { chatRequest, chatSchema } from "../requests/chat-request.ts";
 import { validated } from "../requests/validate.ts";
 import { type Handler, mediaOf } from "../service.ts";
-import { now, wireFinish, wireLogprobs, wireUsage } from "../wire.ts";
+import { now, systemFingerprint, wireFinish, wireLogprobs, wireUsage } from "../wire.ts";
 
 interface About {
   readonly id: string;
@@ -21,7 +21,12 @@ export const chatCompletions: Handler = async (exchange, service) => {
   await using media = mediaOf(exchange, service);
   const request = await chatRequest(fields, model, { limits: service.limits, media });
   const parts = answered(exchange, service, model, request);
-  const about = { id: `chatcmpl-${exchange.id}`, created: now(), model: name };
+  const about = {
+    id: `chatcmpl-${exchange.id}`,
+    created: now(),
+    model: name,
+    system_fingerprint: systemFingerprint,
+  };
   const { choices: count = 1 } = request;
   const withLogprobs = fields.logprobs === true;
   if (fields.stream) {

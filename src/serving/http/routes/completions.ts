@@ -6,7 +6,7 @@ import { merged } from "../merged.ts";
 import { completionRequests, completionSchema, echoed } from "../requests/completion-request.ts";
 import { validated } from "../requests/validate.ts";
 import type { Handler } from "../service.ts";
-import { completionLogprobs, now, wireFinish, wireUsage } from "../wire.ts";
+import { completionLogprobs, now, systemFingerprint, wireFinish, wireUsage } from "../wire.ts";
 
 /** POST /v1/completions */
 export const completions: Handler = async (exchange, service) => {
@@ -16,7 +16,13 @@ export const completions: Handler = async (exchange, service) => {
   const requests = completionRequests(fields, model, service.limits);
   const streams = requests.map((request) => answered(exchange, service, model, request));
   const answering: Answering = {
-    about: { id: `cmpl-${exchange.id}`, object: "text_completion", created: now(), model: name },
+    about: {
+      id: `cmpl-${exchange.id}`,
+      object: "text_completion",
+      created: now(),
+      model: name,
+      system_fingerprint: systemFingerprint,
+    },
     streams,
     count: requests[0]!.choices ?? 1,
     echoes: requests.map((request) => (fields.echo ? echoed(request, model) : "")),

@@ -31,8 +31,12 @@ const routes: readonly Route[] = [
   { method: "GET", name: "/live", handle: live, isOpen: true },
 ];
 
-/** The routes of a path, one for each method that it takes. */
-export const routesOf = (path: string, more: readonly Route[] = []): Route[] =>
-  [...routes, ...more].filter(({ name }) =>
-    name.endsWith("*") ? path.startsWith(name.slice(0, -1)) && path.length >= name.length : path === name,
-  );
+/** The routes of a path, one for each method that it takes. llama.cpp's clients leave /v1 out. */
+export function routesOf(path: string, more: readonly Route[] = []): Route[] {
+  const all = [...routes, ...more];
+  const found = all.filter((route) => isAt(route, path));
+  return found.length > 0 ? found : all.filter((route) => isAt(route, `/v1${path}`));
+}
+
+const isAt = ({ name }: Route, path: string): boolean =>
+  name.endsWith("*") ? path.startsWith(name.slice(0, -1)) && path.length >= name.length : path === name;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ServedModel, ServedPrompt } from "../../../protocol/index.ts";
+import type { MediumTokens, ServedModel, ServedPrompt } from "../../../protocol/index.ts";
 import { invalidField } from "../api-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { conversationOf, conversationShape } from "../requests/chat-request.ts";
@@ -24,11 +24,12 @@ type TokenizeFields = z.infer<typeof tokenizeSchema>;
 
 /** POST /tokenize: the tokens of a text, or of a conversation with its images. */
 export const tokenize: Handler = async (exchange, service) => {
-  const { fields, model, tokens, imageTokens } = await tokensOf(exchange, service);
+  const { fields, model, tokens, imageTokens, images } = await tokensOf(exchange, service);
   const pieces = fields.with_pieces || fields.return_token_strs ? model.pieces(tokens) : [];
   exchange.json(200, {
     count: tokens.length,
     image_tokens: imageTokens,
+    images,
     max_model_len: model.contextLength,
     tokens: fields.with_pieces ? tokens.map((id, at) => ({ id, piece: pieceOf(pieces[at]!) })) : tokens,
     ...(fields.return_token_strs && { token_strs: pieces.map((bytes) => new TextDecoder().decode(bytes)) }),
@@ -66,6 +67,7 @@ async function tokensOf(
   tokens: readonly number[];
   prompt: string | undefined;
   imageTokens: number;
+  images: readonly MediumTokens[];
 }> {
   const fields = validated(tokenizeSchema, await exchange.body());
   const { name, model } = service.models.find(fields.model);
@@ -77,8 +79,8 @@ async function tokensOf(
   const asked: ServedPrompt = messages
     ? await conversationOf({ ...fields, messages }, service.limits, media)
     : { raw: prompt! };
-  const { text, ids, imageTokens } = await model.tokens(asked, exchange.signal);
-  return { fields, model, tokens: ids, prompt: text, imageTokens };
+  const { text, ids, imageTokens, media: images } = await model.tokens(asked, exchange.signal);
+  return { fields, model, tokens: ids, prompt: text, imageTokens, images };
 }
 
 /** llama.cpp's form of a token's text: its bytes where they are no whole characters. */

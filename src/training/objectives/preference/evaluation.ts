@@ -1,4 +1,5 @@
-import { noGrad, scope } from "../../../torch/index.ts";
+import type { Communicator } from "../../../distributed/index.ts";
+import { evaluate } from "../evaluate.ts";
 import type { Evaluation, Objective } from "../objective.ts";
 import type { PairBatch } from "./pair-batch.ts";
 
@@ -6,24 +7,12 @@ import type { PairBatch } from "./pair-batch.ts";
 export function evaluatePreference(
   objective: Objective<PairBatch>,
   heldOut: readonly PairBatch[],
+  communicator?: Communicator,
 ): Evaluation {
-  const pairs = heldOut.reduce((sum, { units }) => sum + units, 0);
-  const sums: Record<string, number> = {};
-  let loss = 0;
-  for (const batch of heldOut)
-    loss += scope(() =>
-      noGrad(() =>
-        objective
-          .loss(batch, (measured) => {
-            for (const [name, value] of Object.entries(measured)) sums[name] = (sums[name] ?? 0) + value;
-          })
-          .item(),
-      ),
-    );
+  const { loss: heldOutLoss, noted } = evaluate(objective, heldOut, communicator);
   const means = Object.fromEntries(
-    Object.entries(sums).map(([name, sum]) => [`heldOut/${name}`, sum / pairs] as const),
+    Object.entries(noted).map(([name, mean]) => [`heldOut/${name}`, mean] as const),
   );
-  const heldOutLoss = loss / pairs;
   const [accuracy, margin] = ["accuracies", "margins"].map((name) => means[`heldOut/rewards/${name}`] ?? 0);
   return {
     measures: { heldOutLoss, ...means },

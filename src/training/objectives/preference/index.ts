@@ -3,7 +3,7 @@ import { alone } from "../../../distributed/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import { openStageData } from "../../batches/open-data.ts";
 import { referenceOf } from "../../recipe/objective-schema.ts";
-import type { ObjectiveInputs, PreparedObjective } from "../objective.ts";
+import { checkpointsOf, type ObjectiveInputs, type PreparedObjective } from "../objective.ts";
 import { RowLogits } from "../row-logits.ts";
 import { evaluatePreference } from "./evaluation.ts";
 import { PreferenceObjective } from "./objective.ts";
@@ -14,18 +14,13 @@ import { storedReference } from "./stored-reference.ts";
 import { watchPreference } from "./watch.ts";
 
 /** Which of two answers is better is learnt, against the model as it is now. */
-export async function preparePreference({
-  recipe,
-  pretrained,
-  generator,
-  around,
-}: ObjectiveInputs): Promise<PreparedObjective<PairBatch>> {
+export async function preparePreference(inputs: ObjectiveInputs): Promise<PreparedObjective<PairBatch>> {
+  const { recipe, pretrained, around } = inputs;
   const settings = recipe.objective;
   if (settings?.type !== "preference")
     throw new LlavaError("config", "the recipe's objective is not preference");
   const { encode, ...data } = await openStageData(recipe, pretrained, around);
-  const recompute = recipe.activationCheckpointing ? { recompute: [generator] } : {};
-  const logits = new RowLogits(pretrained.model, encode, recompute);
+  const logits = new RowLogits(pretrained.model, encode, checkpointsOf(inputs));
   const reference = referenceOf(recipe);
   const copy = reference === "copy" ? new FrozenCopy(pretrained) : undefined;
   const asReference = reference === "adaptersOff" ? adaptersOff(pretrained) : copy?.run;
@@ -43,7 +38,7 @@ export async function preparePreference({
     source: new PairSource(data.source, { known, communicator: around.communicator }),
     heldOut,
     watch: watchPreference(recipe, settings.beta, around.report),
-    evaluate: () => evaluatePreference(objective, heldOut),
+    evaluate: () => evaluatePreference(objective, heldOut, around.communicator),
     [Symbol.dispose]() {
       copy?.[Symbol.dispose]();
       data[Symbol.dispose]();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type LlavaRow, pairGroup, sidesOf } from "../../../data/index.ts";
+import { kindOfRow, type LlavaRow, pairGroup, sidesOf } from "../../../data/index.ts";
 import { alone, sumNumbers } from "../../../distributed/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import { fileSha256Sync, makeFolder, writing } from "../../../files/index.ts";
@@ -98,7 +98,7 @@ async function computed({ data, objective }: StoringOptions, row: LlavaRow): Pro
 /** What a pair is known by. */
 function keys({ recipe, pretrained, data }: StoringOptions): (row: LlavaRow) => string {
   const { processor, rules } = data;
-  const { imageConfig, grid, imageTokenId } = processor;
+  const { imageConfig, videoConfig, grid, imageTokenId } = processor;
   const { objective, dtype, device } = recipe;
   const tailWeight = objective?.type === "preference" ? objective.tailWeight : 1;
   const kind = device.replace(/:.*/, "");
@@ -119,9 +119,10 @@ function keys({ recipe, pretrained, data }: StoringOptions): (row: LlavaRow) => 
       return [inputIds, labels];
     });
     const images = row.images.map(({ name, bytes }) => mediaHash(name, bytes));
+    const seen = kindOfRow(row.images) === "video" ? [videoConfig] : [];
     return createHash("sha256")
       .update(common)
-      .update(JSON.stringify([sides, images]))
+      .update(JSON.stringify([sides, images, ...seen]))
       .digest("hex");
   };
 }

@@ -1,20 +1,19 @@
 import { openStageData } from "../../batches/open-data.ts";
 import type { RowBatch } from "../../batches/row-batch.ts";
-import type { ObjectiveInputs, PreparedObjective } from "../objective.ts";
+import { checkpointsOf, type ObjectiveInputs, type PreparedObjective } from "../objective.ts";
 import { evaluateSupervised } from "./evaluation.ts";
 import { SupervisedObjective } from "./objective.ts";
 
 export { SupervisedObjective } from "./objective.ts";
 
 /** Answers of rows are learnt as they stand. */
-export async function prepareSupervised({
-  recipe,
-  pretrained,
-  generator,
-  around,
-}: ObjectiveInputs): Promise<PreparedObjective<RowBatch>> {
+export async function prepareSupervised(inputs: ObjectiveInputs): Promise<PreparedObjective<RowBatch>> {
+  const { recipe, pretrained, around } = inputs;
   const { encode, ...data } = await openStageData(recipe, pretrained, around);
-  const recompute = recipe.activationCheckpointing ? { recompute: [generator] } : {};
-  const objective = new SupervisedObjective(pretrained.model, encode, recompute);
-  return { ...data, objective, evaluate: () => evaluateSupervised(objective, data.heldOut) };
+  const objective = new SupervisedObjective(pretrained.model, encode, checkpointsOf(inputs));
+  return {
+    ...data,
+    objective,
+    evaluate: () => evaluateSupervised(objective, data.heldOut, around.communicator),
+  };
 }

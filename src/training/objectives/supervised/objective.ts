@@ -1,5 +1,5 @@
 import { crossEntropy, noGrad, scope, type Tensor } from "../../../torch/index.ts";
-import type { RowBatch } from "../../batches/row-batch.ts";
+import { idleBatch, type RowBatch } from "../../batches/row-batch.ts";
 import type { Objective } from "../objective.ts";
 import { RowLogits } from "../row-logits.ts";
 
@@ -21,6 +21,10 @@ export class SupervisedObjective implements Objective<RowBatch> {
 
   loss(batch: RowBatch): Tensor {
     return crossEntropy(this.#logits.of(batch), batch.targets, "sum");
+  }
+
+  idle(): RowBatch {
+    return idleBatch(this.#logits.device);
   }
 
   suspects(batch: RowBatch): readonly string[] {

@@ -1,0 +1,290 @@
+// Attention over keys and values in pages of 16 positions, which lie anywhere in slabs of memory. Scores are computed and
+// weighed page by page from position 0 on, so that what a position sees has the same bits whatever is computed beside it: alone
+// or in a chunk, after a cached beginning or none, with any number of threads.
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include "lanes.h"
+#include "threads.h"
+
+namespace llava {
+namespace {
+
+constexpr int64_t kPage = 16;
+// Queries that see a page at once: pairs of a position and a head.
+constexpr int kQueries = 4;
+
+int64_t padded(int64_t headDim) { return (headDim + 7) / 8 * 8; }
+
+// Slabs [pages, layers, 2, heads, 16 · padded d]: of a head's page its keys [d, 16] and its values [16, padded d].
+struct Pages {
+  const std::vector<at::Tensor>& slabs;
+  int64_t layer, perSlab, heads, headDim, width;
+
+  Pages(const std::vector<at::Tensor>& slabs, int64_t layer, int64_t headDim)
+      : slabs(slabs), layer(layer), headDim(headDim), width(padded(headDim)) {
+    TORCH_CHECK(!slabs.empty(), "there are no pages");
+    const at::Tensor& slab = slabs[0];
+    TORCH_CHECK(slab.dim() == 5 && slab.size(2) == 2 && slab.size(4) == kPage * width && slab.is_contiguous(),
+                "expected pages [n, layers, 2, heads, ", kPage * width, "], got ", slab.sizes());
+    perSlab = slab.size(0);
+    heads = slab.size(3);
+  }
+
+  // [2, heads, 16 · padded d]
+  at::Tensor page(int64_t number) const { return slabs[number / perSlab].select(0, number % perSlab).select(0, layer); }
+
+  template <typename Element>
+  Element* at(int64_t number, int64_t part, int64_t head) const {
+    const at::Tensor& slab = slabs[number / perSlab];
+    const int64_t place = ((number % perSlab * slab.size(1) + layer) * 2 + part) * heads + head;
+    return slab.mutable_data_ptr<Element>() + place * kPage * width;
+  }
+};
+
+// Positions one after another of one sequence, whose rows follow each other: those from `first` on are new.
+struct Run {
+  int64_t row, rows, first;
+  const int64_t* table;
+};
+
+std::vector<Run> runsOf(const at::Tensor& tables, const at::Tensor& places) {
+  std::vector<Run> runs;
+  const int64_t* place = places.const_data_ptr<int64_t>();
+  int64_t last = -1;
+  for (int64_t row = 0; row < places.size(0); ++row) {
+    const int64_t sequence = place[2 * row], position = place[2 * row + 1];
+    TORCH_CHECK(sequence >= 0 && sequence < tables.size(0) && position >= 0 && position / kPage < tables.size(1),
+                "position ", position, " of sequence ", sequence, " has no page");
+    if (sequence == last && position == runs.back().first + runs.back().rows)
+      ++runs.back().rows;
+    else
+      runs.push_back({row, 1, position, tables.const_data_ptr<int64_t>() + sequence * tables.size(1)});
+    last = sequence;
+  }
+  return runs;
+}
+
+template <typename Element>
+void write(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& key, const at::Tensor& value) {
+  const int64_t heads = pages.heads, d = pages.headDim;
+  const Element* keys = key.const_data_ptr<Element>();
+  const Element* values = value.const_data_ptr<Element>();
+  for (const Run& run : runs)
+    for (int64_t i = 0; i < run.rows; ++i) {
+      const int64_t position = run.first + i, number = run.table[position / kPage], within = position % kPage;
+      for (int64_t head = 0; head < heads; ++head) {
+        const int64_t source = ((run.row + i) * heads + head) * d;
+        Element* column = pages.at<Element>(number, 0, head) + within;
+        for (int64_t k = 0; k < d; ++k) column[k * kPage] = keys[source + k];
+        std::memcpy(pages.at<Element>(number, 1, head) + within * pages.width, values + source, d * sizeof(Element));
+      }
+    }
+}
+
+// What queries have seen so far of the pages before: the largest score, the sum of weights, the weighed values.
+struct Seen {
+  float largest, sum;
+  float* values;  // [padded d]
+};
+
+template <int count>
+LLAVA_LANES_TARGET void score(const float* keys, const float* const* queries, int64_t d, Lanes (*scores)[2]) {
+  Lanes sums[count][2];
+  for (int q = 0; q < count; ++q) sums[q][0] = sums[q][1] = splat(0);
+  for (int64_t k = 0; k < d; ++k) {
+    const Lanes low = load(keys + k * kPage), high = load(keys + k * kPage + 8);
+#pragma GCC unroll 4
+    for (int q = 0; q < count; ++q) {
+      const Lanes query = splat(queries[q][k]);
+      sums[q][0] = fused(query, low, sums[q][0]);
+      sums[q][1] = fused(query, high, sums[q][1]);
+    }
+  }
+  for (int q = 0; q < count; ++q) {
+    scores[q][0] = sums[q][0];
+    scores[q][1] = sums[q][1];
+  }
+}
+
+// A query of `visible` keys of a page.
+LLAVA_LANES_TARGET void weigh(const float* values, const Lanes* scores, int64_t visible, int64_t width, Seen& seen) {
+  float own[kPage], weights[kPage];
+  store(own, scores[0]);
+  store(own + 8, scores[1]);
+  for (int64_t key = visible; key < kPage; ++key) own[key] = -INFINITY;
+  Lanes low = load(own), high = load(own + 8);
+  const float largest = std::max(seen.largest, largestOf(larger(low, high)));
+  low = exponential(minus(low, splat(largest)));
+  high = exponential(minus(high, splat(largest)));
+  float shrunk[8];
+  store(shrunk, exponential(splat(seen.largest - largest)));
+  const float factor = shrunk[0];
+  seen.sum = seen.sum * factor + sumOf(plus(low, high));
+  seen.largest = largest;
+  store(weights, low);
+  store(weights + 8, high);
+  for (int64_t k = 0; k < width; k += 8) {
+    Lanes sum = times(load(seen.values + k), splat(factor));
+    for (int64_t key = 0; key < visible; ++key)
+      sum = fused(splat(weights[key]), load(values + key * width + k), sum);
+    store(seen.values + k, sum);
+  }
+}
+
+template <typename Element>
+LLAVA_LANES_TARGET const float* widened(const Element* from, int64_t count, float* scratch) {
+  for (int64_t i = 0; i < count; i += 8) store(scratch + i, load(from + i));
+  return scratch;
+}
+[[maybe_unused]] const float* widened(const float* from, int64_t, float*) { return from; }
+
+// Some queries of one head of keys; pair i of a run is its row i / group and head i % group of the group.
+template <typename Element>
+LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t head, int64_t group, int64_t firstPair,
+                                   int count, const float* query, Element* out) {
+  const int64_t d = pages.headDim, width = pages.width, heads = pages.heads * group;
+  std::vector<float> scratch((kQueries + 2 * kPage) * width, 0.0f);
+  float* const wideKeys = scratch.data() + kQueries * width;
+  float* const wideValues = wideKeys + kPage * width;
+  const float* queries[kQueries];
+  int64_t positions[kQueries] = {}, places[kQueries] = {};
+  Seen seen[kQueries];
+  for (int q = 0; q < count; ++q) {
+    const int64_t row = (firstPair + q) / group, own = head * group + (firstPair + q) % group;
+    positions[q] = run.first + row;
+    places[q] = ((run.row + row) * heads + own) * d;
+    queries[q] = query + places[q];
+    seen[q] = {-INFINITY, 0.0f, scratch.data() + q * width};
+  }
+  const int64_t end = positions[count - 1] / kPage + 1;
+  for (int64_t page = 0; page < end; ++page) {
+    const float* keys = widened(pages.at<Element>(run.table[page], 0, head), kPage * d, wideKeys);
+    Lanes scores[kQueries][2];
+    switch (count) {
+      case 1: score<1>(keys, queries, d, scores); break;
+      case 2: score<2>(keys, queries, d, scores); break;
+      case 3: score<3>(keys, queries, d, scores); break;
+      default: score<4>(keys, queries, d, scores);
+    }
+    const float* values = widened(pages.at<Element>(run.table[page], 1, head), kPage * width, wideValues);
+    for (int q = 0; q < count; ++q) {
+      const int64_t visible = std::min(kPage, positions[q] - page * kPage + 1);
+      if (visible > 0) weigh(values, scores[q], visible, width, seen[q]);
+    }
+  }
+  for (int q = 0; q < count; ++q)
+    for (int64_t k = 0; k < d; ++k) out[places[q] + k] = static_cast<Element>(seen[q].values[k] / seen[q].sum);
+}
+
+template <typename Element>
+void attendRuns(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& query, int64_t group, double scale,
+                at::Tensor& out) {
+  const at::Tensor scaled = query.to(at::kFloat).mul(scale).contiguous();
+  struct Tile {
+    const Run* run;
+    int64_t pair;
+    int count;
+  };
+  std::vector<Tile> tiles;
+  int64_t work = 0;
+  for (const Run& run : runs)
+    for (int64_t pair = 0; pair < run.rows * group; pair += kQueries) {
+      tiles.push_back({&run, pair, static_cast<int>(std::min<int64_t>(kQueries, run.rows * group - pair))});
+      work += run.first + pair / group;
+    }
+  const int64_t count = tiles.size() * pages.heads;
+  std::atomic<int64_t> next{0};
+  const auto takeTurns = [&](int64_t, int64_t) {
+    for (int64_t i; (i = next.fetch_add(1)) < count;) {
+      const Tile& tile = tiles[i / pages.heads];
+      attendTile<Element>(pages, *tile.run, i % pages.heads, group, tile.pair, tile.count,
+                          scaled.const_data_ptr<float>(), out.mutable_data_ptr<Element>());
+    }
+  };
+  // Below so many scores threads cost more than they save.
+  const bool isLittle = work * pages.heads * pages.headDim * kQueries < (1 << 16);
+  inParallel(isLittle ? 1 : std::min<int64_t>(at::get_num_threads(), count), 1, takeTurns);
+}
+
+// By libtorch's operators, where the kernels cannot be: its results depend on what is computed beside.
+void attendElsewhere(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& query, const at::Tensor& key,
+                     const at::Tensor& value, int64_t group, double scale, at::Tensor& out) {
+  const int64_t heads = pages.heads, d = pages.headDim, width = pages.width;
+  for (const Run& run : runs) {
+    const int64_t end = run.first + run.rows;
+    for (int64_t at = run.first; at < end;) {
+      const int64_t within = at % kPage, some = std::min(kPage - within, end - at), row = run.row + at - run.first;
+      const at::Tensor page = pages.page(run.table[at / kPage]);
+      const at::Tensor column = page.select(0, 0).narrow(1, 0, kPage * d).view({heads, d, kPage}).narrow(2, within, some);
+      column.copy_(key.narrow(0, row, some).permute({1, 2, 0}));
+      const at::Tensor line = page.select(0, 1).view({heads, kPage, width}).narrow(1, within, some).narrow(2, 0, d);
+      line.copy_(value.narrow(0, row, some).transpose(0, 1));
+      at += some;
+    }
+    std::vector<at::Tensor> keys, values;
+    for (int64_t i = 0; i * kPage < end; ++i) {
+      const at::Tensor page = pages.page(run.table[i]);
+      keys.push_back(page.select(0, 0).narrow(1, 0, kPage * d).view({heads, d, kPage}));
+      values.push_back(page.select(0, 1).view({heads, kPage, width}).narrow(2, 0, d));
+    }
+    const at::Tensor held = at::cat(keys, 2).narrow(2, 0, end).transpose(1, 2).unsqueeze(0);
+    const at::Tensor worth = at::cat(values, 1).narrow(1, 0, end).unsqueeze(0);
+    const at::Tensor asked = query.narrow(0, run.row, run.rows).transpose(0, 1).unsqueeze(0);
+    const auto places = at::TensorOptions().dtype(at::kLong).device(query.device());
+    const at::Tensor mask = at::arange(end, places).le(at::arange(run.first, end, places).unsqueeze(1));
+    const at::Tensor seen = at::scaled_dot_product_attention(asked, held, worth, mask, 0.0, false, scale, group > 1);
+    out.narrow(0, run.row, run.rows).copy_(seen.squeeze(0).transpose(0, 1));
+  }
+}
+
+// query [T, H, d], key and value [T, Hkv, d] of the new positions, which are written; tables [sequences, pages] of the pages'
+// numbers over all slabs; places [T, 2]: the sequence of each row and its position in it → [T, H · d]. Rows of one sequence
+// follow each other.
+at::Tensor attendPages(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                       const std::vector<at::Tensor>& slabs, const at::Tensor& tables, const at::Tensor& places,
+                       int64_t layer) {
+  const int64_t d = query.size(2), heads = query.size(1);
+  const Pages pages(slabs, layer, d);
+  TORCH_CHECK(key.size(1) == pages.heads && value.size(1) == pages.heads && heads % pages.heads == 0 &&
+                  slabs[0].scalar_type() == query.scalar_type() && key.scalar_type() == query.scalar_type(),
+              "expected ", pages.heads, " heads of keys in ", slabs[0].scalar_type(), ", got ", key.sizes(), " in ",
+              key.scalar_type());
+  const int64_t group = heads / pages.heads;
+  const double scale = 1 / std::sqrt(static_cast<double>(d));
+  const std::vector<Run> runs = runsOf(tables, places);
+  at::Tensor out = at::empty({query.size(0), heads, d}, query.options());
+  const auto type = query.scalar_type();
+  const auto attend = [&]<typename Element>(Element) {
+    write<Element>(pages, runs, key.contiguous(), value.contiguous());
+    attendRuns<Element>(pages, runs, query, group, scale, out);
+  };
+  if (!query.is_cpu() || !hasLanes())
+    attendElsewhere(pages, runs, query, key, value, group, scale, out);
+  else if (type == at::kFloat)
+    attend(float{});
+  else if (type == at::kBFloat16)
+    attend(at::BFloat16{});
+  else if (type == at::kHalf)
+    attend(at::Half{});
+  else
+    attendElsewhere(pages, runs, query, key, value, group, scale, out);
+  return out.flatten(1);
+}
+
+TORCH_LIBRARY_FRAGMENT(llava, library) {
+  library.def(
+      "attend_pages(Tensor query, Tensor key, Tensor value, Tensor(a!)[] slabs, Tensor tables, Tensor places, int layer) -> "
+      "Tensor",
+      [](const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, at::TensorList slabs,
+         const at::Tensor& tables, const at::Tensor& places, int64_t layer) {
+        return attendPages(query, key, value, slabs.vec(), tables, places, layer);
+      });
+}
+
+}  // namespace
+}  // namespace llava

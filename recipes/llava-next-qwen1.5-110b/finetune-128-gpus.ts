@@ -1,0 +1,5 @@
+import { recipe } from "llava/training";
+import finetune from "./finetune.ts";
+
+/** Stage 2 of LLaVA-NeXT 110B on 128 GPUs of 80 GB in sixteen machines: the same rows, losses and weights as on one. */
+export default recipe({ ...finetune, device: "cuda", sharding: "weights", accumulation: 1 });

@@ -1,0 +1,97 @@
+import { aten, byteWidth, keep, noGrad, type Store, scope, type Tensor } from "../torch/index.ts";
+import type { Communicator, Pending } from "./communicator.ts";
+import type { Place } from "./place.ts";
+
+/** Bytes that are summed at once. */
+const BUCKET = 64 * 2 ** 20;
+
+/** A group of processes that libtorch knows by its name (see `openGroup`). */
+export class ProcessGroup implements Communicator {
+  readonly rank: number;
+  readonly size: number;
+  readonly localRank: number;
+  readonly #name: string;
+  readonly #store: Store;
+  #digest = 0;
+  #meetings = 0;
+
+  constructor(name: string, { rank, ranks, localRank }: Place, store: Store) {
+    this.rank = rank;
+    this.size = ranks;
+    this.localRank = localRank;
+    this.#name = name;
+    this.#store = store;
+  }
+
+  get digest(): number {
+    return this.#digest;
+  }
+
+  sum(tensors: readonly Tensor[]): void {
+    for (const bucket of buckets(tensors))
+      noGrad(() =>
+        scope(() => {
+          for (const tensor of bucket) this.#count(1, tensor);
+          aten.allReduceMany_(bucket, "sum", this.#name);
+          for (const tensor of bucket) aten.waitTensor(tensor);
+        }),
+      );
+  }
+
+  gather(part: Tensor): Pending {
+    this.#count(2, part);
+    return pending(() => aten.allGather(part.contiguous(), this.size, this.#name));
+  }
+
+  scatter(whole: Tensor): Pending {
+    this.#count(3, whole);
+    return pending(() => aten.reduceScatter(whole.contiguous(), "sum", this.size, this.#name));
+  }
+
+  /** By the store, since operators of the group give up after a time. */
+  barrier(): void {
+    const meeting = `${this.#name}/meeting/${this.#meetings++}`;
+    if (this.rank > 0) {
+      this.#store.set(`${meeting}/${this.rank}`, "here");
+      this.#await(`${meeting}/all`);
+      return;
+    }
+    for (let rank = 1; rank < this.size; rank++) this.#await(`${meeting}/${rank}`);
+    this.#store.set(`${meeting}/all`, "here");
+  }
+
+  #await(name: string): void {
+    for (let pause = 1; !this.#store.has(name); pause = Math.min(2 * pause, 200)) sleep(pause);
+  }
+
+  /** FNV-1a over what all ranks must do alike. */
+  #count(operation: number, { elements, dtype }: Tensor): void {
+    for (const value of [operation, elements, byteWidth[dtype]])
+      this.#digest = Math.imul(this.#digest ^ value, 16777619) >>> 0;
+  }
+}
+
+const clock = new Int32Array(new SharedArrayBuffer(4));
+const sleep = (milliseconds: number): void => void Atomics.wait(clock, 0, 0, milliseconds);
+
+/** Several at a time, in their order. */
+function buckets(tensors: readonly Tensor[]): Tensor[][] {
+  const all: Tensor[][] = [];
+  let bytes = Infinity;
+  for (const tensor of tensors) {
+    const own = tensor.elements * byteWidth[tensor.dtype];
+    if (bytes + own > BUCKET) all.push([]);
+    bytes = bytes + own > BUCKET ? own : bytes + own;
+    all.at(-1)!.push(tensor);
+  }
+  return all;
+}
+
+/** The result outlives the scope that it is begun in. */
+function pending(begin: () => Tensor): Pending {
+  const result = noGrad(() => scope(() => keep(begin())));
+  return () => {
+    noGrad(() => scope(() => void aten.waitTensor(result)));
+    return result;
+  };
+}

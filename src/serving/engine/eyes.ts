@@ -1,0 +1,169 @@
+import { type OpenedPrompt, tensorOfPixels } from "../../generation/index.ts";
+import type { Llava } from "../../models/index.ts";
+import type { PretrainedLlava } from "../../pretrained/index.ts";
+import type { ImageLayout, ImageLoadOptions, PixelValues } from "../../processing/image/index.ts";
+import { type OpenedMedium, pixelsOf } from "../../processing/processor/index.ts";
+import { heldBytes, isVideo } from "../../protocol/index.ts";
+import { byteWidth, cat, inference, keep, rowsApart, scope, type Tensor } from "../../torch/index.ts";
+import { DecodingThread } from "./decoding-thread.ts";
+import { digestOf } from "./digest.ts";
+import type { VisionCache } from "./vision-cache.ts";
+
+/** A medium on its way through the tower, a tile at a time. */
+interface Job {
+  readonly digest: string;
+  readonly layout: ImageLayout;
+  readonly pixels: PixelValues;
+  readonly features: Tensor[];
+  readonly waiters: Set<{ resolve(tokens: Tensor): void; reject(error: unknown): void }>;
+}
+
+/** A medium as the tower is given it. */
+export interface DecodedMedium {
+  readonly digest: string;
+  readonly layout: ImageLayout;
+  readonly pixels: PixelValues;
+}
+
+/** Sees media for all requests, each once: decodes them one after another and encodes them tile by tile between steps. */
+export class Eyes implements Disposable {
+  readonly #pretrained: PretrainedLlava;
+  readonly #cache: VisionCache;
+  readonly #thread: DecodingThread;
+  readonly #jobs = new Map<string, Job>();
+  /** Decoded, and neither seen nor let go. */
+  readonly #held = new Set<DecodedMedium>();
+  #decoding: Promise<unknown> = Promise.resolve();
+  /** Media that went through the tower, and those that did not have to. */
+  images = 0;
+  hits = 0;
+
+  constructor(pretrained: PretrainedLlava, cache: VisionCache, images: ImageLoadOptions) {
+    this.#pretrained = pretrained;
+    this.#cache = cache;
+    this.#thread = new DecodingThread(pretrained.processor, images);
+  }
+
+  /** Bytes of media that are decoded and wait for the tower. */
+  get bytes(): number {
+    const pixels = new Set([...this.#held, ...this.#jobs.values()].map((medium) => medium.pixels));
+    return [...pixels].reduce((sum, { data }) => sum + data.byteLength, 0);
+  }
+
+  get isBusy(): boolean {
+    return this.#jobs.size > 0;
+  }
+
+  /**
+   * The pixels of a prompt's medium, and a digest of them, of their shape and of how the image was cut; `salt` parts those who
+   * must not share. Media are decoded one after another, and held until they are seen or let go.
+   * @throws what `refusal` of the prompt makes of an error
+   */
+  decode(
+    { media, sources, refusal }: Pick<OpenedPrompt, "media" | "sources" | "refusal">,
+    index: number,
+    salt: string,
+  ): Promise<DecodedMedium> {
+    const [medium, source] = [media[index]!, sources[index]!];
+    const { layout } = medium;
+    const decoded = this.#decoding.then(async () => {
+      try {
+        // Decoders of videos are processes of their own, and files are read by nobody that serves strangers.
+        const bytes = isVideo(source) ? undefined : await heldBytes(source);
+        const decoded: DecodedMedium =
+          bytes === undefined
+            ? await this.#decodeHere(medium, salt)
+            : { layout, ...(await this.#thread.decode({ bytes, layout, salt })) };
+        this.#held.add(decoded);
+        return decoded;
+      } catch (error) {
+        throw refusal(error, index);
+      }
+    });
+    this.#decoding = decoded.catch(() => undefined);
+    return decoded;
+  }
+
+  async #decodeHere(medium: OpenedMedium, salt: string): Promise<DecodedMedium> {
+    const { layout } = medium;
+    const pixels = await pixelsOf([medium], this.#pretrained.processor);
+    return { pixels, layout, digest: digestOf(pixels, layout, salt) };
+  }
+
+  letGo(medium: DecodedMedium): void {
+    this.#held.delete(medium);
+  }
+
+  /** Settles when the cache has what is seen of a medium, for one user more. */
+  async see(medium: DecodedMedium, signal: AbortSignal): Promise<Tensor> {
+    const { digest, layout, pixels } = medium;
+    this.letGo(medium);
+    const seen = this.#cache.take(digest);
+    if (seen !== undefined) {
+      this.hits++;
+      return seen;
+    }
+    let job = this.#jobs.get(digest);
+    if (job === undefined) {
+      job = { digest, layout, pixels, features: [], waiters: new Set() };
+      this.#jobs.set(digest, job);
+    } else this.hits++;
+    return await this.#wait(job, signal);
+  }
+
+  async #wait(job: Job, signal: AbortSignal): Promise<Tensor> {
+    const { promise, resolve, reject } = Promise.withResolvers<Tensor>();
+    const waiter = { resolve, reject };
+    const abort = () => {
+      job.waiters.delete(waiter);
+      if (job.waiters.size === 0) this.#drop(job);
+      reject(signal.reason);
+    };
+    job.waiters.add(waiter);
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Encodes one tile of the medium that waits longest; nothing to do: nothing. */
+  look(): void {
+    const [job] = this.#jobs.values();
+    if (job === undefined) return;
+    const { model } = this.#pretrained;
+    try {
+      inference(() => scope(() => rowsApart(() => this.#encodeTile(model, job))));
+    } catch (error) {
+      this.#drop(job);
+      for (const { reject } of job.waiters) reject(error);
+    }
+  }
+
+  #encodeTile(model: Llava, job: Job): void {
+    const { data, tiles } = job.pixels;
+    const size = data.length / tiles;
+    const at = job.features.length;
+    const tile = { ...job.pixels, tiles: 1, data: data.subarray(at * size, (at + 1) * size) };
+    job.features.push(keep(model.encodeImages(tensorOfPixels(tile))));
+    if (job.features.length < tiles) return;
+    const tokens = keep(model.tokens(cat(job.features), [job.layout]).clone());
+    const bytes = tokens.shape.reduce((product, length) => product * length, byteWidth[tokens.dtype]);
+    this.#cache.put(job.digest, tokens, { bytes, users: job.waiters.size });
+    this.images++;
+    this.#drop(job);
+    for (const { resolve } of job.waiters) resolve(tokens);
+  }
+
+  #drop(job: Job): void {
+    this.#jobs.delete(job.digest);
+    for (const features of job.features) features.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    for (const job of this.#jobs.values()) this.#drop(job);
+    this.#thread[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { activations } from "../nn/index.ts";
+import {
+  aten,
+  Generator,
+  inference,
+  linear,
+  randn,
+  rowsApart,
+  scope,
+  setNumThreads,
+  type Tensor,
+} from "./index.ts";
+
+const generator = new Generator(12);
+const ROWS = 40;
+
+/** Whether what is made of some rows in the midst of others is what is made of all of them. */
+function assertApart(input: Tensor, make: (rows: Tensor) => Tensor): void {
+  const whole = make(input).to("float32").toFloat32Array();
+  const width = whole.length / ROWS;
+  fc.assert(
+    fc.property(
+      fc.nat(ROWS - 1),
+      fc.integer({ min: 1, max: ROWS }),
+      fc.constantFrom(1, 2, 3, 5),
+      (start, rows, threads) => {
+        const end = Math.min(ROWS, start + rows);
+        setNumThreads(threads);
+        scope(() => {
+          const part = make(input.slice(0, start, end).contiguous())
+            .to("float32")
+            .toFloat32Array();
+          assert.deepEqual(part, whole.subarray(start * width, end * width));
+        });
+      },
+    ),
+    { seed: 3, numRuns: 40 },
+  );
+}
+
+for (const dtype of ["float32", "bfloat16", "float16"] as const)
+  describe(`rows apart in ${dtype}`, () => {
+    for (const [inputs, outputs] of [
+      [1, 1],
+      [7, 5],
+      [24, 40],
+      [100, 77],
+      [576, 64],
+    ] as const)
+      test(`a product with a weight [${outputs}, ${inputs}] gives each row the same bits, and is a product`, () =>
+        inference(() =>
+          scope(() => {
+            const weight = randn([outputs, inputs], generator).to(dtype);
+            const bias = randn([outputs], generator).to(dtype);
+            const input = randn([ROWS, inputs], generator).to(dtype);
+            for (const offset of [undefined, bias]) {
+              const make = (rows: Tensor) => rowsApart(() => linear(rows, weight, offset));
+              assertApart(input, make);
+              const [x, w, b] = [input, weight, offset].map((tensor) => tensor?.to("float64"));
+              const expected = aten.linear(x!, w!, b);
+              const size = aten.linear(x!.abs(), w!.abs(), b?.abs());
+              const bound = { float32: 1e-6, bfloat16: 2 ** -8, float16: 2 ** -11 }[dtype];
+              const off = make(input).to("float64").sub(expected).abs().div(size.add(1e-3)).amax().item();
+              assert.ok(off <= bound, `off by ${off}`);
+            }
+          }),
+        ));
+
+    for (const [name, activate] of Object.entries(activations))
+      test(`${name} gives each element the same bits`, () =>
+        inference(() =>
+          scope(() => {
+            for (const width of [5, 100, 1000])
+              assertApart(randn([ROWS, width], generator).to(dtype), activate);
+          }),
+        ));
+  });
+
+test("products of other types are libtorch's own", () => {
+  scope(() => {
+    const [x, weight] = [randn([3, 4], generator).to("float64"), randn([2, 4], generator).to("float64")];
+    assert.deepEqual(rowsApart(() => linear(x, weight)).toNumbers(), linear(x, weight).toNumbers());
+    assert.throws(() => aten.linearOfRows(x, weight), /apart/);
+    const odd = randn([3, 5], generator);
+    assert.throws(() => aten.linearOfRows(odd, randn([2, 4], generator)), /expected/);
+  });
+});

@@ -1,0 +1,15 @@
+// One rank of several processes (process-ranks.ts).
+import { once } from "node:events";
+import { alone, joinGroup } from "../../src/distributed/index.ts";
+import { doTask } from "./rank-tasks.ts";
+
+const [{ task, given }] = (await once(process, "message")) as [{ task: string; given: unknown }];
+const group = await joinGroup({ report: console.error });
+try {
+  process.send!(await doTask(group?.communicator ?? alone, task, given));
+  await group?.leave();
+} catch (error) {
+  await group?.fail(error);
+  throw error;
+}
+process.disconnect();
