@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors } from "../src/checkpoint/index.ts";
-import { parseRow } from "../src/data/rows/parse-row.ts";
+import { datasetRows, readDatasets } from "../src/data/index.ts";
 import { loadPretrained } from "../src/pretrained/index.ts";
 import { trainingProcessor } from "../src/processing/processor/index.ts";
 import type { FirstStep } from "../test/support/first-step.ts";
@@ -35,10 +35,13 @@ try {
   const data = { rows, images: join(fixtures, "llava/images"), template: "vicuna_v1" };
   using pretrained = await loadPretrained({ kind: "folder", path: model });
   const { processor } = trainingProcessor(pretrained.processor, data);
-  const encoded = text.map((row) => {
-    const { inputIds, labels } = processor.encodeRow(parseRow(row, rows), [], "refuse");
-    return { inputIds: Array.from(inputIds), labels: Array.from(labels) };
-  });
+  const encoded: { inputIds: number[]; labels: number[] }[] = [];
+  for (const dataset of await readDatasets(rows))
+    for await (const found of datasetRows(dataset)) {
+      if ("error" in found) throw found.error;
+      const { inputIds, labels } = processor.encodeRow(found.row, [], "refuse");
+      encoded.push({ inputIds: Array.from(inputIds), labels: Array.from(labels) });
+    }
   const ids = join(folder, "ids.json");
   writeFileSync(ids, JSON.stringify(encoded));
   let failed = false;

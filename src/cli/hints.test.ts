@@ -33,7 +33,10 @@ function commandsOf(file: string): string[] {
     return groups.filter((name) => name.startsWith("eval"));
   if (group === "data" || /^(data|datagen)\//.test(file))
     return groups.filter((name) => /^(data|train)/.test(name));
+  if (file.startsWith("training/plan/")) return ["train", "plan"];
   if (file.startsWith("training/")) return ["train"];
+  if (file.startsWith("runner/ledger/")) return groups.filter((name) => name.startsWith("data"));
+  if (file.startsWith("distributed/")) return ["launch"];
   if (file.startsWith("pretrained/conversion/")) return ["convert"];
   return ["chat", "generate", "trace", "eval run"];
 }

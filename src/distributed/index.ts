@@ -3,3 +3,4 @@ export { type Group, joinGroup } from "./join-group.ts";
 export { launch } from "./launch.ts";
 export { nodeOf } from "./place.ts";
 export { ProcessGroup } from "./process-group.ts";
+export { Watch } from "./watch.ts";

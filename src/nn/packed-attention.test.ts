@@ -12,7 +12,7 @@ import {
   scope,
   type Tensor,
 } from "../torch/index.ts";
-import { packSamples, placeAttention } from "../training/batches/packing.ts";
+import { packSamples, placeAttention } from "../training/index.ts";
 import { attend } from "./index.ts";
 import { attendPacked, type PackedKernel, packedSequences, takesPacked } from "./packed-attention.ts";
 

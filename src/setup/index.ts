@@ -7,7 +7,7 @@ export { isHubName } from "./hub/id.ts";
 export { adapterFiles, containerSuffixes, weightFiles } from "./hub/repository.ts";
 export { bytesOnDisk, bytesToFetch, whyNoWheel } from "./install-libtorch.ts";
 export { findLibtorch, type Libtorch, libtorchRelease, type RejectedLibtorch } from "./libtorch.ts";
-export { ensureLlguidance, findLlguidance, type Llguidance } from "./llguidance.ts";
+export { ensureLlguidance, findLlguidance } from "./llguidance.ts";
 export { builtinModels, defaultModel } from "./manifest.ts";
 export { type CachedModel, listModels } from "./model-list.ts";
 export { type ResolvedModel, resolveModel } from "./models.ts";

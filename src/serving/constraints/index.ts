@@ -1,3 +1,3 @@
 /** Answers held to JSON, a schema, an expression or a grammar, by llguidance. */
 
-export { llguidanceCompiler, type Vocabulary } from "./compiler.ts";
+export { llguidanceCompiler } from "./compiler.ts";

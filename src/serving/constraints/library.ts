@@ -20,7 +20,7 @@ export interface Library {
 }
 
 /** Fields in the order of LlgTokenizerInit. */
-export interface TokenizerInit {
+interface TokenizerInit {
   readonly vocabularySize: number;
   readonly endId: number;
   readonly lengths: Uint32Array;

@@ -5,6 +5,7 @@ import type { InstructionKind, InstructionPlan, InstructOptions } from "../../..
 import { LlavaError } from "../../../errors.ts";
 import type { CommandContext } from "../../frame/context.ts";
 import { collect, notNegative } from "../../frame/model-options.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import {
   addLedgerOptions,
   askOptions,
@@ -13,7 +14,6 @@ import {
   runFolder,
   shownSpending,
 } from "./ledger-options.ts";
-import { seedOption } from "../../frame/seed-option.ts";
 import { openTeachers, type TeacherFlags } from "./open-teachers.ts";
 import { shownEstimate, shownReport } from "./show-instructions.ts";
 

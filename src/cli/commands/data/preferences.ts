@@ -16,6 +16,7 @@ import {
   positive,
   share,
 } from "../../frame/model-options.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import {
   addLedgerOptions,
   askOptions,
@@ -25,7 +26,6 @@ import {
   shownSpending,
 } from "./ledger-options.ts";
 import { type AnswererFlags, type OpenAnswerer, openAnswerer } from "./open-sampler.ts";
-import { seedOption } from "../../frame/seed-option.ts";
 import { shownEstimate } from "./show-instructions.ts";
 import { shownBias } from "./show-preferences.ts";
 

@@ -9,6 +9,7 @@ import {
   type ModelFlags,
   notNegative,
 } from "../../frame/model-options.ts";
+import { seedOption } from "../../frame/seed-option.ts";
 import { table } from "../../frame/table.ts";
 import {
   addLedgerOptions,
@@ -19,7 +20,6 @@ import {
   shownSpending,
 } from "./ledger-options.ts";
 import { openAnswerer } from "./open-sampler.ts";
-import { seedOption } from "../../frame/seed-option.ts";
 import { SegmentFrames } from "./segment-frames.ts";
 
 interface Options extends LedgerFlags, ModelFlags {
