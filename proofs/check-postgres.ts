@@ -3,12 +3,12 @@
 // Four processes recaption; one is killed, one is stopped for longer than its lease, the server is started anew.
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startEndpoint } from "../test/support/endpoint.ts";
+import { freePort } from "../test/support/free-port.ts";
 
 const { values } = parseArgs({
   options: {
@@ -61,16 +61,14 @@ await using model = await startEndpoint((_, { body }) => async (response) => {
   await wait(100);
   const text = `A dog runs along beach ${key.slice(-12)}.`;
   const usage = { prompt_tokens: 100, completion_tokens: 10 };
-  response
-    .writeHead(200, { "content-type": "application/json" })
-    .end(
-      JSON.stringify({
-        model: "m",
-        choices: [{ index: 0, message: { content: text }, finish_reason: "stop" }],
-        usage,
-      }),
-      () => answered.set(key, (answered.get(key) ?? 0) + 1),
-    );
+  response.writeHead(200, { "content-type": "application/json" }).end(
+    JSON.stringify({
+      model: "m",
+      choices: [{ index: 0, message: { content: text }, finish_reason: "stop" }],
+      usage,
+    }),
+    () => answered.set(key, (answered.get(key) ?? 0) + 1),
+  );
 });
 
 try {
@@ -135,12 +133,4 @@ try {
     // it never started
   }
   rmSync(folder, { recursive: true });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((done) => server.once("listening", done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -15,7 +15,7 @@ const folder = temporaryFolder("llava-ranks");
 const optimizer = { learningRate: 2e-3, weightDecay: 0.1 };
 const withoutDropout = { lora: { rank: 2, alpha: 4 } };
 
-/** Rows of which every second one has an image that is none. */
+/** Rows of which two have an image that is none. */
 function withBrokenRows(): string {
   const path = join(folder, "broken.json");
   cpSync(join(fixtures, "llava/images"), folder, { recursive: true });
@@ -27,7 +27,9 @@ function withBrokenRows(): string {
       { from: "gpt", value: "No" },
     ],
   };
-  const all = rows.flatMap((row, i) => [row, { id: `broken-${i}`, image: "broken.png", ...broken }]);
+  const all = rows.flatMap((row, i) =>
+    i % 3 > 0 ? [row] : [row, { id: `broken-${i}`, image: "broken.png", ...broken }],
+  );
   writeFileSync(path, JSON.stringify(all));
   return path;
 }

@@ -1,5 +1,13 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
-import type { Built, Embedder, Teacher, TrainingSet } from "../../../benchmark-building/index.ts";
+import type {
+  Built,
+  Embedder,
+  ImageScreen,
+  Teacher,
+  TrainingSet,
+} from "../../../benchmark-building/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import type { Progress } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
@@ -27,6 +35,7 @@ interface BuildFlags extends EndpointFlags {
   readonly embedImages?: boolean;
   readonly tower?: string;
   readonly flagged: "leave-out" | "review";
+  readonly screen: string[];
   readonly endpoint?: string;
   readonly model?: string;
   readonly maxTokens: number;
@@ -81,6 +90,12 @@ export function configure(command: Command, context: CommandContext): void {
         .choices(["leave-out", "review"])
         .default("leave-out"),
     )
+    .option(
+      "--screen <module>",
+      "a module whose default export looks for faces or what should not be shown in an image (may be repeated)",
+      collect,
+      [],
+    )
     .option("--endpoint <url>", "an OpenAI-compatible endpoint that gives reference answers")
     .option("--model <name>", "the name there of a model that sees images")
     .option("--max-tokens <n>", "longest reference answer", count, 1024)
@@ -133,7 +148,7 @@ async function run(pool: string, flags: BuildFlags, context: CommandContext): Pr
     imageShare: flags.imageShare,
     embedder: await openEmbedder(flags, context),
     training: trainingSets(flags),
-    screens: [],
+    screens: await Promise.all(flags.screen.map(loadScreen)),
     reviewsFlagged: flags.flagged === "review",
     reviewers: flags.unreviewed ? 0 : flags.reviewers,
     teacher,
@@ -206,6 +221,14 @@ async function openEmbedder(flags: BuildFlags, context: CommandContext): Promise
   const { keyVariable: apiKeyVariable, timeout } = flags;
   const endpoint = new EmbeddingEndpoint({ url, model, apiKeyVariable, timeoutMs: timeout * 1000 });
   return endpointEmbedder(endpoint, { seesImages, retry: retryOf(flags) });
+}
+
+async function loadScreen(path: string): Promise<ImageScreen> {
+  const { default: screen } = (await import(pathToFileURL(resolve(path)).href)) as { default?: ImageScreen };
+  if (typeof screen?.name === "string" && typeof screen.look === "function") return screen;
+  throw new LlavaError("usage", `${path}: exports no screen`, {
+    hint: "Its default export is { name, look(path) }, which gives a list of { kind, text, isGrave }.",
+  });
 }
 
 function trainingSets({ training, trainingImages }: BuildFlags): TrainingSet[] {
