@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { readPageFiles } from "../../src/serving/http/page-files.ts";
+import { readPageFiles } from "../../src/serving/http/index.ts";
 import { wireMessages } from "../../src/serving/page/conversation.ts";
 
 suite("chat page", () => {
