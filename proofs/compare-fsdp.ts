@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors } from "../src/checkpoint/index.ts";
-import { parseRow } from "../src/data/rows/parse-row.ts";
 import { loadPretrained } from "../src/pretrained/index.ts";
 import { trainingProcessor } from "../src/processing/processor/index.ts";
 import type { FirstStep } from "../test/support/first-step.ts";
@@ -26,8 +25,8 @@ try {
   const text = Array.from({ length: 6 }, (_, i) => ({
     id: String(i),
     conversations: [
-      { from: "human", value: `Describe ${words.slice(i, i + 4).join(" ")}.` },
-      { from: "gpt", value: `${words.slice(2 * i, 2 * i + 3 + i).join(" ")}.` },
+      { from: "human" as const, value: `Describe ${words.slice(i, i + 4).join(" ")}.` },
+      { from: "gpt" as const, value: `${words.slice(2 * i, 2 * i + 3 + i).join(" ")}.` },
     ],
   }));
   const rows = join(folder, "rows.json");
@@ -36,7 +35,7 @@ try {
   using pretrained = await loadPretrained({ kind: "folder", path: model });
   const { processor } = trainingProcessor(pretrained.processor, data);
   const encoded = text.map((row) => {
-    const { inputIds, labels } = processor.encodeRow(parseRow(row, rows), [], "refuse");
+    const { inputIds, labels } = processor.encodeRow({ ...row, images: [] }, [], "refuse");
     return { inputIds: Array.from(inputIds), labels: Array.from(labels) };
   });
   const ids = join(folder, "ids.json");

@@ -2,3 +2,4 @@ export { alone, type Communicator, exchange, type Pending, sumNumbers } from "./
 export { type Group, joinGroup } from "./join-group.ts";
 export { launch } from "./launch.ts";
 export { nodeOf } from "./place.ts";
+export { Watch } from "./watch.ts";

@@ -1,7 +1,7 @@
 // A rank under the watch whose main thread waits for ever, or that is lost: node watched-rank-child.ts RANK RANKS FOLDER LOSS
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Watch } from "../../src/distributed/watch.ts";
+import { Watch } from "../../src/distributed/index.ts";
 import type { Store } from "../../src/torch/index.ts";
 
 const [rank, ranks] = process.argv.slice(2, 4).map(Number) as [number, number];
