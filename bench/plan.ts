@@ -7,8 +7,7 @@
  * fine-tuning of a random LLaVA of middling size in float32, without its tower on whole images and with it on images in tiles
  * (AnyRes), of which few or many go through it at once. Images and rows are made up; FOLDER holds the tokenizer of a
  * Llama 2 or Vicuna.
- * With --mapped every block is mapped by itself, and plans are without what an allocator holds beyond what is in use: tiles
- * make long rows, after which glibc holds more than the plan says.
+ * With --mapped every block is mapped by itself, and plans are without what an allocator holds beyond what is in use.
  * The peak is that of the process as the kernel counts it (VmHWM), from its start to its end.
  */
 import { spawnSync } from "node:child_process";

@@ -39,12 +39,14 @@ async function serve(args: readonly string[]): Promise<{ child: ChildProcess; po
     stdio: ["ignore", "inherit", "pipe"],
   });
   let said = "";
-  for await (const chunk of child.stderr!) {
-    said += chunk;
-    const port = /:(\d+) is ready$/m.exec(said)?.[1];
-    if (port !== undefined) return { child, port };
-  }
-  throw new Error(said);
+  return await new Promise((started, failed) => {
+    child.stderr!.on("data", (chunk: Buffer) => {
+      said += chunk;
+      const port = /:(\d+) is ready$/m.exec(said)?.[1];
+      if (port !== undefined) started({ child, port });
+    });
+    child.once("exit", () => failed(new Error(said)));
+  });
 }
 
 const picture = await sharp({ create: { width: 32, height: 32, channels: 3, background: "#804020" } })
@@ -58,6 +60,16 @@ const images = createServer((request, response) => {
 await new Promise<void>((listening) => images.listen(0, "127.0.0.1", listening));
 const open = await serve([]);
 const keyed = await serve(["--key", "sk-this-is-the-secret-key"]);
+let pytest: ChildProcess | undefined;
+const stop = (): void => {
+  pytest?.kill();
+  for (const { child } of [open, keyed]) child.kill();
+  images.close();
+};
+process.once("SIGTERM", () => {
+  stop();
+  process.exit(143);
+});
 const env = {
   ...process.env,
   DEBUG_EXTERNAL: "1",
@@ -66,13 +78,10 @@ const env = {
   LLAVA_IMAGES_PORT: String((images.address() as AddressInfo).port),
   PYTHONPATH: here,
 };
-const pytest = ["-m", "pytest", "unit", "-p", "llama_cpp_suite", "-rsf", "-q", ...options];
+const flags = ["-m", "pytest", "unit", "-p", "llama_cpp_suite", "-rsf", "-q", ...options];
 const { status } = await new Promise<{ status: number | null }>((ended) => {
-  spawn(values.python, pytest, { cwd: resolve(suite), env, stdio: ["ignore", "inherit", "inherit"] }).once(
-    "exit",
-    (code) => ended({ status: code }),
-  );
+  pytest = spawn(values.python, flags, { cwd: resolve(suite), env, stdio: ["ignore", "inherit", "inherit"] });
+  pytest.once("exit", (code) => ended({ status: code }));
 });
-for (const { child } of [open, keyed]) child.kill();
-images.close();
+stop();
 process.exitCode = status ?? 1;

@@ -1,5 +1,5 @@
 /**
- * Has the serving engine answer requests of all kinds one by one, each with an engine of its own, and then together: cold, with
+ * Has the serving engine answer requests of all kinds one by one, none with what another left in its caches, and then together: cold, with
  * all that is cached, and with so little memory that answers are put off and begun again, in steps of other sizes. Texts, ids
  * and log probabilities must be the same to the last bit, greedy and drawn.
  *   node proofs/check-serving.ts [--model NAME] [--dtypes float32,bfloat16] [--weights int8] [--requests 500] [--tokens 12] [--threads N]
@@ -33,12 +33,6 @@ const images = await Promise.all(
   ),
 );
 
-const ways: Readonly<Record<string, ServingOptions>> = {
-  "8 at once": { maxRunning: 8 },
-  "32 at once, in small steps": { maxRunning: 32, stepTokens: 100, interleavedTokens: 7 },
-  "with little memory": { maxRunning: 16, memory: 24 << 20 },
-};
-
 let wrong = 0;
 for (const dtype of values.dtypes.split(",") as ("float32" | "bfloat16")[]) {
   using model = await loadModel(values.model, {
@@ -48,10 +42,17 @@ for (const dtype of values.dtypes.split(",") as ("float32" | "bfloat16")[]) {
   });
   const requests = requestsOf(count, images, { seed: 1, mostTokens: Number(values.tokens) });
   const alone: unknown[] = [];
-  for (const request of requests) {
+  {
     using engine = new ServingEngine(model);
-    alone.push(essence(await told(engine.answer(request))));
+    for (const [i, request] of requests.entries())
+      alone.push(essence(await told(engine.answer({ ...request, salt: `alone ${i}` }))));
   }
+  using pages = model.pretrained.model.languageModel.newPages();
+  const ways: Readonly<Record<string, ServingOptions>> = {
+    "8 at once": { maxRunning: 8 },
+    "32 at once, in small steps": { maxRunning: 32, stepTokens: 100, interleavedTokens: 7 },
+    "with little memory": { maxRunning: 16, memory: 20 * pages.pageBytes },
+  };
   for (const [way, options] of Object.entries(ways)) {
     using engine = new ServingEngine(model, { queueLimit: count, ...options });
     for (const state of ["cold", "warm"]) {

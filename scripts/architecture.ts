@@ -113,7 +113,17 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   "benchmark-building": {
     holds: "benchmarks made of people's questions: screened, chosen, held against training sets, reviewed",
-    imports: ["protocol", "torch", "processing/image", "data", "client", "runner", "datagen", "serving/http"],
+    imports: [
+      "protocol",
+      "torch",
+      "processing/image",
+      "pretrained",
+      "data",
+      "client",
+      "runner",
+      "datagen",
+      "serving/http",
+    ],
   },
   cli: {
     holds: "a folder a command",

@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { LlavaError } from "../errors.ts";
 import type { BuildOptions, PublishedItem, Standing } from "./build-options.ts";
 import { Chooser, type Selection } from "./editions.ts";
+import { builtInEmbedder } from "./embedding/built-in.ts";
+import { keeping } from "./embedding/kept.ts";
 import { Kept } from "./kept.ts";
 import { askReferences, isUsable, type Reference, type Teacher } from "./references.ts";
 import { type BuildReport, reportOf } from "./report.ts";
@@ -29,7 +31,9 @@ export async function buildBenchmark(options: BuildOptions): Promise<Built> {
   const { folder, signal, reviewers, sizes, seed, starts } = options;
   const files = buildFiles(folder);
   using kept = new Kept(join(folder, "work", "kept.sqlite"));
-  const found = await survey({ ...options, kept });
+  // The built-in one weighs words by all texts together, and costs nothing.
+  const embedder = options.embedder === builtInEmbedder ? builtInEmbedder : keeping(options.embedder, kept);
+  const found = await survey({ ...options, embedder, kept });
   const chooser = new Chooser(found, { sizes, seed, starts });
   const decisions = Map.groupBy(await readDecisions(files.decisions), ({ id }) => id);
   const excluded = new Set<string>();

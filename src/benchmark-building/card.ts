@@ -2,6 +2,7 @@ import type { BuildOptions, PublishedItem } from "./build-options.ts";
 import type { Rate } from "./contamination/decontaminate.ts";
 import { refusals } from "./intake/item.ts";
 import type { BuildReport } from "./report.ts";
+import { personalKinds } from "./screening/personal-data.ts";
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shown = ({ overlapping, of, interval: [low, high] }: Rate): string =>
@@ -51,7 +52,7 @@ export function cardOf(
 
 const flagged = ({ flags }: BuildReport): string =>
   Object.entries(flags)
-    .map(([name, count]) => `${name} ${count}`)
+    .map(([name, count]) => `${count} with ${personalKinds[name as keyof typeof personalKinds] ?? name}`)
     .join(", ") || "none";
 
 const overlap = ({ contamination, editions }: BuildReport): string[] => [

@@ -13,7 +13,7 @@ export interface Sizes {
   readonly medium: number;
 }
 
-export interface Chosen extends Choice {
+interface Chosen extends Choice {
   readonly item: PoolItem;
   readonly isSmall: boolean;
 }

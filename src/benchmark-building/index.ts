@@ -1,10 +1,10 @@
 export { type Built, buildBenchmark } from "./build-benchmark.ts";
-export type { BuildOptions } from "./build-options.ts";
 export type { TrainingSet } from "./contamination/decontaminate.ts";
 export { builtInEmbedder } from "./embedding/built-in.ts";
 export type { Embedder } from "./embedding/embedder.ts";
+export { endpointEmbedder } from "./embedding/endpoint.ts";
+export { towerEmbedder } from "./embedding/tower.ts";
 export type { Teacher } from "./references.ts";
-export type { BuildReport } from "./report.ts";
 export { agreements } from "./review/agreement.ts";
 export { DecisionFile } from "./review/decision-file.ts";
 export { readDecisions } from "./review/decisions.ts";

@@ -139,7 +139,7 @@ class Deadline implements Disposable {
   }
 }
 
-async function readText(response: AsyncIterable<Uint8Array>): Promise<string> {
+export async function readText(response: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response) {

@@ -2,4 +2,5 @@ export { alone, type Communicator, exchange, type Pending, sumNumbers } from "./
 export { type Group, joinGroup } from "./join-group.ts";
 export { launch } from "./launch.ts";
 export { nodeOf } from "./place.ts";
+export { ProcessGroup } from "./process-group.ts";
 export { Watch } from "./watch.ts";

@@ -1,7 +1,9 @@
-import { aten, byteWidth, keep, noGrad, type Store, scope, type Tensor } from "../torch/index.ts";
+import { aten, byteWidth, keep, noGrad, openNccl, type Store, scope, type Tensor } from "../torch/index.ts";
 import type { Communicator, Pending } from "./communicator.ts";
 import type { Place } from "./place.ts";
 
+/** Milliseconds after which NCCL ends a process that still waits; the watch is far sooner where a rank is lost. */
+const NCCL_TIMEOUT = 1_800_000;
 /** Bytes that are summed at once. */
 const BUCKET = 64 * 2 ** 20;
 
@@ -15,7 +17,14 @@ export class ProcessGroup implements Communicator {
   #digest = 0;
   #meetings = 0;
 
-  constructor(name: string, { rank, ranks, localRank }: Place, store: Store) {
+  /** Whether the group has a backend for GPUs. */
+  #hasNccl = false;
+
+  constructor(
+    name: string,
+    { rank, ranks, localRank }: Pick<Place, "rank" | "ranks" | "localRank">,
+    store: Store,
+  ) {
     this.rank = rank;
     this.size = ranks;
     this.localRank = localRank;
@@ -64,8 +73,12 @@ export class ProcessGroup implements Communicator {
     for (let pause = 1; !this.#store.has(name); pause = Math.min(2 * pause, 200)) sleep(pause);
   }
 
-  /** FNV-1a over what all ranks must do alike. */
-  #count(operation: number, { elements, dtype }: Tensor): void {
+  /** FNV-1a over what all ranks must do alike. Tensors on GPUs go by NCCL, which the first of them opens. */
+  #count(operation: number, { elements, dtype, device }: Tensor): void {
+    if (device !== "cpu" && !this.#hasNccl) {
+      openNccl(this.#name, device, NCCL_TIMEOUT);
+      this.#hasNccl = true;
+    }
     for (const value of [operation, elements, byteWidth[dtype]])
       this.#digest = Math.imul(this.#digest ^ value, 16777619) >>> 0;
   }

@@ -6,7 +6,6 @@ export { type AnswerOptions, type ChatOptions, LocalModel } from "./local-model.
 export type { ToldToken } from "./log-probabilities.ts";
 export type { GenerationOutput, GenerationPart, Timings } from "./output.ts";
 export {
-  type LiteralPrompt,
   type OpenedPrompt,
   openPrompt,
   type Prompt,
@@ -14,5 +13,5 @@ export {
   tensorOfPixels,
 } from "./prompt.ts";
 export { Sampler } from "./sampler.ts";
-export { type Continuation, type NextLogits, Sequence } from "./sequence.ts";
+export { type Continuation, Sequence } from "./sequence.ts";
 export { traceStages } from "./trace.ts";

@@ -18,7 +18,7 @@ export interface BeamSettings {
 }
 
 /** Which tokens may come next; a matcher of constraints is one. */
-export interface TokenFilter {
+interface TokenFilter {
   /** Bit i % 32 of word i / 32 for id i. */
   mask(): Uint32Array;
   /** Takes the token that was chosen. */

@@ -1,7 +1,7 @@
 import { selectTop } from "./selection.ts";
 
 /** A token and the natural logarithm of its probability. */
-export interface LogProbability {
+interface LogProbability {
   readonly id: number;
   readonly logprob: number;
 }

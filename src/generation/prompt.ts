@@ -70,6 +70,8 @@ export interface OpenedPrompt {
   readonly places: readonly { readonly start: number; readonly length: number }[];
   /** In the order of their places. */
   readonly media: readonly OpenedMedium[];
+  /** Of what each was opened. */
+  readonly sources: readonly MediaSource[];
   /** What is thrown where the medium at an index of `media` cannot be read. */
   refusal(error: unknown, index: number): unknown;
   readonly imageTokens: number;
@@ -159,6 +161,7 @@ export async function openPrompt(
     text: promptText(encoded.pieces),
     places: ids.imagePositions,
     media,
+    sources: ids.imagePositions.map(({ image }) => written.media[image]!),
     refusal: (error, index) => refusal(error, ids.imagePositions[index]!.image),
     imageTokens,
     contextLength: contextOf(pretrained, factor),

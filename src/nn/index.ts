@@ -11,7 +11,7 @@ export { BlockEmbedding } from "./block-embedding.ts";
 export { BlockLinear } from "./block-linear.ts";
 export { KeyValueCache } from "./cache/cache.ts";
 export { FixedStep } from "./cache/fixed-step.ts";
-export { type PagedPiece, PagedStep } from "./cache/paged-step.ts";
+export { PagedStep } from "./cache/paged-step.ts";
 export { PAGE, PageStore } from "./cache/pages.ts";
 export { type CacheRow, KeyValuePool } from "./cache/pool.ts";
 export { type AttentionStep, type CachePiece, CacheStep } from "./cache/step.ts";

@@ -1,4 +1,5 @@
 import type { DType } from "./dtype.ts";
+import { inChunks, isRowsApart } from "./functions.ts";
 import { aten, type Tensor } from "./tensor.ts";
 
 /**
@@ -32,8 +33,18 @@ export type WrittenBlockType = "Q8_0" | "Q4_0" | "Q4_K" | "Q6_K";
  * are rounded to 8 bits, each stretch of 32 or 256 in steps of its own; those whose gradients are recorded, and from 32 on where
  * the processor multiplies bfloat16, are multiplied in floating point. The gradient of x is that of the product with the decoded W.
  */
-export const quantizedLinear = (input: Tensor, blocks: Tensor, type: BlockType, bias?: Tensor): Tensor =>
-  aten.quantizedLinear(input, blocks, type, bias);
+export function quantizedLinear(input: Tensor, blocks: Tensor, type: BlockType, bias?: Tensor): Tensor {
+  const multiply = (rows: Tensor) => aten.quantizedLinear(rows, blocks, type, bias);
+  if (!isRowsApart()) return multiply(input);
+  const { shape } = input;
+  return inChunks(input.reshape([-1, shape.at(-1)!]), FEW_ROWS, multiply).reshape([
+    ...shape.slice(0, -1),
+    -1,
+  ]);
+}
+
+/** From 32 rows on other kernels, which add up in another order, are faster. */
+const FEW_ROWS = 31;
 
 /** Blocks [n, bytes] as numbers [n, width]: ggml's values in float32, rounded once to `dtype`. */
 export const dequantize = (blocks: Tensor, type: BlockType, dtype: DType = "float32"): Tensor =>

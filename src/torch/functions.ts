@@ -78,6 +78,9 @@ export const softmax = (input: Tensor, dim: number): Tensor => aten.softmax(inpu
 export const embedding = (weight: Tensor, ids: Tensor): Tensor => aten.embedding(weight, ids);
 let areRowsApart = false;
 
+/** Whether this is inside of `rowsApart`. */
+export const isRowsApart = (): boolean => areRowsApart;
+
 /**
  * Runs something whose products of rows with weights give each row the same bits, whatever rows are beside it, on CPUs with
  * AVX2 or NEON and in 16 or 32 bits; elsewhere libtorch's own. Nothing in it is recorded for gradients.

@@ -7,6 +7,8 @@ import {
   Generator,
   inference,
   linear,
+  quantize,
+  quantizedLinear,
   randn,
   rowsApart,
   scope,
@@ -78,6 +80,18 @@ for (const dtype of ["float32", "bfloat16", "float16"] as const)
           }),
         ));
   });
+
+for (const type of ["Q8_0", "Q4_0", "Q4_K"] as const)
+  test(`a product with a weight in ${type} blocks gives each row the same bits`, () =>
+    inference(() =>
+      scope(() => {
+        const blocks = quantize(randn([70, 512], generator), type);
+        for (const dtype of ["float32", "bfloat16"] as const)
+          assertApart(randn([ROWS, 512], generator).to(dtype), (rows) =>
+            rowsApart(() => quantizedLinear(rows, blocks, type)),
+          );
+      }),
+    ));
 
 test("products of other types are libtorch's own", () => {
   scope(() => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { before, describe, test } from "node:test";
 import sharp from "sharp";
@@ -151,7 +151,20 @@ describe("llava eval build", () => {
     assert.equal(failed.status, 1);
     assert.match(failed.stderr, /401/);
     await using endpoint = await seen();
-    ok(await llava(command(output, "--endpoint", endpoint.url, "--model", "m", "--unreviewed")));
+    const screen = join(folder, "faces.js");
+    const found = '[{ kind: "face", isGrave: true }]';
+    writeFileSync(
+      screen,
+      `export default { name: "f", look: async (path) => (/photo-001/.test(path) ? ${found} : []) };`,
+    );
+    const teacher = ["--endpoint", endpoint.url, "--model", "m", "--unreviewed", "--screen", screen];
+    const { flags } = JSON.parse(ok(await llava(command(output, ...teacher))).stdout);
+    assert.ok(flags.face >= 10);
+    assert.ok(linesOf(join(output, "chosen.jsonl")).length === 40);
+    const faces = linesOf(join(output, "flagged.jsonl")).flatMap(({ id, image }) =>
+      /photo-001/.test(String(image)) ? [id] : [],
+    );
+    assert.ok(linesOf(join(output, "chosen.jsonl")).every(({ id }) => !faces.includes(id)));
     const alone = await llava(command(join(folder, "alone"), "--unreviewed"));
     assert.match(alone.stderr, /have no reference answer/);
     const much = await llava(command(join(folder, "much"), "--medium", "500", "--unreviewed"));

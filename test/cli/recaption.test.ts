@@ -164,6 +164,15 @@ describe("llava data recaption", () => {
     assert.match(stderr, /one and the same reply: Hello!/);
   });
 
+  test("says what a ledger on a server takes that is not there", async () => {
+    await using model = await startModel();
+    const server = ["--engine", "postgres://llava@127.0.0.1:1/none"];
+    const { status: code, stderr } = await llava(command(model, newRows(), ...server));
+    assert.equal(code, 1);
+    assert.match(stderr, /npm install pg|127\.0\.0\.1:1\/none: cannot be used as a ledger/);
+    assert.equal(model.asked.length, 0);
+  });
+
   test("shows parts of a video as frames, and tells what a caption was", async () => {
     // An animated GIF needs no decoder of videos.
     const clips = join(folder, "clips");

@@ -52,6 +52,7 @@ test("two models answer beside each other, by their names; SIGTERM lets an answe
     assert.equal(body.model, model, text);
     assert.equal(body.usage.completion_tokens, 3);
   }
+  assert.match((await ask(url)).text, /^<!doctype html>/i);
   const { data } = (await ask(`${url}/v1/models`, { headers })).body;
   assert.deepEqual(
     data.map(({ id }: { id: string }) => id),

@@ -70,3 +70,29 @@ describe("pixel values, features, embeddings, logits and greedy ids are transfor
       await assertStages(again, references[name] ?? name);
     });
 });
+
+test("a video of OneVision: pixel values, embeddings and logits are transformers', pooled behind the projector", async () => {
+  const source = `${fixtures}clip/reference.safetensors`;
+  const raw = new Map(readSafetensorsHeader(source).metadata).get("prompt")!;
+  using stored = openSafetensors(source);
+  using pretrained = await loadCheckpoint(`${fixtures}onevision`);
+  const { model } = pretrained;
+  const prompt = { raw, images: [{ path: `${fixtures}clip` }] };
+  using inputs = await new LocalModel(pretrained, { id: "onevision" }).prepare(prompt, {
+    frames: 4,
+    maxTokens: 4,
+  });
+  const ids = stored.read("input_ids").toNumbers();
+  assert.equal(inputs.inputIds.length, ids.length);
+  const [layout] = inputs.layouts!;
+  assert.ok(layout!.tiles === "frames" && layout!.newlines === "video" && layout!.pooling.place === "after");
+  noGrad(() =>
+    scope(() => {
+      const stages = traceStages(model, inputs);
+      assertClose(stages.get("pixel_values")!, stored.read("pixel_values"), TOLERANCE, "pixel values");
+      assertClose(stages.get("inputs_embeds")!, stored.read("inputs_embeds"), TOLERANCE, "embeddings");
+      const logits = stored.read("logits").slice(-1, 0, model.languageModel.config.vocabSize);
+      assertClose(stages.get("logits")!.slice(1, -4), logits, TOLERANCE, "logits");
+    }),
+  );
+});

@@ -2,7 +2,7 @@ import { RandomSource } from "../../src/random/index.ts";
 import { type Answered, ask } from "./ask-server.ts";
 
 /** Stands in every prompt, and in no error and no log. */
-export const secret = "zebra-secret";
+const secret = "zebra-secret";
 
 const words = `say ${secret}`;
 const pixel =

@@ -1,17 +1,8 @@
 import { fork } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.ts";
 
 const script = fileURLToPath(new URL("./rank-child.ts", import.meta.url));
-
-/** A port of this machine that nothing listens on. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 /** Runs a task of rank-tasks.ts in as many processes, each a rank; their answers in the order of the ranks. */
 export async function inProcesses<R>(size: number, task: string, given: unknown): Promise<R[]> {

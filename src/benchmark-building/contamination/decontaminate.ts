@@ -15,7 +15,7 @@ export interface TrainingSet {
   readonly images?: string | undefined;
 }
 
-export interface ImageOverlap {
+interface ImageOverlap {
   readonly item: string;
   /** The training image. */
   readonly image: string;

@@ -1,4 +1,4 @@
 export { unit } from "./descriptor.ts";
-export { type Alike, LikenessIndex, type LikenessLimits, usualLimits } from "./likeness-index.ts";
+export { type Alike, LikenessIndex, usualLimits } from "./likeness-index.ts";
 export { pictureOf, pictureSide } from "./picture.ts";
 export { type Signature, signatureOf } from "./signature.ts";

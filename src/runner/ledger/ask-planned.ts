@@ -14,10 +14,7 @@ export interface Limits {
   readonly tokensPerMinute?: number | undefined;
 }
 
-export type RequestAt = (
-  sequence: number,
-  task?: string | null,
-) => GenerationRequest | Promise<GenerationRequest>;
+type RequestAt = (sequence: number, task?: string | null) => GenerationRequest | Promise<GenerationRequest>;
 
 export interface PlannedRun {
   readonly ledger: WorkLedger;

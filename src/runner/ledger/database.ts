@@ -14,13 +14,13 @@ const timeout = 60_000;
  * well, for when the machine stops, where a transaction says so.
  */
 export class Database {
-  readonly #path: string;
+  readonly path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
   /** @throws LlavaError "data", as all its methods, for a file that is none, cannot be written or lies on another machine */
   constructor(path: string) {
-    this.#path = path;
+    this.path = path;
     try {
       mkdirSync(dirname(path), { recursive: true });
       requireLocal(path);
@@ -95,7 +95,7 @@ export class Database {
 
   #unusable(cause: unknown): LlavaError {
     if (cause instanceof LlavaError) return cause;
-    return new LlavaError("data", `${this.#path}: cannot be used: ${(cause as Error).message}`, {
+    return new LlavaError("data", `${this.path}: cannot be used: ${(cause as Error).message}`, {
       hint: "Check that it is a run's ledger, that its folder may be written and has room.",
       cause,
     });

@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import { sha256 } from "../../files/index.ts";
+import { sha256, withLock } from "../../files/index.ts";
 import type { Database } from "./database.ts";
 
 /** A request as it is planned. */
@@ -65,6 +65,11 @@ export class PlanTable {
   /** Says that all of a plan that is kept has been added. */
   complete(): void {
     this.#database.run("insert or replace into setting values (?, ?)", this.#whole, String(this.#planned));
+  }
+
+  /** Runs `work`, which plans, while no other process does so. */
+  async alone<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return await withLock(`${this.#database.path}.plan.lock`, work, signal ? { signal } : {});
   }
 
   get #whole(): string {

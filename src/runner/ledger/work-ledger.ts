@@ -94,6 +94,8 @@ export interface RunLedger extends WorkLedger {
     add(requests: readonly Planned[]): Awaitable<void>;
     /** Says that all of it has been added. */
     complete(): Awaitable<void>;
+    /** Runs `work`, which plans, while no other process does so. */
+    alone<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   };
   /** Digests of image files. */
   readonly digests: FileDigests | undefined;

@@ -9,7 +9,7 @@ import type { Waiting } from "./turns.ts";
 /** A prompt in ids, with what is to be seen among them. */
 export type ServedInput = Pick<
   OpenedPrompt,
-  "inputIds" | "places" | "media" | "refusal" | "imageTokens" | "ropeFactor"
+  "inputIds" | "places" | "media" | "sources" | "refusal" | "imageTokens" | "ropeFactor"
 >;
 
 /** A request under way. */
@@ -20,7 +20,8 @@ export class Task {
   readonly owner: string;
   readonly salt: string;
   readonly priority: number;
-  readonly began = performance.now();
+  /** When it had its first turn. */
+  began: number | undefined;
   /** Of the media, once they were decoded. */
   digests: readonly string[] | undefined;
   /** Tokens of the prompt that were found in the cache when it was read. */

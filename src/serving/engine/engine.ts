@@ -18,27 +18,8 @@ import {
 } from "../../protocol/index.ts";
 import { Choice, type ServedInput, Task } from "./choice.ts";
 import type { ConstraintCompiler, Matcher } from "./constraint.ts";
+import type { ServingOptions } from "./options.ts";
 import { Scheduler } from "./scheduler.ts";
-
-export interface ServingOptions {
-  /**
-   * Bytes of keys and values, of what was seen of images, and of media under way, all together; a quarter of the machine's.
-   * What is not needed for answers under way keeps what was read before.
-   */
-  readonly memory?: number;
-  /** Answers under way at once; 32. */
-  readonly maxRunning?: number;
-  /** Requests that wait at most; 256. */
-  readonly queueLimit?: number;
-  /** Tokens of prompts that a step reads at most while nobody answers; 512. */
-  readonly stepTokens?: number;
-  /** Tokens of prompts that a step reads at most while somebody answers, who waits for it; 64. */
-  readonly interleavedTokens?: number;
-  /** Reads constraints; without it requests that state one are refused. */
-  readonly constraints?: ConstraintCompiler;
-  /** Limits for images of prompts. */
-  readonly images?: ImageLoadOptions;
-}
 
 /**
  * A model that answers many requests at once. On CPUs whose rows are computed apart (`rowsApart`) an answer has the same bits
@@ -56,6 +37,7 @@ export class ServingEngine implements ServedModel, Disposable {
   readonly #scheduler: Scheduler;
   /** Requests whose prompts are being opened. */
   #opening = 0;
+  #isDisposed = false;
 
   /** The model stays the caller's, and is used by nobody else meanwhile. */
   constructor({ id, pretrained }: Pick<LocalModel, "id" | "pretrained">, options: ServingOptions = {}) {
@@ -73,7 +55,7 @@ export class ServingEngine implements ServedModel, Disposable {
     this.queueLimit = queueLimit;
     this.vocabularySize = pretrained.model.languageModel.config.vocabSize;
     this.#scheduler = new Scheduler(pretrained, {
-      ...{ memory, maxRunning, stepTokens, interleavedTokens },
+      ...{ memory, maxRunning, stepTokens, interleavedTokens, images },
       describe: (choice, told) => this.#describe(choice, told),
     });
     this.contextLength = Math.min(contextOf(pretrained), this.#scheduler.longest);
@@ -103,6 +85,8 @@ export class ServingEngine implements ServedModel, Disposable {
   }
 
   async *answer(request: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
+    if (this.#isDisposed)
+      throw new LlavaError("usage", `the engine of ${this.id} was disposed of: it cannot answer any more`);
     this.#requireRoom();
     const { signal } = request;
     this.#opening++;
@@ -226,7 +210,7 @@ export class ServingEngine implements ServedModel, Disposable {
       );
     if (ids.length === 0) throw new LlavaError("prompt", "the prompt is empty");
     const refusal = (error: unknown) => error;
-    const nothing = { text: undefined, places: [], media: [], imageTokens: 0, refusal };
+    const nothing = { text: undefined, places: [], media: [], sources: [], imageTokens: 0, refusal };
     return { ...nothing, inputIds: ids, contextLength: this.contextLength };
   }
 
@@ -244,6 +228,7 @@ export class ServingEngine implements ServedModel, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.#scheduler[Symbol.dispose]();
   }
 }

@@ -1,10 +1,12 @@
-import { createHash } from "node:crypto";
 import { type OpenedPrompt, tensorOfPixels } from "../../generation/index.ts";
 import type { Llava } from "../../models/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
-import type { ImageLayout, PixelValues } from "../../processing/image/index.ts";
-import { pixelsOf } from "../../processing/processor/index.ts";
+import type { ImageLayout, ImageLoadOptions, PixelValues } from "../../processing/image/index.ts";
+import { type OpenedMedium, pixelsOf } from "../../processing/processor/index.ts";
+import { heldBytes, isVideo } from "../../protocol/index.ts";
 import { byteWidth, cat, inference, keep, rowsApart, scope, type Tensor } from "../../torch/index.ts";
+import { DecodingThread } from "./decoding-thread.ts";
+import { digestOf } from "./digest.ts";
 import type { VisionCache } from "./vision-cache.ts";
 
 /** A medium on its way through the tower, a tile at a time. */
@@ -27,6 +29,7 @@ export interface DecodedMedium {
 export class Eyes implements Disposable {
   readonly #pretrained: PretrainedLlava;
   readonly #cache: VisionCache;
+  readonly #thread: DecodingThread;
   readonly #jobs = new Map<string, Job>();
   /** Decoded, and neither seen nor let go. */
   readonly #held = new Set<DecodedMedium>();
@@ -35,9 +38,10 @@ export class Eyes implements Disposable {
   images = 0;
   hits = 0;
 
-  constructor(pretrained: PretrainedLlava, cache: VisionCache) {
+  constructor(pretrained: PretrainedLlava, cache: VisionCache, images: ImageLoadOptions) {
     this.#pretrained = pretrained;
     this.#cache = cache;
+    this.#thread = new DecodingThread(pretrained.processor, images);
   }
 
   /** Bytes of media that are decoded and wait for the tower. */
@@ -56,16 +60,20 @@ export class Eyes implements Disposable {
    * @throws what `refusal` of the prompt makes of an error
    */
   decode(
-    { media, refusal }: Pick<OpenedPrompt, "media" | "refusal">,
+    { media, sources, refusal }: Pick<OpenedPrompt, "media" | "sources" | "refusal">,
     index: number,
     salt: string,
   ): Promise<DecodedMedium> {
-    const medium = media[index]!;
+    const [medium, source] = [media[index]!, sources[index]!];
+    const { layout } = medium;
     const decoded = this.#decoding.then(async () => {
       try {
-        const pixels = await pixelsOf([medium], this.#pretrained.processor);
-        const digest = digestOf(pixels, medium.layout, salt);
-        const decoded: DecodedMedium = { pixels, layout: medium.layout, digest };
+        // Decoders of videos are processes of their own, and files are read by nobody that serves strangers.
+        const bytes = isVideo(source) ? undefined : await heldBytes(source);
+        const decoded: DecodedMedium =
+          bytes === undefined
+            ? await this.#decodeHere(medium, salt)
+            : { layout, ...(await this.#thread.decode({ bytes, layout, salt })) };
         this.#held.add(decoded);
         return decoded;
       } catch (error) {
@@ -74,6 +82,12 @@ export class Eyes implements Disposable {
     });
     this.#decoding = decoded.catch(() => undefined);
     return decoded;
+  }
+
+  async #decodeHere(medium: OpenedMedium, salt: string): Promise<DecodedMedium> {
+    const { layout } = medium;
+    const pixels = await pixelsOf([medium], this.#pretrained.processor);
+    return { pixels, layout, digest: digestOf(pixels, layout, salt) };
   }
 
   letGo(medium: DecodedMedium): void {
@@ -150,13 +164,6 @@ export class Eyes implements Disposable {
 
   [Symbol.dispose](): void {
     for (const job of this.#jobs.values()) this.#drop(job);
+    this.#thread[Symbol.dispose]();
   }
-}
-
-function digestOf({ data, tiles, height, width }: PixelValues, layout: ImageLayout, salt: string): string {
-  const frame = JSON.stringify([salt, tiles, height, width, layout]);
-  return createHash("sha256")
-    .update(`${frame.length}:${frame}`)
-    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    .digest("hex");
 }

@@ -1,4 +1,5 @@
 /** A model that answers many at once. */
 
 export type { ConstraintCompiler, Matcher } from "./constraint.ts";
-export { ServingEngine, type ServingOptions } from "./engine.ts";
+export { ServingEngine } from "./engine.ts";
+export type { ServingOptions } from "./options.ts";

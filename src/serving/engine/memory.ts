@@ -1,3 +1,4 @@
+import { LlavaError } from "../../errors.ts";
 import { PAGE, type PageStore } from "../../nn/index.ts";
 import type { Eyes } from "./eyes.ts";
 import type { PageCache } from "./page-cache.ts";
@@ -62,3 +63,8 @@ export class Memory {
     return this.budget - this.#store.bytes - this.#vision.bytes - this.#eyes.bytes;
   }
 }
+
+export const memoryTooSmall = (): LlavaError =>
+  new LlavaError("prompt", "the prompt, its images and its answer do not fit into the engine's memory", {
+    hint: "Give the engine more memory, or ask for fewer tokens.",
+  });

@@ -5,22 +5,18 @@ import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ServedToken } from "../../protocol/index.ts";
 import type { Choice, Task } from "./choice.ts";
 import { Eyes } from "./eyes.ts";
-import { Memory } from "./memory.ts";
+import { Memory, memoryTooSmall } from "./memory.ts";
+import type { ServingOptions } from "./options.ts";
 import { PageCache } from "./page-cache.ts";
 import { type Outcome, pagesOf, pass } from "./pass.ts";
 import { Places } from "./places.ts";
 import { Turns } from "./turns.ts";
 import { VisionCache } from "./vision-cache.ts";
 
-export interface SchedulerOptions {
-  /** Bytes of keys and values, of what was seen of images, and of media under way. */
-  readonly memory: number;
-  /** Answers under way at once. */
-  readonly maxRunning: number;
-  /** Tokens that a step computes at most while nobody waits for the next token of an answer. */
-  readonly stepTokens: number;
-  /** Tokens of prompts that a step computes at most while somebody does. */
-  readonly interleavedTokens: number;
+export interface SchedulerOptions
+  extends Required<
+    Pick<ServingOptions, "memory" | "maxRunning" | "stepTokens" | "interleavedTokens" | "images">
+  > {
   /** Told the id and its text's bytes of what a choice said. */
   readonly describe: (choice: Choice, told: NonNullable<Said["told"]>) => ServedToken;
 }
@@ -54,7 +50,7 @@ export class Scheduler implements Disposable {
     const { processor, model } = pretrained;
     this.#store = model.languageModel.newPages({ slabBytes: Math.min(16 << 20, options.memory / 16) });
     this.#pages = new PageCache(this.#store);
-    this.#eyes = new Eyes(pretrained, this.#vision);
+    this.#eyes = new Eyes(pretrained, this.#vision, options.images);
     const parts = { store: this.#store, pages: this.#pages, vision: this.#vision, eyes: this.#eyes };
     this.#memory = new Memory(options.memory, parts);
     this.#places = new Places(parts, {
@@ -150,6 +146,7 @@ export class Scheduler implements Disposable {
       const choice = this.#turns.next(({ mayBegin }) => mayBegin);
       if (choice === undefined || (this.#places.size > 0 && !this.#hasRoomFor(choice))) return;
       this.#turns.remove(choice, { tookTurn: true });
+      choice.task.began ??= performance.now();
       this.#places.admit(choice);
     }
   }
@@ -217,16 +214,7 @@ export class Scheduler implements Disposable {
         continue;
       }
       if (this.#places.size === 1) {
-        this.#fail(
-          choice.task,
-          new LlavaError(
-            "prompt",
-            "the prompt, its images and its answer do not fit into the engine's memory",
-            {
-              hint: "Give the engine more memory, or ask for fewer tokens.",
-            },
-          ),
-        );
+        this.#fail(choice.task, memoryTooSmall());
         return false;
       }
       const { last } = this.#places;
@@ -278,6 +266,7 @@ export class Scheduler implements Disposable {
     });
     if (!task.isOver) return;
     task.stream.end();
+    if (task.began === undefined) return;
     const seconds = (performance.now() - task.began) / 1000;
     this.#secondsOfAnswer += LATEST * (seconds - this.#secondsOfAnswer);
   }

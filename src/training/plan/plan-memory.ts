@@ -53,9 +53,10 @@ const CONTEXT_BYTES = 900e6;
 /**
  * What an allocator holds beyond what is in use, as a share of what comes and goes in a step. glibc's was measured
  * (bench/plan.ts against the same runs with every block mapped by itself): 18 to 36 %, the less the longer the rows.
- * Logits are so large that it maps them by themselves, with nothing lost.
+ * Logits are so large that it maps them by themselves, with nothing lost. Where a tower learns on tiles, blocks of the tower
+ * and of long rows take turns, and neither fit where the others were: 0.9 to 1.3 of all that comes and goes.
  */
-const FRAGMENTATION = { cpu: 0.25, cuda: 0.08 };
+const FRAGMENTATION = { cpu: 0.25, learningOnTiles: 1, cuda: 0.08 };
 
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
 export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOptions = {}): MemoryPlan {
@@ -89,8 +90,10 @@ export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOption
   const encoding = kept + tower.passing;
   const peak = Math.max(forward, backward, encoding, gradients);
   const base = isCpu ? PROCESS_BYTES : CONTEXT_BYTES;
-  const share = isCpu ? FRAGMENTATION.cpu : FRAGMENTATION.cuda;
-  const slack = share * (isCpu ? peak - (peak === forward ? scores : 0) : peak - kept);
+  const onTiles = trained.visionTower > 0 && sizes.tiles > 1;
+  const share = FRAGMENTATION[!isCpu ? "cuda" : onTiles ? "learningOnTiles" : "cpu"];
+  const logitsApart = isCpu && !onTiles && peak === forward ? scores : 0;
+  const slack = share * (peak - logitsApart - (isCpu ? 0 : kept) + (isCpu && onTiles ? tower.kept : 0));
   const passing = peak - Math.max(kept, peak === backward || peak === gradients ? gradients : 0);
   const parts = [
     { name: "weights", bytes: weights, note: weightNote(recipe) + sharedNote(sharding, shards) },

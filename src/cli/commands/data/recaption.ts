@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
 import type { CommandContext } from "../../frame/context.ts";
@@ -33,6 +33,7 @@ interface Options extends LedgerFlags, ModelFlags {
   temperature: number;
   frames: number;
   recheck?: boolean;
+  engine?: string;
   seed: number;
 }
 
@@ -59,6 +60,10 @@ export function configure(data: Command, context: CommandContext): void {
     .option("--max-tokens <n>", "longest caption", count, 512)
     .option("--temperature <t>", "of the captions", notNegative, 0)
     .option("--frames <n>", "of each video, or of each of its segments", count, 8)
+    .option(
+      "--engine <url>",
+      "keep the ledger on a server, for many machines: postgres://user@host/database (takes the package pg)",
+    )
     .option("--recheck", "look at all files again, which a plan that is there is trusted for");
   command.addOption(seedOption());
   addLedgerOptions(addModelOptions(command, fastestDtype))
@@ -89,14 +94,19 @@ async function run(path: string, options: Options, context: CommandContext): Pro
         },
       );
   const datagen = await import("../../../datagen/index.ts");
-  const { Ledger, money } = await import("../../../runner/index.ts");
-  const { withLock } = await import("../../../files/index.ts");
+  const { Ledger, money, PostgresLedger } = await import("../../../runner/index.ts");
+  const { makeFolder } = await import("../../../files/index.ts");
   const { stat } = await import("node:fs/promises");
   const signal = context.signal();
   const asking = askOptions(options, context, signal);
   const source = await datagen.openRecaptionSource(path);
   const folder = runFolder(options);
-  using ledger = new Ledger(join(folder, "ledger.sqlite"));
+  makeFolder(folder);
+  await using open = new AsyncDisposableStack();
+  const ledger =
+    options.engine === undefined
+      ? open.use(new Ledger(join(folder, "ledger.sqlite")))
+      : open.use(await PostgresLedger.open(options.engine, basename(folder)));
   await using opened = await openAnswerer(options.model, options.endpoint, options, context, signal);
   const images = (await stat(path)).isDirectory() ? path : options.images;
   const recaption = {
@@ -113,13 +123,10 @@ async function run(path: string, options: Options, context: CommandContext): Pro
   };
   const planning = context.progress({ label: "planning", unit: "items" });
   // Others wait: a plan that is there need not be made.
-  await withLock(
-    join(folder, "plan.lock"),
-    () => datagen.planRecaption({ ...recaption, onPlanned: (items) => planning.update(items) }),
-    { signal },
-  ).finally(() => planning.stop());
-  ledger.set("budget", String(options.budget ?? ""));
-  const counts = ledger.counts();
+  const plan = () => datagen.planRecaption({ ...recaption, onPlanned: (items) => planning.update(items) });
+  await ledger.plans.alone(plan, signal).finally(() => planning.stop());
+  await ledger.set("budget", String(options.budget ?? ""));
+  const counts = await ledger.counts();
   const total = Object.values(counts).reduce((sum, value) => sum + value, 0);
   const bar = ledgerBar(context, { label: "captions", total, unit: "items" }, money);
   const asked = await datagen.askRecaption({ ...recaption, onProgress: bar.onProgress }).then(
@@ -141,6 +148,6 @@ async function run(path: string, options: Options, context: CommandContext): Pro
   context.report(
     `${options.out}: ${report.rows} rows of ${report.items} items; ${folder}: what became of each`,
   );
-  if (options.price !== undefined) context.report(shownSpending(ledger.spending(), money));
+  if (options.price !== undefined) context.report(shownSpending(await ledger.spending(), money));
   if (asked) throw asked;
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { RunStatus } from "../../../runner/index.ts";
@@ -9,6 +9,7 @@ interface Options {
   watch?: boolean;
   interval: number;
   json?: boolean;
+  engine?: string;
 }
 
 export function configure(data: Command, context: CommandContext): void {
@@ -18,6 +19,7 @@ export function configure(data: Command, context: CommandContext): void {
     .argument("<run>", "the run's folder")
     .option("--watch", "tell it again and again, with rate and time left, until all is done")
     .option("--interval <seconds>", "between two looks", positive, 2)
+    .option("--engine <url>", "of a run whose ledger is on a server: postgres://user@host/database")
     .option("--json", "print JSON, one line a look")
     .addHelpText("after", "\nExample:\n  llava data status captions.run --watch")
     .action((run: string, options: Options) => tell(run, options, context));
@@ -30,14 +32,20 @@ interface Speed {
   readonly secondsLeft: number | null;
 }
 
-async function tell(run: string, { watch, interval, json }: Options, context: CommandContext): Promise<void> {
-  const { readStatus, money } = await import("../../../runner/index.ts");
-  const path = join(run, "ledger.sqlite");
+async function tell(
+  run: string,
+  { watch, interval, json, engine }: Options,
+  context: CommandContext,
+): Promise<void> {
+  const { readStatus, money, PostgresLedger } = await import("../../../runner/index.ts");
+  await using server =
+    engine === undefined ? undefined : await PostgresLedger.open(engine, basename(run), { mustExist: true });
+  const look = async () => await (server?.status() ?? readStatus(join(run, "ledger.sqlite")));
   const signal = watch ? context.signal() : undefined;
   let first: { readonly at: number; readonly ended: number } | undefined;
   for (;;) {
     const started = performance.now();
-    const status = readStatus(path);
+    const status = await look();
     const took = performance.now() - started;
     first ??= { at: started, ended: status.ended };
     const seconds = (started - first.at) / 1000;

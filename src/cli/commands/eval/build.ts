@@ -1,5 +1,13 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
-import type { Built, Embedder, Teacher, TrainingSet } from "../../../benchmark-building/index.ts";
+import type {
+  Built,
+  Embedder,
+  ImageScreen,
+  Teacher,
+  TrainingSet,
+} from "../../../benchmark-building/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import type { Progress } from "../../../setup/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
@@ -22,7 +30,12 @@ interface BuildFlags extends EndpointFlags {
   readonly trainingImages: string[];
   readonly imageShare: number;
   readonly starts: number;
+  readonly embeddingEndpoint?: string;
+  readonly embeddingModel?: string;
+  readonly embedImages?: boolean;
+  readonly tower?: string;
   readonly flagged: "leave-out" | "review";
+  readonly screen: string[];
   readonly endpoint?: string;
   readonly model?: string;
   readonly maxTokens: number;
@@ -64,11 +77,24 @@ export function configure(command: Command, context: CommandContext): void {
       [],
     )
     .option("--image-share <share>", "how much images count beside texts, from 0 to 1", share, 0.5)
+    .option(
+      "--embedding-endpoint <url>",
+      "an OpenAI-compatible endpoint whose embeddings tell questions apart",
+    )
+    .option("--embedding-model <name>", "its name there")
+    .option("--embed-images", "have that endpoint embed images too, as messages, which vLLM takes")
+    .option("--tower <model>", "a model on this machine whose vision tower tells images apart")
     .option("--starts <n>", "beginnings of k-means, of which the best end is taken", count, 10)
     .addOption(
       new Option("--flagged <what>", "leave out what seems to hold personal data, or let reviewers decide")
         .choices(["leave-out", "review"])
         .default("leave-out"),
+    )
+    .option(
+      "--screen <module>",
+      "a module whose default export looks for faces or what should not be shown in an image (may be repeated)",
+      collect,
+      [],
     )
     .option("--endpoint <url>", "an OpenAI-compatible endpoint that gives reference answers")
     .option("--model <name>", "the name there of a model that sees images")
@@ -120,9 +146,9 @@ async function run(pool: string, flags: BuildFlags, context: CommandContext): Pr
     seed: flags.seed,
     starts: flags.starts,
     imageShare: flags.imageShare,
-    embedder: await openEmbedder(),
+    embedder: await openEmbedder(flags, context),
     training: trainingSets(flags),
-    screens: [],
+    screens: await Promise.all(flags.screen.map(loadScreen)),
     reviewsFlagged: flags.flagged === "review",
     reviewers: flags.unreviewed ? 0 : flags.reviewers,
     teacher,
@@ -170,9 +196,39 @@ async function openTeacher(flags: BuildFlags): Promise<Teacher | undefined> {
   };
 }
 
-async function openEmbedder(): Promise<Embedder> {
-  const { builtInEmbedder } = await import("../../../benchmark-building/index.ts");
-  return builtInEmbedder;
+async function openEmbedder(flags: BuildFlags, context: CommandContext): Promise<Embedder> {
+  const { embeddingEndpoint: url, embeddingModel: model, embedImages: seesImages = false, tower } = flags;
+  const { builtInEmbedder, endpointEmbedder, towerEmbedder } = await import(
+    "../../../benchmark-building/index.ts"
+  );
+  if (url !== undefined && tower !== undefined)
+    throw new LlavaError("usage", "--embedding-endpoint and --tower exclude each other", {
+      hint: "Give one of them.",
+    });
+  if (tower !== undefined) {
+    const { loadPretrained } = await import("../../../pretrained/index.ts");
+    const { resolveModel } = await import("../../../setup/index.ts");
+    const { progress, report } = context;
+    const resolved = await resolveModel(tower, { progress, report, signal: context.signal() });
+    return towerEmbedder(await loadPretrained(resolved, { dtype: "float32" }), tower);
+  }
+  if (url === undefined) return builtInEmbedder;
+  if (model === undefined)
+    throw new LlavaError("usage", "--embedding-endpoint takes --embedding-model", {
+      hint: "Give the model's name at the endpoint.",
+    });
+  const { EmbeddingEndpoint } = await import("../../../client/index.ts");
+  const { keyVariable: apiKeyVariable, timeout } = flags;
+  const endpoint = new EmbeddingEndpoint({ url, model, apiKeyVariable, timeoutMs: timeout * 1000 });
+  return endpointEmbedder(endpoint, { seesImages, retry: retryOf(flags) });
+}
+
+async function loadScreen(path: string): Promise<ImageScreen> {
+  const { default: screen } = (await import(pathToFileURL(resolve(path)).href)) as { default?: ImageScreen };
+  if (typeof screen?.name === "string" && typeof screen.look === "function") return screen;
+  throw new LlavaError("usage", `${path}: exports no screen`, {
+    hint: "Its default export is { name, look(path) }, which gives a list of { kind, text, isGrave }.",
+  });
 }
 
 function trainingSets({ training, trainingImages }: BuildFlags): TrainingSet[] {

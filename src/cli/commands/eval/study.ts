@@ -6,6 +6,7 @@ interface StudyFlags {
   readonly data?: string;
   readonly language: string;
   readonly out: string;
+  readonly json?: boolean;
 }
 
 export function configure(command: Command, { report }: CommandContext): void {
@@ -17,8 +18,9 @@ export function configure(command: Command, { report }: CommandContext): void {
     )
     .option("--language <name>", "the benchmark of language", "mmlu")
     .requiredOption("--out <folder>", "receives study.json and a chart per benchmark as SVG and PNG")
+    .option("--json", "print the study as JSON")
     .addHelpText("after", "\nExample:\n  llava eval study --out study")
-    .action(async ({ data, language, out }: StudyFlags) => {
+    .action(async ({ data, language, out, json }: StudyFlags) => {
       const { publishedModels, readStudyModels, studiedBenchmarks, studyLanguage, titleOf, writeStudy } =
         await import("../../../evaluation/index.ts");
       const models = data === undefined ? publishedModels : await readStudyModels(data);
@@ -34,7 +36,11 @@ export function configure(command: Command, { report }: CommandContext): void {
         regression?.r?.toFixed(2) ?? "",
         lacking.join(", "),
       ]);
-      console.log(table(["benchmark", "models", "slope", "r", "without a score"], rows));
+      console.log(
+        json
+          ? JSON.stringify(study, null, 2)
+          : table(["benchmark", "models", "slope", "r", "without a score"], rows),
+      );
       if (study.withoutLanguage.length > 0)
         report(`left out, without ${titleOf(language)}: ${study.withoutLanguage.join(", ")}`);
       report(`${files.length} files in ${out}`);

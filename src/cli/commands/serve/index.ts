@@ -7,6 +7,7 @@ import {
   forwardTo,
   HttpServer,
   ReplicaSet,
+  readPageFiles,
   type ServerLimits,
   type ServerOptions,
 } from "../../../serving/http/index.ts";
@@ -38,6 +39,7 @@ interface ServeFlags extends ModelFlags, EngineFlags {
   readonly alias?: readonly string[];
   readonly grace: number;
   readonly replicas: number;
+  readonly page: boolean;
   readonly log: boolean;
   readonly logContent?: boolean;
   readonly legacy?: boolean;
@@ -70,6 +72,7 @@ export function configure(command: Command, context: CommandContext): void {
       count,
       1,
     )
+    .option("--no-page", "serve no chat page")
     .option("--no-log", "print no line for each request")
     .option("--log-content", "have the log hold what people ask and are answered")
     .option("--legacy", "also speak the original LLaVA's protocol, as worker and as controller")
@@ -84,8 +87,9 @@ export function configure(command: Command, context: CommandContext): void {
     .addHelpText(
       "after",
       `
-It listens to this machine alone unless --host says otherwise, and then wants a key. GET /openapi.json describes the API,
-GET /v1/models the models and limits, GET /health tells whether it answers, GET /metrics is for Prometheus.
+It listens to this machine alone unless --host says otherwise, and then wants a key. GET / is a page to chat with the models,
+GET /openapi.json describes the API, GET /v1/models the models and limits, GET /health tells whether it answers, GET /metrics
+is for Prometheus.
 
 Example:
   llava serve llava-smol-135m --port 8000`,
@@ -161,6 +165,7 @@ function serverOptions(
       ...(maxPixels !== undefined && { imagePixels: maxPixels }),
       ...(maxBytes !== undefined && { imageBytes: maxBytes }),
     },
+    ...(flags.page && { page: readPageFiles() }),
     ...(flags.log && { log: (line: string) => console.log(line) }),
     ...(flags.logContent && { logsContent: true }),
     ...((flags.legacy || flags.controller) && { isLegacy: true }),

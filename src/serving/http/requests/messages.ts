@@ -5,7 +5,7 @@ import type { MediaReader } from "../media/media-reader.ts";
 const detail = z.enum(["auto", "low", "high", "original"]).nullish();
 
 /** The parts of OpenAI's chat completions and responses, and vLLM's videos. Of what the models cannot hear or open, why not. */
-export const contentPart = z.discriminatedUnion(
+const contentPart = z.discriminatedUnion(
   "type",
   [
     z.object({ type: z.literal("text"), text: z.string() }),
@@ -18,7 +18,7 @@ export const contentPart = z.discriminatedUnion(
   { error: "expected one of text, image_url, video_url, input_text, input_image and output_text" },
 );
 
-export const messageContent = z.union([z.string(), z.array(contentPart)]);
+const messageContent = z.union([z.string(), z.array(contentPart)]);
 
 export const message = z.discriminatedUnion(
   "role",

@@ -14,6 +14,9 @@ export const tokenizeSchema = z.object({
   prompt: text,
   /** llama.cpp's name for it. */
   content: text,
+  /** Whether a text has what begins a prompt in front: so without a word for `prompt`, and not so for `content`. */
+  add_special_tokens: flag,
+  add_special: flag,
   with_pieces: flag,
   return_token_strs: flag,
 });
@@ -80,7 +83,10 @@ async function tokensOf(
     ? await conversationOf({ ...fields, messages }, service.limits, media)
     : { raw: prompt! };
   const { text, ids, imageTokens, media: images } = await model.tokens(asked, exchange.signal);
-  return { fields, model, tokens: ids, prompt: text, imageTokens, images };
+  const hasBegin =
+    messages ?? fields.add_special_tokens ?? fields.add_special ?? fields.content === undefined;
+  const begin = hasBegin ? 0 : (await model.tokens({ raw: "" }, exchange.signal)).ids.length;
+  return { fields, model, tokens: ids.slice(begin), prompt: text, imageTokens, images };
 }
 
 /** llama.cpp's form of a token's text: its bytes where they are no whole characters. */

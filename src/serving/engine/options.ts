@@ -1,0 +1,22 @@
+import type { ImageLoadOptions } from "../../processing/image/index.ts";
+import type { ConstraintCompiler } from "./constraint.ts";
+
+export interface ServingOptions {
+  /**
+   * Bytes of keys and values, of what was seen of images, and of media under way, all together; a quarter of the machine's.
+   * What is not needed for answers under way keeps what was read before.
+   */
+  readonly memory?: number;
+  /** Answers under way at once; 32. */
+  readonly maxRunning?: number;
+  /** Requests that wait at most; 256. */
+  readonly queueLimit?: number;
+  /** Tokens of prompts that a step reads at most while nobody answers; 512. */
+  readonly stepTokens?: number;
+  /** Tokens of prompts that a step reads at most while somebody answers, who waits for it; 64. */
+  readonly interleavedTokens?: number;
+  /** Reads constraints; without it requests that state one are refused. */
+  readonly constraints?: ConstraintCompiler;
+  /** Limits for images of prompts. */
+  readonly images?: ImageLoadOptions;
+}
