@@ -3,7 +3,7 @@ import { type DType, Generator, randn, scope } from "../../src/torch/index.ts";
 import { device, sized } from "./checks.ts";
 
 /** So many layers of Vicuna 7B, or in a try narrow ones of its kind. */
-export const shape = (numLayers: number): LlamaConfig => ({
+const shape = (numLayers: number): LlamaConfig => ({
   family: "llama",
   ...sized(
     { vocabSize: 32_000, hiddenSize: 4096, intermediateSize: 11_008, numHeads: 32, numKeyValueHeads: 32 },

@@ -60,7 +60,7 @@ export function packedSequences(
 export type PackedKernel = (query: Tensor, key: Tensor, value: Tensor, sequences: PackedSequences) => Tensor;
 
 /** FlashAttention (arXiv 2307.08691) over sequences of different lengths: on CUDA, in 16 bits, up to 256 numbers a head. */
-export const flashAttention: PackedKernel = (query, key, value, { queryStarts, keyStarts, longest }) => {
+const flashAttention: PackedKernel = (query, key, value, { queryStarts, keyStarts, longest }) => {
   const [output] = aten.flashAttention(query, key, value, queryStarts, keyStarts, ...longest, 0, true, false);
   return output;
 };

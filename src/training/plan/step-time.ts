@@ -7,7 +7,7 @@ import { asComputed, shardsOf } from "./sharding.ts";
 import { adapterWeights, type ModelSizes } from "./sizes.ts";
 
 /** What is taken for granted of a machine that nobody has measured. */
-export interface StepAssumptions {
+interface StepAssumptions {
   /** Part of a GPU's peak that matrix products of a layer reach; 0.5. */
   readonly efficiency?: number | undefined;
   /** Whether transfers go on beside computation; they do. */
@@ -20,7 +20,7 @@ export interface StepOptions extends StepAssumptions {
   readonly rows: RowLengths;
 }
 
-export type Resource = "compute" | "links within machines" | "network";
+type Resource = "compute" | "links within machines" | "network";
 
 /** How long a step takes on a cluster, and why. Seconds are those of the rank with the most rows. */
 export interface StepPlan {
@@ -124,7 +124,7 @@ export function planStep(
 }
 
 /** Tokens that the language model computes with. */
-export function tokensOfRow(
+function tokensOfRow(
   { imageTokens }: ModelSizes,
   { data }: Recipe,
   { images, text }: RowLengths,

@@ -55,7 +55,7 @@ export interface SweepRange {
   readonly factors: readonly (number | "auto")[];
 }
 
-export const tokensPerFrame = (model: LocalModel, video: VideoConfig): number => {
+const tokensPerFrame = (model: LocalModel, video: VideoConfig): number => {
   const { processor } = model.pretrained;
   const sampled = { indices: [0], times: [0], duration: 1 };
   const shape = { size: { width: 1, height: 1 }, isVideo: true, sampled } as const;
