@@ -124,11 +124,7 @@ export function planStep(
 }
 
 /** Tokens that the language model computes with. */
-function tokensOfRow(
-  { imageTokens }: ModelSizes,
-  { data }: Recipe,
-  { images, text }: RowLengths,
-): number {
+function tokensOfRow({ imageTokens }: ModelSizes, { data }: Recipe, { images, text }: RowLengths): number {
   return (images * imageTokens) / data.rowsPerImage + text - 1;
 }
 
