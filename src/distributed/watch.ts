@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
-import { moduleBeside } from "../package.ts";
+import type { Worker } from "node:worker_threads";
+import { threadBeside } from "../package.ts";
 import type { Store } from "../torch/index.ts";
 import type { Place } from "./place.ts";
 
@@ -46,7 +46,7 @@ export class Watch {
 
   private constructor(watched: Watched) {
     this.#progress = watched.progress;
-    this.#worker = new Worker(moduleBeside(import.meta, "watch-worker"), { workerData: watched });
+    this.#worker = threadBeside(import.meta, "watch-worker", watched);
     this.#worker.on("message", (message: FromThread) => {
       if ("stopping" in message) this.#stop(message.stopping);
       for (const listener of this.#messages) listener(message);

@@ -1,6 +1,6 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
-import { moduleBeside } from "../../package.ts";
+import { threadBeside } from "../../package.ts";
 import type { ProcessorSource } from "../../processing/processor/index.ts";
 import { RowError } from "../../protocol/index.ts";
 import type { LoadingJob, LoadingResult, Refusal } from "./loading-worker.ts";
@@ -34,7 +34,7 @@ export class LoadingPool implements RowLoader {
 
   constructor(workerData: ProcessorSource, workers: number) {
     this.#threads = Array.from({ length: workers }, () => {
-      const worker = new Worker(moduleBeside(import.meta, "loading-worker"), { workerData });
+      const worker = threadBeside(import.meta, "loading-worker", workerData);
       const thread = { worker, jobs: new Map<number, Waiting>() };
       worker.unref();
       worker.on("message", (result: LoadingResult) => this.#finish(thread, result));

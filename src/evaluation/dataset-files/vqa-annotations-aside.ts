@@ -1,13 +1,12 @@
 import { on } from "node:events";
-import { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
-import { moduleBeside } from "../../package.ts";
+import { threadBeside } from "../../package.ts";
 import type { VqaAnnotation } from "./vqa-annotations.ts";
 import type { PackedAnnotations, Refused } from "./vqa-annotations-worker.ts";
 
 /** `readVqaAnnotations` in a thread of its own, which ends with the iteration: a second core parses while this one scores. */
 export async function* readAnnotationsAside(path: string): AsyncGenerator<readonly VqaAnnotation[]> {
-  const worker = new Worker(moduleBeside(import.meta, "vqa-annotations-worker"), { workerData: path });
+  const worker = threadBeside(import.meta, "vqa-annotations-worker", path);
   try {
     const messages = on(worker, "message", { close: ["exit"] });
     for await (const [message] of messages as AsyncIterable<[PackedAnnotations | Refused]>) {

@@ -1,6 +1,6 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
-import { moduleBeside } from "../../package.ts";
+import { threadBeside } from "../../package.ts";
 import type { ImageLoadOptions, PixelValues } from "../../processing/image/index.ts";
 import type { Processor } from "../../processing/processor/index.ts";
 import type { DecodingData, DecodingJob, DecodingResult } from "./decoding-worker.ts";
@@ -40,7 +40,7 @@ export class DecodingThread implements Disposable {
 
   #running(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(moduleBeside(import.meta, "decoding-worker"), { workerData: this.#data });
+    const worker = threadBeside(import.meta, "decoding-worker", this.#data);
     worker.on("message", (result: DecodingResult) => this.#settle(worker, result));
     worker.on("error", (error) => this.#end(error));
     this.#worker = worker;
