@@ -56,7 +56,7 @@ test("two models answer beside each other, by their names; SIGTERM lets an answe
   const { data } = (await ask(`${url}/v1/models`, { headers })).body;
   assert.deepEqual(
     data.map(({ id }: { id: string }) => id),
-    [llama, "first", qwen2, "second"],
+    ["llama", "first", "qwen2", "second"],
   );
   assert.equal(data[0].limits.maxTokens, 50);
   const running = chat({

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { LlavaError } from "../../../errors.ts";
 import { unreadable } from "../../../files/index.ts";
@@ -108,6 +110,7 @@ async function run(
   const keys = inner === undefined ? given : [inner];
   requireKey(flags, keys);
   const aliases = aliasesOf(flags.alias ?? [], names);
+  const told = toldNames(names, aliases);
   const options = serverOptions(flags, limits, keys);
   if (inner === undefined && flags.replicas > 1) return await runReplicas(flags, options, context);
   await using server = await HttpServer.listen({
@@ -130,7 +133,8 @@ async function run(
       return model;
     });
     before = opened;
-    return server.add(name, opened, aliases.get(name));
+    const [called, ...others] = told.get(name)!;
+    return server.add(called!, opened, others);
   });
   const { controller, workerAddress: address } = flags;
   const ready = Promise.all(loading).then(() => {
@@ -227,4 +231,23 @@ function aliasesOf(given: readonly string[], models: readonly string[]): Map<str
     own.push(alias);
   }
   return aliases;
+}
+
+/** The names that clients are told: of a folder its last part, for where it lies is not theirs to know. */
+function toldNames(
+  models: readonly string[],
+  aliases: ReadonlyMap<string, readonly string[]>,
+): Map<string, readonly string[]> {
+  const taken = new Set<string>();
+  const told = models.map((model): [string, readonly string[]] => {
+    const own = existsSync(model) ? basename(resolve(model)) : model;
+    const names = [own, ...(aliases.get(model) ?? [])].filter((name) => !taken.has(name));
+    if (names.length === 0)
+      throw new LlavaError("usage", `two models would be called ${own}`, {
+        hint: `Name one otherwise: --alias ${model}=NAME`,
+      });
+    for (const name of names) taken.add(name);
+    return [model, [...new Set(names)]];
+  });
+  return new Map(told);
 }

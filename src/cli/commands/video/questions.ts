@@ -31,7 +31,7 @@ export async function readVideoQuestions(path: string): Promise<VideoQuestion[]>
       const where = `${path}: ${place.startsWith("row") ? place : `line ${place}`}`;
       const refuse = (what: string): never => {
         throw new LlavaError("data", `${where}: ${what}`, {
-          hint: 'A row is {"id", "video": "clip.mp4", "text": "What …?", "answer": "…" or a list of them}.',
+          hint: 'A row is {"id", "video": "walk.mp4", "text": "What …?", "answer": "…" or a list of them}.',
         });
       };
       if (problem !== undefined) refuse(problem);
