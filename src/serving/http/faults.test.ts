@@ -43,6 +43,7 @@ describe("what is at fault", () => {
         "messages[0].content[0]",
         "image_decode_failed",
       ],
+      [{ messages: user("x"), priority: -1 }, "priority"],
       [{ messages: user("x"), temperature: -1 }, "temperature"],
       [{ messages: user("x"), temperature: "hot" }, "temperature"],
       [{ messages: user("x"), top_p: 0 }, "top_p"],

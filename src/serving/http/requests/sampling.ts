@@ -34,7 +34,8 @@ export const samplingFields = {
 /** Who asks, and what it has to do with others' requests. */
 export const sharingFields = {
   cache_salt: optional(z.string().max(256)),
-  priority: optional(z.int().min(-1000).max(1000)),
+  /** Lower goes first. Below 0 anyone could go before, and push out, everybody else. */
+  priority: optional(z.int().min(0).max(1000)),
 };
 
 type SamplingFields = z.infer<z.ZodObject<typeof samplingFields>>;
