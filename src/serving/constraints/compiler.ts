@@ -38,25 +38,28 @@ export interface Vocabulary {
  */
 export async function llguidanceCompiler(vocabulary: Vocabulary): Promise<ConstraintCompiler> {
   const library = await loadLibrary();
-  return new LlguidanceCompiler(library, newTokenizer(library, vocabulary), vocabulary.size);
+  return new LlguidanceCompiler(library, newTokenizer(library, vocabulary), vocabulary);
 }
 
 class LlguidanceCompiler implements ConstraintCompiler {
   readonly #library: Library;
   readonly #init: MatcherInit;
   readonly #words: number;
+  readonly #mayBeginWithSpace: boolean;
   /** By type and text, in the order of their last use. */
   readonly #kept = new Map<string, Promise<GrammarMatcher>>();
 
-  constructor(library: Library, tokenizer: Pointer, vocabularySize: number) {
+  constructor(library: Library, pointer: Pointer, { tokenizer, size }: Vocabulary) {
     this.#library = library;
-    this.#words = Math.ceil(vocabularySize / 32);
+    this.#words = Math.ceil(size / 32);
+    this.#mayBeginWithSpace = tokenizer.stripsLeadingSpace;
     const quiet = { bufferLog: 0, standardErrorLog: 0, fastForwards: false, backtracks: false };
-    this.#init = { tokenizer, ...quiet, limits };
+    this.#init = { tokenizer: pointer, ...quiet, limits };
   }
 
   async compile(constraint: AnswerConstraint, signal?: AbortSignal): Promise<Matcher> {
-    const [type, text] = textOf(constraint);
+    const written = textOf(constraint);
+    const [type, text] = this.#mayBeginWithSpace ? behindSpace(written) : written;
     if (text.length > MOST_CHARACTERS)
       throw refusal(constraint, `it has ${text.length} characters; at most ${MOST_CHARACTERS} are taken`);
     const key = `${type}\n${text}`;
@@ -101,8 +104,10 @@ function refusal({ type }: AnswerConstraint, problem: string): LlavaError {
   });
 }
 
+type GrammarText = readonly [type: "json_schema" | "regex" | "lark", text: string];
+
 /** A constraint's type and text, as llguidance takes them. */
-function textOf(constraint: AnswerConstraint): [type: string, text: string] {
+function textOf(constraint: AnswerConstraint): GrammarText {
   if (constraint.type === "regex") return ["regex", constraint.pattern];
   if (constraint.type === "grammar") return ["lark", constraint.grammar];
   const schema = constraint.type === "json" ? { type: "object" } : constraint.schema;
@@ -114,6 +119,12 @@ function textOf(constraint: AnswerConstraint): [type: string, text: string] {
   } catch {
     throw refusal(constraint, "it is nested too deeply, or no JSON");
   }
+}
+
+/** Where decoding takes a space off the beginning, models are used to begin with one; a grammar of the user's own stays as it is. */
+function behindSpace([type, text]: GrammarText): GrammarText {
+  if (type === "regex") return [type, ` ?(?:${text})`];
+  return type === "json_schema" ? ["lark", `start: " "? answer\nanswer: %json ${text}`] : [type, text];
 }
 
 function newTokenizer(library: Library, { tokenizer, size, endId }: Vocabulary): Pointer {

@@ -60,6 +60,33 @@ suite("constraints", () => {
       for (const text of refused) assert(!(await takes(constraint, read(text))), text);
     });
 
+  test("a model whose tokenizer writes a space first may begin with one", async () => {
+    const llama2 = await loadTokenizer(path("test/fixtures/tokenizer/llama2"));
+    assert(llama2.stripsLeadingSpace);
+    const own = await llguidanceCompiler({
+      tokenizer: llama2,
+      size: llama2.vocabSize,
+      endId: llama2.eosId!,
+    });
+    for (const [constraint, text] of [
+      [{ type: "json" }, '{"a": 1}'],
+      [person, '{"age": 4, "sex": "f"}'],
+      [{ type: "regex", pattern: "[a-c]+|x/y" }, "x/y"],
+    ] as const) {
+      using matcher = await own.compile(constraint);
+      const ids = llama2.encode(text);
+      assert.equal(Buffer.from(llama2.bytesOf(ids[0]!))[0], 0x20);
+      for (const id of ids) {
+        assert(has(matcher.mask(), id), `${text}: ${llama2.idToToken(id)}`);
+        matcher.accept(id);
+      }
+      assert(has(matcher.mask(), llama2.eosId!), text);
+      using other = await own.compile(constraint);
+      const twice = llama2.tokenToId("▁▁");
+      if (twice !== undefined) assert(!has(other.mask(), twice));
+    }
+  });
+
   test("at most eight blanks stand in a row between tokens of JSON", async () => {
     assert(await takes({ type: "json" }, read(`{"a":${" ".repeat(8)}1}`)));
     assert(!(await takes({ type: "json" }, read(`{"a":${" ".repeat(9)}1}`))));
