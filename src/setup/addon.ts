@@ -1,15 +1,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256, withLock, writeAtomically } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
-import { runCommand } from "./command.ts";
-import { buildFailure } from "./failure-causes.ts";
+import { buildWithCmake } from "./cmake.ts";
 import { ensureLibtorch } from "./install-libtorch.ts";
 import { findLibtorch, inspectLibtorch, type Libtorch } from "./libtorch.ts";
 import type { SetupOptions } from "./options.ts";
@@ -140,25 +138,19 @@ export async function buildAddon(
   { libtorch, folder, source, name, settings = [] }: AddonBuild,
   { env = process.env, signal }: SetupOptions,
 ): Promise<void> {
-  const { cmake, ninja } = requireBuildTools(env);
+  requireBuildTools(env);
   makeCacheFolder(dirname(folder), BUILD_ROOM);
   const partial = begin(folder, libtorch);
   const objects = join(partial, "build");
-  const log = `${folder}.build.log`;
   mkdirSync(objects);
-  rmSync(log, { force: true });
-  const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
-  const generator = ninja ? "Ninja" : "Unix Makefiles";
   const given = [
     `-DLIBTORCH_ROOT=${libtorch.root}`,
     `-DNODE_API_HEADERS=${nodeApiHeaders("include")}`,
     ...settings,
   ];
   try {
-    let result = await run("-S", source, "-B", objects, "-G", generator, ...given);
-    if (result.status === 0)
-      result = await run("--build", objects, "--parallel", String(availableParallelism()));
-    if (result.status !== 0) throw buildFailure(result.tail, log);
+    const build = { source, objects, log: `${folder}.build.log`, settings: given };
+    await buildWithCmake(build, { env, ...(signal && { signal }) });
     await rename(join(objects, `${name}.node`), join(partial, `${name}.node`));
   } finally {
     await rm(objects, { recursive: true, force: true });

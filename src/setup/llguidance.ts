@@ -5,8 +5,7 @@ import { extractZipMember, withLock } from "../files/index.ts";
 import { packagePath } from "../package.ts";
 import { requireBuildTools } from "./build-tools.ts";
 import { cacheFolder, type Environment, makeCacheFolder } from "./cache.ts";
-import { runCommand } from "./command.ts";
-import { buildFailure } from "./failure-causes.ts";
+import { buildWithCmake } from "./cmake.ts";
 import type { SetupOptions } from "./options.ts";
 import { fetchWheel, readPins, removeWheel } from "./wheels.ts";
 
@@ -43,7 +42,7 @@ export async function ensureLlguidance(options: SetupOptions = {}): Promise<Llgu
 
 async function install(folder: string, options: SetupOptions): Promise<Llguidance> {
   const { env = process.env, report, signal } = options;
-  const { cmake, ninja } = requireBuildTools(env);
+  requireBuildTools(env); // what is missing is told before anything is downloaded
   report?.(`Installing llguidance ${release} into ${folder} (3 MB).`);
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
@@ -56,11 +55,7 @@ async function install(folder: string, options: SetupOptions): Promise<Llguidanc
     });
     const objects = join(partial, "build");
     const log = join(cacheFolder(env), "logs", "llguidance.build.log");
-    rmSync(log, { force: true });
-    const run = (...args: string[]) => runCommand(cmake, args, { env, log, ...(signal && { signal }) });
-    let result = await run("-S", sources, "-B", objects, "-G", ninja ? "Ninja" : "Unix Makefiles");
-    if (result.status === 0) result = await run("--build", objects);
-    if (result.status !== 0) throw buildFailure(result.tail, log);
+    await buildWithCmake({ source: sources, objects, log }, options);
     await copyFile(join(objects, "python_symbols.so"), inFolder(partial).symbols);
     await rm(objects, { recursive: true });
     await rm(folder, { recursive: true, force: true });
