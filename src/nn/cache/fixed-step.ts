@@ -19,7 +19,7 @@ export class FixedStep implements AttentionStep, Disposable {
   /** Goes on where the rows of the cache end, all under one rope factor. */
   constructor(cache: KeyValueCache) {
     this.#cache = cache;
-    cache.makeFinite();
+    scope(() => cache.makeFinite());
     const rows = cache.lengths.length;
     [this.ropeFactors] = cache.ropeFactors;
     const [keys] = cache.buffers(0);
