@@ -9,15 +9,13 @@
  * a busy machine slows both: transformers' (`transformers serve FOLDER --port 8001`), llama.cpp's (`llama-server -m … --mmproj …
  * -np 8 -t 2 -cb`) or any other. --images N shares N images among all requests, --questions asks so many of each.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { eventData } from "../src/client/index.ts";
 import { mulberry32 } from "../src/random/index.ts";
 import { defaultModel } from "../src/setup/index.ts";
+import { startServing } from "../test/support/serving-process.ts";
 import { median } from "./peer.ts";
 
 const { values } = parseArgs({
@@ -178,19 +176,6 @@ function summary(rounds: readonly Round[]) {
   };
 }
 
-/** `llava serve` in a process of its own, once it is ready. */
-async function startServer(): Promise<{ readonly url: string; readonly child: ChildProcess }> {
-  const bin = fileURLToPath(new URL("../bin/llava.js", import.meta.url));
-  const args = ["serve", values.model, "--port", "0", "--no-log", ...values.serve.split(" ").filter(Boolean)];
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ["ignore", "ignore", "pipe"] });
-  for await (const line of createInterface({ input: child.stderr! })) {
-    const url = /^(http:\S+) is ready$/.exec(line)?.[1];
-    if (url !== undefined) return { url, child };
-    console.error(line);
-  }
-  throw new Error("llava serve ended");
-}
-
 /** Counters of ours that say what was not computed. */
 async function counters(url: string): Promise<string[]> {
   const response = await fetch(`${url}/metrics`).catch(() => undefined);
@@ -200,7 +185,10 @@ async function counters(url: string): Promise<string[]> {
     .filter((line) => /^llava:(tower_images|vision_cache_hits|prefix_cache|num_preemptions)/.test(line));
 }
 
-const started = values.url === undefined ? await startServer() : undefined;
+const started =
+  values.url === undefined
+    ? await startServing([values.model, "--no-log", ...values.serve.split(" ").filter(Boolean)])
+    : undefined;
 const targets: Target[] = [{ name: "first", url: started?.url ?? values.url!, model: values.model }];
 if (values.beside !== undefined) {
   const at = values.beside.indexOf("=");
@@ -225,5 +213,5 @@ try {
     for (const line of await counters(targets[0]!.url)) console.log(`  ${line}`);
   }
 } finally {
-  started?.child.kill("SIGTERM");
+  started?.[Symbol.dispose]();
 }
