@@ -6,6 +6,15 @@ import type { Holding } from "./guard/totals.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { RequestRecord } from "./request-log.ts";
 
+const SERVER = "http://server";
+
+/** Of what is no address a path that nothing lies under: a request line may say anything. */
+function targetOf({ url = "/" }: IncomingMessage): URL {
+  // Two slashes at the beginning would be read as a host.
+  const parsed = url.startsWith("/") ? URL.parse(SERVER + url) : URL.parse(url, SERVER);
+  return parsed ?? new URL("/*", SERVER);
+}
+
 /** One request and its answer. */
 export class Exchange implements Disposable {
   readonly id = randomBytes(12).toString("hex");
@@ -27,10 +36,12 @@ export class Exchange implements Disposable {
     this.response = response;
     this.holding = holding;
     this.#limits = limits;
-    this.url = new URL(request.url ?? "/", "http://server");
+    this.url = targetOf(request);
     response.once("close", () => {
       if (!response.writableFinished) this.stop(new ApiError(499, "client_closed", "The client has gone."));
     });
+    // What is written to a client that has gone is told by "close".
+    response.on("error", () => {});
     response.setHeader("x-request-id", this.id);
     response.setHeader("x-content-type-options", "nosniff");
   }
