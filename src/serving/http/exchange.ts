@@ -5,15 +5,7 @@ import { jsonObject, readBody } from "./guard/body.ts";
 import type { Holding } from "./guard/totals.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { RequestRecord } from "./request-log.ts";
-
-const SERVER = "http://server";
-
-/** Of what is no address a path that nothing lies under: a request line may say anything. */
-function targetOf({ url = "/" }: IncomingMessage): URL {
-  // Two slashes at the beginning would be read as a host.
-  const parsed = url.startsWith("/") ? URL.parse(SERVER + url) : URL.parse(url, SERVER);
-  return parsed ?? new URL("/*", SERVER);
-}
+import { targetOf } from "./request-target.ts";
 
 /** One request and its answer. */
 export class Exchange implements Disposable {
