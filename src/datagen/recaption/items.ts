@@ -68,8 +68,11 @@ export async function openRecaptionSource(path: string): Promise<RecaptionSource
   };
 }
 
+/** Bytes of a list that are looked through at once. */
+const pieceSize = 1 << 18;
+
 async function* rowsOf(path: string): AsyncGenerator<RecaptionItem> {
-  for await (const spans of jsonObjects(path))
+  for await (const spans of jsonObjects(path, pieceSize))
     for (const { bytes, place, problem } of spans) {
       const where = `${path}:${place.replace("row", " row")}`;
       if (problem !== undefined) throw new LlavaError("data", `${where}: ${problem}`, { hint });

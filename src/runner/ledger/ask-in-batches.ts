@@ -6,7 +6,7 @@ import { costOf } from "../../protocol/index.ts";
 import { type PlannedRun, spentUp } from "./ask-planned.ts";
 import type { Ledger } from "./ledger.ts";
 import { mostCost, mostPromptTokens } from "./price.ts";
-import type { Claim } from "./work-ledger.ts";
+import type { Claim, Settlement } from "./work-ledger.ts";
 
 /** What one batch may hold; those of OpenAI if left out. */
 export interface BatchLimits {
@@ -33,6 +33,8 @@ export interface BatchRun
 const discount = 0.5;
 /** Times that what a batch left open is sent again. */
 const longestLine = 4;
+/** Replies of a batch that are stored together. */
+const settledAtOnce = 200;
 /** Looks in a row that find nothing before a batch counts as lost. */
 const patience = 5;
 
@@ -160,6 +162,11 @@ async function collect(
   name: string,
   state: BatchState,
 ): Promise<number> {
+  let settlements: Settlement[] = [];
+  const settle = async (): Promise<void> => {
+    await ledger.settle(settlements, name);
+    settlements = [];
+  };
   for (const id of state.files)
     for await (const { key, reply } of endpoint.results(id, signal)) {
       const item = ledger.batches.itemOf(name, key);
@@ -169,10 +176,9 @@ async function collect(
         continue;
       }
       const cost = price === undefined ? 0 : costOf(reply.usage, price);
-      ledger.settle(
-        [{ item, reply, cost: cost === undefined ? undefined : discount * cost, attempts: 1 }],
-        name,
-      );
+      settlements.push({ item, reply, cost: cost === undefined ? undefined : discount * cost, attempts: 1 });
+      if (settlements.length === settledAtOnce) await settle();
     }
+  await settle();
   return ledger.endBatch(name, { charge: false });
 }

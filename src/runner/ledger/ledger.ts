@@ -43,7 +43,8 @@ export class Ledger implements RunLedger, Disposable {
   constructor(path: string) {
     this.path = path;
     this.#database = new Database(path);
-    this.#database.exec(schema);
+    // The log's own place in its folder is on the disk from here on.
+    this.#database.exec(schema, { isOnDisk: true });
     this.plans = new PlanTable(this.#database);
     this.pace = new Pace(this.#database);
     this.batches = new BatchLog(this.#database);
@@ -114,14 +115,14 @@ export class Ledger implements RunLedger, Disposable {
   }
 
   /** @param owner the batch that had them, if not this worker */
-  settle(replies: readonly Settlement[], owner = this.owner): number[] {
-    return this.#database.transaction(() => replies.map((reply) => this.#settle(reply, owner)), {
-      isOnDisk: true,
-    });
+  async settle(replies: readonly Settlement[], owner = this.owner): Promise<number[]> {
+    const counts = this.#database.transaction(() => replies.map((reply) => this.#settle(reply, owner)));
+    await this.#database.onDisk();
+    return counts;
   }
 
   #settle({ item, reply, cost, attempts }: Settlement, owner: string): number {
-    const digest = sha256(reply.text).slice(0, 32);
+    const digest = BigInt.asIntN(64, BigInt(`0x${sha256(reply.text).slice(0, 16)}`));
     const paid =
       cost ??
       Number(
