@@ -17,6 +17,8 @@ export interface ServingOptions {
   readonly interleavedTokens?: number;
   /** Reads constraints; without it requests that state one are refused. */
   readonly constraints?: ConstraintCompiler;
+  /** Whether what was read and seen is kept for later requests; true. */
+  readonly cache?: boolean;
   /** Limits for images of prompts. */
   readonly images?: ImageLoadOptions;
 }

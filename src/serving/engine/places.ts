@@ -78,6 +78,7 @@ export class Places {
     this.#forget(place);
     this.#pages.release(choice.pages.splice(0));
     choice.computed = 0;
+    choice.found = 0;
   }
 
   /** What was seen of its media is needed no more. */
@@ -107,7 +108,7 @@ export class Places {
         for (const index of task.input.media.keys()) digests.push((await decode(index)).digest);
         task.digests = digests;
       }
-      this.#share(choice);
+      this.share(choice);
       for (const [index, { start, length }] of task.input.places.entries()) {
         if (start + length <= choice.computed) continue;
         const medium = decoded[index] ?? (await decode(index));
@@ -127,15 +128,17 @@ export class Places {
     }
   }
 
-  /** Takes the cached pages that a choice begins with; its last token is computed in any case. */
-  #share(choice: Choice): void {
-    for (let page = 0; (page + 1) * PAGE < choice.length; page++) {
-      const shared = this.#pages.share(choice.pageName(page));
+  /** Takes the cached pages that a choice goes on with; its last token is computed in any case. */
+  share(choice: Choice): void {
+    while (this.#pages.isKept && choice.isBetweenPages) {
+      const name = choice.pageUnderWay;
+      const shared = name === undefined ? undefined : this.#pages.share(name);
       if (shared === undefined) break;
       choice.pages.push(shared);
       choice.computed += PAGE;
+      choice.found += PAGE;
     }
     const { task } = choice;
-    if (!task.hasRead && choice.index === 0) task.cachedTokens = choice.computed;
+    if (!task.hasRead && choice.index === 0) task.cachedTokens = choice.found;
   }
 }

@@ -15,7 +15,7 @@ import { VisionCache } from "./vision-cache.ts";
 
 export interface SchedulerOptions
   extends Required<
-    Pick<ServingOptions, "memory" | "maxRunning" | "stepTokens" | "interleavedTokens" | "images">
+    Pick<ServingOptions, "memory" | "maxRunning" | "stepTokens" | "interleavedTokens" | "cache" | "images">
   > {
   /** Told the id and its text's bytes of what a choice said. */
   readonly describe: (choice: Choice, told: NonNullable<Said["told"]>) => ServedToken;
@@ -32,7 +32,7 @@ export class Scheduler implements Disposable {
   readonly #options: SchedulerOptions;
   readonly #store: PageStore;
   readonly #pages: PageCache;
-  readonly #vision = new VisionCache();
+  readonly #vision: VisionCache;
   readonly #eyes: Eyes;
   readonly #memory: Memory;
   readonly #turns = new Turns<Choice>();
@@ -49,7 +49,8 @@ export class Scheduler implements Disposable {
     this.#options = options;
     const { processor, model } = pretrained;
     this.#store = model.languageModel.newPages({ slabBytes: Math.min(16 << 20, options.memory / 16) });
-    this.#pages = new PageCache(this.#store);
+    this.#pages = new PageCache(this.#store, options.cache);
+    this.#vision = new VisionCache(options.cache);
     this.#eyes = new Eyes(pretrained, this.#vision, options.images);
     const parts = { store: this.#store, pages: this.#pages, vision: this.#vision, eyes: this.#eyes };
     this.#memory = new Memory(options.memory, parts);
@@ -178,7 +179,8 @@ export class Scheduler implements Disposable {
       return true;
     }
     for (const [choice, start] of before) {
-      for (let page = Math.floor(start / PAGE); page < Math.floor(choice.computed / PAGE); page++)
+      const isNamed = this.#pages.isKept;
+      for (let page = Math.floor(start / PAGE); isNamed && page < Math.floor(choice.computed / PAGE); page++)
         this.#pages.name(choice.pages[page]!, choice.pageName(page));
       if (choice.computed >= choice.task.input.inputIds.length) this.#places.forget(choice);
     }
@@ -194,14 +196,27 @@ export class Scheduler implements Disposable {
     for (const choice of answering) if (this.#grow(choice, 1, portions)) portions.set(choice, 1);
     const { stepTokens, interleavedTokens } = this.#options;
     let budget = portions.size > 0 ? interleavedTokens : stepTokens;
+    const underWay = new Set<string>();
     for (const choice of ready) {
-      if (choice.isAnswering || budget === 0 || !this.#places.has(choice)) continue;
+      if (choice.isAnswering || !this.#places.has(choice)) continue;
+      if (this.#isReadByAnother(choice, underWay) || budget === 0) continue;
       const tokens = Math.min(budget, choice.length - choice.computed);
       if (!this.#grow(choice, tokens, portions)) continue;
       portions.set(choice, tokens);
       budget -= tokens;
     }
     return portions;
+  }
+
+  /** Whether another reads the page that it would go on with, and it waits for that; `underWay` names the pages of those before it. */
+  #isReadByAnother(choice: Choice, underWay: Set<string>): boolean {
+    if (!this.#pages.isKept) return false;
+    this.#places.share(choice);
+    const name = choice.pageUnderWay;
+    if (name === undefined) return false;
+    if (underWay.has(name)) return choice.isBetweenPages;
+    underWay.add(name);
+    return false;
   }
 
   /** Gives a choice pages for so many more tokens, at the cost of who came last; false if that is itself, or it is gone. */
