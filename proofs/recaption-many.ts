@@ -65,6 +65,7 @@ try {
       media: {
         identity: "",
         file: ({ image }: { image: string }) => image,
+        imagesOf: () => 1,
         shown: async ({ image }: { image: string }) => [image],
       },
       signal: stop.signal,

@@ -49,8 +49,29 @@ export interface RecaptionSource {
   items(): AsyncGenerator<RecaptionItem>;
 }
 
-/** Rows of a file of any length (.json, .jsonl), or the images of a folder. @throws LlavaError "data" naming file and row */
-export async function openRecaptionSource(path: string): Promise<RecaptionSource> {
+/**
+ * Rows of a file of any length (.json, .jsonl), or the images of a folder; the first `limit` items of them.
+ * @throws LlavaError "data" naming file and row
+ */
+export async function openRecaptionSource(
+  path: string,
+  { limit }: { readonly limit?: number | undefined } = {},
+): Promise<RecaptionSource> {
+  const source = await openWhole(path);
+  if (limit === undefined) return source;
+  return {
+    digest: sha256(`${source.digest} ${limit}`),
+    items: async function* () {
+      let left = limit;
+      for await (const item of source.items()) {
+        yield item;
+        if (--left === 0) return;
+      }
+    },
+  };
+}
+
+async function openWhole(path: string): Promise<RecaptionSource> {
   const found = await stat(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
