@@ -124,6 +124,33 @@ describe("a serving engine", async () => {
     assert.ok(cachedTokens >= read - promptTokens - 3 * 2 * 16, `${cachedTokens} of ${read}`);
   });
 
+  test("a video's frames are decoded in the other thread as they are here, and known again", async () => {
+    using engine = open();
+    const inFiles = ["wide", "tall", "wide"].map((name) => `${fixtures}images/${name}.png`);
+    const essences: unknown[] = [];
+    for (const frames of [[wide, tall, wide], inFiles, [tall, wide, wide]]) {
+      const content = [
+        { type: "video", video: { frames } },
+        { type: "text", text: "what happens?" },
+      ] as const;
+      const request = asks("");
+      essences.push(
+        essence(await told(engine.answer({ ...request, prompt: { messages: [{ role: "user", content }] } }))),
+      );
+    }
+    assert.deepEqual(essences[0], essences[1]);
+    const { towerImages, cachedTokens, memory } = engine.state();
+    assert.equal(towerImages, 2);
+    assert.ok(cachedTokens > 0);
+    assert.equal(memory.media, 0);
+    const broken = { frames: [wide, Buffer.from(tall.subarray(0, 80))] };
+    const content = [{ type: "video", video: broken }] as const;
+    await assert.rejects(
+      told(engine.answer({ ...asks(""), prompt: { messages: [{ role: "user", content }] } })),
+      { partIndex: 0 },
+    );
+  });
+
   test("text is never an image or a special token, in messages and raw", async () => {
     using engine = open();
     const special = [...pretrained.processor.tokenizer.specialTokens];

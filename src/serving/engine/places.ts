@@ -97,7 +97,8 @@ export class Places {
     const { signal } = place.abort;
     const decoded: (DecodedMedium | undefined)[] = [];
     const decode = async (index: number): Promise<DecodedMedium> => {
-      const medium = await this.#eyes.decode(task.input, index, JSON.stringify([task.owner, task.salt]));
+      const salt = JSON.stringify([task.owner, task.salt]);
+      const medium = await this.#eyes.decode(task.input, index, { salt, signal });
       decoded[index] = medium;
       signal.throwIfAborted();
       return medium;
