@@ -85,6 +85,12 @@ export function exchange<T>(communicator: Communicator, own: T): T[] {
   return all.map((bytes, rank) => deserialize(bytes.subarray(HEAD, lengths[rank])) as T);
 }
 
+/** As `exchange`, where some come far later than others: after work of one of them alone, or of disks. */
+export function meet<T>(communicator: Communicator, own: T): T[] {
+  communicator.barrier();
+  return exchange(communicator, own);
+}
+
 /** Equally many bytes of each rank. */
 function gatherBytes(communicator: Communicator, own: Buffer): Buffer[] {
   const all = scope(() => {

@@ -4,7 +4,8 @@ import { alone, joinGroup } from "../../src/distributed/index.ts";
 import { doTask } from "./rank-tasks.ts";
 
 const [{ task, given }] = (await once(process, "message")) as [{ task: string; given: unknown }];
-const group = await joinGroup({ report: console.error });
+const patience = Number(process.env["LLAVA_TEST_PATIENCE"] ?? 1800);
+const group = await joinGroup({ report: console.error, patience });
 try {
   process.send!(await doTask(group?.communicator ?? alone, task, given, group?.reached));
   await group?.leave();

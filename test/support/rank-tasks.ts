@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import fs, { readFileSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
@@ -203,7 +204,42 @@ async function sequences(ranks: Communicator, recipes: readonly Recipe[]): Promi
   return all;
 }
 
+/** A run in which the first rank alone is busy for a while in each of its long phases. */
+async function busy(
+  ranks: Communicator,
+  { recipe, seconds }: { readonly recipe: Recipe; readonly seconds: number },
+): Promise<{ step: number; phases: readonly string[] }> {
+  const phases: string[] = [];
+  const rest = (phase: string): void => {
+    if (ranks.rank > 0 || phases.includes(phase)) return;
+    phases.push(phase);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
+  };
+  const { openSync } = fs;
+  fs.openSync = (path, ...more) => {
+    if (/checkpoints.*optimizer/.test(String(path))) rest("a checkpoint");
+    if (/model\.safetensors/.test(String(path)) && String(path).startsWith(recipe.output)) rest("the result");
+    return openSync(path, ...more);
+  };
+  syncBuiltinESMExports();
+  try {
+    const { step } = await runRecipe(recipe, {
+      communicator: ranks,
+      report: (line) => /held-out loss/.test(line) && rest("evaluation"),
+      progress: (bar) => {
+        if (bar.label === "features") rest("features");
+        return silentProgress(bar);
+      },
+    });
+    return { step, phases };
+  } finally {
+    fs.openSync = openSync;
+    syncBuiltinESMExports();
+  }
+}
+
 const tasks = {
+  busy,
   sequences,
   differ,
   memory,
