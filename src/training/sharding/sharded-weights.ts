@@ -1,4 +1,4 @@
-import { type Communicator, exchange } from "../../distributed/index.ts";
+import { type Communicator, meet } from "../../distributed/index.ts";
 import type { Llava } from "../../models/index.ts";
 import type { Module, ParameterPlace, SegmentWeights } from "../../nn/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
@@ -189,7 +189,7 @@ export class ShardedWeights implements SegmentWeights, Disposable {
     try {
       if (this.#communicator.rank > 0) {
         for (;;) {
-          const wanted = exchange<number | undefined>(this.#communicator, undefined)[0]!;
+          const wanted = meet<number | undefined>(this.#communicator, undefined)[0]!;
           if (wanted < 0) return undefined;
           give(wanted);
         }
@@ -200,11 +200,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       const result = body((stand) => {
         const found = unitOf.get(stand);
         if (found === undefined) return stand;
-        exchange<number | undefined>(this.#communicator, found.i);
+        meet<number | undefined>(this.#communicator, found.i);
         give(found.i);
         return units[found.i]!.valueAt(found.at);
       });
-      exchange<number | undefined>(this.#communicator, -1);
+      meet<number | undefined>(this.#communicator, -1);
       return result;
     } finally {
       opened?.close();
