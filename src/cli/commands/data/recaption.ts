@@ -140,12 +140,12 @@ async function run(path: string, options: Options, context: CommandContext): Pro
     (error: unknown) => error,
   );
   bar.stop();
-  const report = await datagen.writeRecaptions(ledger, {
-    out: options.out,
-    folder,
-    seed: options.seed,
-    instruction: options.instruction,
-  });
+  const { out, seed, instruction } = options;
+  const report = await datagen
+    .writeRecaptions(ledger, { out, folder, seed, instruction })
+    .catch((error: unknown) => {
+      throw asked ?? error; // a disk that is full is told of where it ended the run
+    });
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else {
     const classes = Object.entries(report.classes).map(([name, items]) => [name, String(items)]);
