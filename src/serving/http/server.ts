@@ -81,6 +81,7 @@ export class HttpServer implements AsyncDisposable {
       limits,
       fetcher,
       metrics: this.#metrics,
+      needsKey: keys.length > 0,
       logsContent: options.logsContent ?? false,
     };
     this.#server = createServer({
