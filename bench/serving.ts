@@ -3,13 +3,13 @@
  * their own or shared ones. Times are of the events as they arrive; every answer's usage is checked.
  *
  *   node bench/serving.ts [--model llava-smol-135m | --tokenizer FOLDER] [--serve "--running 8"] [--url URL]
- *     [--peer transformers --python PYTHON | --peer llama.cpp --program PROGRAM | --peer one-by-one | --beside URL=MODEL]
+ *     [--peer transformers --python PYTHON | --peer llama.cpp --program PROGRAM | --peer no-cache|one-by-one | --beside URL=MODEL]
  *     [--dtype bfloat16] [--peer-dtype float32] [--clients 8 | --rate 2] [--requests 32] [--tokens 128]
  *     [--images own|none|N] [--frames 1] [--questions 1] [--rounds 3] [--json]
  *
  * Without --url it starts `llava serve` itself. A peer takes turns with it in rounds, so that a busy machine slows both:
- * `transformers serve`; llama.cpp's server, where PROGRAM is llama-server or a Python that has xllamacpp; our own that answers one
- * after another and keeps nothing; or any that runs already. FOLDER holds the tokenizer of a Llama 2 or Vicuna: a random LLaVA-1.5
+ * `transformers serve`; llama.cpp's server, where PROGRAM is llama-server or a Python that has xllamacpp; our own that keeps
+ * nothing, or also answers one after another; or any that runs already. FOLDER holds the tokenizer of a Llama 2 or Vicuna: a random LLaVA-1.5
  * in small is then written that all of them load, at the type that each is given. --images N shares N images among all requests,
  * --questions asks so many of each, and --frames has a request ask about so many of them.
  */
@@ -134,8 +134,10 @@ async function startPeer(kind: string, model: string, folder: string): Promise<S
   const type = values["peer-dtype"] ?? values.dtype;
   if (kind === "transformers")
     return await startTransformers(model, { python: values.python, dtype: type ?? "auto" });
+  if (kind === "no-cache") return await startOwn(model, [...ownArgs(type), "--no-cache"]);
   if (kind === "one-by-one") return await startOwn(model, [...ownArgs(type), "--running", "1", "--no-cache"]);
-  if (kind !== "llama.cpp") throw new Error(`--peer ${kind}: transformers, llama.cpp or one-by-one`);
+  if (kind !== "llama.cpp")
+    throw new Error(`--peer ${kind}: expected transformers, llama.cpp, no-cache or one-by-one`);
   const of = { float32: "f32", float16: "f16", bfloat16: "bf16" } as const;
   const pair = await writeGgufPair(model, join(folder, "gguf"), of[(type ?? "float32") as keyof typeof of]);
   return await startLlamaCpp(pair, {

@@ -4,8 +4,9 @@ import { PAGE, type PageStore } from "../../nn/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ServedToken } from "../../protocol/index.ts";
 import type { Choice, Task } from "./choice.ts";
+import { Dealer } from "./dealer.ts";
 import { Eyes } from "./eyes.ts";
-import { Memory, memoryTooSmall } from "./memory.ts";
+import { Memory } from "./memory.ts";
 import type { ServingOptions } from "./options.ts";
 import { PageCache } from "./page-cache.ts";
 import { type Outcome, pagesOf, pass } from "./pass.ts";
@@ -37,6 +38,7 @@ export class Scheduler implements Disposable {
   readonly #memory: Memory;
   readonly #turns = new Turns<Choice>();
   readonly #places: Places;
+  readonly #dealer: Dealer;
   readonly #ends: ReadonlySet<number | string>;
   readonly #counts = { prompt: 0, cached: 0, generated: 0, preemptions: 0, steps: 0 };
   #secondsOfAnswer = 1;
@@ -58,6 +60,14 @@ export class Scheduler implements Disposable {
       onChange: () => this.#notify(),
       onError: (task, error) => this.#fail(task, error),
     });
+    this.#dealer = new Dealer(
+      { ...parts, memory: this.#memory, places: this.#places },
+      {
+        ...options,
+        preempt: (choice) => this.#preempt(choice),
+        fail: (task, error) => this.#fail(task, error),
+      },
+    );
     this.#ends = new Set([...processor.stopIds, ...processor.promptFormat.stop]);
   }
 
@@ -123,7 +133,7 @@ export class Scheduler implements Disposable {
         this.#admit();
         hasWorked = this.#step() || this.#eyes.isBusy;
         this.#memory.shrink();
-        this.#eyes.look();
+        if (!this.#dealer.hasInterleaved) this.#eyes.look();
       } catch (error) {
         this.stop(error);
       }
@@ -162,7 +172,7 @@ export class Scheduler implements Disposable {
 
   /** Whether there was anything to compute. */
   #step(): boolean {
-    const portions = this.#portions();
+    const portions = this.#dealer.deal();
     if (portions.size === 0) return false;
     this.#counts.steps++;
     const before = new Map([...portions.keys()].map((choice) => [choice, choice.computed]));
@@ -185,58 +195,6 @@ export class Scheduler implements Disposable {
       if (choice.computed >= choice.task.input.inputIds.length) this.#places.forget(choice);
     }
     for (const outcome of outcomes) this.#tell(outcome);
-    return true;
-  }
-
-  /** How many tokens each choice goes on by, for which it then has pages. */
-  #portions(): Map<Choice, number> {
-    const portions = new Map<Choice, number>();
-    const { ready } = this.#places;
-    const answering = ready.filter(({ isAnswering }) => isAnswering);
-    for (const choice of answering) if (this.#grow(choice, 1, portions)) portions.set(choice, 1);
-    const { stepTokens, interleavedTokens } = this.#options;
-    let budget = portions.size > 0 ? interleavedTokens : stepTokens;
-    const underWay = new Set<string>();
-    for (const choice of ready) {
-      if (choice.isAnswering || !this.#places.has(choice)) continue;
-      if (this.#isReadByAnother(choice, underWay) || budget === 0) continue;
-      const tokens = Math.min(budget, choice.length - choice.computed);
-      if (!this.#grow(choice, tokens, portions)) continue;
-      portions.set(choice, tokens);
-      budget -= tokens;
-    }
-    return portions;
-  }
-
-  /** Whether another reads the page that it would go on with, and it waits for that; `underWay` names the pages of those before it. */
-  #isReadByAnother(choice: Choice, underWay: Set<string>): boolean {
-    if (!this.#pages.isKept) return false;
-    this.#places.share(choice);
-    const name = choice.pageUnderWay;
-    if (name === undefined) return false;
-    if (underWay.has(name)) return choice.isBetweenPages;
-    underWay.add(name);
-    return false;
-  }
-
-  /** Gives a choice pages for so many more tokens, at the cost of who came last; false if that is itself, or it is gone. */
-  #grow(choice: Choice, tokens: number, portions: Map<Choice, number>): boolean {
-    if (!this.#places.has(choice)) return false;
-    while (choice.pages.length < pagesOf(choice.computed + tokens)) {
-      const page = this.#memory.takePage();
-      if (page !== undefined) {
-        choice.pages.push(page);
-        continue;
-      }
-      if (this.#places.size === 1) {
-        this.#fail(choice.task, memoryTooSmall());
-        return false;
-      }
-      const { last } = this.#places;
-      this.#preempt(last);
-      portions.delete(last);
-      if (last === choice) return false;
-    }
     return true;
   }
 
