@@ -70,6 +70,8 @@ export interface GivenRun {
   /** The last rank stops after so many steps. */
   readonly stopAfter?: number;
   readonly resume?: boolean;
+  /** Whether it ends by an error. */
+  readonly fails?: boolean;
 }
 
 /** What a run was, as one rank saw it. */
@@ -82,33 +84,49 @@ export interface Ran {
   readonly norms: readonly number[];
   /** Ids of the rows of each step, sorted. */
   readonly samples: readonly (readonly string[])[];
+  /** Those whose loss is not finite. */
+  readonly suspects: readonly (readonly string[])[];
+  /** Of each step, whether it was left out. */
+  readonly skipped: readonly boolean[];
+  /** Of a run that fails, instead of a result. */
+  readonly error?: string;
 }
 
 /** Trains a recipe. */
 export async function run(
   ranks: Communicator,
-  { recipe, stopAfter, resume = false }: GivenRun,
+  { recipe, stopAfter, resume = false, fails = false }: GivenRun,
 ): Promise<Ran> {
   const stop = new AbortController();
-  const [losses, norms, rows]: [number[], number[], string[][]] = [[], [], []];
+  const [losses, norms, skipped]: [number[], number[], boolean[]] = [[], [], []];
+  const [rows, suspected]: [string[][], string[][]] = [[], []];
   const callback: Callback = {
-    afterStep: ({ step }, { loss, gradientNorm, samples }) => {
+    afterStep: ({ step }, { loss, gradientNorm, samples, suspects, skipped: isSkipped }) => {
       losses.push(loss);
       norms.push(gradientNorm);
       rows.push([...samples].sort());
+      suspected.push([...suspects].sort());
+      skipped.push(isSkipped);
       if (step === stopAfter && ranks.rank === ranks.size - 1) stop.abort();
     },
   };
   const lines: string[] = [];
-  const { step, result } = await runRecipe(recipe, {
-    communicator: ranks,
-    callbacks: [callback],
-    signal: stop.signal,
-    report: (line) => lines.push(line),
-    progress: silentProgress,
-    resume,
-  });
-  return { step, result, lines: lines.length, losses, norms, samples: rows };
+  const ran = { losses, norms, samples: rows, suspects: suspected, skipped };
+  try {
+    const { step, result } = await runRecipe(recipe, {
+      communicator: ranks,
+      callbacks: [callback],
+      signal: stop.signal,
+      report: (line) => lines.push(line),
+      progress: silentProgress,
+      resume,
+    });
+    return { ...ran, step, result, lines: lines.length };
+  } catch (error) {
+    if (!fails) throw error;
+    const { message } = error as Error;
+    return { ...ran, step: losses.length, result: undefined, lines: lines.length, error: message };
+  }
 }
 
 /** Trains several recipes, one after another. */
