@@ -4,7 +4,7 @@ import { type Communicator, exchange, sumNumbers } from "../../src/distributed/i
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
 import { scope, type Tensor, tensor, zeros } from "../../src/torch/index.ts";
-import { type Callback, type Recipe, runRecipe } from "../../src/training/index.ts";
+import { type Callback, prepareStage, type Recipe, runRecipe } from "../../src/training/index.ts";
 import { firstStep } from "./first-step.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
@@ -136,35 +136,31 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
   return all;
 }
 
-/** Resident memory of a run above what the process had before it, MiB. */
+/** The most resident memory of a run's phases above what was there before, MiB. */
 export interface RunMemory {
-  /** Once all is loaded, and at most until then. */
-  readonly loaded: number;
   readonly loading: number;
-  /** At most. */
+  /** Above what the process had before all. */
   readonly training: number;
-  /** At most, above what was there before. */
   readonly writing: number;
 }
 
 async function memory(ranks: Communicator, recipe: Recipe): Promise<RunMemory> {
+  const around = { communicator: ranks, report: () => {}, progress: silentProgress };
   scope(() => void tensor([1]).add(1)); // libtorch itself
   const before = residentMiB();
   forgetPeak();
-  let [loaded, loading, training, trained] = [0, 0, 0, 0];
+  (await prepareStage(recipe, around))[Symbol.dispose]();
+  const loading = peakMiB() - before;
+  forgetPeak();
+  let [training, trained] = [0, 0];
   const callback: Callback = {
-    begin: () => {
-      [loaded, loading] = [residentMiB() - before, peakMiB() - before];
-      forgetPeak();
-    },
     finish: () => {
       [training, trained] = [peakMiB() - before, residentMiB()];
       forgetPeak();
     },
   };
-  const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
-  await runRecipe(recipe, around);
-  return { loaded, loading, training, writing: peakMiB() - trained };
+  await runRecipe(recipe, { ...around, callbacks: [callback] });
+  return { loading, training, writing: peakMiB() - trained };
 }
 
 const residentMiB = (): number => process.memoryUsage.rss() / 2 ** 20;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { pairsRecipe } from "../../../test/support/pair-rows.ts";
 import { inProcesses } from "../../../test/support/process-ranks.ts";
 import { type GivenRun, type Ran, run } from "../../../test/support/rank-tasks.ts";
 import { assertNear, resultValues } from "../../../test/support/results.ts";
@@ -40,6 +41,15 @@ function withoutWord(): string {
   return target;
 }
 
+/** Of the objective "preference". */
+const pairs = (reference: "adaptersOff" | "copy" | "precomputed"): Partial<RecipeFields> => {
+  const { objective, data } = pairsRecipe(folder, "unused");
+  return {
+    ...{ objective: { ...objective, type: "preference", reference }, batchSize: 3, sharding: "weights" },
+    data: { rows: data.rows, images: data.images, template: "vicuna_v1" },
+    evaluation: { rows: data.rows, images: data.images },
+  };
+};
 const evaluation = { rows: join(fixtures, "training/rows.json"), images: join(fixtures, "llava/images") };
 const planted = { ...stages["full"], model: withoutWord(), batchSize: 2 };
 
@@ -58,6 +68,11 @@ const runs: Readonly<Record<string, Partial<RecipeFields>>> = {
     ...{ ...planted, sharding: "weights", guards: { nonFinite: "skip" }, evaluation },
   },
   "full, states, a row whose loss is not finite, the run stopped": { ...planted, sharding: "states" },
+  "pairs without batches beside adapters": {
+    ...{ ...stages["lora"], train: [], ...withoutDropout, ...pairs("adaptersOff") },
+  },
+  "pairs, batches of a frozen copy": { ...stages["full"], ...pairs("copy") },
+  "pairs, batches with a reference known before": { ...stages["full"], ...pairs("precomputed") },
   "full in bfloat16": { ...stages["full"], sharding: "weights", dtype: "bfloat16", accumulation: 2 },
   "all, weights": { ...stages["all"], sharding: "weights", accumulation: 2 },
   "adapters over a sharded base": { ...stages["lora"], ...withoutDropout, sharding: "weights" },
