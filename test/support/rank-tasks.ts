@@ -4,7 +4,7 @@ import { type Communicator, exchange, sumNumbers } from "../../src/distributed/i
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
 import { scope, type Tensor, tensor, zeros } from "../../src/torch/index.ts";
-import { type Callback, type Recipe, runRecipe } from "../../src/training/index.ts";
+import { type Callback, prepareStage, type Recipe, runRecipe } from "../../src/training/index.ts";
 import { firstStep } from "./first-step.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
@@ -70,6 +70,8 @@ export interface GivenRun {
   /** The last rank stops after so many steps. */
   readonly stopAfter?: number;
   readonly resume?: boolean;
+  /** Whether it ends by an error. */
+  readonly fails?: boolean;
 }
 
 /** What a run was, as one rank saw it. */
@@ -82,33 +84,49 @@ export interface Ran {
   readonly norms: readonly number[];
   /** Ids of the rows of each step, sorted. */
   readonly samples: readonly (readonly string[])[];
+  /** Those whose loss is not finite. */
+  readonly suspects: readonly (readonly string[])[];
+  /** Of each step, whether it was left out. */
+  readonly skipped: readonly boolean[];
+  /** Of a run that fails, instead of a result. */
+  readonly error?: string;
 }
 
 /** Trains a recipe. */
 export async function run(
   ranks: Communicator,
-  { recipe, stopAfter, resume = false }: GivenRun,
+  { recipe, stopAfter, resume = false, fails = false }: GivenRun,
 ): Promise<Ran> {
   const stop = new AbortController();
-  const [losses, norms, rows]: [number[], number[], string[][]] = [[], [], []];
+  const [losses, norms, skipped]: [number[], number[], boolean[]] = [[], [], []];
+  const [rows, suspected]: [string[][], string[][]] = [[], []];
   const callback: Callback = {
-    afterStep: ({ step }, { loss, gradientNorm, samples }) => {
+    afterStep: ({ step }, { loss, gradientNorm, samples, suspects, skipped: isSkipped }) => {
       losses.push(loss);
       norms.push(gradientNorm);
       rows.push([...samples].sort());
+      suspected.push([...suspects].sort());
+      skipped.push(isSkipped);
       if (step === stopAfter && ranks.rank === ranks.size - 1) stop.abort();
     },
   };
   const lines: string[] = [];
-  const { step, result } = await runRecipe(recipe, {
-    communicator: ranks,
-    callbacks: [callback],
-    signal: stop.signal,
-    report: (line) => lines.push(line),
-    progress: silentProgress,
-    resume,
-  });
-  return { step, result, lines: lines.length, losses, norms, samples: rows };
+  const ran = { losses, norms, samples: rows, suspects: suspected, skipped };
+  try {
+    const { step, result } = await runRecipe(recipe, {
+      communicator: ranks,
+      callbacks: [callback],
+      signal: stop.signal,
+      report: (line) => lines.push(line),
+      progress: silentProgress,
+      resume,
+    });
+    return { ...ran, step, result, lines: lines.length };
+  } catch (error) {
+    if (!fails) throw error;
+    const { message } = error as Error;
+    return { ...ran, step: losses.length, result: undefined, lines: lines.length, error: message };
+  }
 }
 
 /** Trains several recipes, one after another. */
@@ -118,35 +136,31 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
   return all;
 }
 
-/** Resident memory of a run above what the process had before it, MiB. */
+/** The most resident memory of a run's phases above what was there before, MiB. */
 export interface RunMemory {
-  /** Once all is loaded, and at most until then. */
-  readonly loaded: number;
   readonly loading: number;
-  /** At most. */
+  /** Above what the process had before all. */
   readonly training: number;
-  /** At most, above what was there before. */
   readonly writing: number;
 }
 
 async function memory(ranks: Communicator, recipe: Recipe): Promise<RunMemory> {
+  const around = { communicator: ranks, report: () => {}, progress: silentProgress };
   scope(() => void tensor([1]).add(1)); // libtorch itself
   const before = residentMiB();
   forgetPeak();
-  let [loaded, loading, training, trained] = [0, 0, 0, 0];
+  (await prepareStage(recipe, around))[Symbol.dispose]();
+  const loading = peakMiB() - before;
+  forgetPeak();
+  let [training, trained] = [0, 0];
   const callback: Callback = {
-    begin: () => {
-      [loaded, loading] = [residentMiB() - before, peakMiB() - before];
-      forgetPeak();
-    },
     finish: () => {
       [training, trained] = [peakMiB() - before, residentMiB()];
       forgetPeak();
     },
   };
-  const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
-  await runRecipe(recipe, around);
-  return { loaded, loading, training, writing: peakMiB() - trained };
+  await runRecipe(recipe, { ...around, callbacks: [callback] });
+  return { loading, training, writing: peakMiB() - trained };
 }
 
 const residentMiB = (): number => process.memoryUsage.rss() / 2 ** 20;

@@ -20,7 +20,7 @@ export function evaluate<B extends Batch>(
   const sums: Record<string, number>[] = [];
   for (let start = 0; start < batches.length; start += size) {
     // What others compute has to be computed by all of them where they share the weights.
-    const batch = batches[start + rank] ?? objective.idle?.();
+    const batch = batches[start + rank] ?? objective.idle?.(batches[start]);
     if (batch === undefined) continue;
     scope(() =>
       noGrad(() => {

@@ -29,6 +29,7 @@ interface OwnPiece extends Piece {
  * first of them.
  */
 export class ShardedWeights implements SegmentWeights, Disposable {
+  readonly device: string;
   readonly #communicator: Communicator;
   readonly #isGivenUp: boolean;
   /** Modules in the order of the forward pass. */
@@ -42,6 +43,7 @@ export class ShardedWeights implements SegmentWeights, Disposable {
 
   /** Takes the weights out of the model, whose places hold shapes alone from now on. */
   constructor(model: Llava, { communicator, groups, sharding, gathered, frozen, device }: ShardingOptions) {
+    this.device = device;
     this.#communicator = communicator;
     this.#isGivenUp = sharding === "weights";
     const names = new Map(
@@ -172,6 +174,27 @@ export class ShardedWeights implements SegmentWeights, Disposable {
 
   clearGradients(): void {
     for (const unit of this.#all) unit.clearGradients();
+  }
+
+  /** A copy of what learns as it is now, which `run` computes with in its place. */
+  frozenCopy(): Disposable & { run<T>(body: () => T): T } {
+    const copies = this.#all.flatMap((unit) => (unit.learns ? [{ unit, part: unit.copy() }] : []));
+    const exchange = (): void => {
+      for (const copy of copies) copy.part = copy.unit.exchange(copy.part);
+    };
+    return {
+      run(body) {
+        exchange();
+        try {
+          return body();
+        } finally {
+          exchange();
+        }
+      },
+      [Symbol.dispose]() {
+        for (const { part } of copies) part.dispose();
+      },
+    };
   }
 
   /**
