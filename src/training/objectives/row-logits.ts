@@ -24,8 +24,7 @@ export class RowLogits {
 
   /** Where it computes. */
   get device(): string {
-    this.#checkpoints?.begin(); // weights that are not there are nowhere
-    return this.#model.languageModel.device;
+    return this.#checkpoints?.device ?? this.#model.languageModel.device;
   }
 
   /** Adds the gradients of a number that was computed from `of`. */

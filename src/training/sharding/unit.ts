@@ -67,7 +67,7 @@ export class Unit implements Disposable {
   readonly #size: number;
   /** Entries of a rank's. */
   readonly #part: number;
-  readonly #shard: Tensor;
+  #shard: Tensor;
   #gathering: Pending | undefined;
   #whole: Tensor | undefined;
   #reducing: Pending | undefined;
@@ -190,6 +190,19 @@ export class Unit implements Disposable {
     this.#views = [];
     this.#whole.dispose();
     this.#whole = undefined;
+  }
+
+  /** This rank's part, once more. */
+  copy(): Tensor {
+    return noGrad(() => scope(() => keep(this.#shard.clone())));
+  }
+
+  /** Gathers another part of this rank from now on, and gives the one that it was. */
+  exchange(part: Tensor): Tensor {
+    this.close();
+    const before = this.#shard;
+    this.#shard = part;
+    return before;
   }
 
   /** Begins to sum the gradients that a backward pass left, over the ranks: zeros where it left none. */
