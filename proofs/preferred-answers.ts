@@ -58,16 +58,9 @@ const made = readFileSync(pairs, "utf8").trim().split("\n").filter(Boolean).leng
 const told = await llava(
   ...["train", "recipes/llava-smol-135m/preferences.ts", "--data.rows", pairs, "--data.images", images],
   ...["--evaluation.rows", pairs, "--evaluation.images", images, "--evaluation.count", String(made)],
-  ...[
-    "--evaluation.every",
-    steps,
-    "--maxSteps",
-    steps,
-    "--epochs",
-    "100",
-    "--features.cache",
-    join(work, "features"),
-  ],
+  ...["--evaluation.every", steps, "--maxSteps", steps, "--features.cache", join(work, "features")],
+  // A few steps teach little at the recipe's rate.
+  ...["--optimizer.learningRate", "1e-4"],
   ...["--output", join(work, "run")],
 );
 const accuracies = [...told.matchAll(/([\d.]+) % of pairs told apart/g)].map(([, share]) => Number(share));
