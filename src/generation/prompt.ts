@@ -52,6 +52,8 @@ export type LiteralPrompt =
   | { readonly text: string };
 
 export interface PromptOptions extends ImageLoadOptions, VideoRequest {
+  /** Frames that are seen of a video at most, none of them twice. */
+  readonly mostFrames?: number;
   /** Linear factor of positions; "auto", which counts for prompts with videos, is the smallest that the prompt and its answer need. */
   readonly ropeFactor?: number | "auto";
   /** Tokens that the answer is to have room for. */
@@ -115,6 +117,7 @@ export async function openPrompt(
   const {
     frames,
     fps,
+    mostFrames: most,
     ropeFactor,
     maxTokens = defaultMaxTokens,
     refusal = (error) => error,
@@ -132,23 +135,23 @@ export async function openPrompt(
     }),
   );
   const encode = (count: number | undefined): Encoded => {
-    const media = layOut(opened, processor, { frames: count, fps });
+    const media = layOut(opened, processor, { frames: count, fps, most });
     return { media, ...encodeWith(processor, written, media) };
   };
   const given = typeof ropeFactor === "number" ? ropeFactor : undefined;
-  const most = mostFrames(opened);
+  const longest = mostFrames(opened);
   const fitting = (tokens: number) =>
-    mostThatFit((count) => encode(count).prompt.inputIds.length <= tokens, most);
+    mostThatFit((count) => encode(count).prompt.inputIds.length <= tokens, longest);
   const encoded = encode(frames === "auto" ? fitting(contextOf(pretrained, given) - maxTokens) : frames);
   const { prompt: ids } = encoded;
   requireEmbeddings(ids.inputIds, pretrained);
-  const isAuto = given === undefined && most > 0 && frames !== "auto";
+  const isAuto = given === undefined && longest > 0 && frames !== "auto";
   const factor = given ?? (isAuto ? factorFor(ids.inputIds.length + maxTokens, pretrained) : undefined);
   const imageTokens = ids.imagePositions.reduce((sum, { length }) => sum + length, 0);
   try {
     roomFor(ids.inputIds.length, imageTokens, pretrained, factor);
   } catch (error) {
-    if (!(error instanceof ContextFullError) || most === 0) throw error;
+    if (!(error instanceof ContextFullError) || longest === 0) throw error;
     throw withFitting(error, fitting(contextOf(pretrained, factor) - 1));
   }
   // A template may put videos behind images; what is seen is spliced in the order of the prompt.

@@ -5,7 +5,7 @@ import { loadCheckpoint } from "../pretrained/index.ts";
 import { ContextFullError } from "../protocol/index.ts";
 import { inference, scope } from "../torch/index.ts";
 import { type AnswerOptions, LocalModel, traceStages } from "./index.ts";
-import type { Prompt } from "./prompt.ts";
+import { openPrompt, type Prompt, type PromptOptions } from "./prompt.ts";
 
 const fixtures = fileURLToPath(new URL("../../test/fixtures/", import.meta.url));
 const clip = { path: `${fixtures}video/moving.gif` };
@@ -30,6 +30,17 @@ async function answer(prompt: Prompt, options: AnswerOptions): Promise<readonly 
     if (part.type === "finish") return part.output.tokenIds;
   throw new Error("no end");
 }
+
+test("where a most is said no frame is seen twice, whatever the model's own rule says", async () => {
+  const seen = async (options: PromptOptions) =>
+    (await openPrompt(model.pretrained, ask("What?", clip), { maxTokens: 1, ...options })).videos![0]!
+      .indices;
+  const all = await seen({ mostFrames: 128 });
+  assert.deepEqual(all, [...new Set(all)]);
+  assert.deepEqual(await seen({ mostFrames: 128, frames: 1000 }), all);
+  assert.equal((await seen({ mostFrames: 3 })).length, 3);
+  assert.equal((await seen({ frames: all.length + 2 })).length, all.length + 2);
+});
 
 describe("positions of a long prompt", () => {
   test("are the model's own where it fits, and logits the same as without asking", async () => {

@@ -35,8 +35,10 @@ export type ServedPrompt =
       readonly messages: readonly Message[];
       /** Whether the last message, the assistant's, is gone on with instead of answered. */
       readonly continuesFinal?: boolean;
-      /** Most frames read of each video. */
+      /** Frames read of each video, in the place of the model's own number. */
       readonly frames?: number;
+      /** Frames read of each video at most, none of them twice. */
+      readonly mostFrames?: number;
     }
   /** No words of it are special. With `images`, none of them too, they are: `<image>` is where one stands, in order. */
   | { readonly raw: string; readonly images?: readonly ImageSource[] }

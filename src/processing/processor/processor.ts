@@ -133,7 +133,10 @@ export class Processor {
 
   /** Which frames of a video are seen, by the model's rule or with what is asked for in its place. */
   sampleFrames(video: FrameTimes, asked: AskedFrames = {}): SampledFrames {
-    return sampleFrames(withFrames(this.videoConfig.sampling, asked), video);
+    const sampled = sampleFrames(withFrames(this.videoConfig.sampling, asked), video);
+    const most = Math.min(asked.most ?? Number.POSITIVE_INFINITY, video.times.length);
+    if (asked.most === undefined || sampled.indices.length <= most) return sampled;
+    return sampleFrames({ rule: "uniform", frames: most }, video);
   }
 
   /** How the images of a prompt are seen, in order: some models see several otherwise than a single one. */

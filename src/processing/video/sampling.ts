@@ -112,6 +112,8 @@ export interface AskedFrames {
   readonly frames?: number | undefined;
   /** Frames a second. */
   readonly fps?: number | undefined;
+  /** At most so many, and none twice, whatever the rule says. */
+  readonly most?: number | undefined;
 }
 
 /** The same rule with another number of frames, or of frames a second: what a caller asks for counts before the rule. */

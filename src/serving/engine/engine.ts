@@ -176,7 +176,7 @@ export class ServingEngine implements ServedModel, Disposable {
         options,
       );
     }
-    const { messages: conversation, continuesFinal = false, frames } = prompt;
+    const { messages: conversation, continuesFinal = false, frames, mostFrames } = prompt;
     const places = conversation.flatMap(({ content }, message) =>
       typeof content === "string"
         ? []
@@ -188,6 +188,7 @@ export class ServingEngine implements ServedModel, Disposable {
       {
         ...options,
         ...(frames !== undefined && { frames }),
+        ...(mostFrames !== undefined && { mostFrames }),
         refusal: (error, medium) => {
           const { message, part } = places[medium]!;
           return error instanceof LlavaError && error.code !== "aborted"

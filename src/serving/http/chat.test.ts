@@ -114,7 +114,10 @@ describe("chat completions", () => {
     });
     assert.equal(animated.body.usage?.prompt_tokens_details.image_tokens, 2, animated.text);
     const asked = model.asked.at(-1)!.prompt;
-    assert.equal("messages" in asked && asked.frames, 8);
+    assert.deepEqual("messages" in asked && [asked.frames, asked.mostFrames], [8, 8]);
+    await chat({ messages: video(dataUrl(gif, "image/gif")) });
+    const own = model.asked.at(-1)!.prompt;
+    assert.deepEqual("messages" in own && [own.frames, own.mostFrames], [undefined, 128]);
     const wrong = await chat({
       messages: video(dataUrl(Buffer.from("#EXTM3U\nfile:///etc/passwd"), "video/mp4")),
     });

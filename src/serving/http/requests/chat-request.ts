@@ -134,10 +134,12 @@ export async function conversationOf(
       "add_generation_prompt",
       "a conversation that is neither answered nor gone on with is not offered",
     );
-  const frames = Math.min(fields.media_io_kwargs?.video?.num_frames ?? limits.frames, limits.frames);
+  const asked = fields.media_io_kwargs?.video?.num_frames;
+  const mostFrames = Math.min(asked ?? limits.frames, limits.frames);
   return {
-    messages: await readMessages(messages, media, { frames, param: "messages" }),
-    frames,
+    messages: await readMessages(messages, media, { frames: mostFrames, param: "messages" }),
+    ...(asked !== undefined && { frames: mostFrames }),
+    mostFrames,
     ...(continuesFinal && { continuesFinal }),
   };
 }

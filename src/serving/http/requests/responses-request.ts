@@ -72,7 +72,7 @@ export async function responsesRequest(
         instructions === undefined
           ? messages
           : withOneSystem([{ role: "system", content: instructions }, ...messages]),
-      frames: limits.frames,
+      mostFrames: limits.frames,
     },
     sampling,
     ...sharingOf(fields),
