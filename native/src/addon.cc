@@ -10,15 +10,6 @@
 #error "build with NAPI_EXPERIMENTAL"
 #endif
 
-namespace llava {
-
-std::string messageOf(const std::exception& error) {
-  if (auto* torchError = dynamic_cast<const c10::Error*>(&error)) return torchError->what_without_backtrace();
-  return error.what();
-}
-
-}  // namespace llava
-
 namespace {
 
 // A step frees and takes the same tens of megabytes again and again; by default they go back to the kernel each time and

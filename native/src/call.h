@@ -127,7 +127,10 @@ at::ScalarType dtypeOf(const Call& call, napi_value value);
 int64_t bytesOf(const std::vector<int64_t>& shape, at::ScalarType type);
 
 // Drops the C++ stack trace that libtorch appends to its messages.
-std::string messageOf(const std::exception& error);
+inline std::string messageOf(const std::exception& error) {
+  if (auto* torchError = dynamic_cast<const c10::Error*>(&error)) return torchError->what_without_backtrace();
+  return error.what();
+}
 
 template <napi_value (*body)(Call&)>
 napi_value guarded(napi_env env, napi_callback_info info) {

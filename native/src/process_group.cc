@@ -5,7 +5,12 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <cxxabi.h>
+
+#include <cstring>
+#include <exception>
 #include <map>
+#include <thread>
 
 #include "call.h"
 
@@ -19,6 +24,17 @@ std::map<std::string, c10::intrusive_ptr<c10d::ProcessGroup>> groups;
 c10d::Store& theStore() {
   if (!store) throw std::runtime_error("there is no store");
   return *store;
+}
+
+// Gloo throws in a thread of its own, which nobody can catch, where ranks make different calls. The thread waits then until the
+// watches of the ranks have told which rank it was and ended all of them.
+std::terminate_handler otherwise;
+
+[[noreturn]] void afterTheWatches() {
+  const std::type_info* thrown = abi::__cxa_current_exception_type();
+  if (thrown && std::strstr(thrown->name(), "gloo")) std::this_thread::sleep_for(std::chrono::seconds(20));
+  otherwise();
+  std::abort();
 }
 
 std::chrono::milliseconds milliseconds(const Call& call, size_t i) {
@@ -59,6 +75,7 @@ napi_value openGroup(Call& call) {
   int rank = call.int32(call.arguments[1]), size = call.int32(call.arguments[2]);
   std::string interface = call.string(call.arguments[3]);
   theStore();
+  if (!otherwise) otherwise = std::set_terminate(afterTheWatches);
   auto own = c10::make_intrusive<c10d::PrefixStore>(name, store);
   auto options = c10d::ProcessGroupGloo::Options::create(milliseconds(call, 4));
   options->group_name = name;

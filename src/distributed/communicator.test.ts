@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { inProcesses } from "../../test/support/process-ranks.ts";
-import type { Ran } from "../../test/support/rank-tasks.ts";
+import { endsOf, inProcesses } from "../../test/support/process-ranks.ts";
+import type { Planted, Ran } from "../../test/support/rank-tasks.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { inRanks } from "../../test/support/thread-ranks.ts";
 import { rowsRecipe, stages } from "../../test/support/training-rows.ts";
@@ -49,9 +49,21 @@ describe("a communicator", () => {
     });
 });
 
-test("an exchange tells that ranks have made different calls before", async () => {
+describe("a call that one rank alone makes ends all, told of which rank and after which step", {
+  concurrency: true,
+}, () => {
   const message = "rank 1 has not made the same calls to the other ranks as rank 0";
-  assert.deepEqual(await inProcesses(2, "differ", undefined), [message, message]);
+  // What is as long fits, and is found by the next exchange; a sum never ends.
+  for (const [kind, cause] of [
+    ["another type", String.raw`rank [01] \(.+, after step 2\) failed: ${message}`],
+    ["a sum", String.raw`rank 1 \(.+, after step 2\) ${message.slice("rank 1 ".length)}`],
+  ] as const)
+    test(kind, async () => {
+      for (const { code, signal, lastLine } of await endsOf(2, "differ", kind satisfies Planted)) {
+        assert.ok(code !== 0 && signal !== "SIGABRT");
+        assert.match(lastLine, new RegExp(`^llava: rank [01]: stopping, since ${cause}$`));
+      }
+    });
 });
 
 test("clipping parts of gradients, or none, scales them by the norm of all", async () => {

@@ -54,7 +54,8 @@ export function sumNumbers(communicator: Communicator, values: readonly number[]
 
 /** Bytes that are exchanged at once; what is longer takes a second call. */
 const BLOCK = 4096;
-const LENGTH = 4;
+/** Of the calls' digest and the length of what follows. */
+const HEAD = 8;
 
 /**
  * What each rank says, in the order of the ranks, as structured clones.
@@ -62,28 +63,32 @@ const LENGTH = 4;
  */
 export function exchange<T>(communicator: Communicator, own: T): T[] {
   if (communicator.size === 1) return [own];
-  const { digest } = communicator;
-  const said = serialize({ digest, own });
-  const framed = Buffer.alloc(Math.max(BLOCK, LENGTH + said.length));
-  framed.writeUInt32LE(said.length);
-  said.copy(framed, LENGTH);
+  const said = serialize(own);
+  const framed = Buffer.alloc(Math.max(BLOCK, HEAD + said.length));
+  framed.writeUInt32LE(communicator.digest ?? 0);
+  framed.writeUInt32LE(said.length, 4);
+  said.copy(framed, HEAD);
   let all = gatherBytes(communicator, framed.subarray(0, BLOCK));
-  const longest = LENGTH + Math.max(...all.map((bytes) => bytes.readUInt32LE()));
+  // What comes of a rank that has made other calls may be anything.
+  const other = all.findIndex((bytes) => bytes.readUInt32LE() !== all[0]!.readUInt32LE());
+  if (other > 0)
+    throw new LlavaError("torch", `rank ${other} has not made the same calls to the other ranks as rank 0`, {
+      hint: "Start all ranks with the same recipe, data and version.",
+    });
+  const lengths = all.map((bytes) => HEAD + bytes.readUInt32LE(4));
+  const longest = Math.max(...lengths);
   if (longest > BLOCK) {
     const padded = Buffer.alloc(longest);
     framed.copy(padded);
     all = gatherBytes(communicator, padded);
   }
-  const heard = all.map(
-    (bytes) =>
-      deserialize(bytes.subarray(LENGTH, LENGTH + bytes.readUInt32LE())) as { digest: typeof digest; own: T },
-  );
-  const other = heard.findIndex((each) => each.digest !== heard[0]!.digest);
-  if (other > 0)
-    throw new LlavaError("torch", `rank ${other} has not made the same calls to the other ranks as rank 0`, {
-      hint: "Start all ranks with the same recipe, data and version.",
-    });
-  return heard.map((each) => each.own);
+  return all.map((bytes, rank) => deserialize(bytes.subarray(HEAD, lengths[rank])) as T);
+}
+
+/** As `exchange`, where some come far later than others: after work of one of them alone, or of disks. */
+export function meet<T>(communicator: Communicator, own: T): T[] {
+  communicator.barrier();
+  return exchange(communicator, own);
 }
 
 /** Equally many bytes of each rank. */

@@ -1,4 +1,4 @@
-export { alone, type Communicator, exchange, type Pending, sumNumbers } from "./communicator.ts";
+export { alone, type Communicator, exchange, meet, type Pending, sumNumbers } from "./communicator.ts";
 export { type Group, joinGroup } from "./join-group.ts";
 export { launch } from "./launch.ts";
 export { nodeOf } from "./place.ts";

@@ -53,7 +53,7 @@ export async function joinGroup(options: JoinOptions = {}): Promise<Group | unde
   const name = `llava-${place.attempt}`;
   const networkInterface = env["GLOO_SOCKET_IFNAME"] ?? (await interfaceTo(host));
   openGroup({ name, rank, size: ranks, networkInterface, timeout });
-  const communicator = new ProcessGroup(name, place, store);
+  const communicator = new ProcessGroup(name, place, store, watch.calls);
   return {
     place,
     communicator,

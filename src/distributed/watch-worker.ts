@@ -4,9 +4,11 @@ import { connect, createServer, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
+import { Calls, type CallsMade } from "./calls.ts";
 import type { FromThread, ToThread, Watched } from "./watch.ts";
 
-const { rank, ranks, host, port, token, silence, progress } = workerData as Watched;
+const { rank, ranks, host, port, token, silence, progress, calls: memory } = workerData as Watched;
+const calls = new Calls(memory);
 
 const BEAT = 1000;
 /** Within which a main thread that is not waiting for others ends by itself. */
@@ -20,13 +22,16 @@ interface Beat {
   readonly rank: number;
   readonly host: string;
   readonly step: number;
+  readonly calls: CallsMade;
+  /** Whether they are others than rank 0's. */
+  readonly areOthers?: boolean;
   readonly failed?: string;
   readonly isHearsay?: boolean;
   readonly leaving?: true;
 }
 /** A line from rank 0. */
 type Word =
-  | { readonly beat: true }
+  | { readonly beat: CallsMade }
   | { readonly joined: true }
   | { readonly left: true }
   | { readonly stopping: string };
@@ -47,16 +52,37 @@ function stop(cause: string): void {
 }
 let hasFailed = false;
 
-const own = (): Beat => ({ token, rank, host: hostname(), step: Atomics.load(progress, 0) });
+const own = (): Beat => ({
+  ...{ token, rank, host: hostname() },
+  ...{ step: Atomics.load(progress, 0), calls: calls.made },
+});
 const describe = ({ rank, host, step }: Beat): string => `rank ${rank} (${host}, after step ${step})`;
 
+/** Far more than a rank says of its failure. */
+const LONGEST_LINE = 100_000;
+
+/** Who says what no rank says, such as a scanner of ports, is hung up on. */
 function onLines<T>(socket: Socket, each: (line: T) => void): void {
   let text = "";
   socket.setEncoding("utf8").on("data", (data: string) => {
     const lines = (text + data).split("\n");
     text = lines.pop()!;
-    for (const line of lines) each(JSON.parse(line) as T);
+    if (text.length > LONGEST_LINE) socket.destroy();
+    for (const line of lines) {
+      const said = objectIn(line);
+      if (said === undefined) return void socket.destroy();
+      each(said as T);
+    }
   });
+}
+
+function objectIn(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Rank 0: hears all, and speaks to all. */
@@ -81,6 +107,8 @@ function serve(): (beat: Beat) => Promise<void> {
   const left = new Set<number>();
   const hear = async (beat: Beat): Promise<void> => {
     last.set(beat.rank, { beat, at: performance.now() });
+    if (beat.areOthers || calls.differFrom(beat.calls))
+      await end(`${describe(beat)} has not made the same calls to the other ranks as rank 0`);
     if (beat.failed !== undefined) {
       if (beat.isHearsay) await setTimeout(HEARSAY);
       await end(`${describe(beat)} failed: ${beat.failed}`);
@@ -113,7 +141,7 @@ function serve(): (beat: Beat) => Promise<void> {
     tell({ listening: (server.address() as { port: number }).port });
   });
   setInterval(() => {
-    void say({ beat: true });
+    void say({ beat: calls.made });
     const now = performance.now();
     for (const { beat, at } of last.values())
       if (beat.rank > 0 && now - at > silence * 1000 && !left.has(beat.rank))
@@ -135,6 +163,7 @@ function follow(): (beat: Beat) => void {
     heard = performance.now();
     if ("stopping" in word) stop(word.stopping);
     if ("joined" in word) tell(word);
+    if ("beat" in word && calls.differFrom(word.beat)) say({ ...own(), areOthers: true });
     if (!("left" in word)) return;
     hasLeft = true;
     tell(word);

@@ -5,37 +5,21 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { endOf, type RankEnd } from "../../test/support/process-ranks.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 
 const folder = temporaryFolder("llava-watch");
 const script = fileURLToPath(new URL("../../test/support/watched-rank-child.ts", import.meta.url));
 const RANKS = 3;
 
-interface Ended {
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** Of standard error. */
-  readonly lastLine: string;
-}
-
 /** Ranks of which one is lost while the others wait for it; a frozen one is let go in the end. */
-async function lose(loss: string): Promise<Ended[]> {
+async function lose(loss: string): Promise<RankEnd[]> {
   const shared = join(folder, loss);
   mkdirSync(shared);
   const children = Array.from({ length: RANKS }, (_, rank) =>
     spawn(process.execPath, [script, String(rank), String(RANKS), shared, loss]),
   );
-  const ended = children.map((child) => {
-    let text = "";
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-    });
-    return new Promise<Ended>((resolve) =>
-      child.on("close", (code, signal) =>
-        resolve({ code, signal, lastLine: text.trimEnd().split("\n").at(-1)! }),
-      ),
-    );
-  });
+  const ended = children.map(endOf);
   if (loss === "frozen") {
     await Promise.all(ended.slice(0, 2));
     children[2]!.kill("SIGKILL");
@@ -62,7 +46,8 @@ describe("when a rank is lost all end, and say which", { concurrency: true }, ()
       }
     });
 
-  test("done: none is lost, and nothing is said", async () => {
-    for (const { code, lastLine } of await lose("done")) assert.deepEqual([code, lastLine], [0, ""]);
-  });
+  for (const loss of ["done", "scanned"])
+    test(`${loss}: none is lost, and nothing is said`, async () => {
+      for (const { code, lastLine } of await lose(loss)) assert.deepEqual([code, lastLine], [0, ""]);
+    });
 });

@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { threadBeside } from "../package.ts";
 import type { Store } from "../torch/index.ts";
+import { Calls } from "./calls.ts";
 import type { Place } from "./place.ts";
 
 export interface WatchOptions {
@@ -23,6 +24,8 @@ export interface Watched extends WatchOptions {
   readonly token: string;
   /** Steps done. */
   readonly progress: Int32Array;
+  /** See `Calls`. */
+  readonly calls: Calls["memory"];
 }
 
 export type ToThread = { readonly failed: string; readonly isHearsay: boolean } | { readonly leaving: true };
@@ -35,18 +38,21 @@ export type FromThread =
 const STORE_KEY = "llava/watch";
 
 /**
- * A thread in each rank that is connected to rank 0's. It sees death, silence and errors of ranks while their main threads wait
- * for one another, and ends all of them, telling which one was the cause.
+ * A thread in each rank that is connected to rank 0's. It sees death, silence, errors and different calls of ranks while their
+ * main threads wait for one another, and ends all of them, telling which one was the cause.
  */
 export class Watch {
+  /** Those of this rank, for it to tell of each before it waits. */
+  readonly calls = new Calls();
   readonly #worker: Worker;
   readonly #progress: Int32Array;
   readonly #messages: ((message: FromThread) => void)[] = [];
   #hasFailed = false;
 
-  private constructor(watched: Watched) {
+  private constructor(watched: Omit<Watched, "calls">) {
     this.#progress = watched.progress;
-    this.#worker = threadBeside(import.meta, "watch-worker", watched);
+    const given: Watched = { ...watched, calls: this.calls.memory };
+    this.#worker = threadBeside(import.meta, "watch-worker", given);
     this.#worker.on("message", (message: FromThread) => {
       if ("stopping" in message) this.#stop(message.stopping);
       for (const listener of this.#messages) listener(message);

@@ -12,6 +12,8 @@ export const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(h
 
 /** Weights of segments that are there only while they are needed. */
 export interface SegmentWeights {
+  /** Where they are. */
+  readonly device: string;
   /** Before a forward pass. */
   begin(): void;
   /** Before a segment is computed, in a forward pass or again in the backward pass. */
@@ -58,6 +60,11 @@ export class ActivationCheckpoints {
     this.#generators = generators;
     this.#recomputes = recomputes;
     this.#weights = weights;
+  }
+
+  /** Of weights that are there only while they are needed. */
+  get device(): string | undefined {
+    return this.#weights?.device;
   }
 
   /** Before a forward pass. */

@@ -12,7 +12,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
-import { alone, type Communicator, exchange } from "../distributed/index.ts";
+import { alone, type Communicator, meet } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import { describeIssues, fileSha256Sync, makeFolder, writeAtomically, writing } from "../files/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -72,7 +72,7 @@ export function writeCheckpoint(
   among.barrier();
   if (!existsSync(partial)) throw unseen(among, partial);
   try {
-    const sha256 = Object.assign({}, ...exchange(among, writeParts(partial, state, among))) as object;
+    const sha256 = Object.assign({}, ...meet(among, writeParts(partial, state, among))) as object;
     if (isFirst) {
       writeState(partial, state, sha256);
       writing(target, () => {
@@ -201,10 +201,10 @@ export function latestCheckpoint(
   report: (line: string) => void = () => {},
   among: Communicator = alone,
 ): RunState | undefined {
-  const [found] = exchange(among, checkpointFolders(folder)) as [{ step: number; path: string }[]];
+  const [found] = meet(among, checkpointFolders(folder)) as [{ step: number; path: string }[]];
   for (const { path } of found) {
     const read = attempt(() => readCheckpoint(path, among));
-    const problem = exchange(among, "problem" in read ? read.problem : undefined).find(Boolean);
+    const problem = meet(among, "problem" in read ? read.problem : undefined).find(Boolean);
     if ("state" in read && problem === undefined) return read.state;
     report(`passing over ${path}: ${problem}`);
   }

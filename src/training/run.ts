@@ -110,6 +110,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     evaluated = { step, heldOutLoss: measures.heldOutLoss };
     written?.log.write({ step, ...measures });
     report(`step ${step}: ${summary}`);
+    communicator.barrier(); // for as long as the first rank writes
   };
   const save = (step: number): void => {
     const state = capture(step);

@@ -1,9 +1,17 @@
+import { createHash } from "node:crypto";
+import fs, { readFileSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import { join } from "node:path";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
-import { scope, tensor } from "../../src/torch/index.ts";
-import { type Callback, type Recipe, runRecipe } from "../../src/training/index.ts";
+import { liveTensors, scope, tensor, zeros } from "../../src/torch/index.ts";
+import { type Callback, prepareStage, type Recipe, runRecipe } from "../../src/training/index.ts";
 import { firstStep } from "./first-step.ts";
+import { collectGarbage } from "./garbage.ts";
+import { resultValues } from "./results.ts";
+import { fixtures } from "./training-rows.ts";
+import { Eager, Recorded } from "./watching-communicators.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
 function collectives(ranks: Communicator) {
@@ -24,20 +32,32 @@ function collectives(ranks: Communicator) {
   });
 }
 
-/** The last rank gathers what is as long as the others' and of another type; what the next exchange says of it. */
-function differ(ranks: Communicator): string {
-  const dtype = ranks.rank === ranks.size - 1 ? "float64" : "float32";
-  scope(() =>
-    ranks
-      .gather(tensor(dtype === "float64" ? [1, 2] : [1, 2, 3, 4], { dtype }))()
-      .dispose(),
-  );
-  try {
+/** A call that the last rank makes in the third of four steps, in another one's place; by what it is told apart. */
+const planted = {
+  "another type": (ranks: Communicator, isOdd: boolean) =>
+    ranks.gather(isOdd ? zeros([8], { dtype: "float64" }) : zeros([16]))(),
+  longer: (ranks: Communicator, isOdd: boolean) => ranks.gather(zeros([isOdd ? 2000 : 100]))(),
+  shorter: (ranks: Communicator, isOdd: boolean) => ranks.gather(zeros([isOdd ? 100 : 2000]))(),
+  "one more": (ranks: Communicator, isOdd: boolean) => isOdd && ranks.gather(zeros([100]))(),
+  "one less": (ranks: Communicator, isOdd: boolean) => !isOdd && ranks.gather(zeros([100_000]))(),
+  "a sum": (ranks: Communicator, isOdd: boolean) =>
+    isOdd ? ranks.sum([zeros([2000])]) : ranks.gather(zeros([100]))(),
+  "a scatter": (ranks: Communicator, isOdd: boolean) => ranks[isOdd ? "scatter" : "gather"](zeros([100]))(),
+};
+export type Planted = keyof typeof planted;
+
+/** Steps of a gather and a sum, with a planted call. */
+function differ(ranks: Communicator, kind: Planted, reached: (step: number) => void): string {
+  for (let step = 1; step <= 4; step++) {
+    scope(() => {
+      ranks.gather(zeros([1000]))();
+      ranks.sum([zeros([500])]);
+      if (step === 3) planted[kind](ranks, ranks.rank === ranks.size - 1);
+    });
     exchange(ranks, "anything");
-    return "nothing";
-  } catch (error) {
-    return (error as Error).message;
+    reached(step);
   }
+  return "nothing";
 }
 
 /** `given`: the gradients of each rank. */
@@ -56,6 +76,8 @@ export interface GivenRun {
   /** The last rank stops after so many steps. */
   readonly stopAfter?: number;
   readonly resume?: boolean;
+  /** Whether it ends by an error. */
+  readonly fails?: boolean;
 }
 
 /** What a run was, as one rank saw it. */
@@ -68,33 +90,102 @@ export interface Ran {
   readonly norms: readonly number[];
   /** Ids of the rows of each step, sorted. */
   readonly samples: readonly (readonly string[])[];
+  /** Those whose loss is not finite. */
+  readonly suspects: readonly (readonly string[])[];
+  /** Of each step, whether it was left out. */
+  readonly skipped: readonly boolean[];
+  /** Of a run that fails, instead of a result. */
+  readonly error?: string;
 }
 
 /** Trains a recipe. */
 export async function run(
   ranks: Communicator,
-  { recipe, stopAfter, resume = false }: GivenRun,
+  { recipe, stopAfter, resume = false, fails = false }: GivenRun,
 ): Promise<Ran> {
   const stop = new AbortController();
-  const [losses, norms, rows]: [number[], number[], string[][]] = [[], [], []];
+  const [losses, norms, skipped]: [number[], number[], boolean[]] = [[], [], []];
+  const [rows, suspected]: [string[][], string[][]] = [[], []];
   const callback: Callback = {
-    afterStep: ({ step }, { loss, gradientNorm, samples }) => {
+    afterStep: ({ step }, { loss, gradientNorm, samples, suspects, skipped: isSkipped }) => {
       losses.push(loss);
       norms.push(gradientNorm);
       rows.push([...samples].sort());
+      suspected.push([...suspects].sort());
+      skipped.push(isSkipped);
       if (step === stopAfter && ranks.rank === ranks.size - 1) stop.abort();
     },
   };
   const lines: string[] = [];
-  const { step, result } = await runRecipe(recipe, {
-    communicator: ranks,
-    callbacks: [callback],
-    signal: stop.signal,
-    report: (line) => lines.push(line),
-    progress: silentProgress,
-    resume,
+  const ran = { losses, norms, samples: rows, suspects: suspected, skipped };
+  try {
+    const { step, result } = await runRecipe(recipe, {
+      communicator: ranks,
+      callbacks: [callback],
+      signal: stop.signal,
+      report: (line) => lines.push(line),
+      progress: silentProgress,
+      resume,
+    });
+    return { ...ran, step, result, lines: lines.length };
+  } catch (error) {
+    if (!fails) throw error;
+    const { message } = error as Error;
+    return { ...ran, step: losses.length, result: undefined, lines: lines.length, error: message };
+  }
+}
+
+export interface Steps {
+  /** Of each step. */
+  readonly losses: readonly number[];
+  readonly live: readonly number[];
+  readonly seconds: readonly number[];
+  /** SHA-256 of the result's tensors. */
+  readonly result: string | undefined;
+}
+
+/** Trains a recipe, and looks at each step; `isEager`: gathers are waited for where they are begun. */
+async function steps(
+  ranks: Communicator,
+  { recipe, isEager = false }: { readonly recipe: Recipe; readonly isEager?: boolean },
+): Promise<Steps> {
+  const communicator = isEager ? new Eager(ranks) : ranks;
+  const [losses, live, seconds]: [number[], number[], number[]] = [[], [], []];
+  const callback: Callback = {
+    afterStep: (_, metrics) => {
+      losses.push(metrics.loss);
+      seconds.push(metrics.seconds);
+      collectGarbage();
+      live.push(liveTensors());
+    },
+  };
+  const around = { communicator, callbacks: [callback], report: () => {}, progress: silentProgress };
+  const { result } = await runRecipe(recipe, around);
+  const values = result && JSON.stringify([...resultValues(result)]);
+  return { losses, live, seconds, result: values && createHash("sha256").update(values).digest("hex") };
+}
+
+/** Milliseconds of each of several rounds: a sum and a gather of 64 MiB in all, and an exchange of a step's size. */
+function times(ranks: Communicator, rounds: number): Record<string, number[]> {
+  const bytes = 64 * 2 ** 20;
+  const milliseconds: Record<string, number[]> = { sum: [], gather: [], exchange: [] };
+  const time = (name: string, body: () => void): void => {
+    ranks.barrier();
+    const began = performance.now();
+    body();
+    milliseconds[name]!.push(performance.now() - began);
+  };
+  scope(() => {
+    const whole = zeros([bytes / 4]).add(1);
+    const part = zeros([bytes / 4 / ranks.size]).add(1);
+    for (let round = 0; round < rounds; round++) {
+      time("sum", () => ranks.sum([whole]));
+      time("gather", () => ranks.gather(part)().dispose());
+      const told = { units: 100, tokens: 4000, batches: 2, samples: ["1", "2", "3"], isStopped: false };
+      time("exchange", () => exchange(ranks, told));
+    }
   });
-  return { step, result, lines: lines.length, losses, norms, samples: rows };
+  return milliseconds;
 }
 
 /** Trains several recipes, one after another. */
@@ -104,22 +195,90 @@ async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ra
   return all;
 }
 
-/** Resident memory of a run above what the process had before it, MiB: once all is loaded, and at most. */
-async function memory(ranks: Communicator, recipe: Recipe): Promise<{ loaded: number; peak: number }> {
-  scope(() => void tensor([1]).add(1)); // libtorch itself
-  const before = process.memoryUsage.rss() / 2 ** 20;
-  let loaded = 0;
+/** The most resident memory of a run's phases above what was there before, MiB. */
+export interface RunMemory {
+  readonly loading: number;
+  /** Above what the process had before all. */
+  readonly training: number;
+  readonly writing: number;
+}
+
+async function memory(ranks: Communicator, recipe: Recipe): Promise<RunMemory> {
+  const around = { communicator: ranks, report: () => {}, progress: silentProgress };
+  const prepare = async (of: Recipe): Promise<void> => (await prepareStage(of, around))[Symbol.dispose]();
+  await prepare({ ...recipe, model: join(fixtures, "llava/llama") }); // the process itself
+  const before = residentMiB();
+  forgetPeak();
+  await prepare(recipe);
+  const loading = peakMiB() - before;
+  forgetPeak();
+  let [training, trained] = [0, 0];
   const callback: Callback = {
-    begin: () => {
-      loaded = process.memoryUsage.rss() / 2 ** 20 - before;
+    finish: () => {
+      [training, trained] = [peakMiB() - before, residentMiB()];
+      forgetPeak();
     },
   };
-  const around = { communicator: ranks, callbacks: [callback], report: () => {}, progress: silentProgress };
-  await runRecipe(recipe, around);
-  return { loaded, peak: process.resourceUsage().maxRSS / 2 ** 10 - before };
+  await runRecipe(recipe, { ...around, callbacks: [callback] });
+  return { loading, training, writing: peakMiB() - trained };
+}
+
+const residentMiB = (): number => process.memoryUsage.rss() / 2 ** 20;
+/** Linux counts it, until it is told to count anew. */
+const peakMiB = (): number =>
+  Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 2 ** 10;
+const forgetPeak = (): void => writeFileSync("/proc/self/clear_refs", "5");
+
+/** The calls to other ranks that each of several runs makes; or the run's error, which all have to have. */
+async function sequences(ranks: Communicator, recipes: readonly Recipe[]): Promise<string[][]> {
+  const all: string[][] = [];
+  for (const recipe of recipes) {
+    const recorded = new Recorded(ranks);
+    await run(recorded, { recipe });
+    all.push(recorded.calls);
+  }
+  return all;
+}
+
+/** A run in which the first rank alone is busy for a while in each of its long phases. */
+async function busy(
+  ranks: Communicator,
+  { recipe, seconds }: { readonly recipe: Recipe; readonly seconds: number },
+): Promise<{ step: number; phases: readonly string[] }> {
+  const phases: string[] = [];
+  const rest = (phase: string): void => {
+    if (ranks.rank > 0 || phases.includes(phase)) return;
+    phases.push(phase);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
+  };
+  const { openSync } = fs;
+  fs.openSync = (path, ...more) => {
+    if (/checkpoints.*optimizer/.test(String(path))) rest("a checkpoint");
+    if (/model\.safetensors/.test(String(path)) && String(path).startsWith(recipe.output)) rest("the result");
+    return openSync(path, ...more);
+  };
+  syncBuiltinESMExports();
+  try {
+    const { step } = await runRecipe(recipe, {
+      communicator: ranks,
+      report: (line) => /held-out loss/.test(line) && rest("evaluation"),
+      progress: (bar) => {
+        if (bar.label === "features") rest("features");
+        return silentProgress(bar);
+      },
+    });
+    return { step, phases };
+  } finally {
+    fs.openSync = openSync;
+    syncBuiltinESMExports();
+  }
 }
 
 const tasks = {
+  steps,
+  times,
+  busy,
+  sequences,
   differ,
   memory,
   collectives,
@@ -129,6 +288,10 @@ const tasks = {
   step: (ranks: Communicator, recipe: Recipe) => firstStep(recipe, ranks),
 };
 
-/** Does what a test names, as one of several ranks. */
-export const doTask = async (ranks: Communicator, task: string, given: unknown): Promise<unknown> =>
-  await tasks[task as keyof typeof tasks](ranks, given as never);
+/** Does what a test names, as one of several ranks; `reached` is the group's. */
+export const doTask = async (
+  ranks: Communicator,
+  task: string,
+  given: unknown,
+  reached: (step: number) => void = () => {},
+): Promise<unknown> => await tasks[task as keyof typeof tasks](ranks, given as never, reached);

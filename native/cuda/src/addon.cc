@@ -2,15 +2,6 @@
 // and tensors stay in the main addon's table.
 #include "define.h"
 
-namespace llava {
-
-std::string messageOf(const std::exception& error) {
-  if (auto* torchError = dynamic_cast<const c10::Error*>(&error)) return torchError->what_without_backtrace();
-  return error.what();
-}
-
-}  // namespace llava
-
 NAPI_MODULE_INIT() {
   auto* environment = new llava::Environment();
   napi_set_instance_data(env, environment, nullptr, nullptr);

@@ -1,4 +1,4 @@
-import { alone, type Communicator, exchange } from "../../distributed/index.ts";
+import { alone, type Communicator, meet } from "../../distributed/index.ts";
 import { noGrad, scope } from "../../torch/index.ts";
 import { type Batch, type Measures, type Objective, totals } from "./objective.ts";
 
@@ -20,7 +20,7 @@ export function evaluate<B extends Batch>(
   const sums: Record<string, number>[] = [];
   for (let start = 0; start < batches.length; start += size) {
     // What others compute has to be computed by all of them where they share the weights.
-    const batch = batches[start + rank] ?? objective.idle?.();
+    const batch = batches[start + rank] ?? objective.idle?.(batches[start]);
     if (batch === undefined) continue;
     scope(() =>
       noGrad(() => {
@@ -31,7 +31,7 @@ export function evaluate<B extends Batch>(
     );
     if (start + rank >= batches.length) batch[Symbol.dispose]();
   }
-  const { loss = 0, ...noted } = totals(exchange(communicator, totals(sums)));
+  const { loss = 0, ...noted } = totals(meet(communicator, totals(sums)));
   const means = Object.entries(noted).map(([name, sum]) => [name, sum / units] as const);
   return { loss: loss / units, noted: Object.fromEntries(means) };
 }

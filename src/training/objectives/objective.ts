@@ -1,7 +1,8 @@
-import { ActivationCheckpoints, type SegmentWeights } from "../../nn/index.ts";
+import { ActivationCheckpoints } from "../../nn/index.ts";
 import type { PretrainedLlava, PromptFiles } from "../../pretrained/index.ts";
 import type { Generator, Tensor } from "../../torch/index.ts";
 import { type Recipe, shardingOf } from "../recipe/recipe.ts";
+import type { ShardedWeights } from "../sharding/sharded-weights.ts";
 import type { Surroundings } from "../stage/load.ts";
 
 /** What one forward and backward pass takes. Its tensors are its own. */
@@ -28,8 +29,8 @@ export interface Objective<B extends Batch> {
   suspects?(batch: B): readonly string[];
   /** Adds the gradients of what `loss` gave, by a factor, where that takes more than libtorch's own backward pass. */
   backward?(scaledLoss: Tensor): void;
-  /** A batch without units that goes through all that any batch goes through, for a rank that has none while others have. */
-  idle?(): B;
+  /** A batch without units that goes through all that one `like` it does, for a rank that has none while others have. */
+  idle?(like?: B): B;
 }
 
 /** Numbers by names of the log. */
@@ -59,7 +60,7 @@ export interface ObjectiveInputs {
   /** Of everything that is drawn in a step. */
   readonly generator: Generator;
   /** Where weights are there only while they are computed with. */
-  readonly sharded: SegmentWeights | undefined;
+  readonly sharded: ShardedWeights | undefined;
   readonly around: Surroundings;
 }
 

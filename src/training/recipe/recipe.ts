@@ -253,7 +253,6 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
   if (parsed.success) {
     requireSomethingToTrain(parsed.data);
     requirePreferences(parsed.data);
-    requireShardable(parsed.data);
     return parsed.data;
   }
   throw new LlavaError("config", `the recipe does not hold together: ${describeIssues(parsed.error)}`, {
@@ -264,13 +263,6 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
 /** How what learns is kept on several processes. */
 export const shardingOf = ({ sharding = "none" }: Pick<Recipe, "sharding">): "none" | "states" | "weights" =>
   sharding;
-
-function requireShardable(recipe: Recipe): void {
-  if (shardingOf(recipe) === "none" || objectiveOf(recipe).type === "supervised") return;
-  throw new LlavaError("config", `sharding "${recipe.sharding}" is for the objective "supervised"`, {
-    hint: "Leave sharding out: each process then has all weights, and they share the rows.",
-  });
-}
 
 function requireSomethingToTrain({ train, lora, frozenWeights }: Recipe): void {
   if (train.length === 0 && !lora)

@@ -1,4 +1,4 @@
-import { type Communicator, exchange } from "../../distributed/index.ts";
+import { type Communicator, meet } from "../../distributed/index.ts";
 import type { Llava } from "../../models/index.ts";
 import type { Module, ParameterPlace, SegmentWeights } from "../../nn/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
@@ -29,6 +29,7 @@ interface OwnPiece extends Piece {
  * first of them.
  */
 export class ShardedWeights implements SegmentWeights, Disposable {
+  readonly device: string;
   readonly #communicator: Communicator;
   readonly #isGivenUp: boolean;
   /** Modules in the order of the forward pass. */
@@ -42,6 +43,7 @@ export class ShardedWeights implements SegmentWeights, Disposable {
 
   /** Takes the weights out of the model, whose places hold shapes alone from now on. */
   constructor(model: Llava, { communicator, groups, sharding, gathered, frozen, device }: ShardingOptions) {
+    this.device = device;
     this.#communicator = communicator;
     this.#isGivenUp = sharding === "weights";
     const names = new Map(
@@ -174,6 +176,27 @@ export class ShardedWeights implements SegmentWeights, Disposable {
     for (const unit of this.#all) unit.clearGradients();
   }
 
+  /** A copy of what learns as it is now, which `run` computes with in its place. */
+  frozenCopy(): Disposable & { run<T>(body: () => T): T } {
+    const copies = this.#all.flatMap((unit) => (unit.learns ? [{ unit, part: unit.copy() }] : []));
+    const exchange = (): void => {
+      for (const copy of copies) copy.part = copy.unit.exchange(copy.part);
+    };
+    return {
+      run(body) {
+        exchange();
+        try {
+          return body();
+        } finally {
+          exchange();
+        }
+      },
+      [Symbol.dispose]() {
+        for (const { part } of copies) part.dispose();
+      },
+    };
+  }
+
   /**
    * On the first rank runs `body`, which is given the whole values of what stands in the model's places, each until it asks for
    * the next; all others send what it asks for.
@@ -189,7 +212,7 @@ export class ShardedWeights implements SegmentWeights, Disposable {
     try {
       if (this.#communicator.rank > 0) {
         for (;;) {
-          const wanted = exchange<number | undefined>(this.#communicator, undefined)[0]!;
+          const wanted = meet<number | undefined>(this.#communicator, undefined)[0]!;
           if (wanted < 0) return undefined;
           give(wanted);
         }
@@ -200,11 +223,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       const result = body((stand) => {
         const found = unitOf.get(stand);
         if (found === undefined) return stand;
-        exchange<number | undefined>(this.#communicator, found.i);
+        meet<number | undefined>(this.#communicator, found.i);
         give(found.i);
         return units[found.i]!.valueAt(found.at);
       });
-      exchange<number | undefined>(this.#communicator, -1);
+      meet<number | undefined>(this.#communicator, -1);
       return result;
     } finally {
       opened?.close();

@@ -77,7 +77,7 @@ async function answerBy(
 
 function ask(
   { url, key }: Replica,
-  { request, owner, signal }: Exchange,
+  { request, url: { pathname, search }, owner, signal }: Exchange,
   body: Buffer | undefined,
 ): Promise<IncomingMessage> {
   const headers = {
@@ -87,7 +87,7 @@ function ask(
   };
   return new Promise((resolve, reject) => {
     const asked = send(
-      `${url}${request.url}`,
+      `${url}${pathname}${search}`,
       { method: request.method ?? "GET", agent, headers, signal },
       resolve,
     );

@@ -15,20 +15,20 @@ import { watchPreference } from "./watch.ts";
 
 /** Which of two answers is better is learnt, against the model as it is now. */
 export async function preparePreference(inputs: ObjectiveInputs): Promise<PreparedObjective<PairBatch>> {
-  const { recipe, pretrained, around } = inputs;
+  const { recipe, pretrained, sharded, around } = inputs;
   const settings = recipe.objective;
   if (settings?.type !== "preference")
     throw new LlavaError("config", "the recipe's objective is not preference");
   const { encode, ...data } = await openStageData(recipe, pretrained, around);
   const logits = new RowLogits(pretrained.model, encode, checkpointsOf(inputs));
   const reference = referenceOf(recipe);
-  const copy = reference === "copy" ? new FrozenCopy(pretrained) : undefined;
+  const copy = reference === "copy" ? (sharded?.frozenCopy() ?? new FrozenCopy(pretrained)) : undefined;
   const asReference = reference === "adaptersOff" ? adaptersOff(pretrained) : copy?.run;
   const objective = new PreferenceObjective(logits, settings, asReference);
   const path = settings.referenceFile ?? join(recipe.output, "reference.jsonl");
   const known =
     reference === "precomputed"
-      ? await storedReference({ path, recipe, pretrained, data, objective, around })
+      ? await storedReference({ path, recipe, pretrained, sharded, data, objective, around })
       : undefined;
   // Nothing has been learnt yet, so that the model itself is the reference of the held-out pairs.
   const heldOut = asPairs(data.heldOut, alone, (batch) => objective.logProbabilities(pairBatch(batch, 1)));

@@ -1,9 +1,10 @@
 import { crossEntropy, fromTyped, scope, type Tensor, tensor } from "../../../torch/index.ts";
+import { idleBatch } from "../../batches/row-batch.ts";
 import type { PreferenceSettings } from "../../recipe/objective-schema.ts";
 import type { Measures, Objective } from "../objective.ts";
 import type { RowLogits } from "../row-logits.ts";
 import { preferenceLoss } from "./losses.ts";
-import { answerWeights, type PairBatch } from "./pair-batch.ts";
+import { answerWeights, type PairBatch, pairBatch } from "./pair-batch.ts";
 
 /** Runs something on the model as the reference. */
 export type AsReference = <T>(body: () => T) => T;
@@ -53,6 +54,11 @@ export class PreferenceObjective implements Objective<PairBatch> {
       this.#logits.forget();
       return answers;
     });
+  }
+
+  idle(like?: PairBatch): PairBatch {
+    const isKnown = this.#asReference === undefined || like?.reference !== undefined;
+    return pairBatch(idleBatch(this.#logits.device), 1, isKnown ? [] : undefined);
   }
 
   suspects(batch: PairBatch): readonly string[] {

@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { kindOfRow, type LlavaRow, pairGroup, sidesOf } from "../../../data/index.ts";
-import { alone, sumNumbers } from "../../../distributed/index.ts";
+import { alone, meet, sumNumbers } from "../../../distributed/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import { fileSha256Sync, makeFolder, writing } from "../../../files/index.ts";
 import type { PretrainedLlava } from "../../../pretrained/index.ts";
+import type { Tensor } from "../../../torch/index.ts";
 import type { StageData } from "../../batches/open-data.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
+import type { ShardedWeights } from "../../sharding/sharded-weights.ts";
 import type { Surroundings } from "../../stage/load.ts";
 import type { PreferenceObjective } from "./objective.ts";
 import { pairBatch } from "./pair-batch.ts";
@@ -25,6 +27,8 @@ interface StoringOptions {
   readonly path: string;
   readonly recipe: Recipe;
   readonly pretrained: PretrainedLlava;
+  /** Where each rank has a part of the weights. */
+  readonly sharded: ShardedWeights | undefined;
   readonly data: Pick<StageData, "rows" | "collator" | "processor" | "rules">;
   readonly objective: PreferenceObjective;
   readonly around: Surroundings;
@@ -68,6 +72,8 @@ export async function storedReference(options: StoringOptions): Promise<KnownRef
         own.push(...((isOwn && (await computed(options, rows.at(index)))) || [0, 0, 0]));
         bar.increment();
       }
+      const last = part.length % communicator.size;
+      if (last > 0 && communicator.rank >= last) await computed(options, undefined);
       const sums = sumNumbers(communicator, own);
       const found = part.flatMap(({ key, index }, at): StoredPair[] => {
         const [isThere, chosen, rejected] = sums.slice(3 * at, 3 * at + 3) as [number, number, number];
@@ -87,22 +93,29 @@ export async function storedReference(options: StoringOptions): Promise<KnownRef
   );
 }
 
-/** 1, log ρ(chosen), log ρ(rejected); undefined for a pair that cannot be used, which the collator tells of. */
-async function computed({ data, objective }: StoringOptions, row: LlavaRow): Promise<number[] | undefined> {
-  const batch = await data.collator.batch([pairGroup(row)]);
-  if (!batch) return undefined;
-  using _ = batch;
-  return [1, ...objective.logProbabilities(pairBatch(batch, 1))];
+/**
+ * 1, log ρ(chosen), log ρ(rejected); undefined without a pair, or for one that cannot be used, which the collator tells of. Ranks
+ * that share weights go through them together.
+ */
+async function computed(
+  { data, objective }: StoringOptions,
+  row: LlavaRow | undefined,
+): Promise<number[] | undefined> {
+  const batch = row && (await data.collator.batch([pairGroup(row)]));
+  using used = batch ? pairBatch(batch, 1) : objective.idle();
+  const found = objective.logProbabilities(used);
+  return batch && [1, ...found];
 }
 
 /** What a pair is known by. */
-function keys({ recipe, pretrained, data }: StoringOptions): (row: LlavaRow) => string {
+function keys(options: StoringOptions): (row: LlavaRow) => string {
+  const { recipe, data } = options;
   const { processor, rules } = data;
   const { imageConfig, videoConfig, grid, imageTokenId } = processor;
   const { objective, dtype, device } = recipe;
   const tailWeight = objective?.type === "preference" ? objective.tailWeight : 1;
   const kind = device.replace(/:.*/, "");
-  const model = hashOf(pretrained, recipe);
+  const model = modelHash(options);
   const common = JSON.stringify([model, imageConfig, grid, imageTokenId, dtype, kind, rules, tailWeight]);
   const media = new Map<string, string>();
   const mediaHash = (name: string, bytes?: Uint8Array): string => {
@@ -127,13 +140,23 @@ function keys({ recipe, pretrained, data }: StoringOptions): (row: LlavaRow) => 
   };
 }
 
+function modelHash({ pretrained, recipe, sharded, around }: StoringOptions): string {
+  if (!sharded) return hashOf(pretrained, recipe);
+  const found = sharded.collect((valuesOf) => hashOf(pretrained, recipe, valuesOf));
+  return meet(around.communicator ?? alone, found)[0]!;
+}
+
 /** Of all weights; new adapters have no effect yet, whatever was drawn for them. */
-function hashOf({ model }: PretrainedLlava, { lora }: Recipe): string {
+function hashOf(
+  { model }: PretrainedLlava,
+  { lora }: Recipe,
+  valuesOf = (weight: Tensor): Tensor => weight,
+): string {
   const hash = createHash("sha256");
   const areNew = lora && lora.start === undefined;
   for (const [name, weight] of model.namedParameters())
     if (!(areNew && /\blora_(?:A|B|magnitude_vector)\b/.test(name)))
-      hash.update(name).update(weight.dtype).update(weight.toBytes());
+      hash.update(name).update(weight.dtype).update(valuesOf(weight).toBytes());
   return hash.digest("hex");
 }
 
