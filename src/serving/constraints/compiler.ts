@@ -12,7 +12,7 @@ const MOST_CHARACTERS = 256 * 1024;
 const MOST_KEPT = 64;
 /** Blanks between the tokens of JSON: small models go on writing newlines where they may. */
 const BLANKS = String.raw`[\x20\x0A\x0D\x09]{0,8}`;
-/** Objects of a schema within each other, references followed: llguidance's stack ends the process near 1,000. */
+/** Objects of a schema within each other, references followed, and rules and groups of a grammar: near 1,000 llguidance overruns its stack. */
 const MOST_NESTED = 600;
 /** llguidance's own limits: a hundredth of a second to compile, and less for a mask, however a schema is made. */
 const limits: MatcherInit["limits"] = {
@@ -106,11 +106,10 @@ function requireShallow(constraint: AnswerConstraint): void {
     if (!(error instanceof RangeError || error instanceof URIError)) throw error;
     nested = Number.POSITIVE_INFINITY;
   }
-  // Schemas within grammars are not read here: no more can be within each other than there are.
-  if (constraint.type === "grammar" && constraint.grammar.includes("%json"))
-    nested = constraint.grammar.split("{").length;
+  // Grammars are not read here: no more rules, groups and objects can be within each other than there are.
+  if (constraint.type === "grammar") nested = constraint.grammar.match(/[:([{]/g)?.length ?? 0;
   if (nested > MOST_NESTED)
-    throw refusal(constraint, `more than ${MOST_NESTED} objects may be within each other by references`);
+    throw refusal(constraint, `more than ${MOST_NESTED} of its parts may be within each other by references`);
 }
 
 function refusal({ type }: AnswerConstraint, problem: string): LlavaError {

@@ -149,7 +149,8 @@ suite("constraints", () => {
       return { type: "json-schema", schema: { $defs: Object.fromEntries($defs), $ref: "#/$defs/d0" } };
     };
     assert(await takes(chain(100), read("null")));
-    const grammar = { type: "grammar", grammar: `start: %json ${"{".repeat(700)}` } as const;
+    const rules = Array.from({ length: 2000 }, (_, i) => `r${i}: "${i}" r${(i + 1) % 2000}`);
+    const grammar: AnswerConstraint = { type: "grammar", grammar: `start: r0\n${rules.join("\n")}` };
     for (const hostile of [chain(1000), grammar])
       await assert.rejects(compiler.compile(hostile), failure("config", /within each other/));
   });
