@@ -34,8 +34,8 @@ const record = (count: number, value: (i: number) => unknown) =>
 
 /** As fields of a request, or as text that stands in their place. */
 const constraints: readonly (object | string)[] = [
-  ...[10, 30, 60, 1000].map((depth) => schemaOf(objects(depth))),
-  ...[10, 30, 60, 1000].map((depth) => schemaOf(lists(depth))),
+  ...[10, 30, 60, 200, 1000].map((depth) => schemaOf(objects(depth))),
+  ...[10, 30, 60, 200, 1000].map((depth) => schemaOf(lists(depth))),
   ...[4, 8, 12].map((depth) => schemaOf(choices(depth))),
   ...[10_000, 100_000].map(
     (depth) =>
@@ -69,8 +69,8 @@ const constraints: readonly (object | string)[] = [
   schemaOf({ $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } }, $ref: "#/$defs/a" }),
   schemaOf({ $defs: { a: { type: "array", items: { $ref: "#/$defs/a" }, minItems: 2 } }, $ref: "#/$defs/a" }),
   schemaOf({ $ref: "https://example.com/schema.json" }),
-  ...[1e3, 1e6, 1e9, 1e15].map((minLength) => schemaOf({ type: "string", minLength })),
-  ...[1e3, 1e6, 1e9].map((minItems) => schemaOf({ type: "array", items: {}, minItems })),
+  ...[1e3, 1e4, 1e6, 1e9, 1e15].map((minLength) => schemaOf({ type: "string", minLength })),
+  ...[1e3, 1e4, 1e6, 1e9].map((minItems) => schemaOf({ type: "array", items: {}, minItems })),
   ...[1e3, 1e6, 1e9].map((maxItems) => schemaOf({ type: "array", items: { enum: [1, 2] }, maxItems })),
   ...[1e3, 1e6, 1e9].map((maxLength) => schemaOf({ type: "string", pattern: "^(a|b)*$", maxLength })),
   ...["(a{1,1000}){1,1000}", "(a*)*b", "((a|aa)+)+$", "a{1,100000}", "(a{0,500}b{0,500}){0,500}"].map(

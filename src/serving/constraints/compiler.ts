@@ -4,6 +4,7 @@ import type { AnswerConstraint } from "../../protocol/index.ts";
 import type { ConstraintCompiler, Matcher } from "../engine/index.ts";
 import { type Library, loadLibrary, type MatcherInit, type Pointer } from "./library.ts";
 import { GrammarMatcher } from "./matcher.ts";
+import { nestingOf } from "./nesting.ts";
 
 /** Larger than any schema that people write by hand; a compiled one takes a hundred times its text. */
 const MOST_CHARACTERS = 256 * 1024;
@@ -11,6 +12,8 @@ const MOST_CHARACTERS = 256 * 1024;
 const MOST_KEPT = 64;
 /** Blanks between the tokens of JSON: small models go on writing newlines where they may. */
 const BLANKS = String.raw`[\x20\x0A\x0D\x09]{0,8}`;
+/** Objects of a schema within each other, references followed, and rules and groups of a grammar: near 1,000 llguidance overruns its stack. */
+const MOST_NESTED = 600;
 /** llguidance's own limits: a hundredth of a second to compile, and less for a mask, however a schema is made. */
 const limits: MatcherInit["limits"] = {
   itemsInRow: 2000,
@@ -62,6 +65,7 @@ class LlguidanceCompiler implements ConstraintCompiler {
     const [type, text] = this.#mayBeginWithSpace ? behindSpace(written) : written;
     if (text.length > MOST_CHARACTERS)
       throw refusal(constraint, `it has ${text.length} characters; at most ${MOST_CHARACTERS} are taken`);
+    requireShallow(constraint);
     const key = `${type}\n${text}`;
     const compiled = this.#kept.get(key) ?? this.#compile(constraint, type, text);
     this.#kept.delete(key);
@@ -90,6 +94,22 @@ function whyNothingFollows(matcher: GrammarMatcher): string | undefined {
   } catch {
     return "no answer satisfies it";
   }
+}
+
+/** @throws LlavaError "config" for what llguidance has no stack for, and would end the process by */
+function requireShallow(constraint: AnswerConstraint): void {
+  let nested = 0;
+  // Schemas that are too large to go through are too large for llguidance as well.
+  try {
+    if (constraint.type === "json-schema") nested = nestingOf(constraint.schema);
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof URIError)) throw error;
+    nested = Number.POSITIVE_INFINITY;
+  }
+  // Grammars are not read here: no more rules, groups and objects can be within each other than there are.
+  if (constraint.type === "grammar") nested = constraint.grammar.match(/[:([{]/g)?.length ?? 0;
+  if (nested > MOST_NESTED)
+    throw refusal(constraint, `more than ${MOST_NESTED} of its parts may be within each other by references`);
 }
 
 function refusal({ type }: AnswerConstraint, problem: string): LlavaError {

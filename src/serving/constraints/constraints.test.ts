@@ -138,6 +138,22 @@ suite("constraints", () => {
     const release = pins.match(/^llguidance==([\d.]+)/m)![1]!;
     assert.match(readFileSync(path("src/setup/llguidance.ts"), "utf8"), new RegExp(`"${release}"`));
   });
+
+  test("what would overrun llguidance's stack is refused, and schemas that refer to themselves are held to", async () => {
+    const chain = (count: number): AnswerConstraint => {
+      const names = Array.from({ length: count }, (_, i) => `d${i}`);
+      const $defs = names.map((name, i): [string, object] => [
+        name,
+        { anyOf: [{ $ref: `#/$defs/${names[(i + 1) % count]}` }, { type: "null" }] },
+      ]);
+      return { type: "json-schema", schema: { $defs: Object.fromEntries($defs), $ref: "#/$defs/d0" } };
+    };
+    assert(await takes(chain(100), read("null")));
+    const rules = Array.from({ length: 2000 }, (_, i) => `r${i}: "${i}" r${(i + 1) % 2000}`);
+    const grammar: AnswerConstraint = { type: "grammar", grammar: `start: r0\n${rules.join("\n")}` };
+    for (const hostile of [chain(1000), grammar])
+      await assert.rejects(compiler.compile(hostile), failure("config", /within each other/));
+  });
 });
 
 function nested(depth: number): unknown {
