@@ -5,7 +5,8 @@
  *
  * Both stages of the default model by their recipes, wide adapters of it with and without activation checkpointing, and full
  * fine-tuning of a random LLaVA of middling size in float32, without its tower on whole images and with it on images in tiles
- * (AnyRes), of which few or many go through it at once. Images and rows are made up; FOLDER holds the tokenizer of a
+ * (AnyRes), of which few or many go through it at once; and that model learning from pairs of answers with its reference as a
+ * frozen copy, as itself without adapters, and computed before. Images and rows are made up; FOLDER holds the tokenizer of a
  * Llama 2 or Vicuna.
  * With --mapped every block is mapped by itself, and plans are without what an allocator holds beyond what is in use.
  * The peak is that of the process as the kernel counts it (VmHWM), from its start to its end.
@@ -54,8 +55,8 @@ if (flags.child !== undefined) {
   console.log(process.resourceUsage().maxRSS * 1024);
 } else await comparePlans();
 
-/** Rows, so many an image: a question, and an answer of so many words. */
-async function writeRows(folder: string, words: number, rowsPerImage = 1) {
+/** Rows, so many an image: a question, and an answer of so many words; in pairs a worse one as long beside it. */
+async function writeRows(folder: string, words: number, { rowsPerImage = 1, arePairs = false } = {}) {
   mkdirSync(folder);
   const answer = Array.from({ length: words }, (_, i) => ["red", "blue", "green", "small"][i % 4]).join(" ");
   const rows = await Promise.all(
@@ -70,6 +71,8 @@ async function writeRows(folder: string, words: number, rowsPerImage = 1) {
         { from: "human", value: "<image>\nWhat is in the picture?" },
         { from: "gpt", value: answer },
       ];
+      if (arePairs)
+        return { id: String(i), image, prompt: turns[0]!.value, chosen: answer, rejected: `no ${answer}` };
       return { id: String(i), image, conversations: turns };
     }),
   );
@@ -81,9 +84,10 @@ async function writeRows(folder: string, words: number, rowsPerImage = 1) {
 async function comparePlans(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "llava-bench-"));
   try {
-    const captions = await writeRows(join(folder, "captions"), 18, pretrain.data.rowsPerImage);
-    const shared = await writeRows(join(folder, "shared"), 20, finetune.data.rowsPerImage);
+    const captions = await writeRows(join(folder, "captions"), 18, pretrain.data);
+    const shared = await writeRows(join(folder, "shared"), 20, finetune.data);
     const answers = await writeRows(join(folder, "answers"), 150);
+    const pairs = await writeRows(join(folder, "pairs"), 150, { arePairs: true });
     const cache = { cache: join(folder, "features") };
     const maxSteps = Number(flags.steps);
     const wide: RecipeFields = {
@@ -108,6 +112,24 @@ async function comparePlans(): Promise<void> {
       activationCheckpointing: true,
       dtype: "float32",
     };
+    const full: RecipeFields = {
+      model: middling,
+      maxSteps,
+      projector: "loaded",
+      train: ["projector", "languageModel"],
+      data: { ...answers, template: "v1" },
+      optimizer: { learningRate: 1e-5 },
+      batchSize: 8,
+      accumulation: 2,
+      dtype: "float32",
+    };
+    const preferences = {
+      ...full,
+      data: { ...pairs, template: "v1" },
+      batchSize: 4,
+      objective: { type: "preference" },
+    } as const;
+    const computedBefore = { ...preferences.objective, reference: "precomputed" } as const;
     const cases: Record<string, RecipeFields> = {
       "stage 1": {
         ...pretrain,
@@ -118,19 +140,12 @@ async function comparePlans(): Promise<void> {
       "stage 2": { ...finetune, maxSteps, data: { ...finetune.data, ...shared }, features: cache },
       "wide adapters": wide,
       "wide adapters, recomputing": { ...wide, activationCheckpointing: true },
-      "full, float32": {
-        model: middling,
-        maxSteps,
-        projector: "loaded",
-        train: ["projector", "languageModel"],
-        data: { ...answers, template: "v1" },
-        optimizer: { learningRate: 1e-5 },
-        batchSize: 8,
-        accumulation: 2,
-        dtype: "float32",
-      },
+      "full, float32": full,
       "tiles, tower learning": tiled,
       "tiles, 4 at once": { ...tiled, features: { tilesAtOnce: 4 } },
+      "preferences, frozen copy": preferences,
+      "preferences, adapters off": { ...preferences, train: [], lora: { rank: 64, alpha: 128 } },
+      "preferences, computed before": { ...preferences, objective: computedBefore },
     };
     for (const [name, fields] of Object.entries(cases)) {
       if (flags.only !== undefined && !name.startsWith(flags.only)) continue;
@@ -164,10 +179,12 @@ function secondsOf({ output }: Recipe): number {
 /** What the first step's rows were like. */
 function rowLengths({ output, batchSize, data }: Recipe, imageTokens: number): RowLengths {
   const [first] = readFileSync(join(output, "log.jsonl"), "utf8").split("\n");
-  const { tokens, units } = JSON.parse(first!) as { tokens: number; units: number };
+  const line = JSON.parse(first!) as { tokens: number; units: number; [measure: string]: number };
+  const { tokens, units } = line;
+  const ofPairs = (line["lengths/chosen"] ?? 0) + (line["lengths/rejected"] ?? 0);
   // The last token of a row is only predicted, not seen.
   const text = tokens / batchSize - imageTokens / data.rowsPerImage + 1;
-  return { text, supervised: units / batchSize, images: 1, frames: 0 };
+  return { text, supervised: ofPairs || units / batchSize, images: 1, frames: 0 };
 }
 
 /** Bytes. */

@@ -8,7 +8,7 @@ import { Generator, randn, scope } from "../src/torch/index.ts";
 /** Sizes of a LLaVA-1.5 in small: hidden, intermediate, layers and heads of its two transformers. */
 export interface CheckpointSizes {
   readonly text: TransformerSizes;
-  readonly vision: TransformerSizes & { readonly imageSize: number };
+  readonly vision: TransformerSizes & { readonly imageSize: number; readonly patchSize?: number };
 }
 
 interface TransformerSizes {
@@ -33,11 +33,12 @@ const transformer = ({ hidden, intermediate, layers, heads }: TransformerSizes) 
 /** Writes a checkpoint of random weights in Hugging Face's layout, with the tokenizer of a Llama 2 or Vicuna. */
 export function writeRandomCheckpoint(folder: string, sizes: CheckpointSizes, tokenizer: string): void {
   mkdirSync(folder, { recursive: true });
+  const { imageSize, patchSize = PATCH } = sizes.vision;
   const config = {
     architectures: ["LlavaForConditionalGeneration"],
     model_type: "llava",
     image_token_index: imageTokenId,
-    image_seq_length: (sizes.vision.imageSize / PATCH) ** 2,
+    image_seq_length: (imageSize / patchSize) ** 2,
     projector_hidden_act: "gelu",
     vision_feature_layer: -2,
     vision_feature_select_strategy: "default",
@@ -52,8 +53,8 @@ export function writeRandomCheckpoint(folder: string, sizes: CheckpointSizes, to
     },
     vision_config: {
       model_type: "clip_vision_model",
-      image_size: sizes.vision.imageSize,
-      patch_size: PATCH,
+      image_size: imageSize,
+      patch_size: patchSize,
       projection_dim: sizes.vision.hidden,
       ...transformer(sizes.vision),
     },

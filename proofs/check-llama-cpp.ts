@@ -48,6 +48,14 @@ const models: Readonly<Record<string, RandomCheckpoint>> = {
       original_max_position_embeddings: 128,
     }),
   },
+  "llama, rope yarn": {
+    text: scaled({
+      rope_type: "yarn",
+      factor: 4,
+      original_max_position_embeddings: 128,
+      attention_factor: 1.3,
+    }),
+  },
   "llama, rope linear": { text: scaled({ rope_type: "linear", factor: 4 }) },
   mistral: { text: { model_type: "mistral", rope_theta: 1e6, sliding_window: null } },
   qwen2: { text: { model_type: "qwen2", rope_theta: 1e6 } },

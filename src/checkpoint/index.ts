@@ -26,7 +26,7 @@ export {
   type WriteOptions,
   writeSafetensors,
 } from "./safetensors.ts";
-export { merged, renamed, subtree, type TensorSource } from "./source.ts";
+export { merged, renamed, subtree, type TensorInfo, type TensorSource, tableSource } from "./source.ts";
 export { openTorchFile } from "./torch-file.ts";
 export { openWeights } from "./weights-file.ts";
 export { writeShards } from "./write-shards.ts";

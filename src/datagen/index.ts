@@ -42,6 +42,7 @@ export { questionTypes } from "./questions/question.ts";
 export { openRecaptionSource, type RecaptionItem, type RecaptionSource } from "./recaption/items.ts";
 export {
   askRecaption,
+  estimateRecaption,
   type MediaOf,
   planRecaption,
   type RecaptionOptions,

@@ -58,13 +58,31 @@ const own = (): Beat => ({
 });
 const describe = ({ rank, host, step }: Beat): string => `rank ${rank} (${host}, after step ${step})`;
 
+/** Far more than a rank says of its failure. */
+const LONGEST_LINE = 100_000;
+
+/** Who says what no rank says, such as a scanner of ports, is hung up on. */
 function onLines<T>(socket: Socket, each: (line: T) => void): void {
   let text = "";
   socket.setEncoding("utf8").on("data", (data: string) => {
     const lines = (text + data).split("\n");
     text = lines.pop()!;
-    for (const line of lines) each(JSON.parse(line) as T);
+    if (text.length > LONGEST_LINE) socket.destroy();
+    for (const line of lines) {
+      const said = objectIn(line);
+      if (said === undefined) return void socket.destroy();
+      each(said as T);
+    }
   });
+}
+
+function objectIn(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Rank 0: hears all, and speaks to all. */

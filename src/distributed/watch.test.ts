@@ -46,7 +46,8 @@ describe("when a rank is lost all end, and say which", { concurrency: true }, ()
       }
     });
 
-  test("done: none is lost, and nothing is said", async () => {
-    for (const { code, lastLine } of await lose("done")) assert.deepEqual([code, lastLine], [0, ""]);
-  });
+  for (const loss of ["done", "scanned"])
+    test(`${loss}: none is lost, and nothing is said`, async () => {
+      for (const { code, lastLine } of await lose(loss)) assert.deepEqual([code, lastLine], [0, ""]);
+    });
 });

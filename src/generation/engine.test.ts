@@ -99,33 +99,38 @@ for (const name of ["llama", "llama-gqa-full", "qwen2"])
     test("sequences that come and go at any step say what they say alone", () => {
       const before = liveTensors();
       fc.assert(
-        fc.property(visits(prompts), fc.constantFrom(1, 7, 64, 512), (visitors, prefillChunk) => {
-          using engine = new Engine<Watched>(pretrained.model, { prefillChunk });
-          const guests = visitors.map((visit) => ({
-            ...visit,
-            sequence: new Watched(pretrained, visit.input),
-          }));
-          for (let step = 0; step <= 20 || engine.size > 0; step++) {
-            for (const { sequence, admitted, released, returns } of guests) {
-              if (step === admitted) engine.admit(sequence);
-              if (step === released) engine.release(sequence);
-              // It was away for a step, and goes on where it stopped.
-              if (step === released + 1 && step > admitted + 1 && returns && !sequence.isFinished)
-                engine.admit(sequence);
+        fc.property(
+          visits(prompts),
+          fc.constantFrom(1, 7, 64, 512),
+          fc.boolean(),
+          (visitors, prefillChunk, recordsSteps) => {
+            using engine = new Engine<Watched>(pretrained.model, { prefillChunk, recordsSteps });
+            const guests = visitors.map((visit) => ({
+              ...visit,
+              sequence: new Watched(pretrained, visit.input),
+            }));
+            for (let step = 0; step <= 20 || engine.size > 0; step++) {
+              for (const { sequence, admitted, released, returns } of guests) {
+                if (step === admitted) engine.admit(sequence);
+                if (step === released) engine.release(sequence);
+                // It was away for a step, and goes on where it stopped.
+                if (step === released + 1 && step > admitted + 1 && returns && !sequence.isFinished)
+                  engine.admit(sequence);
+              }
+              for (const { error } of engine.step()) assert.equal(error, undefined);
             }
-            for (const { error } of engine.step()) assert.equal(error, undefined);
-          }
-          assert.equal(engine.capacity, 0, "all memory came back");
-          for (const { sequence, input, released, returns } of guests) {
-            const expected = alone(pretrained, input);
-            const { tokenIds, text } = sequence.answer;
-            assert.deepEqual(tokenIds, expected.answer.tokenIds.slice(0, tokenIds.length));
-            assert.ok(expected.answer.text.startsWith(text));
-            if (released === 1000 || (returns && sequence.isFinished))
-              assert.equal(text, expected.answer.text);
-            assertSameLogits(sequence, expected);
-          }
-        }),
+            assert.equal(engine.capacity, 0, "all memory came back");
+            for (const { sequence, input, released, returns } of guests) {
+              const expected = alone(pretrained, input);
+              const { tokenIds, text } = sequence.answer;
+              assert.deepEqual(tokenIds, expected.answer.tokenIds.slice(0, tokenIds.length));
+              assert.ok(expected.answer.text.startsWith(text));
+              if (released === 1000 || (returns && sequence.isFinished))
+                assert.equal(text, expected.answer.text);
+              assertSameLogits(sequence, expected);
+            }
+          },
+        ),
         { seed: 11, numRuns: 25 },
       );
       assert.equal(liveTensors(), before);

@@ -1,8 +1,9 @@
 import { LlavaError } from "../errors.ts";
 import type { Llava, Visual } from "../models/index.ts";
-import { type CachePiece, type CacheRow, CacheStep, KeyValuePool } from "../nn/index.ts";
+import { type CachePiece, type CacheRow, CacheStep, type KeyValueCache, KeyValuePool } from "../nn/index.ts";
 import type { ImageLayout } from "../processing/image/index.ts";
 import { cat, inference, keep, longTensor, scope, type Tensor } from "../torch/index.ts";
+import { RecordedPass } from "./recorded-pass.ts";
 import type { Decoding, NextLogits } from "./sequence.ts";
 
 /** What a sequence said in a step, or why it cannot go on. */
@@ -16,7 +17,12 @@ export interface Emitted<S extends Decoding = Decoding> {
 export interface EngineOptions {
   /** Tokens of prompts that a step reads at most; 512. */
   readonly prefillChunk?: number | undefined;
+  /** Whether steps in which the rows of a cache all go on by a token are recorded and repeated (see `RecordedPass`); no. */
+  readonly recordsSteps?: boolean | undefined;
 }
+
+/** Steps alike after which one is recorded: recording takes as long as a few. */
+const ALIKE = 4;
 
 /** Where a sequence stands. */
 interface Place {
@@ -48,16 +54,21 @@ function layoutsOf(visual: Visual): readonly ImageLayout[] {
 export class Engine<S extends Decoding = Decoding> implements Disposable {
   readonly #model: Llava;
   readonly #prefillChunk: number;
+  readonly #recordsSteps: boolean;
+  #recorded: RecordedPass | undefined;
+  /** The cache whose rows alone went on in the last steps, and in how many. */
+  #alike: { readonly cache: KeyValueCache; steps: number } | undefined;
   readonly #pool: KeyValuePool;
   /** In the order of their admission. */
   readonly #places = new Map<S, Place>();
 
   /** @throws LlavaError "usage" for a chunk that is none */
-  constructor(model: Llava, { prefillChunk = 512 }: EngineOptions = {}) {
+  constructor(model: Llava, { prefillChunk = 512, recordsSteps = false }: EngineOptions = {}) {
     if (!(Number.isInteger(prefillChunk) && prefillChunk > 0))
       throw new LlavaError("usage", `prefillChunk must be a whole number above 0, got ${prefillChunk}`);
     this.#model = model;
     this.#prefillChunk = prefillChunk;
+    this.#recordsSteps = recordsSteps;
     this.#pool = new KeyValuePool((size) => model.languageModel.newCache(size));
   }
 
@@ -99,6 +110,7 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
     if (place === undefined) return;
     this.#places.delete(sequence);
     place.embeddings?.dispose();
+    if (place.rows.some(({ cache }) => cache === this.#alike?.cache)) this.#forgetRecorded();
     for (const row of place.rows) this.#pool.give(row);
   }
 
@@ -183,6 +195,8 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
       return place.embeddings!.slice(1, start, start + tokens);
     });
     const ids = going.map(({ row, place }) => place.next[row - place.rows[0]!.row]!);
+    const recorded = this.#recordsSteps ? this.#recordedFor(pieces) : undefined;
+    if (recorded !== undefined) return nextLogits(recorded.run(ids), pieces);
     const parts = ids.length > 0 ? [this.#model.embed(this.#tensor(ids)), ...read] : read; // each [1, T, D]
     const step = new CacheStep(pieces);
     const embeddings = (parts.length === 1 ? parts[0]! : cat(parts, 1)).reshape([...step.shape, -1]);
@@ -202,6 +216,26 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
     const last =
       ends.length === hidden.size(0) ? hidden : hidden.indexSelect(0, this.#tensor(ends).flatten());
     return nextLogits(languageModel.logits(last), chosen);
+  }
+
+  /** What stands for a pass over these pieces, where they are all rows of one cache, again and again. */
+  #recordedFor(pieces: readonly Piece[]): RecordedPass | undefined {
+    const { cache } = pieces[0]!;
+    const isWhole =
+      pieces.length === cache.lengths.length &&
+      pieces.every((piece) => piece.cache === cache && piece.place.embeddings === undefined);
+    if (!isWhole || cache !== this.#alike?.cache) this.#forgetRecorded();
+    if (!isWhole) return undefined;
+    this.#alike ??= { cache, steps: 0 };
+    if (++this.#alike.steps > ALIKE && RecordedPass.fits(cache))
+      this.#recorded ??= new RecordedPass(this.#model.languageModel, cache);
+    return this.#recorded;
+  }
+
+  #forgetRecorded(): void {
+    this.#recorded?.[Symbol.dispose]();
+    this.#recorded = undefined;
+    this.#alike = undefined;
   }
 
   #goOn(sequence: S, place: Place, logits: NextLogits): Emitted<S> {
@@ -229,6 +263,7 @@ export class Engine<S extends Decoding = Decoding> implements Disposable {
 
   [Symbol.dispose](): void {
     for (const sequence of [...this.#places.keys()]) this.release(sequence);
+    this.#forgetRecorded();
     this.#pool[Symbol.dispose]();
   }
 }

@@ -55,5 +55,7 @@ export interface GenerationInput extends SamplingOptions, BeamSettings, TokenRul
 export interface GenerationOptions {
   /** Tokens of prompts that go through the language model at once; 512. Between them an abort is noticed. */
   readonly prefillChunk?: number;
+  /** Whether decoding steps are recorded and repeated, on a GPU as CUDA graphs; no. */
+  readonly recordsSteps?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

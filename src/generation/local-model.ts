@@ -58,6 +58,7 @@ const answerOptions: Readonly<Record<keyof AnswerOptions, true>> = {
   beams: true,
   lengthPenalty: true,
   prefillChunk: true,
+  recordsSteps: true,
   frames: true,
   fps: true,
   ropeFactor: true,

@@ -29,7 +29,7 @@ export type LanguageModelOptions = {
   readonly positions?: Tensor;
   /** Linear factor of the positions, in the place of the model's own, where no cache is bound to one. */
   readonly ropeFactor?: number | undefined;
-  /** Calls the layers, each a segment (see `ActivationCheckpoints`). */
+  /** Calls the layers, each a segment (see `ActivationCheckpoints`); by default what each computes on its way is freed behind it. */
   readonly runLayer?: SegmentRunner | undefined;
 } & (
   | {

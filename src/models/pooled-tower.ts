@@ -28,6 +28,9 @@ export class PooledTower extends Module implements VisionTower, StandardizedTowe
   get grid(): FeatureGrid {
     return { rows: this.#side, columns: this.#side, extra: 0 };
   }
+  get tilesAtOnce(): number | undefined {
+    return this.tower.tilesAtOnce;
+  }
 
   get unused(): readonly RegExp[] {
     return under("tower", this.tower.unused);

@@ -33,6 +33,8 @@ export interface VisionTower extends Module {
   readonly hiddenSize: number;
   /** Feature rows of a tile. */
   readonly grid: FeatureGrid;
+  /** Tiles that it sees fastest at once, where that is few: what more of them compute on the way is new memory at each step. */
+  readonly tilesAtOnce?: number | undefined;
   /** Paths of tensors that files may hold and the tower has no place for. */
   readonly unused: readonly RegExp[];
   /** The tower in two steps, where it brings its features to statistics of training images. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
+  type GgufHeader,
   loadStrict,
   openGguf,
   openSafetensors,
@@ -59,20 +60,22 @@ export interface BuiltinOptions extends LoadOptions {
 interface BuiltinDescription {
   readonly config: BuiltinConfig;
   readonly text: LanguageModelConfig;
-  /** What the language model's file says of its tokenizer. */
-  readonly tokenizer: GgufMetadata;
+  /** Of the language model's file. */
+  readonly header: GgufHeader;
 }
 
 function readBuiltin({ projector, languageModel }: Builtin): BuiltinDescription {
   const folder = dirname(projector);
   const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as BuiltinConfig;
   const header = readGgufHeader(languageModel);
-  const tokenizer = new Map([...header.metadata].filter(([key]) => key.startsWith("tokenizer.")));
-  return { config, text: configFromGguf(header, languageModel), tokenizer };
+  return { config, text: configFromGguf(header, languageModel), header };
 }
 
 export function describeBuiltin(parts: Builtin, options: BuiltinOptions = {}): DescribedModel {
-  const { config, text, tokenizer: metadata } = readBuiltin(parts);
+  const { config, text, header } = readBuiltin(parts);
+  const metadata: GgufMetadata = new Map(
+    [...header.metadata].filter(([key]) => key.startsWith("tokenizer.")),
+  );
   const tower = new EfficientNetLite(config.visionTower);
   const visionTower = new PooledTower(tower, options.tokensPerSide ?? config.tokensPerSide);
   const template = options.chatTemplate ?? config.chatTemplate ?? metadata.get("tokenizer.chat_template");
@@ -88,7 +91,7 @@ export function describeBuiltin(parts: Builtin, options: BuiltinOptions = {}): D
   return {
     processor: new Processor(source, tokenizerFromGguf(metadata)),
     origin: undefined,
-    load: () => loadParts(parts, { tower, visionTower, config, text }, options),
+    load: () => loadParts(parts, { tower, visionTower, config, text, header }, options),
   };
 }
 
@@ -103,14 +106,15 @@ function loadParts(
     visionTower,
     config,
     text,
-  }: Omit<BuiltinDescription, "tokenizer"> & {
+    header,
+  }: BuiltinDescription & {
     readonly tower: EfficientNetLite;
     readonly visionTower: PooledTower;
   },
   options: BuiltinOptions,
 ): Llava {
   const folder = dirname(parts.projector);
-  using gguf = openGguf(parts.languageModel, ggufDialect);
+  using gguf = openGguf(parts.languageModel, ggufDialect, header);
   using towerFile = openTorchFile(parts.visionTower);
   const projector = new Projector(config.projector, {
     in: tower.hiddenSize,
@@ -126,7 +130,9 @@ function loadParts(
   const adapterPlace = !options.untrained && isAdapter(folder) ? folder : undefined;
   const stored = subtree(gguf, "model.");
   // 8 bits of the sum are as good as the sum; in 4 bits the adapter makes up for what rounding loses, and stays beside it.
-  const isMerged = adapterPlace !== undefined && options.weights === "int8";
+  const staysBeside =
+    options.weights === "stored" || options.weights === "int4" || options.frozenWeights !== undefined;
+  const isMerged = adapterPlace !== undefined && !staysBeside;
   using source = isMerged ? withAdapter(stored, languageModel, adapterPlace) : stored;
   loadStrict(keeping(languageModel, languageModel, options), source, placement);
   if (options.untrained) {

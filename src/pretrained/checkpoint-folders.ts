@@ -5,6 +5,7 @@ import { LlavaError } from "../errors.ts";
 import { type JsonObject, readJsonObject } from "../files/index.ts";
 import { ggufDialect, type LlavaConfig } from "../models/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
+import { addedTo, isNamedDelta } from "./delta.ts";
 import type { DescribedCheckpoint } from "./describe-checkpoint.ts";
 import { isProjectorFolder, openProjector } from "./projector-file.ts";
 
@@ -26,6 +27,7 @@ export interface CheckpointFolders {
 
 interface PlacesOptions {
   readonly base?: string;
+  readonly deltaOf?: string;
   readonly resolve?: (name: string) => Promise<ResolvedModel>;
   readonly report?: (line: string) => void;
 }
@@ -33,38 +35,58 @@ interface PlacesOptions {
 /** The parts of a folder: of a whole model, or of a projector, whose base has the rest. */
 export async function checkpointFolders(
   folder: string,
-  { base, resolve, report }: PlacesOptions,
+  { base, deltaOf, resolve, report = () => {} }: PlacesOptions,
 ): Promise<CheckpointFolders> {
   // A projector's file need not be there where only its configuration is read.
   const isProjector = isProjectorFolder(folder) || (base !== undefined && isDescribedAlone(folder));
   if (!isProjector) {
-    if (base === undefined)
-      return { config: folder, files: folder, open: (config) => weightsOf(folder, config) };
+    if (base === undefined) {
+      const whole = (config: LlavaConfig) => weightsOf(folder, config);
+      if (deltaOf === undefined) warnOfDelta(folder, report);
+      const from = deltaOf === undefined ? undefined : await languageModelOf(folder, deltaOf, resolve);
+      const open = from === undefined ? whole : (config: LlavaConfig) => addedTo(from, whole(config));
+      return { config: folder, files: folder, open };
+    }
     throw new LlavaError("usage", `${folder} is a whole model, which needs no base`, {
       hint: "Leave out the base; it is for adapters, and for projectors of a first stage.",
     });
   }
+  if (deltaOf !== undefined)
+    throw new LlavaError("usage", `${folder} holds a projector, and not the difference from a model`, {
+      hint: "Give the projector's language model as its base.",
+    });
   if (base === undefined) {
     const { _name_or_path: named } = readJsonObject(join(folder, "config.json"));
     throw new LlavaError("checkpoint", `${folder} holds a projector, and not the language model around it`, {
       hint: `Give that model's folder or name (--base)${typeof named === "string" && named !== "" ? `; its config.json names ${named}` : ""}.`,
     });
   }
-  const found = resolve === undefined ? { kind: "folder" as const, path: base } : await resolve(base);
-  if (found.kind !== "folder")
-    throw new LlavaError(
-      "checkpoint",
-      `${folder}: its base is a folder's weights, not the built-in ${base}`,
-      {
-        hint: "Give the folder of the language model that it was trained with (--base).",
-      },
-    );
-  const { path } = found;
+  const path = await languageModelOf(folder, base, resolve);
   return {
     config: folder,
     files: path,
     open: (config) => merged(openProjector(folder, report), weightsOf(path, config)),
   };
+}
+
+async function languageModelOf(
+  folder: string,
+  base: string,
+  resolve: PlacesOptions["resolve"],
+): Promise<string> {
+  const found = resolve === undefined ? { kind: "folder" as const, path: base } : await resolve(base);
+  if (found.kind === "folder") return found.path;
+  throw new LlavaError("checkpoint", `${folder}: its base is a folder's weights, not the built-in ${base}`, {
+    hint: "Give the folder of the language model that it was trained with.",
+  });
+}
+
+function warnOfDelta(folder: string, report: (line: string) => void): void {
+  const path = join(folder, "config.json");
+  if (!existsSync(path) || !isNamedDelta(folder, readJsonObject(path)["_name_or_path"])) return;
+  report(
+    `${folder}: by its name these weights are the difference from a language model, and no model by themselves; llava convert --delta-of adds them`,
+  );
 }
 
 const isDescribedAlone = (folder: string): boolean =>

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { readGgufHeader } from "../checkpoint/index.ts";
 import { LlavaError } from "../errors.ts";
 import { type JsonObject, readJsonObject } from "../files/index.ts";
@@ -16,6 +16,7 @@ import { type ImageSize, tokensOf } from "../processing/image/index.ts";
 import type { Processor } from "../processing/processor/index.ts";
 import type { ResolvedModel } from "../setup/index.ts";
 import { isAdapter, readAdapterConfig } from "./adapter-files.ts";
+import { isNamedDelta } from "./delta.ts";
 import { describeWithoutWeights } from "./load.ts";
 import { isProjectorFolder } from "./projector-file.ts";
 
@@ -113,7 +114,7 @@ export async function modelFacts(resolved: ResolvedModel): Promise<ModelFacts> {
   const isPair = facts.language !== undefined && !("model_type" in json);
   const text = isPair ? undefined : ggufText(folder, gguf);
   if (facts.language === undefined && text !== undefined) return text;
-  const isDelta = /delta/i.test(`${basename(folder)} ${String(json["_name_or_path"] ?? "")}`);
+  const isDelta = isNamedDelta(folder, json["_name_or_path"]);
   if (facts.language === undefined && !("model_type" in json))
     return { kind: "weights", unknown: facts.unknown };
   const layout = isPair ? "gguf" : "mm_vision_tower" in json ? "original" : "hf";

@@ -93,16 +93,28 @@ async function describeModel(resolved: ResolvedModel, options: FindingOptions): 
     return describeBuiltin(resolved, options);
   }
   const pair = ggufPair(resolved.path, resolved.gguf, options.visionTower);
+  if (pair !== undefined && options.deltaOf !== undefined) throw notADelta(resolved.path);
   if (pair !== undefined) return describeGguf(pair, options);
   const run = await readRunFolder(resolved.path);
+  if (options.deltaOf !== undefined && (run !== undefined || isAdapter(resolved.path)))
+    throw notADelta(resolved.path);
   if (run?.kind === "whole") return describeModel({ kind: "folder", path: run.path }, options);
   if (run !== undefined) return describeTrainedPart(resolved.path, run, options);
   if (isAdapter(resolved.path)) return describeAdapted(resolved.path, options);
   return describeFolders(await checkpointFolders(resolved.path, options), options);
 }
 
+const notADelta = (path: string): LlavaError =>
+  new LlavaError("usage", `${path} is not the difference from a model: it takes no deltaOf`, {
+    hint: "Only whole checkpoints were published as differences; an adapter or a projector has a base instead.",
+  });
+
 /** Built-in models have all their parts. */
-function refuseParts(name: string, options: Pick<PretrainedOptions, "base" | "visionTower">): void {
+function refuseParts(
+  name: string,
+  options: Pick<PretrainedOptions, "base" | "deltaOf" | "visionTower">,
+): void {
+  if (options.deltaOf !== undefined) throw notADelta(name);
   const needless = (["base", "visionTower"] as const).find((part) => options[part] !== undefined);
   if (needless === undefined) return;
   throw new LlavaError("usage", `${name} is a whole model: it takes no ${needless}`, {

@@ -13,6 +13,8 @@ export interface DescribeOptions {
   readonly visionTower?: string;
   /** Folder, built-in or hub name of the base model of an adapter, instead of the one that it names, or of a projector. */
   readonly base?: string;
+  /** Folder or hub name of the language model that a checkpoint is the difference from, as the first LLaVA was published. */
+  readonly deltaOf?: string;
   /** Name of a conversation template to use instead of the checkpoint's own. */
   readonly template?: string;
   /** Told what was found that the files do not agree on, or that is left unused. */

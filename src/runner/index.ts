@@ -2,7 +2,7 @@ export { BatchEndpoint } from "../client/index.ts";
 export type { Reply } from "../protocol/index.ts";
 export { AnswerStore, type Store } from "./answer-store.ts";
 export { type Answerer, chatAnswerer, endpointAnswerer } from "./answerer.ts";
-export type { BatchLimits } from "./ledger/ask-in-batches.ts";
+export { askInBatches, type BatchLimits } from "./ledger/ask-in-batches.ts";
 export { type AskedPlan, type AskOptions, askPlan } from "./ledger/ask-plan.ts";
 export { askPlanned, type Limits, money, type PlannedRun } from "./ledger/ask-planned.ts";
 export { Database } from "./ledger/database.ts";

@@ -3,8 +3,10 @@ import { fileURLToPath } from "node:url";
 import { LlavaError } from "../errors.ts";
 import { sha256 } from "../files/index.ts";
 import {
+  type ContentPart,
   heldBytes,
   type ImageSource,
+  isBase64Image,
   type Message,
   type SamplingOptions,
   type VideoSource,
@@ -43,23 +45,27 @@ export class RequestKeys {
 
   /** @throws LlavaError "image" for a file that cannot be read */
   async of({ id, messages, sampling, round = 0 }: Question): Promise<string> {
-    const rendered = await Promise.all(
-      messages.map(async ({ role, content }) => [
-        role,
-        typeof content === "string"
-          ? content
-          : await Promise.all(
-              content.map(async (part) =>
-                part.type === "text"
-                  ? part.text
-                  : part.type === "image"
-                    ? { image: await this.#digest(part.image) }
-                    : { video: await this.#digestVideo(part.video) },
-              ),
-            ),
-      ]),
-    );
+    const pending: Promise<void>[] = [];
+    const rendered = messages.map(({ role, content }) => [
+      role,
+      typeof content === "string" ? content : content.map((part) => this.#rendered(part, pending)),
+    ]);
+    if (pending.length > 0) await Promise.all(pending);
     return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
+  }
+
+  /** A part as its request is known by; what of it is still to come goes into `pending`. */
+  #rendered(part: ContentPart, pending: Promise<void>[]): string | Readonly<Record<string, unknown>> {
+    if (part.type === "text") return part.text;
+    const digest = part.type === "image" ? this.#digest(part.image) : this.#digestVideo(part.video);
+    const named: Record<string, unknown> = { [part.type]: digest };
+    if (digest instanceof Promise)
+      pending.push(
+        (digest as Promise<unknown>).then((known) => {
+          named[part.type] = known;
+        }),
+      );
+    return named;
   }
 
   /** Lets go of digests of files, of which there may be very many. */
@@ -67,14 +73,14 @@ export class RequestKeys {
     this.#digests.clear();
   }
 
-  async #digestVideo(video: VideoSource): Promise<string | readonly string[]> {
-    if ("path" in video) return await this.#digest(video.path);
-    return await Promise.all(video.frames.map((frame) => this.#digest(frame)));
+  #digestVideo(video: VideoSource): string | Promise<string | readonly string[]> {
+    if ("path" in video) return this.#digest(video.path);
+    return Promise.all(video.frames.map((frame) => this.#digest(frame)));
   }
 
-  async #digest(image: ImageSource): Promise<string> {
-    const bytes = await heldBytes(image);
-    if (bytes !== undefined) return sha256(bytes);
+  #digest(image: ImageSource): string | Promise<string> {
+    if (!(image instanceof URL) && (typeof image !== "string" || isBase64Image(image)))
+      return heldBytes(image).then((bytes) => sha256(bytes!));
     const text = String(image);
     if (/^(https?|data):/i.test(text)) return sha256(text);
     const known = this.#digests.get(text);

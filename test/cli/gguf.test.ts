@@ -162,6 +162,31 @@ for (const name of models)
     });
   });
 
+for (const [kind, sharpness] of [
+  ["by its factor", {}],
+  ["as stated", { attention_factor: 1.5 }],
+] as [string, { attention_factor?: number }][])
+  test(`YaRN, sharpened ${kind}, is said in the format's words`, async () => {
+    const rope_scaling = {
+      ...{ rope_type: "yarn", factor: 3, original_max_position_embeddings: 64, beta_fast: 20, beta_slow: 2 },
+      ...sharpness,
+    };
+    const source = writeRandomCheckpoint(join(folder, `yarn-${made++}`), 7, {
+      text: { rope_theta: 10_000, rope_scaling, max_position_embeddings: 192 },
+    });
+    const pair = await converted(source, "gguf");
+    editGguf(textOf(pair), (metadata) => void metadata.delete("llava.text_config"));
+    const image = imageOf("llava/llama");
+    const [own, read] = [await behaviour(source, image), await behaviour(pair, image)];
+    assert.ok(differencesOf(own, read) < 2e-5, `${differencesOf(own, read)}`);
+    assert.equal(read.contextLength, 192);
+    const back = await converted(pair, "hf");
+    const { attention_factor, ...fields } = readJson(back, "config.json").text_config.rope_scaling;
+    assert.partialDeepStrictEqual({ ...fields, ...sharpness }, rope_scaling);
+    assert.ok(Math.abs(attention_factor - (sharpness.attention_factor ?? 0.1 * Math.log(3) + 1)) < 1e-6);
+    assert.ok(differencesOf(own, await behaviour(back, image)) < 2e-5);
+  });
+
 describe("types of GGUF files", () => {
   const width = 256;
   const source = (dtype: "float32" | "bfloat16") =>

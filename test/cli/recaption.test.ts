@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { llava, type Outcome, startLlava } from "../support/cli.ts";
 import { type AskedRequest, answer, startEndpoint, status, type TestEndpoint } from "../support/endpoint.ts";
+import { startBatches } from "../support/fake-batches.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const folder = temporaryFolder("llava-recaption");
@@ -162,6 +163,41 @@ describe("llava data recaption", () => {
     const { status: code, stderr } = await llava(command(broken, newRows()));
     assert.equal(code, 1);
     assert.match(stderr, /one and the same reply: Hello!/);
+  });
+
+  test("tells what all will take, of a few that it asks about and keeps, and takes the first so many", async () => {
+    await using model = await startModel();
+    const out = newRows();
+    const price = ["--price", "1000/1000", "--json"];
+    const estimate = async (...more: string[]) =>
+      JSON.parse(ok(await llava(command(model, out, ...price, ...more))).stdout);
+    const { kinds } = await estimate("--estimate");
+    assert.deepEqual([kinds[0].requests, kinds[0].pilot, model.asked.length], [names.length, 0, 0]);
+    const { kinds: seen, cost } = await estimate("--estimate", "5");
+    assert.deepEqual([seen[0].pilot, model.asked.length], [5, 5]);
+    const all = await estimate();
+    assert.equal(model.asked.length, names.length);
+    assert.ok(Math.abs(cost.mean / all.cost - 1) < 1e-9, `${cost.mean} and ${all.cost}`);
+    const { items } = await estimate("--limit", "7");
+    assert.deepEqual([items, model.asked.length], [7, names.length]);
+    assert.deepEqual(
+      rowsOf(out).map(({ image }) => image),
+      names.slice(0, 7),
+    );
+  });
+
+  test("asks by batches of the endpoint's", async () => {
+    await using server = await startBatches((order) => (order === 0 ? "expired" : "complete"));
+    const out = newRows();
+    const words = ["-q", "data", "recaption", images, "--endpoint", server.url, "--model", "m", "--out", out];
+    ok(await llava([...words, "--batch-api", "--batch-poll", "0.01"]));
+    assert.equal(rowsOf(out).length, names.length);
+    assert.deepEqual(
+      server.batches.map(({ length }) => length),
+      [names.length, names.length / 2],
+    );
+    const refused = await llava([...words, "--batch-api", "--engine", "postgres://llava@127.0.0.1:1/none"]);
+    assert.match(refused.stderr, /--batch-api takes a ledger in a file/);
   });
 
   test("says what a ledger on a server takes that is not there", async () => {

@@ -115,6 +115,27 @@ for (const name of ["average", "max", "conv", "original"])
     });
   });
 
+test("factors of a request, whole and broken, give transformers' logits under them", async () => {
+  using stored = openSafetensors(`${videos}average/factors.safetensors`);
+  using pretrained = await loadCheckpoint(`${videos}average`);
+  const model = new LocalModel(pretrained, { id: "average" });
+  const row = rowsOf(`${videos}average/reference.safetensors`)[1]!;
+  const prompt = { raw: row.raw, images: mediaOf(row) };
+  const names = [...stored.names()];
+  assert.equal(names.length, 3);
+  for (const name of names) {
+    const ropeFactor = Number.parseFloat(name);
+    using inputs = await model.prepare(prompt, { frames: 4, ropeFactor, maxTokens: 24 });
+    noGrad(() =>
+      scope(() => {
+        const { vocabSize } = pretrained.model.languageModel.config;
+        const logits = traceStages(pretrained.model, inputs).get("logits")!;
+        assertClose(logits, stored.read(name).slice(-1, 0, vocabSize), STAGE_TOLERANCE, name);
+      }),
+    );
+  }
+});
+
 test("several clips of different lengths and an image stand in a prompt in any order, and their order matters", async () => {
   using pretrained = await loadCheckpoint(`${videos}average`);
   const model = new LocalModel(pretrained, { id: "clips" });

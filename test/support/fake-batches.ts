@@ -21,13 +21,21 @@ export interface FakeBatches extends TestServer {
   readonly answered: ReadonlyMap<string, number>;
 }
 
+type Content = string | readonly { readonly text?: string; readonly image_url?: { readonly url: string } }[];
+
+/** Of images the ends of their files, which tell those apart that differ there. */
+const textOf = (content: Content): string =>
+  typeof content === "string"
+    ? content
+    : content.map(({ text, image_url }) => text ?? image_url!.url.slice(-4)).join(" ");
+
 interface Batch {
   readonly id: string;
   readonly fate: BatchFate;
   readonly name: unknown;
   readonly lines: readonly {
     readonly custom_id: string;
-    readonly body: { readonly messages: readonly { readonly content: string }[] };
+    readonly body: { readonly messages: readonly { readonly content: Content }[] };
   }[];
   looks: number;
 }
@@ -114,7 +122,7 @@ function finish(batch: Batch, files: Map<string, string>, answered: Map<string, 
   if (!files.has(`${id}-output`))
     for (const { custom_id } of done) answered.set(custom_id, (answered.get(custom_id) ?? 0) + 1);
   const output = done.map(({ custom_id, body }) =>
-    result(custom_id, 200, completion(`${body.messages.at(-1)!.content}!`)),
+    result(custom_id, 200, completion(`${textOf(body.messages.at(-1)!.content)}!`)),
   );
   files.set(`${id}-output`, (fate === "shuffled" ? output.toReversed() : output).join("\n"));
   return shown(batch, fate === "expired" ? "expired" : "completed", { output_file_id: `${id}-output` });

@@ -1,5 +1,6 @@
 // A rank under the watch whose main thread waits for ever, or that is lost: node watched-rank-child.ts RANK RANKS FOLDER LOSS
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { Watch } from "../../src/distributed/index.ts";
 import type { Store } from "../../src/torch/index.ts";
@@ -28,7 +29,14 @@ const place = {
 };
 const watch = await Watch.open(place, store, { silence: loss === "frozen" ? 3 : 60 });
 watch.reached(3);
-if (loss === "done") {
+if (loss === "scanned") {
+  const { port } = JSON.parse(store.get(readdirSync(folder).find((name) => name.includes("watch"))!));
+  for (const said of ["GET / HTTP/1.1\r\n\r\n", "null\n", '{"rank": 1}\n', "x".repeat(200_000)])
+    await new Promise((resolve) =>
+      connect(port, "127.0.0.1").on("error", resolve).on("close", resolve).end(said),
+    );
+}
+if (loss === "done" || loss === "scanned") {
   await watch.close();
   process.exit(0);
 }

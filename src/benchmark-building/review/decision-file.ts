@@ -16,9 +16,7 @@ export class DecisionFile implements Disposable {
     if (whole.length < text.length) ftruncateSync(this.#descriptor, Buffer.byteLength(whole));
     this.decisions = whole
       .split("\n")
-      .flatMap((line, at) =>
-        line.trim() === "" ? [] : [parseDecision(JSON.parse(line), `${path}:${at + 1}`)],
-      );
+      .flatMap((line, at) => (line.trim() === "" ? [] : [parseDecision(jsonIn(line), `${path}:${at + 1}`)]));
   }
 
   append(...decisions: readonly Decision[]): void {
@@ -29,5 +27,14 @@ export class DecisionFile implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#descriptor);
+  }
+}
+
+/** Nothing, which is no decision, for what is no JSON. */
+function jsonIn(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }

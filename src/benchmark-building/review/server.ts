@@ -9,6 +9,7 @@ import {
   pageHeaders,
   readPageFiles,
   requireOwnOrigin,
+  targetOf,
 } from "../../serving/http/index.ts";
 import { DecisionFile } from "./decision-file.ts";
 import { parseDecision } from "./decisions.ts";
@@ -71,7 +72,7 @@ export class ReviewServer implements AsyncDisposable {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    const { pathname } = targetOf(request);
     try {
       requireOwnOrigin(request, { hosts: loopbackNames, origins: [] });
       if (request.method === "POST" && pathname === "/decisions") await this.#decide(request, response);

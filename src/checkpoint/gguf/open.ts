@@ -40,9 +40,13 @@ export type GgufDialects = (architecture: unknown, header: GgufHeader) => GgufDi
 /**
  * Opens a GGUF file under Hugging Face's names and in its order of rotary dimensions; as it is stored where its
  * architecture's dialect is not known. Quantised tensors are dequantised as they are read.
+ * @param header of the file, where it has been read
  */
-export function openGguf(path: string, dialectOf: GgufDialects = () => undefined): GgufSource {
-  const header = readGgufHeader(path);
+export function openGguf(
+  path: string,
+  dialectOf: GgufDialects = () => undefined,
+  header = readGgufHeader(path),
+): GgufSource {
   const dialect = dialectOf(header.metadata.get("general.architecture"), header);
   const file = MappedFile.open(path);
   const entries = new Map(

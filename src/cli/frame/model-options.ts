@@ -41,6 +41,7 @@ export interface SamplingFlags extends VideoFlags {
   readonly seed: number;
   readonly stop?: readonly string[];
   readonly ignoreEos?: boolean;
+  readonly recordSteps?: boolean;
 }
 
 const transparencies: readonly Transparency[] = ["drop", "white"];
@@ -116,7 +117,11 @@ export function addSamplingOptions(command: Command): Command {
     .option("--repetition-penalty <x>", "above 1 makes tokens already seen less likely", positive)
     .option("--seed <n>", "of the draws; the same seed gives the same answer", wholeNumber, 0)
     .option("--stop <text>", "end the answer before this text (may be repeated)", collect)
-    .option("--ignore-eos", "do not stop at end tokens");
+    .option("--ignore-eos", "do not stop at end tokens")
+    .option(
+      "--record-steps",
+      "record a decoding step and repeat it: on a GPU a CUDA graph, which has not been measured there yet",
+    );
 }
 
 /** Installs libtorch where it is missing, fetches the model and loads it. */
@@ -191,6 +196,7 @@ export const answerOptions = (
     seed,
     stop,
     ignoreEos,
+    recordSteps,
     ...video
   }: SamplingFlags,
   signal: AbortSignal,
@@ -205,6 +211,7 @@ export const answerOptions = (
   ...(minP !== undefined && { minP }),
   ...(repetitionPenalty !== undefined && { repetitionPenalty }),
   ...(ignoreEos && { ignoreEos }),
+  ...(recordSteps && { recordsSteps: true }),
   ...videoOptions(video),
 });
 

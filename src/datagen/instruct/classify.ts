@@ -113,6 +113,8 @@ const loopTimes = 4;
 /** Whether six words come again and again, as where a model is caught in a loop. */
 function goesRound(text: string): boolean {
   const words = text.toLowerCase().split(/\s+/);
+  // Where six words come four times, at least eight words have come before; most answers are passed by this count.
+  if (words.length - new Set(words).size < 8) return false;
   const seen = new Map<string, number>();
   for (let start = 0; start + loopWords <= words.length; start++) {
     const run = words.slice(start, start + loopWords).join(" ");

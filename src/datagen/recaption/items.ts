@@ -49,8 +49,29 @@ export interface RecaptionSource {
   items(): AsyncGenerator<RecaptionItem>;
 }
 
-/** Rows of a file of any length (.json, .jsonl), or the images of a folder. @throws LlavaError "data" naming file and row */
-export async function openRecaptionSource(path: string): Promise<RecaptionSource> {
+/**
+ * Rows of a file of any length (.json, .jsonl), or the images of a folder; the first `limit` items of them.
+ * @throws LlavaError "data" naming file and row
+ */
+export async function openRecaptionSource(
+  path: string,
+  { limit }: { readonly limit?: number | undefined } = {},
+): Promise<RecaptionSource> {
+  const source = await openWhole(path);
+  if (limit === undefined) return source;
+  return {
+    digest: sha256(`${source.digest} ${limit}`),
+    items: async function* () {
+      let left = limit;
+      for await (const item of source.items()) {
+        yield item;
+        if (--left === 0) return;
+      }
+    },
+  };
+}
+
+async function openWhole(path: string): Promise<RecaptionSource> {
   const found = await stat(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
@@ -68,8 +89,11 @@ export async function openRecaptionSource(path: string): Promise<RecaptionSource
   };
 }
 
+/** Bytes of a list that are looked through at once. */
+const pieceSize = 1 << 18;
+
 async function* rowsOf(path: string): AsyncGenerator<RecaptionItem> {
-  for await (const spans of jsonObjects(path))
+  for await (const spans of jsonObjects(path, pieceSize))
     for (const { bytes, place, problem } of spans) {
       const where = `${path}:${place.replace("row", " row")}`;
       if (problem !== undefined) throw new LlavaError("data", `${where}: ${problem}`, { hint });

@@ -1,13 +1,18 @@
+import { sha256 } from "../../files/index.ts";
 import { type MediaSource, type Message, type SamplingOptions, userMessage } from "../../protocol/index.ts";
-import { seedOfText } from "../../random/index.ts";
+import { mulberry32, seedOfText } from "../../random/index.ts";
 import {
   type Answerer,
   type AskOptions,
+  askInBatches,
   askPlanned,
+  type BatchEndpoint,
+  type Ledger,
   type Planned,
   RequestKeys,
   type RunLedger,
 } from "../../runner/index.ts";
+import { charactersOf, type Estimate, type EstimatedKind, estimate } from "../instruct/estimate.ts";
 import type { RecaptionItem, RecaptionSource } from "./items.ts";
 
 export interface RecaptionOptions {
@@ -20,6 +25,8 @@ export interface RecaptionOptions {
   readonly temperature: number;
   readonly seed: number;
   readonly media: MediaOf;
+  /** Asks by an endpoint's batches, where the ledger is a file. */
+  readonly batches?: { readonly ledger: Ledger; readonly endpoint: BatchEndpoint } | undefined;
   /** Looks at all files anew, which a plan that is there is otherwise trusted for. */
   readonly isRechecked?: boolean;
   /** Told of how many items are planned so far. */
@@ -32,7 +39,9 @@ export interface MediaOf {
   file(item: RecaptionItem): MediaSource;
   /** What the request holds, such as frames of the file. */
   shown(item: RecaptionItem): Promise<readonly MediaSource[]>;
-  /** What decides the latter besides item and file. */
+  /** How many images of a request an item comes to. */
+  imagesOf(item: RecaptionItem): number;
+  /** What decides what is shown besides item and file. */
   readonly identity: string;
 }
 
@@ -77,17 +86,52 @@ export async function planRecaption(options: RecaptionOptions): Promise<void> {
   await ledger.plans.complete();
 }
 
-/** Asks for captions that a ledger lacks. @throws what `askPlanned` throws */
+/** Asks for captions that a ledger lacks. @throws what `askPlanned` or `askInBatches` throw */
 export async function askRecaption(options: RecaptionOptions & AskOptions): Promise<void> {
+  const { batches, batching, media, prompt, answerer } = options;
   await options.ledger.retryFailed();
-  await askPlanned({
-    ...options,
-    requestAt: async (_, task) => {
-      const item = itemOf(task);
-      const shown = await options.media.shown(item);
-      return { messages: [messageOf(item, options.prompt, shown)], sampling: samplingOf(item, options) };
-    },
-  });
+  const requestAt = async (_: number, task?: string | null) => {
+    const item = itemOf(task);
+    const messages = [messageOf(item, prompt, await media.shown(item))];
+    return { messages, sampling: samplingOf(item, options) };
+  };
+  if (batches === undefined) return await askPlanned({ ...options, requestAt });
+  await askInBatches({ ...options, ...batching, ...batches, requestAt, besides: answerer.identity.length });
+}
+
+/**
+ * What all captions will take: of prompts alone, or of what those of `pilot` items took, which are drawn, asked about and
+ * kept in the ledger. @throws what `askRecaption` throws
+ */
+export async function estimateRecaption(
+  options: RecaptionOptions & AskOptions & { readonly pilot: number },
+): Promise<Estimate> {
+  const { source, seed, pilot, prompt, media, maxTokens, ledger, price } = options;
+  const length = (item: RecaptionItem): number =>
+    charactersOf({ messages: [messageOf(item, prompt, Array(media.imagesOf(item)).fill(item.image))] });
+  const random = mulberry32(seed);
+  const drawn: RecaptionItem[] = [];
+  let [requests, characters] = [0, 0];
+  for await (const item of source.items()) {
+    characters += length(item);
+    const place = drawn.length < pilot ? drawn.length : Math.floor(random() * (requests + 1));
+    if (place < pilot) drawn[place] = item;
+    requests++;
+  }
+  const seen: EstimatedKind["seen"][number][] = [];
+  if (drawn.length > 0) {
+    const items = async function* () {
+      yield* drawn;
+    };
+    const some = { ...options, source: { digest: sha256(JSON.stringify(drawn)), items } };
+    await ledger.plans.alone(() => planRecaption(some), options.signal);
+    await askRecaption(some);
+    for await (const { reply, task } of ledger.entries())
+      if (reply !== undefined && reply.usage.promptTokens > 0)
+        seen.push({ characters: length(itemOf(task)), usage: reply.usage });
+  }
+  const kind = { kind: "caption", requests, characters, usualReply: maxTokens / 3, price, seen };
+  return estimate([kind], requests);
 }
 
 export const itemOf = (task: string | null | undefined): RecaptionItem => JSON.parse(task!) as RecaptionItem;

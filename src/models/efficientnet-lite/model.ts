@@ -202,6 +202,8 @@ export class EfficientNetLite extends Module implements VisionTower {
     const side = Math.ceil(this.#imageSize / 32);
     return { rows: side, columns: side, extra: 0 };
   }
+  /** Beyond 32 MiB, 4 tiles' widest grid, an allocator gives memory back each time, and clearing new pages takes as long as computing. */
+  readonly tilesAtOnce = 4;
 
   /** The classifier, and counts that only training needs. */
   get unused(): readonly RegExp[] {

@@ -76,11 +76,7 @@ export function describeLlama(config: LlamaConfig, architecture: string): GgufDe
     throw new LlavaError("usage", `a GGUF file cannot hold a decoder with ${hiddenAct} (hidden_act)`, {
       hint: `Readers compute the architecture ${architecture} with silu.`,
     });
-  if (ropeScaling?.type === "yarn")
-    throw new LlavaError("usage", "a GGUF file is not written with rope scaling yarn (rope_scaling)", {
-      hint: "Take it out of config.json, and give its factor to the program that reads the file.",
-    });
-  const linear = ropeScaling?.type === "linear" ? ropeScaling : undefined;
+  const scaling = ropeScaling && scalingWords(ropeScaling, config);
   const values: Readonly<Record<string, GgufValue>> = {
     block_count: config.numLayers,
     context_length: contextLengthOf(config),
@@ -94,16 +90,13 @@ export function describeLlama(config: LlamaConfig, architecture: string): GgufDe
     ...(slidingWindow !== undefined && { "attention.sliding_window": slidingWindow }),
     "rope.freq_base": float32(ropeTheta),
     "rope.dimension_count": headDim,
-    ...(linear && {
-      "rope.scaling.type": "linear",
-      "rope.scaling.factor": float32(linear.factor),
-      "rope.scaling.original_context_length":
-        linear.originalMaxPositionEmbeddings ?? config.maxPositionEmbeddings,
-    }),
+    ...Object.fromEntries(
+      Object.entries(scaling ?? {}).map(([key, value]) => [`rope.scaling.${key}`, value]),
+    ),
     vocab_size: config.vocabSize,
   };
   const vectors: Readonly<Record<string, readonly number[]>> =
-    ropeScaling === undefined || linear
+    ropeScaling === undefined || scaling
       ? {}
       : { [ROPE_FACTORS]: rotaryFactors(headDim, ropeTheta, ropeScaling) };
   return {
@@ -111,6 +104,38 @@ export function describeLlama(config: LlamaConfig, architecture: string): GgufDe
     vectors: new Map(Object.entries(vectors)),
   };
 }
+
+/** What a file says of a scaling; of one that the format has no words for the factors themselves are stored. */
+function scalingWords(
+  scaling: RopeScaling,
+  { maxPositionEmbeddings }: LlamaConfig,
+): Readonly<Record<string, GgufValue>> | undefined {
+  if (scaling.type !== "linear" && scaling.type !== "yarn") return undefined;
+  const { type, factor, originalMaxPositionEmbeddings = maxPositionEmbeddings } = scaling;
+  const words = {
+    type,
+    factor: float32(factor),
+    original_context_length: originalMaxPositionEmbeddings,
+  };
+  if (scaling.type === "linear") return words;
+  if (!scaling.truncate)
+    throw new LlavaError(
+      "usage",
+      "a GGUF file cannot hold rope scaling yarn without truncate (rope_scaling)",
+      {
+        hint: "Readers of the format round where the ramp begins and ends.",
+      },
+    );
+  return {
+    ...words,
+    yarn_beta_fast: float32(scaling.betaFast),
+    yarn_beta_slow: float32(scaling.betaSlow),
+    // Over what readers take for the factor's own sharpness.
+    attn_factor: float32(scaling.attentionFactor / yarnSharpness(factor)),
+  };
+}
+
+const yarnSharpness = (factor: number): number => (factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1);
 
 /** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …), "qwen2" or "qwen3" describes. */
 export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaConfig {
@@ -156,13 +181,23 @@ function ropeScalingFromGguf(
 ): RopeScaling | undefined {
   const own = tensors.get(ROPE_FACTORS);
   if (own !== undefined) return { type: "factors", factors: readGgufVector(where, own) };
-  const type = metadata.get(`${architecture}.rope.scaling.type`) ?? "none";
-  const factor = metadata.get(`${architecture}.rope.scaling.factor`);
-  const original = metadata.get(`${architecture}.rope.scaling.original_context_length`);
+  const said = (key: string) => metadata.get(`${architecture}.rope.scaling.${key}`);
+  const numberOf = (key: string, otherwise: number): number => {
+    const value = said(key);
+    return typeof value === "number" ? shortestFloat32(value) : otherwise;
+  };
+  const [type = "none", factor, original] = ["type", "factor", "original_context_length"].map(said);
   if (type === "none") return undefined;
   if (type === "linear" && typeof factor === "number")
     return { type, factor, ...(typeof original === "number" && { originalMaxPositionEmbeddings: original }) };
-  throw new LlavaError("config", `${where}: rope scaling ${String(type)}; known are none, linear`);
+  if (type === "yarn" && typeof factor === "number" && typeof original === "number")
+    return {
+      ...{ type, factor, originalMaxPositionEmbeddings: original, truncate: true },
+      betaFast: numberOf("yarn_beta_fast", 32),
+      betaSlow: numberOf("yarn_beta_slow", 1),
+      attentionFactor: numberOf("attn_factor", 1) * yarnSharpness(factor),
+    };
+  throw new LlavaError("config", `${where}: rope scaling ${String(type)}; known are none, linear, yarn`);
 }
 
 /** config.json of a decoder of which only a GGUF file tells. @throws LlavaError "config" for rotary factors of no known kind */
@@ -189,6 +224,13 @@ function scalingFields(scaling: RopeScaling, { headDim, ropeTheta }: LlamaConfig
       type: "linear",
       factor: scaling.factor,
       original_max_position_embeddings: scaling.originalMaxPositionEmbeddings ?? null,
+    };
+  if (scaling.type === "yarn")
+    return {
+      ...{ rope_type: "yarn", type: "yarn", factor: scaling.factor },
+      original_max_position_embeddings: scaling.originalMaxPositionEmbeddings,
+      ...{ beta_fast: scaling.betaFast, beta_slow: scaling.betaSlow },
+      attention_factor: scaling.attentionFactor,
     };
   const stated = scaling.type === "factors" ? scaling.factors : rotaryFactors(headDim, ropeTheta, scaling);
   for (const factor of LLAMA_3_FACTORS) {

@@ -6,6 +6,7 @@ import {
   attend,
   CacheStep,
   Embedding,
+  freeing,
   KeyValueCache,
   Linear,
   Module,
@@ -180,10 +181,10 @@ export class Llama extends Module implements LanguageModel {
     const ropeFactors = step === undefined ? options.ropeFactor : step.ropeFactors;
     const angles = this.#rotary.angles(positions, embeddings.dtype, ropeFactors);
     const context: LayerContext = { angles, attention, step };
-    const run = options.runLayer ?? ((segment, hidden) => segment(hidden));
+    const { runLayer = freeing } = options;
     let hidden = embeddings;
     for (const [i, layer] of this.layers.entries())
-      hidden = run((input) => layer.forward(input, i, context), hidden, layer);
+      hidden = runLayer((input) => layer.forward(input, i, context), hidden, layer);
     step?.advance();
     return this.norm.forward(hidden);
   }

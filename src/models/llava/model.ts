@@ -129,7 +129,9 @@ export class Llava extends Module implements Named {
   encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
-    return inChunks(pixelValues, this.tilesAtOnce, (tiles) =>
+    // What a tower that learns computes on the way is kept in any case.
+    const most = requiresGrad ? this.tilesAtOnce : (this.visionTower.tilesAtOnce ?? this.tilesAtOnce);
+    return inChunks(pixelValues, most, (tiles) =>
       this.visionTower.forward(tiles.toDevice(device).to(computeDtype), options),
     );
   }

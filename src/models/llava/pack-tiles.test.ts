@@ -1,3 +1,4 @@
+// As many sizes as are wanted: RUNS=20000 npm test -- src/models/llava/pack-tiles.test.ts
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
@@ -94,7 +95,7 @@ describe("packTiles", () => {
           assert.equal(rows, tokensOf(layout, tileOf(g)));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: Number(process.env["RUNS"] ?? 2_000) },
     );
   });
 

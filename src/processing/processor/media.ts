@@ -92,7 +92,7 @@ export async function pixelsOf(media: readonly OpenedMedium[], processor: Proces
 /** What the vision tower is given of a video: its chosen frames, one after another. */
 export async function videoPixels(
   video: OpenedVideo,
-  { indices }: SampledFrames,
+  { indices }: Pick<SampledFrames, "indices">,
   processor: Processor,
   view: Pick<ImageView, "mirrored"> = {},
 ): Promise<PixelValues> {

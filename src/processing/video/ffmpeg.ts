@@ -7,6 +7,8 @@ import { pixmaps } from "./pixmaps.ts";
 /** A program that says nothing for so long hangs. */
 const PATIENCE = 60_000;
 const MOST_SAID = 1_000_000;
+/** Letters of its reason that are passed on. */
+const MOST_TOLD = 200;
 
 /** So many frames are chosen by an expression; of more, all are decoded. */
 const MOST_CHOSEN = 1000;
@@ -27,7 +29,7 @@ export const ffmpegDecoder = (program: string): VideoDecoder => ({
   async *frames(path, video, indices, options) {
     const { where = path } = options;
     const isChosen = indices.length <= MOST_CHOSEN;
-    const filter = isChosen ? `select='${expression(video, indices)}',${RGB}` : RGB;
+    const filter = isChosen ? `select='${chosenBy(video, indices)}',${RGB}` : RGB;
     const wanted = new Set(indices);
     using run = start(
       program,
@@ -58,8 +60,15 @@ export const ffmpegDecoder = (program: string): VideoDecoder => ({
 const RGB = "scale,format=rgb24";
 
 /** Which frames a filter lets through: by the time at which they show, where the file says it. */
-const expression = ({ pts }: Pick<ProbedVideo, "pts">, indices: readonly number[]): string =>
-  indices.map((index) => (pts ? `eq(pts,${pts[index]})` : `eq(n,${index})`)).join("+");
+export const chosenBy = ({ pts }: Pick<ProbedVideo, "pts">, indices: readonly number[]): string =>
+  anyOf(indices.map((index) => (pts ? `eq(pts,${pts[index]})` : `eq(n,${index})`)));
+
+/** In halves of halves: ffmpeg reads expressions that are a hundred deep at most. */
+const anyOf = (conditions: readonly string[]): string => {
+  if (conditions.length <= 2) return conditions.join("+");
+  const middle = Math.ceil(conditions.length / 2);
+  return `(${anyOf(conditions.slice(0, middle))})+(${anyOf(conditions.slice(middle))})`;
+};
 
 /** Only files are read: a playlist cannot name an address. */
 const input = (path: string): string[] => [
@@ -153,5 +162,5 @@ const isDiscarded = (line: string): boolean => (Number(/F=(0x[0-9A-Fa-f]+)/.exec
 /** The first complaint, as the end of a message. */
 function reasonIn(said: string): string {
   const [, reason] = /\[(?:error|fatal)\] ([^\n]*)/.exec(said) ?? [];
-  return reason === undefined ? "" : `: ${reason.trim()}`;
+  return reason === undefined ? "" : `: ${reason.trim().slice(0, MOST_TOLD)}`;
 }

@@ -6,7 +6,7 @@ import { costOf } from "../../protocol/index.ts";
 import { type PlannedRun, spentUp } from "./ask-planned.ts";
 import type { Ledger } from "./ledger.ts";
 import { mostCost, mostPromptTokens } from "./price.ts";
-import type { Claim } from "./work-ledger.ts";
+import type { Claim, Settlement } from "./work-ledger.ts";
 
 /** What one batch may hold; those of OpenAI if left out. */
 export interface BatchLimits {
@@ -33,6 +33,10 @@ export interface BatchRun
 const discount = 0.5;
 /** Times that what a batch left open is sent again. */
 const longestLine = 4;
+/** Requests that are claimed together: a few hundred photos fill a batch. */
+const claimedAtOnce = 1000;
+/** Replies of a batch that are stored together. */
+const settledAtOnce = 200;
 /** Looks in a row that find nothing before a batch counts as lost. */
 const patience = 5;
 
@@ -118,31 +122,38 @@ async function submit(
   room: Required<{ [Key in keyof BatchLimits]: number }>,
 ): Promise<boolean> {
   const { ledger, endpoint, requestAt, price, budget = Number.POSITIVE_INFINITY, besides = 0, signal } = run;
-  const claims = ledger.claim(room.requests);
   const taken: Claim[] = [];
   const lines: string[] = [];
-  let [bytes, tokens] = [0, 0];
+  let [bytes, tokens, isFull] = [0, 0, false];
   let exhausted: LlavaError | undefined;
-  for (const claim of claims) {
-    const request = await requestAt(claim.sequence, claim.task);
-    const line = await endpoint.line(claim.key, request);
-    const size = Buffer.byteLength(line) + 1;
-    const length = Math.ceil(mostPromptTokens(request) / 4);
-    if (taken.length > 0 && (bytes + size > room.bytes || tokens + length > room.tokens)) break;
-    const most = price === undefined ? 0 : discount * mostCost(request, price, besides);
-    const state = ledger.reserve([{ item: claim.item, amount: most }], budget);
-    if (state !== "reserved") {
-      if (state !== "lost" && taken.length === 0 && ledger.batches.underWay().length === 0)
+  while (!isFull) {
+    const claims = ledger.claim(Math.min(claimedAtOnce, room.requests - taken.length));
+    if (claims.length === 0) break;
+    for (const claim of claims) {
+      if (isFull) {
+        ledger.unclaim(claim.item);
+        continue;
+      }
+      const request = await requestAt(claim.sequence, claim.task);
+      const line = await endpoint.line(claim.key, request);
+      const size = Buffer.byteLength(line) + 1;
+      const length = Math.ceil(mostPromptTokens(request) / 4);
+      isFull = taken.length > 0 && (bytes + size > room.bytes || tokens + length > room.tokens);
+      const most = price === undefined ? 0 : discount * mostCost(request, price, besides);
+      const state = isFull ? "wait" : ledger.reserve([{ item: claim.item, amount: most }], budget);
+      if (state === "reserved") {
+        taken.push(claim);
+        lines.push(line);
+        bytes += size;
+        tokens += length;
+        continue;
+      }
+      isFull = true;
+      ledger.unclaim(claim.item);
+      if (state === "exhausted" && taken.length === 0 && ledger.batches.underWay().length === 0)
         exhausted = spentUp(budget, ledger.spending(), most);
-      break;
     }
-    taken.push(claim);
-    lines.push(line);
-    bytes += size;
-    tokens += length;
   }
-  const isTaken = new Set(taken.map(({ item }) => item));
-  for (const { item } of claims) if (!isTaken.has(item)) ledger.unclaim(item);
   if (exhausted) throw exhausted;
   if (taken.length === 0) return false;
   const name = `llava-${randomUUID()}`;
@@ -160,6 +171,11 @@ async function collect(
   name: string,
   state: BatchState,
 ): Promise<number> {
+  let settlements: Settlement[] = [];
+  const settle = async (): Promise<void> => {
+    await ledger.settle(settlements, name);
+    settlements = [];
+  };
   for (const id of state.files)
     for await (const { key, reply } of endpoint.results(id, signal)) {
       const item = ledger.batches.itemOf(name, key);
@@ -169,10 +185,9 @@ async function collect(
         continue;
       }
       const cost = price === undefined ? 0 : costOf(reply.usage, price);
-      ledger.settle(
-        [{ item, reply, cost: cost === undefined ? undefined : discount * cost, attempts: 1 }],
-        name,
-      );
+      settlements.push({ item, reply, cost: cost === undefined ? undefined : discount * cost, attempts: 1 });
+      if (settlements.length === settledAtOnce) await settle();
     }
+  await settle();
   return ledger.endBatch(name, { charge: false });
 }

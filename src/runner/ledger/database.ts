@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, fdatasync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { promisify } from "node:util";
 import { LlavaError } from "../../errors.ts";
 import { requireLocal } from "./schema.ts";
 
@@ -8,6 +9,10 @@ type Row = Record<string, SQLOutputValue>;
 
 /** Milliseconds that a process waits for others to finish writing. */
 const timeout = 60_000;
+/** KiB of pages held in memory: an index of a million hashes, into which every row goes elsewhere. */
+const cacheKiB = 32 * 1024;
+/** Pages of the log before they go to their places: pages that change again and again go there once. */
+const logPages = 16 * 1024;
 
 /**
  * An SQLite file that several processes write to. What is committed stays when a process is killed; it is on the disk as
@@ -17,6 +22,10 @@ export class Database {
   readonly path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** Of the log, in which what is committed stands until it goes to its place. */
+  #log: number | undefined;
+  #syncing: Promise<void> | undefined;
+  #nextSync: Promise<void> | undefined;
 
   /** @throws LlavaError "data", as all its methods, for a file that is none, cannot be written or lies on another machine */
   constructor(path: string) {
@@ -25,7 +34,10 @@ export class Database {
       mkdirSync(dirname(path), { recursive: true });
       requireLocal(path);
       this.#database = new DatabaseSync(path, { timeout });
-      this.#database.exec("pragma journal_mode = wal; pragma synchronous = normal");
+      this.#database.exec(
+        `pragma journal_mode = wal; pragma synchronous = normal;
+         pragma cache_size = -${cacheKiB}; pragma wal_autocheckpoint = ${logPages}`,
+      );
     } catch (cause) {
       throw this.#unusable(cause);
     }
@@ -37,16 +49,46 @@ export class Database {
 
   close(): void {
     this.#database.close();
+    const log = this.#log;
+    if (log === undefined) return;
+    const closeLog = (): void => closeSync(log);
+    void (this.#nextSync ?? this.#syncing ?? Promise.resolve()).then(closeLog, closeLog);
+  }
+
+  /**
+   * Until all that is committed by now is on the disk, for when the machine stops. Others go on meanwhile, and those who ask
+   * while the disk is busy are served together by its next turn.
+   */
+  async onDisk(): Promise<void> {
+    this.#nextSync ??= this.#syncNext();
+    await this.#nextSync;
+  }
+
+  async #syncNext(): Promise<void> {
+    await this.#syncing?.catch(() => {}); // told to those who wait for it
+    this.#syncing = this.#nextSync;
+    this.#nextSync = undefined;
+    try {
+      this.#log ??= openSync(`${this.path}-wal`, "r+");
+      await promisify(fdatasync)(this.#log);
+    } catch (cause) {
+      throw this.#unusable(cause);
+    }
   }
 
   /** Statements without results, together or not at all. */
-  exec(statements: string): void {
-    this.transaction(() => this.#database.exec(statements));
+  exec(statements: string, options: { readonly isOnDisk?: boolean } = {}): void {
+    this.transaction(() => this.#database.exec(statements), options);
   }
 
   /** How many rows it changed. */
   run(text: string, ...values: SQLInputValue[]): number {
     return this.#use(() => Number(this.#prepared(text).run(...values).changes));
+  }
+
+  /** The number of the row that it inserts. */
+  insert(text: string, ...values: SQLInputValue[]): number {
+    return this.#use(() => Number(this.#prepared(text).run(...values).lastInsertRowid));
   }
 
   get(text: string, ...values: SQLInputValue[]): Row | undefined {

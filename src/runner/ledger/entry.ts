@@ -1,11 +1,13 @@
 import type { FinishReason, GenerationResult, Usage } from "../../protocol/index.ts";
 
+export const states = ["todo", "claimed", "batched", "done", "failed"] as const;
+
 /** An item of the plan, as it stands. */
 export interface LedgerEntry {
   readonly sequence: number;
   readonly key: string;
   readonly id: string;
-  readonly state: "todo" | "claimed" | "batched" | "done" | "failed";
+  readonly state: (typeof states)[number];
   /** Where it is done. */
   readonly reply?: GenerationResult & { readonly cost: number; readonly sameText: number };
   /** Where it failed. */

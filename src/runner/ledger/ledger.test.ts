@@ -157,7 +157,7 @@ describe("a worker", () => {
     assert.ok(Math.abs(spending.spent - 1.5 - 20 * cost) < 1e-9);
   });
 
-  test("that was taken for dead changes nothing of what others did since", () => {
+  test("that was taken for dead changes nothing of what others did since", async () => {
     const path = newPath();
     using late = new Ledger(path);
     late.plan(planOf(1));
@@ -179,10 +179,10 @@ describe("a worker", () => {
     late.unclaim(claim!.item);
     assert.deepEqual(other.spending(), { spent: 1, unknown: 1, reserved: 2 });
     assert.equal(other.counts().claimed, 1);
-    other.settle([
+    await other.settle([
       { item: claim!.item, reply: { text: "first", reason: "stop", usage }, cost: 0.25, attempts: 1 },
     ]);
-    late.settle([
+    await late.settle([
       { item: claim!.item, reply: { text: "second", reason: "stop", usage }, cost: 0.25, attempts: 1 },
     ]);
     assert.equal([...other.entries()][0]!.reply!.text, "first");

@@ -10,6 +10,9 @@ export interface Planned {
   readonly task?: string;
 }
 
+/** Finds an item by its key, the first parameter. */
+const isKey = "substr(key, -16) = substr(?1, -16) and key = ?1";
+
 /**
  * What of a ledger's items is planned, and in which order, under the name `plan`: a table of this connection's own, or one
  * that is kept, so that a run of very many items is planned once.
@@ -31,17 +34,16 @@ export class PlanTable {
 
   /** @throws LlavaError "data" for a request that comes twice */
   add(requests: readonly Planned[]): void {
-    this.#database.transaction(() => {
+    const database = this.#database;
+    database.transaction(() => {
       for (const { key, id, task } of requests) {
-        const isNew = this.#database.run("insert or ignore into item (key, id) values (?, ?)", key, id) > 0;
-        if (isNew && task !== undefined)
-          this.#database.run("insert into task select number, ? from item where key = ?", task, key);
-        const added = this.#database.run(
-          `insert or ignore into ${this.#table} select ?, number from item where key = ?`,
-          this.#planned,
-          key,
-        );
-        if (added > 0) this.#planned++;
+        let item = database.get(`select number from item where ${isKey}`, key)?.["number"];
+        if (item === undefined) {
+          item = database.insert("insert into item (key, id) values (?, ?)", key, id);
+          if (task !== undefined) database.run("insert into task values (?, ?)", item, task);
+        }
+        if (database.run(`insert or ignore into ${this.#table} values (?, ?)`, this.#planned, item) > 0)
+          this.#planned++;
         else throw new LlavaError("data", `${id}: the same request comes twice`);
       }
     });

@@ -4,12 +4,13 @@ import { LlavaError } from "../../errors.ts";
 
 /**
  * An item is a request by its key, once, whoever planned it. States: todo → claimed (by a worker) or batched (by a batch of
- * the endpoint's) → done, with its reply, or failed. What a claim has reserved of the budget stands with it.
+ * the endpoint's) → done, with its reply, or failed. What a claim has reserved of the budget stands with it. Keys and texts
+ * are found by a part of their hashes: an index of whole ones would be most of the file, and most of the time.
  */
 export const schema = `
 create table if not exists item (
   number integer primary key,
-  key text not null unique,
+  key text not null,
   id text not null,
   state text not null default 'todo',
   owner text,
@@ -18,13 +19,14 @@ create table if not exists item (
   error text,
   status integer,
   text text,
-  digest text,
+  digest integer,
   reason text,
   model text,
   served text,
   usage text,
   cost real
 );
+create index if not exists item_key on item (substr(key, -16));
 create index if not exists item_todo on item (number) where state = 'todo';
 create index if not exists item_owner on item (owner) where owner is not null;
 create index if not exists item_reserved on item (reserved) where reserved > 0;

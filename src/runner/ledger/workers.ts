@@ -24,10 +24,14 @@ export class Workers {
     this.#database.run("insert or replace into worker values (?, ?)", this.#owner, Date.now() + leaseMs);
   }
 
-  /** Gives back what this worker has claimed. */
+  /** Gives back what this worker has claimed; on a disk that takes nothing more its lease ends by itself. */
   leave(): void {
     clearInterval(this.#beat);
-    if (this.#database.isOpen) this.#database.transaction(() => this.#takeFrom(this.#owner));
+    try {
+      if (this.#database.isOpen) this.#database.transaction(() => this.#takeFrom(this.#owner));
+    } catch {
+      // what went wrong is told where work was lost by it
+    }
   }
 
   /** Takes the claims of workers that have ended without giving them back: what those asked may have been billed. */

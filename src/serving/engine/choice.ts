@@ -62,6 +62,8 @@ export class Choice implements Waiting {
   readonly pages: number[] = [];
   /** Positions that the pages hold. */
   computed = 0;
+  /** Those of them that were found in the cache. */
+  found = 0;
   isOver = false;
   #names: PrefixNames | undefined;
 
@@ -92,6 +94,17 @@ export class Choice implements Waiting {
   /** Whether it may begin: the prompt is read once, by the first choice, and then found in the cache by the others. */
   get mayBegin(): boolean {
     return this.index === 0 || this.task.hasRead || this.task.choices[0]!.isOver;
+  }
+
+  /** What the page is called that it goes on with, where it fills that and goes on behind it. */
+  get pageUnderWay(): string | undefined {
+    const page = Math.floor(this.computed / PAGE);
+    return (page + 1) * PAGE < this.length ? this.pageName(page) : undefined;
+  }
+
+  /** Whether it has nothing yet of the page that it goes on with. */
+  get isBetweenPages(): boolean {
+    return this.computed % PAGE === 0;
   }
 
   /** Ids from one position to another. */

@@ -3,7 +3,7 @@ import { LlavaError } from "../../errors.ts";
 import { threadBeside } from "../../package.ts";
 import type { ImageLoadOptions, PixelValues } from "../../processing/image/index.ts";
 import type { Processor } from "../../processing/processor/index.ts";
-import type { DecodingData, DecodingJob, DecodingResult } from "./decoding-worker.ts";
+import type { DecodingData, DecodingJob, DecodingOrder, DecodingResult } from "./decoding-worker.ts";
 
 interface Decoded {
   readonly pixels: PixelValues;
@@ -12,7 +12,7 @@ interface Decoded {
 
 type Waiting = ReturnType<typeof Promise.withResolvers<Decoded>>;
 
-/** Decodes images in a thread of its own, which begins with the first and never keeps the process alive by itself. */
+/** Decodes media in a thread of its own, which begins with the first and never keeps the process alive by itself. */
 export class DecodingThread implements Disposable {
   readonly #data: DecodingData;
   readonly #waiting = new Map<number, Waiting>();
@@ -27,15 +27,23 @@ export class DecodingThread implements Disposable {
     };
   }
 
-  /** @throws LlavaError "image" for what cannot be decoded */
-  decode(job: DecodingJob): Promise<Decoded> {
+  /** @throws LlavaError "image" or "video" for what cannot be decoded */
+  async decode(job: DecodingJob, signal: AbortSignal): Promise<Decoded> {
+    signal.throwIfAborted();
     const id = this.#nextId++;
     const waiting = Promise.withResolvers<Decoded>();
     this.#waiting.set(id, waiting);
     const worker = this.#running();
     worker.ref();
-    worker.postMessage({ id, ...job });
-    return waiting.promise;
+    const order = (told: DecodingOrder) => worker.postMessage(told);
+    const giveUp = () => order({ id, isGivenUp: true });
+    signal.addEventListener("abort", giveUp);
+    try {
+      order({ id, ...job });
+      return await waiting.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
   }
 
   #running(): Worker {
@@ -68,6 +76,6 @@ export class DecodingThread implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#end(new LlavaError("aborted", "the thread that decodes images was stopped"));
+    this.#end(new LlavaError("aborted", "the thread that decodes media was stopped"));
   }
 }

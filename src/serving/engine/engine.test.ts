@@ -48,16 +48,18 @@ for (const { name, dtype } of cases)
           { maxRunning: 8 },
           { stepTokens: 33, interleavedTokens: 5, maxRunning: 16 },
           { memory: small, maxRunning: 16, interleavedTokens: 16 },
-        ]) {
+          { maxRunning: 16, cache: false },
+        ] as ServingOptions[]) {
           using engine = open(options);
-          for (const state of ["cold", "warm"]) {
+          for (const state of options.cache === false ? ["cold"] : ["cold", "warm"]) {
             const all = await Promise.all(requests.map((request) => told(engine.answer(request))));
             for (const [i, one] of all.entries())
               assert.deepEqual(essence(one), alone[i], `request ${i}, ${state}, ${JSON.stringify(options)}`);
           }
           const { running, waiting, cachedTokens, visionHits, preemptions, memory } = engine.state();
           assert.deepEqual([running, waiting, memory.media], [0, 0, 0]);
-          assert.ok(cachedTokens > 0 && visionHits > 0);
+          assert.equal(cachedTokens > 0, options.cache !== false);
+          assert.ok(visionHits > 0);
           if (options.memory === undefined) assert.equal(preemptions, 0);
           assert.ok(memory.keyValues + memory.vision + memory.media <= memory.budget);
         }
@@ -101,6 +103,52 @@ describe("a serving engine", async () => {
     assert.equal(engine.state().towerImages, 3);
     const { prompt } = await told(engine.answer(asks(text, [tall])));
     assert.equal(prompt!.cachedTokens, undefined, "another image in the same place");
+  });
+
+  test("of equal beginnings that come at once one is read, and none waits for what is given up", async () => {
+    using engine = open();
+    const text = "what can be seen in this picture, and why is that so";
+    const ask = (more: string) => engine.answer(asks(`${text}${more}`, [wide]));
+    const alone = await told(ask(" alone?"));
+    const { promptTokens } = alone.prompt!;
+    using fresh = open({ stepTokens: 48 });
+    const stop = new AbortController();
+    const all = [0, 1, 2, 3].map((i) =>
+      told(fresh.answer({ ...asks(`${text}${i}`, [wide]), ...(i === 0 && { signal: stop.signal }) })),
+    );
+    while (fresh.state().steps < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    stop.abort();
+    await Promise.all(all);
+    const { cachedTokens, promptTokens: read, towerImages } = fresh.state();
+    assert.equal(towerImages, 1);
+    assert.ok(cachedTokens >= read - promptTokens - 3 * 2 * 16, `${cachedTokens} of ${read}`);
+  });
+
+  test("a video's frames are decoded in the other thread as they are here, and known again", async () => {
+    using engine = open();
+    const inFiles = ["wide", "tall", "wide"].map((name) => `${fixtures}images/${name}.png`);
+    const essences: unknown[] = [];
+    for (const frames of [[wide, tall, wide], inFiles, [tall, wide, wide]]) {
+      const content = [
+        { type: "video", video: { frames } },
+        { type: "text", text: "what happens?" },
+      ] as const;
+      const request = asks("");
+      essences.push(
+        essence(await told(engine.answer({ ...request, prompt: { messages: [{ role: "user", content }] } }))),
+      );
+    }
+    assert.deepEqual(essences[0], essences[1]);
+    const { towerImages, cachedTokens, memory } = engine.state();
+    assert.equal(towerImages, 2);
+    assert.ok(cachedTokens > 0);
+    assert.equal(memory.media, 0);
+    const broken = { frames: [wide, Buffer.from(tall.subarray(0, 80))] };
+    const content = [{ type: "video", video: broken }] as const;
+    await assert.rejects(
+      told(engine.answer({ ...asks(""), prompt: { messages: [{ role: "user", content }] } })),
+      { partIndex: 0 },
+    );
   });
 
   test("text is never an image or a special token, in messages and raw", async () => {

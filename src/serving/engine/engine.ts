@@ -42,7 +42,7 @@ export class ServingEngine implements ServedModel, Disposable {
   /** The model stays the caller's, and is used by nobody else meanwhile. */
   constructor({ id, pretrained }: Pick<LocalModel, "id" | "pretrained">, options: ServingOptions = {}) {
     const { memory = Math.floor(totalmem() / 4), maxRunning = 32, queueLimit = 256 } = options;
-    const { stepTokens = 512, interleavedTokens = 64, constraints, images = {} } = options;
+    const { stepTokens = 512, interleavedTokens = 16, cache = true, constraints, images = {} } = options;
     for (const [name, value] of Object.entries({ memory, maxRunning, stepTokens, interleavedTokens }))
       if (!(Number.isInteger(value) && value > 0))
         throw new LlavaError("usage", `${name} must be a whole number above 0, got ${value}`);
@@ -55,7 +55,7 @@ export class ServingEngine implements ServedModel, Disposable {
     this.queueLimit = queueLimit;
     this.vocabularySize = pretrained.model.languageModel.config.vocabSize;
     this.#scheduler = new Scheduler(pretrained, {
-      ...{ memory, maxRunning, stepTokens, interleavedTokens, images },
+      ...{ memory, maxRunning, stepTokens, interleavedTokens, cache, images },
       describe: (choice, told) => this.#describe(choice, told),
     });
     this.contextLength = Math.min(contextOf(pretrained), this.#scheduler.longest);

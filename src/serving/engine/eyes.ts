@@ -3,9 +3,10 @@ import type { Llava } from "../../models/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ImageLayout, ImageLoadOptions, PixelValues } from "../../processing/image/index.ts";
 import { type OpenedMedium, pixelsOf } from "../../processing/processor/index.ts";
-import { heldBytes, isVideo } from "../../protocol/index.ts";
+import { heldBytes, isVideo, type MediaSource } from "../../protocol/index.ts";
 import { byteWidth, cat, inference, keep, rowsApart, scope, type Tensor } from "../../torch/index.ts";
 import { DecodingThread } from "./decoding-thread.ts";
+import type { EncodedMedium } from "./decoding-worker.ts";
 import { digestOf } from "./digest.ts";
 import type { VisionCache } from "./vision-cache.ts";
 
@@ -62,18 +63,17 @@ export class Eyes implements Disposable {
   decode(
     { media, sources, refusal }: Pick<OpenedPrompt, "media" | "sources" | "refusal">,
     index: number,
-    salt: string,
+    { salt, signal }: { readonly salt: string; readonly signal: AbortSignal },
   ): Promise<DecodedMedium> {
     const [medium, source] = [media[index]!, sources[index]!];
     const { layout } = medium;
     const decoded = this.#decoding.then(async () => {
       try {
-        // Decoders of videos are processes of their own, and files are read by nobody that serves strangers.
-        const bytes = isVideo(source) ? undefined : await heldBytes(source);
+        const encoded = await encodedOf(medium, source);
         const decoded: DecodedMedium =
-          bytes === undefined
+          encoded === undefined
             ? await this.#decodeHere(medium, salt)
-            : { layout, ...(await this.#thread.decode({ bytes, layout, salt })) };
+            : { layout, ...(await this.#thread.decode({ medium: encoded, layout, salt }, signal)) };
         this.#held.add(decoded);
         return decoded;
       } catch (error) {
@@ -166,4 +166,17 @@ export class Eyes implements Disposable {
     for (const job of this.#jobs.values()) this.#drop(job);
     this.#thread[Symbol.dispose]();
   }
+}
+
+/** A medium as another thread can be given it; not so images in files, which nobody reads that serves strangers. */
+async function encodedOf(medium: OpenedMedium, source: MediaSource): Promise<EncodedMedium | undefined> {
+  if (!isVideo(source)) {
+    const bytes = await heldBytes(source);
+    return bytes && { bytes };
+  }
+  const { indices } = (medium as Extract<OpenedMedium, { video: unknown }>).sampled;
+  if ("path" in source) return { video: source, indices };
+  const frames = await Promise.all(source.frames.map(heldBytes));
+  const held = frames.filter((frame) => frame !== undefined);
+  return held.length === frames.length ? { video: { ...source, frames: held }, indices } : undefined;
 }

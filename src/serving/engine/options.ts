@@ -13,10 +13,12 @@ export interface ServingOptions {
   readonly queueLimit?: number;
   /** Tokens of prompts that a step reads at most while nobody answers; 512. */
   readonly stepTokens?: number;
-  /** Tokens of prompts that a step reads at most while somebody answers, who waits for it; 64. */
+  /** Tokens of prompts that a step reads at most while somebody answers, who waits for it; 16. */
   readonly interleavedTokens?: number;
   /** Reads constraints; without it requests that state one are refused. */
   readonly constraints?: ConstraintCompiler;
+  /** Whether what was read and seen is kept for later requests; true. */
+  readonly cache?: boolean;
   /** Limits for images of prompts. */
   readonly images?: ImageLoadOptions;
 }

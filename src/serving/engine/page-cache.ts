@@ -12,8 +12,12 @@ export class PageCache {
   /** Named pages without users, in the order of their last use. */
   readonly #idle = new Set<number>();
 
-  constructor(store: PageStore) {
+  /** Whether pages have names: without one a page goes when nobody uses it. */
+  readonly isKept: boolean;
+
+  constructor(store: PageStore, isKept: boolean) {
     this.#store = store;
+    this.isKept = isKept;
   }
 
   /** Pages in use. */

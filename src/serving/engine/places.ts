@@ -78,6 +78,7 @@ export class Places {
     this.#forget(place);
     this.#pages.release(choice.pages.splice(0));
     choice.computed = 0;
+    choice.found = 0;
   }
 
   /** What was seen of its media is needed no more. */
@@ -96,7 +97,8 @@ export class Places {
     const { signal } = place.abort;
     const decoded: (DecodedMedium | undefined)[] = [];
     const decode = async (index: number): Promise<DecodedMedium> => {
-      const medium = await this.#eyes.decode(task.input, index, JSON.stringify([task.owner, task.salt]));
+      const salt = JSON.stringify([task.owner, task.salt]);
+      const medium = await this.#eyes.decode(task.input, index, { salt, signal });
       decoded[index] = medium;
       signal.throwIfAborted();
       return medium;
@@ -107,7 +109,7 @@ export class Places {
         for (const index of task.input.media.keys()) digests.push((await decode(index)).digest);
         task.digests = digests;
       }
-      this.#share(choice);
+      this.share(choice);
       for (const [index, { start, length }] of task.input.places.entries()) {
         if (start + length <= choice.computed) continue;
         const medium = decoded[index] ?? (await decode(index));
@@ -127,15 +129,17 @@ export class Places {
     }
   }
 
-  /** Takes the cached pages that a choice begins with; its last token is computed in any case. */
-  #share(choice: Choice): void {
-    for (let page = 0; (page + 1) * PAGE < choice.length; page++) {
-      const shared = this.#pages.share(choice.pageName(page));
+  /** Takes the cached pages that a choice goes on with; its last token is computed in any case. */
+  share(choice: Choice): void {
+    while (this.#pages.isKept && choice.isBetweenPages) {
+      const name = choice.pageUnderWay;
+      const shared = name === undefined ? undefined : this.#pages.share(name);
       if (shared === undefined) break;
       choice.pages.push(shared);
       choice.computed += PAGE;
+      choice.found += PAGE;
     }
     const { task } = choice;
-    if (!task.hasRead && choice.index === 0) task.cachedTokens = choice.computed;
+    if (!task.hasRead && choice.index === 0) task.cachedTokens = choice.found;
   }
 }

@@ -4,8 +4,9 @@ import { PAGE, type PageStore } from "../../nn/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ServedToken } from "../../protocol/index.ts";
 import type { Choice, Task } from "./choice.ts";
+import { Dealer } from "./dealer.ts";
 import { Eyes } from "./eyes.ts";
-import { Memory, memoryTooSmall } from "./memory.ts";
+import { Memory } from "./memory.ts";
 import type { ServingOptions } from "./options.ts";
 import { PageCache } from "./page-cache.ts";
 import { type Outcome, pagesOf, pass } from "./pass.ts";
@@ -15,7 +16,7 @@ import { VisionCache } from "./vision-cache.ts";
 
 export interface SchedulerOptions
   extends Required<
-    Pick<ServingOptions, "memory" | "maxRunning" | "stepTokens" | "interleavedTokens" | "images">
+    Pick<ServingOptions, "memory" | "maxRunning" | "stepTokens" | "interleavedTokens" | "cache" | "images">
   > {
   /** Told the id and its text's bytes of what a choice said. */
   readonly describe: (choice: Choice, told: NonNullable<Said["told"]>) => ServedToken;
@@ -32,11 +33,12 @@ export class Scheduler implements Disposable {
   readonly #options: SchedulerOptions;
   readonly #store: PageStore;
   readonly #pages: PageCache;
-  readonly #vision = new VisionCache();
+  readonly #vision: VisionCache;
   readonly #eyes: Eyes;
   readonly #memory: Memory;
   readonly #turns = new Turns<Choice>();
   readonly #places: Places;
+  readonly #dealer: Dealer;
   readonly #ends: ReadonlySet<number | string>;
   readonly #counts = { prompt: 0, cached: 0, generated: 0, preemptions: 0, steps: 0 };
   #secondsOfAnswer = 1;
@@ -49,7 +51,8 @@ export class Scheduler implements Disposable {
     this.#options = options;
     const { processor, model } = pretrained;
     this.#store = model.languageModel.newPages({ slabBytes: Math.min(16 << 20, options.memory / 16) });
-    this.#pages = new PageCache(this.#store);
+    this.#pages = new PageCache(this.#store, options.cache);
+    this.#vision = new VisionCache(options.cache);
     this.#eyes = new Eyes(pretrained, this.#vision, options.images);
     const parts = { store: this.#store, pages: this.#pages, vision: this.#vision, eyes: this.#eyes };
     this.#memory = new Memory(options.memory, parts);
@@ -57,6 +60,14 @@ export class Scheduler implements Disposable {
       onChange: () => this.#notify(),
       onError: (task, error) => this.#fail(task, error),
     });
+    this.#dealer = new Dealer(
+      { ...parts, memory: this.#memory, places: this.#places },
+      {
+        ...options,
+        preempt: (choice) => this.#preempt(choice),
+        fail: (task, error) => this.#fail(task, error),
+      },
+    );
     this.#ends = new Set([...processor.stopIds, ...processor.promptFormat.stop]);
   }
 
@@ -122,7 +133,7 @@ export class Scheduler implements Disposable {
         this.#admit();
         hasWorked = this.#step() || this.#eyes.isBusy;
         this.#memory.shrink();
-        this.#eyes.look();
+        if (!this.#dealer.hasInterleaved) this.#eyes.look();
       } catch (error) {
         this.stop(error);
       }
@@ -161,7 +172,7 @@ export class Scheduler implements Disposable {
 
   /** Whether there was anything to compute. */
   #step(): boolean {
-    const portions = this.#portions();
+    const portions = this.#dealer.deal();
     if (portions.size === 0) return false;
     this.#counts.steps++;
     const before = new Map([...portions.keys()].map((choice) => [choice, choice.computed]));
@@ -178,50 +189,12 @@ export class Scheduler implements Disposable {
       return true;
     }
     for (const [choice, start] of before) {
-      for (let page = Math.floor(start / PAGE); page < Math.floor(choice.computed / PAGE); page++)
+      const isNamed = this.#pages.isKept;
+      for (let page = Math.floor(start / PAGE); isNamed && page < Math.floor(choice.computed / PAGE); page++)
         this.#pages.name(choice.pages[page]!, choice.pageName(page));
       if (choice.computed >= choice.task.input.inputIds.length) this.#places.forget(choice);
     }
     for (const outcome of outcomes) this.#tell(outcome);
-    return true;
-  }
-
-  /** How many tokens each choice goes on by, for which it then has pages. */
-  #portions(): Map<Choice, number> {
-    const portions = new Map<Choice, number>();
-    const { ready } = this.#places;
-    const answering = ready.filter(({ isAnswering }) => isAnswering);
-    for (const choice of answering) if (this.#grow(choice, 1, portions)) portions.set(choice, 1);
-    const { stepTokens, interleavedTokens } = this.#options;
-    let budget = portions.size > 0 ? interleavedTokens : stepTokens;
-    for (const choice of ready) {
-      if (choice.isAnswering || budget === 0 || !this.#places.has(choice)) continue;
-      const tokens = Math.min(budget, choice.length - choice.computed);
-      if (!this.#grow(choice, tokens, portions)) continue;
-      portions.set(choice, tokens);
-      budget -= tokens;
-    }
-    return portions;
-  }
-
-  /** Gives a choice pages for so many more tokens, at the cost of who came last; false if that is itself, or it is gone. */
-  #grow(choice: Choice, tokens: number, portions: Map<Choice, number>): boolean {
-    if (!this.#places.has(choice)) return false;
-    while (choice.pages.length < pagesOf(choice.computed + tokens)) {
-      const page = this.#memory.takePage();
-      if (page !== undefined) {
-        choice.pages.push(page);
-        continue;
-      }
-      if (this.#places.size === 1) {
-        this.#fail(choice.task, memoryTooSmall());
-        return false;
-      }
-      const { last } = this.#places;
-      this.#preempt(last);
-      portions.delete(last);
-      if (last === choice) return false;
-    }
     return true;
   }
 

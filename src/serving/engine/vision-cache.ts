@@ -10,7 +10,12 @@ interface Seen {
 export class VisionCache implements Disposable {
   /** In the order of their last use. */
   readonly #seen = new Map<string, Seen>();
+  readonly #isKept: boolean;
   #bytes = 0;
+
+  constructor(isKept: boolean) {
+    this.#isKept = isKept;
+  }
 
   get bytes(): number {
     return this.#bytes;
@@ -34,6 +39,7 @@ export class VisionCache implements Disposable {
 
   release(digest: string): void {
     this.#seen.get(digest)!.users--;
+    if (!this.#isKept) this.evict();
   }
 
   /** Forgets what is longest unused; false if all is in use. */

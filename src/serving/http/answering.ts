@@ -38,7 +38,7 @@ export async function* answered(
         if (logsContent) record.answered = (record.answered ?? "") + part.text;
       } else {
         if (part.reason === "aborted") throw new ApiError(503, "stopped", "The answer was stopped.");
-        times.finish(part.reason, part.usage, usage.isEmpty);
+        times.finish(part, usage.isEmpty);
         usage.add(part.usage);
         record.finish = part.reason;
       }

@@ -178,6 +178,16 @@ describe("bombs", () => {
     assert.equal(parts.status, 413);
   });
 
+  test("targets that are no address are answered, and the server goes on", async () => {
+    const { url } = await openServer();
+    const { host } = new URL(url);
+    const get = (target: string) =>
+      raw(url, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    for (const target of ["//", "///", "//[::1", "http://[", "/\\\\", "*", "//elsewhere/health"])
+      assert.match(await get(target), /^HTTP\/1\.1 404 .*not_found/s, target);
+    assert.match(await get("/health"), /^HTTP\/1\.1 200 /);
+  });
+
   test("slow heads and slow bodies are given up", async () => {
     const { url } = await openServer({ limits: { headerSeconds: 1, bodySeconds: 2 } });
     const host = new URL(url).host;

@@ -5,6 +5,7 @@ import { jsonObject, readBody } from "./guard/body.ts";
 import type { Holding } from "./guard/totals.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { RequestRecord } from "./request-log.ts";
+import { targetOf } from "./request-target.ts";
 
 /** One request and its answer. */
 export class Exchange implements Disposable {
@@ -27,10 +28,12 @@ export class Exchange implements Disposable {
     this.response = response;
     this.holding = holding;
     this.#limits = limits;
-    this.url = new URL(request.url ?? "/", "http://server");
+    this.url = targetOf(request);
     response.once("close", () => {
       if (!response.writableFinished) this.stop(new ApiError(499, "client_closed", "The client has gone."));
     });
+    // What is written to a client that has gone is told by "close".
+    response.on("error", () => {});
     response.setHeader("x-request-id", this.id);
     response.setHeader("x-content-type-options", "nosniff");
   }

@@ -47,6 +47,7 @@ describe("what is at fault", () => {
       [{ messages: user("x"), temperature: -1 }, "temperature"],
       [{ messages: user("x"), temperature: "hot" }, "temperature"],
       [{ messages: user("x"), top_p: 0 }, "top_p"],
+      [{ messages: user("x"), repetition_penalty: 5e-324 }, "repetition_penalty"],
       [{ messages: user("x"), n: 1000 }, "n"],
       [{ messages: user("x"), max_tokens: 0 }, "max_tokens"],
       [{ messages: user("x"), stop: [""] }, "stop"],

@@ -6,4 +6,5 @@ export { type PageFiles, pageHeaders } from "./page.ts";
 export { readPageFiles } from "./page-files.ts";
 export { forwardTo } from "./replicas/forward.ts";
 export { ReplicaSet } from "./replicas/replica-set.ts";
+export { targetOf } from "./request-target.ts";
 export { HttpServer, type ServerOptions } from "./server.ts";

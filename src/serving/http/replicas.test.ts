@@ -116,6 +116,17 @@ test("health and metrics are those of all", async () => {
       text,
       new RegExp(`^llava:generation_tokens_total\\{model_name="fake",replica="${replica}"\\} \\d+$`, "m"),
     );
+  const stuck = new ReplicaSet(2, inner, 1);
+  for (const replica of stuck.all) Object.assign(replica, { url: started[0]!.url, heard: performance.now() });
+  const { url: watched } = await openServer({ forward: forwardTo(stuck) });
+  const health = async () => (await ask(`${watched}/health`)).body;
+  assert.deepEqual(await health(), { status: "ok", replicas: 2, started: 2 });
+  stuck.all[0]!.heard = performance.now() - 1500;
+  assert.deepEqual(await health(), { status: "ok", replicas: 2, started: 1 });
+  stuck.all[1]!.heard = performance.now() - 1500;
+  assert.deepEqual(await health(), { status: "stuck", replicas: 2, started: 0 });
+  for (const path of ["/health", "/live", "/v1/models"])
+    assert.equal((await ask(`${watched}${path}`)).status, 503);
   const { url: none } = await openServer({ forward: forwardTo(new ReplicaSet(2, inner)) });
   assert.deepEqual(
     [(await ask(`${none}/health`)).status, (await ask(`${none}/v1/models`)).headers["retry-after"]],

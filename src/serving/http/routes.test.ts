@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import sharp from "sharp";
 import { ask, eventsOf, openServer } from "../../../test/support/ask-server.ts";
-import { FakeServedModel } from "../../../test/support/fake-served-model.ts";
+import { FakeServedModel, wordsOf } from "../../../test/support/fake-served-model.ts";
 import { HttpServer } from "./index.ts";
 
 const { url, model } = await openServer();
@@ -72,6 +72,23 @@ describe("completions", () => {
     assert.deepEqual(logprobs.top_logprobs[0], { a: -0.5 });
   });
 
+  test("images stand where the text says", async () => {
+    const asked = (prompt_string: string, ...multimodal_data: string[]) =>
+      post("/v1/completions", { prompt: { prompt_string, multimodal_data } });
+    const { status, body } = await asked("What is <image>?", png.toString("base64"));
+    assert.equal(status, 200);
+    assert.equal(body.usage.prompt_tokens_details.image_tokens, 1);
+    assert.equal((await asked("<image>")).body.usage.prompt_tokens_details.image_tokens, 0);
+    for (const [text, data, param] of [
+      ["What?", png.toString("base64"), "prompt.multimodal_data"],
+      ["<image>", "AAAA", "prompt.multimodal_data[0]"],
+      ["<image>", "", "prompt.multimodal_data[0]"],
+    ] as const) {
+      const refused = await asked(text, data);
+      assert.deepEqual([refused.status, refused.body.error.param], [400, param], text + data);
+    }
+  });
+
   test("what is not offered is refused", async () => {
     for (const [fields, param] of [
       [{}, "prompt"],
@@ -130,6 +147,16 @@ describe("responses", () => {
     for (const event of events) assert.ok(sent.includes(`event: ${event.type}\n`));
   });
 
+  test("what the system says in several messages is one", async () => {
+    const said = (role: string, content: string) => ({ role, content });
+    const input = [said("developer", "b"), said("system", "c"), said("user", "Hi")];
+    await post("/v1/responses", { instructions: "a", input });
+    const { prompt } = model.asked.at(-1)!;
+    const [first, second] = "messages" in prompt ? prompt.messages : [];
+    assert.equal(wordsOf(first), "a\n\nb\n\nc");
+    assert.deepEqual([first!.role, second], ["system", said("user", "Hi")]);
+  });
+
   test("a text alone; an answer that is cut; what is not kept", async () => {
     const cut = (await post("/v1/responses", { input: "Hello", max_output_tokens: 2 })).body;
     assert.deepEqual(
@@ -147,6 +174,7 @@ describe("responses", () => {
       [{ conversation: "c" }, "conversation"],
       [{ background: true }, "background"],
       [{ input: [] }, "input"],
+      [{ input: [{ type: "item_reference", id: "msg_1" }] }, "input[0].role"],
       [
         { input: [{ role: "user", content: [{ type: "input_image", image_url: "/etc/passwd" }] }] },
         "input[0].content[0]",

@@ -81,6 +81,7 @@ export class HttpServer implements AsyncDisposable {
       limits,
       fetcher,
       metrics: this.#metrics,
+      needsKey: keys.length > 0,
       logsContent: options.logsContent ?? false,
     };
     this.#server = createServer({
@@ -92,7 +93,7 @@ export class HttpServer implements AsyncDisposable {
     });
     this.#server.maxConnections = limits.connections;
     const take = (request: IncomingMessage, response: ServerResponse): void =>
-      void this.#take(request, response);
+      void this.#take(request, response).catch(() => response.destroy());
     // A body is asked for when it is read (see `readBody`).
     this.#server.on("request", take).on("checkContinue", take);
     this.#server.on("clientError", refuseMalformed);

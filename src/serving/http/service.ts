@@ -11,6 +11,8 @@ export interface Service {
   readonly limits: ServerLimits;
   readonly fetcher: Fetcher;
   readonly metrics: ServerMetrics;
+  /** Whether clients must send a key. */
+  readonly needsKey: boolean;
   /** Whether the log holds what people ask and are answered. */
   readonly logsContent: boolean;
 }

@@ -1,5 +1,5 @@
 import type { Llava, TowerOptions } from "../../models/index.ts";
-import { type ActivationCheckpoints, freeing } from "../../nn/index.ts";
+import type { ActivationCheckpoints } from "../../nn/index.ts";
 import { backward, type Tensor } from "../../torch/index.ts";
 import type { RowBatch } from "../batches/row-batch.ts";
 
@@ -42,7 +42,7 @@ export class RowLogits {
   of({ images, layouts, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
     this.#checkpoints?.begin();
-    const runLayer = this.#checkpoints?.run ?? freeing;
+    const runLayer = this.#checkpoints?.run;
     const features = images && this.#encodeImages(images, { runLayer });
     const inputs = this.#model.embed(inputIds, features && { features, layouts }); // [R, T, D]
     const hidden = languageModel.forward(inputs, {

@@ -21,6 +21,7 @@ interface Flags {
   readonly mmprojType?: GgufTypeName;
   readonly maxShardSize: number;
   readonly base?: string;
+  readonly deltaOf?: string;
   readonly visionTower?: string;
   readonly json?: boolean;
 }
@@ -56,12 +57,17 @@ export function configure(command: Command, context: CommandContext): void {
       "--base <model>",
       "the language model of a first stage's projector; of an adapter, its base in the new layout",
     )
+    .option(
+      "--delta-of <model>",
+      "the language model that the checkpoint is the difference from, as the first LLaVA was published",
+    )
     .option("--vision-tower <model>", "vision tower instead of the one that the checkpoint names")
     .option("--json", "print the report as JSON, with every tensor")
     .addHelpText(
       "after",
       "\nExamples:\n  llava convert liuhaotian/llava-v1.6-vicuna-7b --to hf --output llava-v1.6-hf" +
-        "\n  llava convert llava-hf/llava-1.5-7b-hf --to gguf --type q8_0 --output llava-v1.5-7b",
+        "\n  llava convert llava-hf/llava-1.5-7b-hf --to gguf --type q8_0 --output llava-v1.5-7b" +
+        "\n  llava convert liuhaotian/LLaVA-7b-delta-v1-1 --delta-of llama-7b --to original --output llava-7b-v1.1",
     )
     .action((source: string, flags: Flags) => run(source, flags, context));
 }
@@ -80,7 +86,7 @@ function size(text: string): number {
 
 async function run(
   source: string,
-  { to, output, dtype, type, mmprojType, maxShardSize, json, base, visionTower }: Flags,
+  { to, output, dtype, type, mmprojType, maxShardSize, json, base, deltaOf, visionTower }: Flags,
   { progress, report }: CommandContext,
 ): Promise<void> {
   if (to === "gguf" ? dtype !== undefined : type !== undefined || mmprojType !== undefined)
@@ -100,7 +106,7 @@ async function run(
   const resolved = isFile ? ({ kind: "folder", path: source } as const) : await resolveModel(source, options);
   const print = (done: ConversionReport) =>
     console.log(json ? JSON.stringify({ source, ...done }, null, 2) : render(done));
-  if (resolved.kind === "folder" && to !== "gguf" && isPart(resolved.path, { base }))
+  if (resolved.kind === "folder" && to !== "gguf" && deltaOf === undefined && isPart(resolved.path, { base }))
     return print(convertPart(resolved.path, { to, output, dtype, base, report }));
   if (resolved.kind === "builtin")
     throw new LlavaError("usage", `${resolved.name} is built in: it has no layout to be converted`, {
@@ -109,6 +115,7 @@ async function run(
   using pretrained = await loadPretrained(resolved, {
     report,
     ...(base !== undefined && { base }),
+    ...(deltaOf !== undefined && { deltaOf }),
     ...(visionTower !== undefined && { visionTower }),
     resolve: (name) => resolveModel(name, options),
   });

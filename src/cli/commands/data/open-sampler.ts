@@ -29,9 +29,9 @@ export async function openAnswerer(
       throw new LlavaError("usage", "--batch-api takes --endpoint", {
         hint: "A model on this machine has none.",
       });
-    const { LocalAnswerer } = await import("../../frame/local-answerer.ts");
-    const answerer = await LocalAnswerer.create(model, flags, context, signal);
-    return { answerer, [Symbol.asyncDispose]: async () => answerer[Symbol.dispose]() };
+    const { EngineAnswerer } = await import("../../frame/engine-answerer.ts");
+    const answerer = await EngineAnswerer.create(model, flags, context, signal);
+    return { answerer, [Symbol.asyncDispose]: () => answerer[Symbol.asyncDispose]() };
   }
   const { BatchEndpoint } = await import("../../../runner/index.ts");
   return {

@@ -22,9 +22,9 @@ export async function openTeachers(
 ): Promise<InstructOptions["teachers"] & AsyncDisposable> {
   const { endpoint, model, local, extraBody } = options;
   if (local !== undefined) {
-    const { LocalAnswerer } = await import("../../frame/local-answerer.ts");
-    const plain = await LocalAnswerer.create(local, { batchSize: 8 }, context, signal);
-    return { plain, [Symbol.asyncDispose]: async () => plain[Symbol.dispose]() };
+    const { EngineAnswerer } = await import("../../frame/engine-answerer.ts");
+    const plain = await EngineAnswerer.create(local, { batchSize: 8 }, context, signal);
+    return { plain, [Symbol.asyncDispose]: () => plain[Symbol.asyncDispose]() };
   }
   const nothing = async (): Promise<void> => {};
   if (endpoint === undefined) return { plain: nobody(model ?? ""), [Symbol.asyncDispose]: nothing };

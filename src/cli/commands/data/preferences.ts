@@ -1,7 +1,6 @@
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { Command } from "commander";
-import type { Asked, Judge, PreferenceRun, Rule } from "../../../datagen/index.ts";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import type { Asked, PreferenceRun } from "../../../datagen/index.ts";
 import { LlavaError } from "../../../errors.ts";
 import type { Price } from "../../../protocol/index.ts";
 import type { CommandContext } from "../../frame/context.ts";
@@ -25,7 +24,8 @@ import {
   runFolder,
   shownSpending,
 } from "./ledger-options.ts";
-import { type AnswererFlags, type OpenAnswerer, openAnswerer } from "./open-sampler.ts";
+import { openJudge } from "./open-judge.ts";
+import { type OpenAnswerer, openAnswerer } from "./open-sampler.ts";
 import { shownEstimate } from "./show-instructions.ts";
 import { shownBias } from "./show-preferences.ts";
 
@@ -44,6 +44,7 @@ interface Options extends LedgerFlags, ModelFlags {
   maxTokens: number;
   judgeEndpoint?: string;
   judgeModel?: string;
+  judgeLocal?: string;
   judgePrice?: Price;
   judgeMaxTokens: number;
   judgeRounds: number;
@@ -104,6 +105,13 @@ export function configure(data: Command, context: CommandContext): void {
     .option("--max-tokens <n>", "longest answer; a longer one is in no pair", count, 256)
     .option("--judge-endpoint <url>", "an OpenAI-compatible endpoint whose model reads captions and judges")
     .option("--judge-model <name>", "its name there")
+    .addOption(
+      new Option("--judge-local <model>", "a model on this machine as the judge instead").conflicts([
+        "judgeEndpoint",
+        "judgeModel",
+        "rule",
+      ]),
+    )
     .option("--judge-price <input/output[/cached]>", "what the judge costs, if not --price", parsePrice)
     .option("--judge-max-tokens <n>", "longest reply of the judge", count, 512)
     .option("--judge-rounds <n>", "times that it is asked for a reply that can be read", count, 3)
@@ -165,7 +173,7 @@ async function run(options: Options, context: CommandContext): Promise<void> {
   const opened: OpenAnswerer[] = [];
   for (const model of isGiven ? [] : (options.model ?? []))
     opened.push(open.use(await openAnswerer(model, options.endpoint, flags, context, signal)));
-  const judge = await openJudge(options, flags, context, signal);
+  const judge = await openJudge(options, { flags, open, context, signal });
   const asking = samplerAsking(options, context, signal);
   const ledger = join(folder, "ledger.sqlite");
   let bar: ReturnType<typeof ledgerBar> | undefined;
@@ -248,48 +256,4 @@ const pickSampling = ({ samples, temperature, topP, maxTokens }: Options) => ({
 function samplerAsking(options: Options, context: CommandContext, signal: AbortSignal): Asked["asking"] {
   const { budget: _, price: __, ...free } = options;
   return askOptions(options.endpoint === undefined ? free : options, context, signal);
-}
-
-async function openJudge(
-  options: Options,
-  flags: AnswererFlags,
-  context: CommandContext,
-  signal: AbortSignal,
-): Promise<Judge> {
-  const { judgeEndpoint, judgeModel, judgePrice, compare, rule, seed } = options;
-  if (judgeEndpoint === undefined) {
-    if (compare || judgeModel !== undefined)
-      throw new LlavaError("usage", `${compare ? "--compare" : "--judge-model"} takes --judge-endpoint`, {
-        hint: "A rule scores answers one by one.",
-      });
-    if (rule !== undefined) return { by: "rule", name: rule, rule: await loadRule(rule) };
-    const { englishReader, namingRule } = await import("../../../datagen/index.ts");
-    return { by: "rule", name: "things named", rule: namingRule(englishReader()) };
-  }
-  if (rule !== undefined || judgeModel === undefined)
-    throw new LlavaError("usage", `--judge-endpoint takes ${rule ? "no --rule" : "--judge-model"}`, {
-      hint: "Answers are scored by a model or by a rule.",
-    });
-  const { answerer, batches } = await openAnswerer(judgeModel, judgeEndpoint, flags, context, signal);
-  const price = judgePrice ?? options.price;
-  return {
-    by: compare ? "compare" : "score",
-    asked: {
-      answerer,
-      batches,
-      asking: askOptions({ ...options, ...(price && { price }) }, context, signal),
-    },
-    maxTokens: options.judgeMaxTokens,
-    rounds: options.judgeRounds,
-    each: options.pairsPerQuestion,
-    seed,
-  };
-}
-
-async function loadRule(path: string): Promise<Rule> {
-  const { default: rule } = (await import(pathToFileURL(resolve(path)).href)) as { default?: Rule };
-  if (typeof rule === "function") return rule;
-  throw new LlavaError("usage", `${path}: exports no rule`, {
-    hint: "Its default export is a function of a question with its captions and of an answer, which returns { score, unsupported } (Rule of llava/datagen).",
-  });
 }

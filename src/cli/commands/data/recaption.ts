@@ -21,6 +21,7 @@ import {
 } from "./ledger-options.ts";
 import { openAnswerer } from "./open-sampler.ts";
 import { SegmentFrames } from "./segment-frames.ts";
+import { shownEstimate } from "./show-instructions.ts";
 
 interface Options extends LedgerFlags, ModelFlags {
   images: string;
@@ -84,29 +85,23 @@ The exit status is 3 where the budget ended the run.`,
 }
 
 async function run(path: string, options: Options, context: CommandContext): Promise<void> {
-  for (const name of ["batchApi", "estimate", "limit"] as const)
-    if (options[name] !== undefined)
-      throw new LlavaError(
-        "usage",
-        `recaption takes no ${name === "batchApi" ? "--batch-api" : `--${name}`}`,
-        {
-          hint: "It asks about all of a source, one by one.",
-        },
-      );
   const datagen = await import("../../../datagen/index.ts");
   const { Ledger, money, PostgresLedger } = await import("../../../runner/index.ts");
-  const { makeFolder } = await import("../../../files/index.ts");
+  const { makeFolder, withLock } = await import("../../../files/index.ts");
   const { stat } = await import("node:fs/promises");
   const signal = context.signal();
   const asking = askOptions(options, context, signal);
-  const source = await datagen.openRecaptionSource(path);
+  const source = await datagen.openRecaptionSource(path, options);
   const folder = runFolder(options);
   makeFolder(folder);
   await using open = new AsyncDisposableStack();
-  const ledger =
-    options.engine === undefined
-      ? open.use(new Ledger(join(folder, "ledger.sqlite")))
-      : open.use(await PostgresLedger.open(options.engine, basename(folder)));
+  const server = options.engine;
+  if (server !== undefined && options.batchApi)
+    throw new LlavaError("usage", "--batch-api takes a ledger in a file, and no --engine", {
+      hint: "Batches are sent and read by one process; leave one of the two out.",
+    });
+  const file = server === undefined ? open.use(new Ledger(join(folder, "ledger.sqlite"))) : undefined;
+  const ledger = file ?? open.use(await PostgresLedger.open(server!, basename(folder)));
   await using opened = await openAnswerer(options.model, options.endpoint, options, context, signal);
   const images = (await stat(path)).isDirectory() ? path : options.images;
   const recaption = {
@@ -120,7 +115,18 @@ async function run(path: string, options: Options, context: CommandContext): Pro
     seed: options.seed,
     media: new SegmentFrames(images, options.frames, options.endpoint === undefined),
     isRechecked: options.recheck ?? false,
+    batches: file && opened.batches && { ledger: file, endpoint: opened.batches },
   };
+  const lock = join(folder, "batches.lock");
+  // Whoever reads a batch's results pays for them.
+  const ask = <T>(work: () => Promise<T>): Promise<T> =>
+    opened.batches ? withLock(lock, work, { signal }) : work();
+  if (options.estimate !== undefined) {
+    const pilot = options.estimate === true ? 0 : options.estimate;
+    const found = await ask(() => datagen.estimateRecaption({ ...recaption, pilot }));
+    console.log(options.json ? JSON.stringify(found, null, 2) : shownEstimate(found));
+    return;
+  }
   const planning = context.progress({ label: "planning", unit: "items" });
   // Others wait: a plan that is there need not be made.
   const plan = () => datagen.planRecaption({ ...recaption, onPlanned: (items) => planning.update(items) });
@@ -129,17 +135,17 @@ async function run(path: string, options: Options, context: CommandContext): Pro
   const counts = await ledger.counts();
   const total = Object.values(counts).reduce((sum, value) => sum + value, 0);
   const bar = ledgerBar(context, { label: "captions", total, unit: "items" }, money);
-  const asked = await datagen.askRecaption({ ...recaption, onProgress: bar.onProgress }).then(
+  const asked = await ask(() => datagen.askRecaption({ ...recaption, onProgress: bar.onProgress })).then(
     () => undefined,
     (error: unknown) => error,
   );
   bar.stop();
-  const report = await datagen.writeRecaptions(ledger, {
-    out: options.out,
-    folder,
-    seed: options.seed,
-    instruction: options.instruction,
-  });
+  const { out, seed, instruction } = options;
+  const report = await datagen
+    .writeRecaptions(ledger, { out, folder, seed, instruction })
+    .catch((error: unknown) => {
+      throw asked ?? error; // a disk that is full is told of where it ended the run
+    });
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else {
     const classes = Object.entries(report.classes).map(([name, items]) => [name, String(items)]);

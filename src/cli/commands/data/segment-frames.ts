@@ -30,6 +30,10 @@ export class SegmentFrames implements MediaOf {
     return isVideo ? { path } : path;
   }
 
+  imagesOf({ isVideo }: RecaptionItem): number {
+    return isVideo ? this.#frames : 1;
+  }
+
   async shown(item: RecaptionItem): Promise<readonly MediaSource[]> {
     if (!item.isVideo) return [this.file(item)];
     const clip = this.#clips.get(item.image) ?? this.#open(item);

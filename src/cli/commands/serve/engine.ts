@@ -11,6 +11,7 @@ export interface EngineFlags extends Pick<ModelFlags, "maxPixels" | "transparenc
   readonly memory?: number;
   readonly running?: number;
   readonly queue?: number;
+  readonly cache?: boolean;
 }
 
 export const addEngineOptions = (command: Command): Command =>
@@ -21,12 +22,13 @@ export const addEngineOptions = (command: Command): Command =>
       positive,
     )
     .option("--running <n>", "answers under way at once (default: 32)", count)
-    .option("--queue <n>", "requests that wait at most (default: 256)", count);
+    .option("--queue <n>", "requests that wait at most (default: 256)", count)
+    .option("--no-cache", "keep nothing of what was read and seen for later requests");
 
 /** The engine of one of `models` models, which share the memory. */
 export async function openEngine(
   model: LocalModel,
-  { memory, running, queue, maxPixels, transparency }: EngineFlags,
+  { memory, running, queue, cache, maxPixels, transparency }: EngineFlags,
   { models, report }: { readonly models: number; readonly report: (line: string) => void },
 ): Promise<ServingEngine> {
   const { ServingEngine } = await import("../../../serving/engine/index.ts");
@@ -35,6 +37,7 @@ export async function openEngine(
     memory: Math.floor((memory === undefined ? totalmem() / 4 : memory * 1e9) / models),
     ...(running !== undefined && { maxRunning: running }),
     ...(queue !== undefined && { queueLimit: queue }),
+    ...(cache !== undefined && { cache }),
     ...(constraints && { constraints }),
     images: { ...(maxPixels !== undefined && { maxPixels }), ...(transparency && { transparency }) },
   });

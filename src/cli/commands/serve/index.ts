@@ -40,7 +40,7 @@ interface ServeFlags extends ModelFlags, EngineFlags {
   readonly allowOrigin?: readonly string[];
   readonly alias?: readonly string[];
   readonly grace: number;
-  readonly replicas: number;
+  readonly replicas?: number;
   readonly page: boolean;
   readonly log: boolean;
   readonly logContent?: boolean;
@@ -70,9 +70,8 @@ export function configure(command: Command, context: CommandContext): void {
     .option("--grace <seconds>", "for which answers under way may end after SIGTERM", notNegative, 30)
     .option(
       "--replicas <n>",
-      "processes that answer behind the port, each with its share of threads and memory",
+      "processes that answer behind the port, each with its share of threads and memory; also 1 (default: this one)",
       count,
-      1,
     )
     .option("--no-page", "serve no chat page")
     .option("--no-log", "print no line for each request")
@@ -112,7 +111,8 @@ async function run(
   const aliases = aliasesOf(flags.alias ?? [], names);
   const told = toldNames(names, aliases);
   const options = serverOptions(flags, limits, keys);
-  if (inner === undefined && flags.replicas > 1) return await runReplicas(flags, options, context);
+  if (inner === undefined && flags.replicas !== undefined)
+    return await runReplicas(flags, flags.replicas, options, context);
   await using server = await HttpServer.listen({
     ...options,
     ...(inner !== undefined && { isReplica: true }),
@@ -179,6 +179,7 @@ function serverOptions(
 /** Has several processes answer behind this one's port. */
 async function runReplicas(
   flags: ServeFlags,
+  count: number,
   options: ServerOptions,
   context: CommandContext,
 ): Promise<void> {
@@ -186,7 +187,7 @@ async function runReplicas(
     throw new LlavaError("usage", "--legacy and --controller have no place beside --replicas", {
       hint: "Start several servers, each registered with one controller.",
     });
-  const set = new ReplicaSet(flags.replicas, randomBytes(32).toString("hex"));
+  const set = new ReplicaSet(count, randomBytes(32).toString("hex"), options.limits?.stepSeconds);
   await using server = await HttpServer.listen({ ...options, forward: forwardTo(set) });
   const stopped = abortOf(context.signal());
   await using processes = new ReplicaProcesses(set, { flags, report: context.report });

@@ -16,10 +16,15 @@ const LONGEST_PAUSE = 30_000;
 /** The key of this process's parent, where it is a replica. */
 export const replicaKey = (): string | undefined => process.env[KEY];
 
-/** Tells the parent that its requests are answered, and ends with it. */
+/** Milliseconds after which a process says again that it goes on. */
+const HEARTBEAT = 1000;
+
+/** Tells the parent that its requests are answered, again and again while its steps come to an end, and ends with it. */
 export function tellParent(url: string): void {
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  process.send?.({ url });
+  const tell = () => process.connected && process.send?.({ url });
+  tell();
+  setInterval(tell, HEARTBEAT).unref();
   process.channel?.unref();
 }
 
@@ -86,6 +91,7 @@ export class ReplicaProcesses implements AsyncDisposable {
     this.#running.add(child);
     child.on("message", (message: { readonly url: string }) => {
       replica.url = message.url;
+      replica.heard = performance.now();
     });
     child.once("exit", () => {
       replica.url = undefined;

@@ -1,9 +1,12 @@
+import { z } from "zod";
+
 /** What a worker says of itself. */
-export interface WorkerStatus {
-  readonly model_names: readonly string[];
-  readonly speed: number;
-  readonly queue_length: number;
-}
+export const workerStatusSchema = z.object({
+  model_names: z.array(z.string()),
+  speed: z.number().gt(0),
+  queue_length: z.number().min(0),
+});
+export type WorkerStatus = Readonly<z.infer<typeof workerStatusSchema>>;
 
 interface Worker {
   readonly status: WorkerStatus;
@@ -17,6 +20,8 @@ interface Worker {
 const EXPIRY = 30_000;
 /** For which a worker is asked how it is. */
 const PATIENCE = 5000;
+/** Whoever may ask may register. */
+const MOST_WORKERS = 1000;
 
 /** The workers of the original LLaVA's protocol, by their addresses. */
 export class LegacyController {
@@ -25,7 +30,8 @@ export class LegacyController {
   /** @param status asked of the worker itself where it is not given; one that does not answer is not taken */
   async register(address: string, isChecked: boolean, status?: WorkerStatus): Promise<boolean> {
     const told = status ?? (await statusOf(address));
-    if (told === undefined) return false;
+    if (told === undefined || (this.#workers.size >= MOST_WORKERS && !this.#workers.has(address)))
+      return false;
     this.#workers.set(address, {
       status: told,
       queueLength: told.queue_length,
@@ -91,7 +97,7 @@ async function statusOf(address: string): Promise<WorkerStatus | undefined> {
       method: "POST",
       signal: AbortSignal.timeout(PATIENCE),
     });
-    return response.ok ? ((await response.json()) as WorkerStatus) : undefined;
+    return response.ok ? workerStatusSchema.safeParse(await response.json()).data : undefined;
   } catch {
     return undefined;
   }

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { ContextFullError, type ServedRequest } from "../../../protocol/index.ts";
 import { answered } from "../answering.ts";
-import { apiErrorOf, invalidField } from "../api-error.ts";
+import { apiErrorOf } from "../api-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { writePatiently } from "../patient-write.ts";
+import { markedPrompt } from "../requests/marked-prompt.ts";
 import { seedOf } from "../requests/sampling.ts";
 import { validated } from "../requests/validate.ts";
 import { mediaOf, type Service } from "../service.ts";
@@ -16,7 +17,6 @@ const TOO_LONG = "Exceeds max token length. Please start a new conversation, tha
 /** Milliseconds for which a worker may be silent before it begins. */
 const PATIENCE = 60_000;
 const LONGEST = 1024;
-const mark = /<image>/g;
 
 const number = (otherwise: number) => z.coerce.number().default(otherwise);
 
@@ -81,18 +81,12 @@ async function answer(
   exchange.record.model = name;
   await using media = mediaOf(exchange, service);
   const { prompt } = fields;
-  const images = fields.images ?? [];
-  const marks = prompt.match(mark)?.length ?? 0;
-  if (marks !== images.length)
-    throw invalidField("images", `there are ${images.length}, and ${marks} <image> in the prompt`);
-  const bytes: Uint8Array[] = [];
-  for (const [index, base64] of images.entries())
-    bytes.push(await media.image(`data:;base64,${base64}`, `images[${index}]`));
+  const marked = await markedPrompt(prompt, fields.images ?? [], media, "images");
   let text = prompt;
   let isSaid = false;
   for await (const part of answered(exchange, service, model, {
     ...requestOf(fields),
-    prompt: { raw: prompt, images: bytes },
+    prompt: marked,
   })) {
     if (part.type !== "delta" || part.text === "") continue;
     text += part.text;

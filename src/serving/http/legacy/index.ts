@@ -3,19 +3,14 @@ import type { Exchange } from "../exchange.ts";
 import { validated } from "../requests/validate.ts";
 import type { Route } from "../routes/index.ts";
 import type { Handler, Service } from "../service.ts";
-import { LegacyController, type WorkerStatus } from "./controller.ts";
+import { LegacyController, type WorkerStatus, workerStatusSchema } from "./controller.ts";
 import { generateStream } from "./generate.ts";
 
 const address = z.string().regex(/^https?:\/\/[^/]/, "expected an http: address");
-const statusSchema = z.object({
-  model_names: z.array(z.string()),
-  speed: z.number().gt(0),
-  queue_length: z.number().min(0),
-});
 const registerSchema = z.object({
   worker_name: address,
   check_heart_beat: z.boolean(),
-  worker_status: statusSchema.nullish(),
+  worker_status: workerStatusSchema.nullish(),
 });
 const beatSchema = z.object({ worker_name: address, queue_length: z.number().min(0) });
 const modelSchema = z.object({ model: z.string() });

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { ServedModel, ServedState, Usage } from "../../../protocol/index.ts";
+import type { ServedModel, ServedPart, ServedState } from "../../../protocol/index.ts";
 import type { ModelSet } from "../model-set.ts";
 import { Registry } from "./registry.ts";
 
@@ -162,7 +162,9 @@ export class ServerMetrics implements Disposable {
         else this.#betweenTokens.observe(labels, since(before));
         last.set(choice, performance.now());
       },
-      finish: (reason, usage, isFirst) => {
+      finish: ({ choice, reason, usage }, isFirst) => {
+        // Its first token may end an answer.
+        if (!last.has(choice)) this.#firstToken.observe(labels, since(start));
         this.#success.add({ ...labels, finished_reason: reason });
         this.#generatedTokens.add(labels, usage.completionTokens);
         if (isFirst) this.#promptTokens.add(labels, usage.promptTokens);
@@ -179,6 +181,6 @@ export interface AnswerTimes {
   prompt(): void;
   delta(choice: number): void;
   /** @param isFirst of the choices, whose prompt is one */
-  finish(reason: string, usage: Usage, isFirst: boolean): void;
+  finish(part: Extract<ServedPart, { readonly type: "finish" }>, isFirst: boolean): void;
   end(): void;
 }

@@ -9,7 +9,8 @@ const ENOUGH = 4096;
  */
 export function affinityOf(body: Readonly<Record<string, unknown>>): string {
   const { messages = body["input"], prompt, images } = body;
-  const image = firstImage(messages) ?? firstImage(images);
+  const { multimodal_data } = (prompt ?? {}) as { readonly multimodal_data?: unknown };
+  const image = firstImage(messages) ?? firstImage(images) ?? firstImage(multimodal_data);
   const begin = image ?? JSON.stringify(beginOf(messages ?? prompt) ?? null).slice(0, ENOUGH);
   return createHash("sha256").update(begin).digest("hex");
 }

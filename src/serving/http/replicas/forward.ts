@@ -29,7 +29,7 @@ export const forwardTo =
   async (exchange, { limits }) => {
     const { pathname } = exchange.url;
     if (pathname === "/health") return health(exchange, replicas);
-    if (pathname === "/live") return exchange.json(200, { status: "ok" });
+    if (pathname === "/live") return live(exchange, replicas);
     if (pathname === "/metrics") return await metrics(exchange, replicas);
     const isPost = exchange.request.method === "POST";
     const body = isPost ? await exchange.bytes() : undefined;
@@ -77,7 +77,7 @@ async function answerBy(
 
 function ask(
   { url, key }: Replica,
-  { request, owner, signal }: Exchange,
+  { request, url: { pathname, search }, owner, signal }: Exchange,
   body: Buffer | undefined,
 ): Promise<IncomingMessage> {
   const headers = {
@@ -87,7 +87,7 @@ function ask(
   };
   return new Promise((resolve, reject) => {
     const asked = send(
-      `${url}${request.url}`,
+      `${url}${pathname}${search}`,
       { method: request.method ?? "GET", agent, headers, signal },
       resolve,
     );
@@ -97,14 +97,19 @@ function ask(
 }
 
 function health(exchange: Exchange, replicas: ReplicaSet): void {
-  const { started, all } = replicas;
-  const status = started.length === 0 ? "loading" : "ok";
-  exchange.json(started.length === 0 ? 503 : 200, { status, replicas: all.length, started: started.length });
+  const { started, wellOff, all } = replicas;
+  const status = started.length === 0 ? "loading" : wellOff.length === 0 ? "stuck" : "ok";
+  exchange.json(status === "ok" ? 200 : 503, { status, replicas: all.length, started: wellOff.length });
+}
+
+function live(exchange: Exchange, { started, wellOff }: ReplicaSet): void {
+  const isStuck = started.length > 0 && wellOff.length === 0;
+  exchange.json(isStuck ? 503 : 200, { status: isStuck ? "stuck" : "ok" });
 }
 
 async function metrics(exchange: Exchange, replicas: ReplicaSet): Promise<void> {
   const texts = await Promise.all(
-    replicas.started.map(async ({ url, key, index }) => {
+    replicas.wellOff.map(async ({ url, key, index }) => {
       const response = await fetch(`${url}/metrics`, {
         headers: { authorization: `Bearer ${key}` },
         signal: exchange.signal,

@@ -2,8 +2,10 @@ import { z } from "zod";
 import type { ServedModel, ServedPrompt, ServedRequest } from "../../../protocol/index.ts";
 import { ApiError, invalidField } from "../api-error.ts";
 import type { ServerLimits } from "../limits.ts";
+import type { MediaReader } from "../media/media-reader.ts";
 import { positiveLength, requireStream, sharingOf, streamFields } from "./chat-request.ts";
 import { constraintFields, constraintOf } from "./constraint.ts";
+import { markedPrompt } from "./marked-prompt.ts";
 import {
   choicesOf,
   flag,
@@ -18,9 +20,17 @@ import {
 
 const ids = z.array(z.int().min(0));
 
+/** llama.cpp's form of a text with images: base64 of each, and `<image>` where it stands. */
+const textWithImages = z.object({
+  prompt_string: z.string(),
+  multimodal_data: z.array(z.string()).nullish(),
+});
+
+const onePrompt = z.union([z.string(), ids.min(1), textWithImages]);
+
 export const completionSchema = z.object({
   model: text,
-  prompt: z.union([z.string(), ids.min(1), z.array(z.union([z.string(), ids.min(1)])).min(1)]),
+  prompt: z.union([z.string(), ids.min(1), textWithImages, z.array(onePrompt).min(1)]),
   ...samplingFields,
   ...sharingFields,
   ...constraintFields,
@@ -41,11 +51,11 @@ export type CompletionFields = z.infer<typeof completionSchema>;
 const DEFAULT_LENGTH = 16;
 
 /** A request for each of the prompts. @throws ApiError 400 */
-export function completionRequests(
+export async function completionRequests(
   fields: CompletionFields,
   model: ServedModel,
-  limits: ServerLimits,
-): ServedRequest[] {
+  { limits, media }: { readonly limits: ServerLimits; readonly media: MediaReader },
+): Promise<ServedRequest[]> {
   requireStream(fields);
   const { prompt, logprobs, echo, best_of } = fields;
   const choices = choicesOf(fields.n, limits);
@@ -60,7 +70,7 @@ export function completionRequests(
     throw invalidField("echo", "log probabilities of a prompt are not told: not with logprobs");
   if (logprobs !== undefined && logprobs > limits.logprobs)
     throw invalidField("logprobs", `at most ${limits.logprobs} are told of a token`);
-  const prompts = promptsOf(prompt);
+  const prompts = listOf(prompt);
   if (prompts.length * choices > limits.choices)
     throw invalidField(
       "prompt",
@@ -78,20 +88,27 @@ export function completionRequests(
     ...(logprobs !== undefined && { topLogprobs: logprobs }),
     ...(constraint && { constraint }),
   };
-  return prompts.map((each) => {
-    if ("ids" in each) for (const id of each.ids) requireId(id, "prompt", model);
-    return { prompt: each, sampling, choices, ...sharingOf(fields) };
-  });
+  const requests: ServedRequest[] = [];
+  for (const [index, each] of prompts.entries()) {
+    const read = await readPrompt(each, media, prompts.length > 1 ? `prompt[${index}]` : "prompt");
+    if ("ids" in read) for (const id of read.ids) requireId(id, "prompt", model);
+    requests.push({ prompt: read, sampling, choices, ...sharingOf(fields) });
+  }
+  return requests;
 }
 
+type OnePrompt = z.infer<typeof onePrompt>;
 type PlainPrompt = Exclude<ServedPrompt, { readonly messages: unknown }>;
 
-function promptsOf(prompt: CompletionFields["prompt"]): PlainPrompt[] {
-  if (typeof prompt === "string") return [{ raw: prompt }];
-  if (typeof prompt[0] === "number") return [{ ids: prompt as number[] }];
-  return (prompt as (string | number[])[]).map((each) =>
-    typeof each === "string" ? { raw: each } : { ids: each },
-  );
+const listOf = (prompt: CompletionFields["prompt"]): readonly OnePrompt[] =>
+  Array.isArray(prompt) && typeof prompt[0] !== "number" ? (prompt as OnePrompt[]) : [prompt as OnePrompt];
+
+async function readPrompt(prompt: OnePrompt, media: MediaReader, param: string): Promise<PlainPrompt> {
+  if (typeof prompt === "string") return { raw: prompt };
+  if (Array.isArray(prompt)) return { ids: prompt };
+  const { prompt_string: raw, multimodal_data: images } = prompt;
+  if (!images || images.length === 0) return { raw };
+  return await markedPrompt(raw, images, media, `${param}.multimodal_data`);
 }
 
 /** The text that stands before the answer where a request wants it back. */

@@ -32,7 +32,12 @@ export const message = z.discriminatedUnion(
       tool_calls: z.array(z.unknown()).max(0, "the models call no tools").nullish(),
     }),
   ],
-  { error: "expected one of system, developer, user and assistant" },
+  {
+    error: ({ input }) =>
+      (input as { type?: unknown } | undefined)?.type === "item_reference"
+        ? "items are not kept here: send them whole, as clients do that are told store: false"
+        : "expected one of system, developer, user and assistant",
+  },
 );
 
 /** @throws ApiError 400, 413 or 503, naming the part, for media that are not taken */
@@ -50,8 +55,20 @@ export const readMessages = async (
             content.map((part, at) => readPart(part, media, frames, `${param}[${index}].content[${at}]`)),
           ),
   }));
-  return await all(read);
+  return withOneSystem(await all(read));
 };
+
+/** Templates have one place for what the system says: several messages of it at the beginning are one, a blank line between. */
+export function withOneSystem(messages: readonly Message[]): Message[] {
+  const others = messages.findIndex(({ role }) => role !== "system");
+  const systems = messages.slice(0, others < 0 ? messages.length : others);
+  if (systems.length < 2) return [...messages];
+  const content = systems.flatMap(({ content }, index): ContentPart[] => [
+    ...(index > 0 ? [{ type: "text", text: "\n\n" } as const] : []),
+    ...(typeof content === "string" ? [{ type: "text", text: content } as const] : content),
+  ]);
+  return [{ role: "system", content }, ...messages.slice(systems.length)];
+}
 
 /** All of several, or the first failure once all have ended: none goes on behind the answer. */
 async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {

@@ -5,7 +5,7 @@ import type { ServerLimits } from "../limits.ts";
 import type { MediaReader } from "../media/media-reader.ts";
 import { noTools, requireNoTools, sharingOf } from "./chat-request.ts";
 import { formatConstraint, jsonSchema } from "./constraint.ts";
-import { message, readMessages } from "./messages.ts";
+import { message, readMessages, withOneSystem } from "./messages.ts";
 import { flag, maxTokensOf, samplingFields, samplingOf, sharingFields, text, whole } from "./sampling.ts";
 
 /** Nothing is kept between requests, so that nothing can be referred to. */
@@ -69,7 +69,9 @@ export async function responsesRequest(
   return {
     prompt: {
       messages:
-        instructions === undefined ? messages : [{ role: "system", content: instructions }, ...messages],
+        instructions === undefined
+          ? messages
+          : withOneSystem([{ role: "system", content: instructions }, ...messages]),
       frames: limits.frames,
     },
     sampling,

@@ -18,7 +18,8 @@ export const samplingFields = {
   top_p: optional(z.number().gt(0).max(1)),
   top_k: whole(-1, 1_000_000),
   min_p: number(0, 1),
-  repetition_penalty: optional(z.number().gt(0).max(100)),
+  /** Far below 1 what it multiplies is beyond all numbers. */
+  repetition_penalty: number(0.01, 100),
   presence_penalty: number(-2, 2),
   frequency_penalty: number(-2, 2),
   seed: optional(z.int()),

@@ -65,4 +65,4 @@ export const metrics: Handler = (exchange, service) =>
   exchange.send(200, service.metrics.text(), { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
 
 /** GET /openapi.json */
-export const openapi: Handler = (exchange) => exchange.json(200, apiDescription());
+export const openapi: Handler = (exchange, { needsKey }) => exchange.json(200, apiDescription(needsKey));

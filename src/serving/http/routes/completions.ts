@@ -5,7 +5,7 @@ import type { Exchange } from "../exchange.ts";
 import { merged } from "../merged.ts";
 import { completionRequests, completionSchema, echoed } from "../requests/completion-request.ts";
 import { validated } from "../requests/validate.ts";
-import type { Handler } from "../service.ts";
+import { type Handler, mediaOf } from "../service.ts";
 import { completionLogprobs, now, systemFingerprint, wireFinish, wireUsage } from "../wire.ts";
 
 /** POST /v1/completions */
@@ -13,7 +13,8 @@ export const completions: Handler = async (exchange, service) => {
   const fields = validated(completionSchema, await exchange.body());
   const { name, model } = service.models.find(fields.model);
   exchange.record.model = name;
-  const requests = completionRequests(fields, model, service.limits);
+  await using media = mediaOf(exchange, service);
+  const requests = await completionRequests(fields, model, { limits: service.limits, media });
   const streams = requests.map((request) => answered(exchange, service, model, request));
   const answering: Answering = {
     about: {

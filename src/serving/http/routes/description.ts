@@ -3,23 +3,31 @@ import { packageVersion } from "../../../package.ts";
 import { chatSchema } from "../requests/chat-request.ts";
 import { completionSchema } from "../requests/completion-request.ts";
 import { responsesSchema } from "../requests/responses-request.ts";
-import { detokenizeSchema, tokenizeSchema } from "./tokens.ts";
+import { conversationSchema, detokenizeSchema, tokenizeSchema } from "./tokens.ts";
 
 const bodies: Readonly<Record<string, readonly [summary: string, body: z.ZodType]>> = {
   "/v1/chat/completions": ["Answer a conversation", chatSchema],
   "/v1/completions": ["Go on with a text", completionSchema],
   "/v1/responses": ["Answer a conversation, in OpenAI's newer form", responsesSchema],
-  "/v1/chat/completions/input_tokens": ["Count the tokens of a conversation", tokenizeSchema],
+  "/v1/chat/completions/input_tokens": ["Count the tokens of a conversation", conversationSchema],
   "/tokenize": ["The tokens of a text or a conversation", tokenizeSchema],
   "/detokenize": ["The text of tokens", detokenizeSchema],
-  "/apply-template": ["What a model reads of a conversation", tokenizeSchema],
+  "/apply-template": ["What a model reads of a conversation", conversationSchema],
 };
 
-const reads: Readonly<Record<string, string>> = {
-  "/v1/models": "The models and the server's limits",
-  "/health": "Whether requests are answered",
-  "/live": "Whether the process is worth keeping",
-  "/metrics": "Metrics in Prometheus' text form",
+interface Read {
+  readonly summary: string;
+  readonly content: "application/json" | "text/plain";
+  /** Whether it is answered without a key. */
+  readonly isOpen?: boolean;
+}
+
+const json = "application/json";
+const reads: Readonly<Record<string, Read>> = {
+  "/v1/models": { summary: "The models and the server's limits", content: json },
+  "/health": { summary: "Whether requests are answered", content: json, isOpen: true },
+  "/live": { summary: "Whether the process is worth keeping", content: json, isOpen: true },
+  "/metrics": { summary: "Metrics in Prometheus' text form", content: "text/plain" },
 };
 
 const error = {
@@ -46,8 +54,8 @@ const error = {
   },
 };
 
-/** The API in OpenAPI 3.1, made of the schemas that requests are held against. */
-export function apiDescription() {
+/** The API in OpenAPI 3.1, made of the schemas that requests are held against. @param needsKey whether the server has keys */
+export function apiDescription(needsKey: boolean) {
   const posts = Object.entries(bodies).map(([path, [summary, body]]) => [
     path,
     {
@@ -61,19 +69,40 @@ export function apiDescription() {
             },
           },
         },
-        responses: { "200": { description: "The answer" }, default: error },
+        responses: {
+          "200": {
+            description: "The answer",
+            content: { [json]: {}, ...(isStreamed(body) && { "text/event-stream": {} }) },
+          },
+          default: error,
+        },
       },
     },
   ]);
-  const gets = Object.entries(reads).map(([path, summary]) => [
+  const gets = Object.entries(reads).map(([path, { summary, content, isOpen }]) => [
     path,
-    { get: { summary, responses: { "200": { description: summary }, default: error } } },
+    {
+      get: {
+        summary,
+        ...(isOpen && { security: [] }),
+        responses: {
+          "200": { description: summary, content: { [content]: {} } },
+          // What is unwell says so in the same form.
+          ...(isOpen && { "503": { description: "It is not well", content: { [content]: {} } } }),
+          default: error,
+        },
+      },
+    },
   ]);
   return {
     openapi: "3.1.0",
     info: { title: "llava serve", version: packageVersion() },
-    security: [{ key: [] }],
-    components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+    ...(needsKey && {
+      security: [{ key: [] }],
+      components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+    }),
     paths: Object.fromEntries([...posts, ...gets]),
   };
 }
+
+const isStreamed = (body: z.ZodType): boolean => body instanceof z.ZodObject && "stream" in body.shape;

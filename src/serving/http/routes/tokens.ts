@@ -21,9 +21,18 @@ export const tokenizeSchema = z.object({
   return_token_strs: flag,
 });
 
+const ofTexts = { prompt: true, content: true, add_special_tokens: true, add_special: true } as const;
+
+/** Of the routes that take conversations alone. */
+export const conversationSchema = tokenizeSchema
+  .omit(ofTexts)
+  .extend({ messages: conversationShape.messages });
+
 export const detokenizeSchema = z.object({ model: text, tokens: z.array(z.int().min(0)) });
 
 type TokenizeFields = z.infer<typeof tokenizeSchema>;
+type PromptFields = Omit<TokenizeFields, keyof typeof ofTexts> &
+  Partial<Pick<TokenizeFields, keyof typeof ofTexts>>;
 
 /** POST /tokenize: the tokens of a text, or of a conversation with its images. */
 export const tokenize: Handler = async (exchange, service) => {
@@ -41,14 +50,13 @@ export const tokenize: Handler = async (exchange, service) => {
 
 /** POST /v1/chat/completions/input_tokens: how many there are, as usage will tell it. */
 export const countTokens: Handler = async (exchange, service) => {
-  const { tokens } = await tokensOf(exchange, service);
+  const { tokens } = await tokensOf(exchange, service, conversationSchema);
   exchange.json(200, { object: "response.input_tokens", input_tokens: tokens.length });
 };
 
 /** POST /apply-template: what a model is given to read of a conversation. */
 export const applyTemplate: Handler = async (exchange, service) => {
-  const { prompt, tokens, fields } = await tokensOf(exchange, service);
-  if (!fields.messages) throw invalidField("messages", "expected a conversation");
+  const { prompt, tokens } = await tokensOf(exchange, service, conversationSchema);
   exchange.json(200, { prompt, count: tokens.length });
 };
 
@@ -64,15 +72,16 @@ export const detokenize: Handler = async (exchange, service) => {
 async function tokensOf(
   exchange: Exchange,
   service: Service,
+  schema: z.ZodType<PromptFields> = tokenizeSchema,
 ): Promise<{
-  fields: TokenizeFields;
+  fields: PromptFields;
   model: ServedModel;
   tokens: readonly number[];
   prompt: string | undefined;
   imageTokens: number;
   images: readonly MediumTokens[];
 }> {
-  const fields = validated(tokenizeSchema, await exchange.body());
+  const fields = validated(schema, await exchange.body());
   const { name, model } = service.models.find(fields.model);
   exchange.record.model = name;
   await using media = mediaOf(exchange, service);
