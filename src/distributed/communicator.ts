@@ -1,6 +1,6 @@
 import { deserialize, serialize } from "node:v8";
 import { LlavaError } from "../errors.ts";
-import { fromTyped, keep, scope, type Tensor } from "../torch/index.ts";
+import { fromTyped, keep, noGrad, scope, type Tensor } from "../torch/index.ts";
 
 /** A result that is under way: waits until it is there. Called once; the tensor is the caller's. */
 export type Pending = () => Tensor;
@@ -19,16 +19,16 @@ export interface Communicator {
   readonly digest?: number;
   /** Puts the sum over all ranks in each tensor's place: the same bits on every rank. */
   sum(tensors: readonly Tensor[]): void;
-  /** Begins [n, …] of each rank → [size · n, …], in the order of the ranks. */
-  gather(part: Tensor): Pending;
+  /** Begins [n, …] of each rank → [size · n, …], in the order of the ranks; written `into` what has that shape and type. */
+  gather(part: Tensor, into?: Tensor): Pending;
   /** Begins [size · n, …] of each rank → [n, …]: of the sum over all ranks the part with this rank's number. */
   scatter(whole: Tensor): Pending;
   /** Waits until every rank is here, for however long. */
   barrier(): void;
 }
 
-function copied(tensor: Tensor): Pending {
-  const copy = keep(tensor.clone());
+function copied(tensor: Tensor, into?: Tensor): Pending {
+  const copy = into ? noGrad(() => scope(() => into.copy_(tensor))) : keep(tensor.clone());
   return () => copy;
 }
 
@@ -38,7 +38,7 @@ export const alone: Communicator = {
   size: 1,
   sum() {},
   gather: copied,
-  scatter: copied,
+  scatter: (whole) => copied(whole),
   barrier() {},
 };
 

@@ -1,4 +1,14 @@
-import { aten, byteWidth, keep, noGrad, openNccl, type Store, scope, type Tensor } from "../torch/index.ts";
+import {
+  aten,
+  byteWidth,
+  empty,
+  keep,
+  noGrad,
+  openNccl,
+  type Store,
+  scope,
+  type Tensor,
+} from "../torch/index.ts";
 import { Calls } from "./calls.ts";
 import type { Communicator, Pending } from "./communicator.ts";
 import type { Place } from "./place.ts";
@@ -50,9 +60,14 @@ export class ProcessGroup implements Communicator {
       );
   }
 
-  gather(part: Tensor): Pending {
+  gather(part: Tensor, into?: Tensor): Pending {
     this.#count(2, part);
-    return pending(() => aten.allGather(part.contiguous(), this.size, this.#name));
+    return pending(() => {
+      const { shape, dtype, device } = part;
+      const whole = into ?? empty([this.size * shape[0]!, ...shape.slice(1)], { dtype, device });
+      aten.allGatherInto(part.contiguous(), this.size, this.#name, whole);
+      return whole;
+    });
   }
 
   scatter(whole: Tensor): Pending {

@@ -147,8 +147,8 @@ export const schemas = {
   // between processes; each result is to be waited for, once
   allReduceMany_:
     "_c10d_functional::all_reduce_coalesced_(Tensor[] inputs, str reduce_op, str group_name) -> ()",
-  allGather:
-    "_c10d_functional::all_gather_into_tensor(Tensor input, int group_size, str group_name) -> Tensor",
+  allGatherInto:
+    "_c10d_functional::all_gather_into_tensor_out(Tensor input, int group_size, str group_name, Tensor out) -> ()",
   reduceScatter:
     "_c10d_functional::reduce_scatter_tensor(Tensor input, str reduce_op, int group_size, str group_name) -> Tensor",
   waitTensor: "_c10d_functional::wait_tensor(Tensor tensor) -> Tensor",

@@ -29,9 +29,12 @@ export class ThreadRank implements Communicator {
       scope(() => void tensor.copy_(this.#exchange(tensor).reduce((sum, part) => sum.add(part))));
   }
 
-  gather(part: Tensor): Pending {
-    const whole = scope(() => keep(cat(this.#exchange(part))));
-    return () => whole;
+  gather(part: Tensor, into?: Tensor): Pending {
+    const found = scope(() => keep(cat(this.#exchange(part))));
+    if (into === undefined) return () => found;
+    using whole = found;
+    scope(() => into.copy_(whole));
+    return () => into;
   }
 
   scatter(whole: Tensor): Pending {

@@ -20,8 +20,8 @@ class Same implements Communicator {
   sum(tensors: readonly Tensor[]) {
     this.#ranks.sum(tensors);
   }
-  gather(part: Tensor) {
-    return this.#ranks.gather(part);
+  gather(part: Tensor, into?: Tensor) {
+    return this.#ranks.gather(part, into);
   }
   scatter(whole: Tensor) {
     return this.#ranks.scatter(whole);
@@ -33,8 +33,8 @@ class Same implements Communicator {
 
 /** Gathers nothing ahead of when it is needed. */
 export class Eager extends Same {
-  override gather(part: Tensor) {
-    const whole = super.gather(part)();
+  override gather(part: Tensor, into?: Tensor) {
+    const whole = super.gather(part, into)();
     return () => whole;
   }
 }
@@ -50,9 +50,9 @@ export class Recorded extends Same {
     this.#note("sum", ...tensors);
     super.sum(tensors);
   }
-  override gather(part: Tensor) {
+  override gather(part: Tensor, into?: Tensor) {
     this.#note("gather", part);
-    return super.gather(part);
+    return super.gather(part, into);
   }
   override scatter(whole: Tensor) {
     this.#note("scatter", whole);

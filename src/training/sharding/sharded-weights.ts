@@ -3,6 +3,7 @@ import type { Llava } from "../../models/index.ts";
 import type { Module, ParameterPlace, SegmentWeights } from "../../nn/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
 import { type DType, isRecording, scope, type Tensor } from "../../torch/index.ts";
+import { Buffers } from "./buffers.ts";
 import { type Piece, Unit } from "./unit.ts";
 
 export interface ShardingOptions {
@@ -31,6 +32,7 @@ interface OwnPiece extends Piece {
 export class ShardedWeights implements SegmentWeights, Disposable {
   readonly device: string;
   readonly #communicator: Communicator;
+  readonly #buffers = new Buffers();
   readonly #isGivenUp: boolean;
   /** Modules in the order of the forward pass. */
   readonly #order: readonly Module[];
@@ -74,7 +76,7 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       ];
       return kinds
         .filter(({ of }) => of.length > 0)
-        .map(({ of, ...kind }) => new Unit(of, { communicator, device, ...kind }));
+        .map(({ of, ...kind }) => new Unit(of, { communicator, device, buffers: this.#buffers, ...kind }));
     };
     this.#units = new Map(this.#order.map((layer, i) => [layer, unitsOf(ofLayers[i]!, gathered)] as const));
     // A word's gradients add up in float32.
@@ -246,6 +248,7 @@ export class ShardedWeights implements SegmentWeights, Disposable {
   [Symbol.dispose](): void {
     for (const { weight } of this.#pieces) weight.dispose();
     for (const unit of this.#all) unit[Symbol.dispose]();
+    this.#buffers[Symbol.dispose]();
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Tensor,
   zeros,
 } from "../../torch/index.ts";
+import type { Buffers } from "./buffers.ts";
 
 /** A parameter in a unit. */
 interface Member {
@@ -47,6 +48,8 @@ export interface UnitOptions {
   /** Element type of the whole weights, where they are floating-point; as they are without it. */
   readonly dtype: DType | undefined;
   readonly device: string;
+  /** Of all units together. */
+  readonly buffers: Buffers;
 }
 
 /** Bytes at which parameters begin. */
@@ -61,6 +64,7 @@ const upTo = (value: number, step: number): number => Math.ceil(value / step) * 
 export class Unit implements Disposable {
   readonly learns: boolean;
   readonly #communicator: Communicator;
+  readonly #buffers: Buffers;
   readonly #gathered: DType;
   readonly #members: readonly Member[];
   /** Entries of all ranks' parts together. */
@@ -76,8 +80,12 @@ export class Unit implements Disposable {
   readonly #reached = new Set<string>();
 
   /** Takes the parameters out of their places: each rank copies its part of them alone. */
-  constructor(places: readonly ParameterPlace[], { communicator, learns, dtype, device }: UnitOptions) {
+  constructor(
+    places: readonly ParameterPlace[],
+    { communicator, learns, dtype, device, buffers }: UnitOptions,
+  ) {
     this.learns = learns;
+    this.#buffers = buffers;
     this.#communicator = communicator;
     this.#gathered = learns ? (dtype ?? "float32") : "uint8";
     const step = learns ? ALIGNMENT / byteWidth.float32 : ALIGNMENT;
@@ -151,7 +159,10 @@ export class Unit implements Disposable {
   /** Begins to gather, where that is not done. */
   begin(): void {
     if (this.#gathering || this.#whole) return;
-    this.#gathering = noGrad(() => scope(() => this.#communicator.gather(this.#shard.to(this.#gathered))));
+    const into = this.#buffers.take(this.#size, this.#gathered, this.#shard.device);
+    this.#gathering = noGrad(() =>
+      scope(() => this.#communicator.gather(this.#shard.to(this.#gathered), into)),
+    );
   }
 
   /** Puts the whole parameters into their places. */
@@ -187,7 +198,7 @@ export class Unit implements Disposable {
     for (const { put, stand } of this.#members) put(stand);
     for (const view of this.#views) view.dispose();
     this.#views = [];
-    this.#whole.dispose();
+    this.#buffers.give(this.#whole);
     this.#whole = undefined;
   }
 
