@@ -228,7 +228,10 @@ const runs = {
 const before = await measure(undefined);
 const results: Record<string, { changes: Change[]; toldApart: readonly [number, number] }> = {};
 for (const [name, { rows, fields }] of Object.entries(runs)) {
-  const folder = join(output, name.replaceAll(" ", "-"));
+  const folder = join(
+    output,
+    [name.replaceAll(" ", "-"), learnt.length, steps, options.rate, seed].join("-"),
+  );
   const seen = { rows, images: photos, cache: join(output, "features") };
   const kept = join(folder, "run", "adapter");
   const after = await measure(existsSync(kept) ? kept : await trained(folder, seen, fields));
