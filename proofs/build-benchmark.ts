@@ -118,10 +118,10 @@ expect(
   "the small one is part of the medium one",
   small!.every((line) => ids.has(line["question_id"])),
 );
-const { coverage, randomCoverage, meanWeight, candidatesMeanWeight } = report.goodness;
+const { coverage, randomCoverage, leastCoverage, meanWeight, candidatesMeanWeight } = report.goodness;
 expect(
-  `coverage ${coverage.toFixed(4)}, ${(coverage / randomCoverage).toFixed(3)} of random`,
-  coverage < randomCoverage,
+  `coverage ${coverage.toFixed(4)}, ${(coverage / randomCoverage).toFixed(3)} of random; no choice below ${(leastCoverage / randomCoverage).toFixed(3)}`,
+  coverage < randomCoverage && coverage >= leastCoverage,
 );
 expect(
   `mean weight ${meanWeight.toFixed(3)} at least the pool's ${candidatesMeanWeight.toFixed(3)}`,

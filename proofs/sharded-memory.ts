@@ -2,11 +2,12 @@
  * Memory of each of several processes that train a random model, above the process itself, on Linux: while the model is loaded,
  * while it trains, and of the first while it writes the result. Bounds: while loading, a part of the float32 weights and two
  * layers, and the vision tower, which is whole; while training, a tenth beside what `llava plan` says; while writing, two units
- * of weights. node proofs/sharded-memory.ts
+ * of weights. node proofs/sharded-memory.ts [--dtype float32] [--parts]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { readJsonObject } from "../src/files/index.ts";
 import { createLlava, parseLlavaConfig } from "../src/models/index.ts";
 import { planMemory, recipeSizes } from "../src/training/index.ts";
@@ -15,6 +16,9 @@ import { writeRandomCheckpoint } from "../test/support/random-checkpoint.ts";
 import type { RunMemory } from "../test/support/rank-tasks.ts";
 import { rowsRecipe } from "../test/support/training-rows.ts";
 
+const { values } = parseArgs({
+  options: { dtype: { type: "string", default: "float32,bfloat16" }, parts: { type: "boolean" } },
+});
 /** Of the tests' rows, about. */
 const ROWS = { text: 40, supervised: 12, images: 1 };
 const MEBI = 2 ** 20;
@@ -41,7 +45,7 @@ try {
   const outside = elements(languageModel) - elements(...languageModel.layers);
   console.log(`${(weights / 1e6).toFixed(1)} million weights that learn`);
   let failed = false;
-  for (const dtype of ["float32", "bfloat16"] as const)
+  for (const dtype of (["float32", "bfloat16"] as const).filter((each) => values.dtype.includes(each)))
     for (const [ranks, sharding] of [
       [1, "states"],
       [2, "states"],
@@ -71,7 +75,7 @@ try {
         `${ranks} × ${sharding} in ${dtype}: loading ${mib(worst("loading"))} of ${mib(loading)} MiB, training ${mib(worst("training"))} MiB, ` +
           `planned ${mib(planned)} (${(100 * off).toFixed(1)} %), writing ${mib(all[0]!.writing)} of ${mib(writing)} MiB`,
       );
-      if (process.argv.includes("--parts"))
+      if (values.parts)
         for (const { name, bytes } of plan.parts) console.log(`    ${name}: ${mib(bytes / MEBI)} MiB`);
     }
   process.exitCode = failed ? 1 : 0;

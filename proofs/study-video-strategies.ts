@@ -3,9 +3,9 @@
  * images before and after.
  *
  *   node proofs/study-video-strategies.ts --photos FOLDER --captions Flickr8k.token.txt --output FOLDER [--train 240] [--test 60]
- *     [--steps 80] [--seeds 1] [--json]
+ *     [--steps 80] [--batch 8] [--stride 2] [--seeds 1] [--json]
  *
- * A clip has four frames: two photos of two frames each, or a crop that moves over one photo. Four kinds of questions, by rule:
+ * A clip has four frames of 25 tokens, pooled by --stride: two photos of two frames each, or a crop that moves over one photo. Four kinds of questions, by rule:
  * which of two things is shown first (chance 1/2), how many photos there are (1/2), where the view moves (1/4), and whether a thing
  * is to be seen anywhere (1/2). With their frames shuffled, "first" and "moves" must fall to chance, and "anywhere" must not.
  * Images are asked whether they show a thing, before and after: what is forgotten.
@@ -14,7 +14,7 @@
  * mixed and separated keep what is known of images at least as well as learning from videos alone; which of them is best on videos is
  * open at this size. A result that says otherwise is a result.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import sharp, { type Sharp } from "sharp";
@@ -39,6 +39,8 @@ const { values: options } = parseArgs({
     train: { type: "string", default: "240" },
     test: { type: "string", default: "60" },
     steps: { type: "string", default: "80" },
+    batch: { type: "string", default: "8" },
+    stride: { type: "string", default: "2" },
     seeds: { type: "string", default: "1" },
     json: { type: "boolean", default: false },
   },
@@ -218,9 +220,20 @@ async function measure(
   });
 }
 
-const results: Record<string, Record<string, readonly [number, number]>> = {
-  "no clip seen": await measure(undefined),
-};
+/** Kept as they are found: the same command goes on where it was stopped. */
+const kept = join(output, "results.json");
+const results: Record<string, Record<string, readonly [number, number]>> = existsSync(kept)
+  ? JSON.parse(readFileSync(kept, "utf8"))
+  : {};
+async function find(name: string, model: () => Promise<string | undefined>): Promise<void> {
+  if (name in results) return;
+  const started = Date.now();
+  results[name] = await measure(await model());
+  writeFileSync(kept, JSON.stringify(results));
+  console.error(`${name}: ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+await find("no clip seen", async () => undefined);
 for (let seed = 1; seed <= seeds; seed++)
   for (const videos of ["only", "separated", "mixed"] as const) {
     const folder = join(output, `${videos}-${seed}`);
@@ -229,16 +242,23 @@ for (let seed = 1; seed <= seeds; seed++)
       data: { videos },
       video: {
         sampling: { rule: "uniform", frames: 4 },
-        pooling: { stride: 1, mode: "average", place: "before" },
+        pooling: { stride: Number(options.stride), mode: "average", place: "before" },
       },
       maxSteps: steps,
+      batchSize: Number(options.batch),
       seed,
     } as const;
-    results[`${videos}, seed ${seed}`] = await measure(await trained(folder, seen, fields));
+    await find(`${videos}, seed ${seed}`, () => trained(folder, seen, fields));
   }
 
 if (options.json)
-  console.log(JSON.stringify({ train: trainCount, test: testCount, steps, results }, null, 2));
+  console.log(
+    JSON.stringify(
+      { train: trainCount, test: testCount, steps, batch: options.batch, stride: options.stride, results },
+      null,
+      2,
+    ),
+  );
 else
   for (const [name, counts] of Object.entries(results)) {
     console.log(name);

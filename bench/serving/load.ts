@@ -133,8 +133,10 @@ export async function closedLoop(
 export async function byChance(target: Target, bodies: readonly string[], rate: number): Promise<Outcome[]> {
   const random = mulberry32(1);
   const running: Promise<Outcome>[] = [];
+  let next = performance.now();
   for (const body of bodies) {
-    await wait((-Math.log(1 - random()) / rate) * 1000);
+    next += (-Math.log(1 - random()) / rate) * 1000;
+    await wait(Math.max(0, next - performance.now()));
     running.push(ask(target, body));
   }
   return Promise.all(running);

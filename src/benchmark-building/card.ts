@@ -35,7 +35,7 @@ export function cardOf(
     `${report.offered} questions were offered and ${report.taken} taken in${reasons.length > 0 ? ` (left out: ${reasons.join("; ")})` : ""}.`,
     `Personal data were looked for by rules: ${flagged(report)}. What was found gravely was ${choices.flagged === "reviewed" ? "left to reviewers" : "left out"}. Images hold nothing but their pixels.`,
     `${duplicates.dropped} questions that came twice were dropped (${duplicates.pairsOfImages} pairs of images are alike: perceptual hashes at most ${choices.likeness.hashBits} bits apart or descriptors of at least ${choices.likeness.descriptors}, and correlation of at least ${choices.likeness.correlation} where they lie over each other).`,
-    `Of the ${report.candidates} that were left, weighted k-means chose (embedding ${choices.embedder}, images ${choices.imageShare} of it, seed ${choices.seed}): the mean distance to the nearest chosen question is ${goodness.coverage.toFixed(3)}, of random choices ${goodness.randomCoverage.toFixed(3)}; the mean weight by pixels ${goodness.meanWeight.toFixed(3)}, of all ${goodness.candidatesMeanWeight.toFixed(3)}.`,
+    `Of the ${report.candidates} that were left, weighted k-means chose (embedding ${choices.embedder}, images ${choices.imageShare} of it, seed ${choices.seed}): the mean distance to the nearest chosen question is ${goodness.coverage.toFixed(3)}, of random choices ${goodness.randomCoverage.toFixed(3)}, and of no choice below ${goodness.leastCoverage.toFixed(3)}; the mean weight by pixels ${goodness.meanWeight.toFixed(3)}, of all ${goodness.candidatesMeanWeight.toFixed(3)}.`,
     `References: ${Object.entries(report.references)
       .map(([name, count]) => `${count} ${name}`)
       .join(

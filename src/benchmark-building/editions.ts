@@ -2,7 +2,7 @@ import { LlavaError } from "../errors.ts";
 import { mulberry32, shuffled } from "../random/index.ts";
 import { type Choice, choose, weightsOf } from "./choosing/choose.ts";
 import { pointsAt } from "./choosing/points.ts";
-import { type Clusters, meanDistanceTo } from "./choosing/weighted-k-means.ts";
+import { type Clusters, leastMeanDistance, meanDistanceTo } from "./choosing/weighted-k-means.ts";
 import type { PoolItem } from "./intake/item.ts";
 import type { Survey } from "./survey.ts";
 
@@ -23,6 +23,8 @@ export interface Goodness {
   /** Mean distance of candidates to the nearest choice; of 20 random choices of as many, the mean. */
   readonly coverage: number;
   readonly randomCoverage: number;
+  /** What no choice of as many could come below. */
+  readonly leastCoverage: number;
   /** Mean weight by numbers of pixels. */
   readonly meanWeight: number;
   readonly candidatesMeanWeight: number;
@@ -117,6 +119,7 @@ export class Chooser {
     return {
       coverage: meanDistanceTo(points, places),
       randomCoverage: mean(draws),
+      leastCoverage: leastMeanDistance(points, places.length),
       meanWeight: mean(places.map((place) => weights[place]!)),
       candidatesMeanWeight: mean([...weights]),
     };

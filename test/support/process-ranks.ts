@@ -58,7 +58,7 @@ async function start(size: number, task: string, given: unknown): Promise<ChildP
       stdio: ["ignore", "inherit", "pipe", "ipc"],
       env: {
         ...process.env,
-        OMP_NUM_THREADS: "1",
+        OMP_NUM_THREADS: process.env["LLAVA_TEST_THREADS"] ?? "1",
         RANK: String(rank),
         LOCAL_RANK: String(rank),
         WORLD_SIZE: String(size),

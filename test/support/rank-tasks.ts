@@ -1,11 +1,17 @@
+import { createHash } from "node:crypto";
 import fs, { readFileSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import { join } from "node:path";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
-import { scope, type Tensor, tensor, zeros } from "../../src/torch/index.ts";
+import { liveTensors, scope, tensor, zeros } from "../../src/torch/index.ts";
 import { type Callback, prepareStage, type Recipe, runRecipe } from "../../src/training/index.ts";
 import { firstStep } from "./first-step.ts";
+import { collectGarbage } from "./garbage.ts";
+import { resultValues } from "./results.ts";
+import { fixtures } from "./training-rows.ts";
+import { Eager, Recorded } from "./watching-communicators.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
 function collectives(ranks: Communicator) {
@@ -129,6 +135,59 @@ export async function run(
   }
 }
 
+export interface Steps {
+  /** Of each step. */
+  readonly losses: readonly number[];
+  readonly live: readonly number[];
+  readonly seconds: readonly number[];
+  /** SHA-256 of the result's tensors. */
+  readonly result: string | undefined;
+}
+
+/** Trains a recipe, and looks at each step; `isEager`: gathers are waited for where they are begun. */
+async function steps(
+  ranks: Communicator,
+  { recipe, isEager = false }: { readonly recipe: Recipe; readonly isEager?: boolean },
+): Promise<Steps> {
+  const communicator = isEager ? new Eager(ranks) : ranks;
+  const [losses, live, seconds]: [number[], number[], number[]] = [[], [], []];
+  const callback: Callback = {
+    afterStep: (_, metrics) => {
+      losses.push(metrics.loss);
+      seconds.push(metrics.seconds);
+      collectGarbage();
+      live.push(liveTensors());
+    },
+  };
+  const around = { communicator, callbacks: [callback], report: () => {}, progress: silentProgress };
+  const { result } = await runRecipe(recipe, around);
+  const values = result && JSON.stringify([...resultValues(result)]);
+  return { losses, live, seconds, result: values && createHash("sha256").update(values).digest("hex") };
+}
+
+/** Milliseconds of each of several rounds: a sum and a gather of 64 MiB in all, and an exchange of a step's size. */
+function times(ranks: Communicator, rounds: number): Record<string, number[]> {
+  const bytes = 64 * 2 ** 20;
+  const milliseconds: Record<string, number[]> = { sum: [], gather: [], exchange: [] };
+  const time = (name: string, body: () => void): void => {
+    ranks.barrier();
+    const began = performance.now();
+    body();
+    milliseconds[name]!.push(performance.now() - began);
+  };
+  scope(() => {
+    const whole = zeros([bytes / 4]).add(1);
+    const part = zeros([bytes / 4 / ranks.size]).add(1);
+    for (let round = 0; round < rounds; round++) {
+      time("sum", () => ranks.sum([whole]));
+      time("gather", () => ranks.gather(part)().dispose());
+      const told = { units: 100, tokens: 4000, batches: 2, samples: ["1", "2", "3"], isStopped: false };
+      time("exchange", () => exchange(ranks, told));
+    }
+  });
+  return milliseconds;
+}
+
 /** Trains several recipes, one after another. */
 async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ran[]> {
   const all: Ran[] = [];
@@ -146,10 +205,11 @@ export interface RunMemory {
 
 async function memory(ranks: Communicator, recipe: Recipe): Promise<RunMemory> {
   const around = { communicator: ranks, report: () => {}, progress: silentProgress };
-  scope(() => void tensor([1]).add(1)); // libtorch itself
+  const prepare = async (of: Recipe): Promise<void> => (await prepareStage(of, around))[Symbol.dispose]();
+  await prepare({ ...recipe, model: join(fixtures, "llava/llama") }); // the process itself
   const before = residentMiB();
   forgetPeak();
-  (await prepareStage(recipe, around))[Symbol.dispose]();
+  await prepare(recipe);
   const loading = peakMiB() - before;
   forgetPeak();
   let [training, trained] = [0, 0];
@@ -168,44 +228,6 @@ const residentMiB = (): number => process.memoryUsage.rss() / 2 ** 20;
 const peakMiB = (): number =>
   Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 2 ** 10;
 const forgetPeak = (): void => writeFileSync("/proc/self/clear_refs", "5");
-
-/** Notes the calls that are made to other ranks. */
-class Recorded implements Communicator {
-  readonly calls: string[] = [];
-  readonly #ranks: Communicator;
-
-  constructor(ranks: Communicator) {
-    this.#ranks = ranks;
-  }
-  get rank() {
-    return this.#ranks.rank;
-  }
-  get size() {
-    return this.#ranks.size;
-  }
-  get digest() {
-    return this.#ranks.digest ?? 0;
-  }
-  #note(name: string, ...tensors: readonly Tensor[]): void {
-    this.calls.push(`${name} ${tensors.map(({ elements, dtype }) => `${elements} ${dtype}`).join(", ")}`);
-  }
-  sum(tensors: readonly Tensor[]) {
-    this.#note("sum", ...tensors);
-    this.#ranks.sum(tensors);
-  }
-  gather(part: Tensor) {
-    this.#note("gather", part);
-    return this.#ranks.gather(part);
-  }
-  scatter(whole: Tensor) {
-    this.#note("scatter", whole);
-    return this.#ranks.scatter(whole);
-  }
-  barrier() {
-    this.#note("barrier");
-    this.#ranks.barrier();
-  }
-}
 
 /** The calls to other ranks that each of several runs makes; or the run's error, which all have to have. */
 async function sequences(ranks: Communicator, recipes: readonly Recipe[]): Promise<string[][]> {
@@ -253,6 +275,8 @@ async function busy(
 }
 
 const tasks = {
+  steps,
+  times,
   busy,
   sequences,
   differ,

@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { mulberry32, shuffled } from "../../random/index.ts";
 import { choose, weightsOf } from "./choose.ts";
-import { kMeansFrom, meanDistanceTo, type Points, weightedKMeans } from "./weighted-k-means.ts";
+import {
+  kMeansFrom,
+  leastMeanDistance,
+  meanDistanceTo,
+  type Points,
+  weightedKMeans,
+} from "./weighted-k-means.ts";
 
 interface Case {
   readonly width: number;
@@ -138,4 +144,40 @@ describe("chosen points", () => {
     assert.ok(without.every(({ place }) => !heap.has(place)));
     assert.ok(without.some(({ cluster }) => cluster === undefined));
   });
+});
+
+test("no choice comes below the least mean distance, and what lies in clumps is stood for far better than by chance", () => {
+  const random = mulberry32(1);
+  const few = pointsOf(Array.from({ length: 12 }, random), 2);
+  const twos = [0, 1, 2, 3, 4, 5].flatMap((one) => [0, 1, 2, 3, 4, 5].map((other) => [one, other]));
+  const best = Math.min(...twos.map((places) => meanDistanceTo(few, places)));
+  const least = leastMeanDistance(few, 2);
+  assert.ok(least > 0 && least <= best + 1e-6, `${least} and ${best}`);
+  assert.equal(leastMeanDistance(pointsOf([0, 0, 0, 0, 5, 5, 5, 5], 2), 1), 0);
+  const middles = Array.from({ length: 30 * 8 }, random);
+  const clumps = pointsOf(
+    Array.from(
+      { length: 300 * 8 },
+      (_, at) => middles[(Math.floor(at / 8) % 30) * 8 + (at % 8)]! + 0.05 * random(),
+    ),
+    8,
+  );
+  const count = 30;
+  const { choices } = choose({
+    points: clumps,
+    pixels: Array(300).fill(1),
+    ids: Array.from({ length: 300 }, (_, place) => String(place)),
+    count,
+    seed: 1,
+    isExcluded: () => false,
+  });
+  const coverage = meanDistanceTo(
+    clumps,
+    choices.map(({ place }) => place),
+  );
+  const draws = Array.from({ length: 20 }, (_, draw) =>
+    meanDistanceTo(clumps, shuffled([...Array(300).keys()], mulberry32(draw)).slice(0, count)),
+  );
+  assert.ok(coverage >= leastMeanDistance(clumps, count));
+  assert.ok(coverage <= 0.9 * (draws.reduce((sum, one) => sum + one, 0) / draws.length));
 });

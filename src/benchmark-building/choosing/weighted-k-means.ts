@@ -1,5 +1,5 @@
 import { mixSeed, mulberry32 } from "../../random/index.ts";
-import { fromTyped, scope, type Tensor } from "../../torch/index.ts";
+import { aten, fromTyped, scope, type Tensor } from "../../torch/index.ts";
 
 /** Points as rows of one width, one after another. */
 export interface Points {
@@ -66,6 +66,9 @@ export function kMeansFrom(
   }
 }
 
+/** Points whose distances to all are held at once. */
+const neighboursAtOnce = 256;
+
 /** Distances of all points to centres, by one product of matrices. */
 class Distances {
   readonly points: Points;
@@ -101,6 +104,22 @@ class Distances {
       .sub(rows.mul(rows).sum([1]));
   }
 
+  /** Of each point to the nearest other one; 0 where it comes twice. */
+  toNeighbours(): Float32Array {
+    const { count, width, values } = this.points;
+    const found = new Float32Array(count);
+    for (let start = 0; start < count; start += neighboursAtOnce) {
+      const end = Math.min(count, start + neighboursAtOnce);
+      const centers = Float64Array.from(values.subarray(start * width, end * width));
+      // The nearest of all is the point itself.
+      const least = scope(() =>
+        floats(aten.topk(this.#squares.sub(this.#nearness(centers)).clamp(0), 2, 0, false)[0].sqrt()),
+      );
+      found.set(least.subarray(end - start), start);
+    }
+    return found;
+  }
+
   /** Of each point to the nearest centre. */
   toNearest(centers: Float64Array): Float32Array {
     return scope(() => {
@@ -116,6 +135,20 @@ class Distances {
 }
 
 const floats = (tensor: Tensor): Float32Array => new Float32Array(new Uint8Array(tensor.toBytes()).buffer);
+
+/**
+ * What the mean distance to the nearest of `count` choices cannot fall below, whatever is chosen: a choice is at distance 0, and
+ * any other point at least as far away as its nearest neighbour.
+ */
+export function leastMeanDistance(points: Points, count: number): number {
+  const distances = new Distances(points);
+  try {
+    const sorted = distances.toNeighbours().sort();
+    return sorted.subarray(0, points.count - count).reduce((sum, value) => sum + value, 0) / points.count;
+  } finally {
+    distances.free();
+  }
+}
 
 /** The mean distance from points to the nearest of those at `places`. */
 export function meanDistanceTo(points: Points, places: readonly number[]): number {

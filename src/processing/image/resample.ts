@@ -58,6 +58,8 @@ function createKernel(
   const starts = Int32Array.from({ length: outputs }, (_, output) => startOf(output) - first);
   const longest = starts.reduce((most, start, output) => Math.max(most, endOf(output) - first - start), 0);
   const pairs = Math.ceil(longest / 2);
+  // Near the end there are fewer taps than all read: those without a weight lie before the others there, not beyond the input.
+  const lastStart = Math.max(0, count - 2 * pairs);
   const weights = new Int16Array(outputs * pairs * 4);
   const exact = new Float64Array(longest);
   /** The weights of an output, which add up to 1. */
@@ -80,11 +82,14 @@ function createKernel(
   const unit = 2 ** (PRECISION_BITS - bits);
   for (let output = 0; output < outputs; output++) {
     const length = fill(output);
+    const unweighted = Math.max(0, starts[output]! - lastStart);
+    starts[output]! -= unweighted;
     for (let tap = 0; tap < length; tap++) {
       const scaled = exact[tap]! * 2 ** bits;
       const rounded = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5)) * unit;
       const low = (rounded << 20) >> 20;
-      const at = (output * pairs + (tap >> 1)) * 4 + (tap & 1);
+      const place = tap + unweighted;
+      const at = (output * pairs + (place >> 1)) * 4 + (place & 1);
       weights[at] = low;
       weights[at + 2] = (rounded - low) >> 12;
     }

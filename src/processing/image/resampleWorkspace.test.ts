@@ -14,6 +14,18 @@ test("resample.wasm is assembled from resample.wat", async () => {
   assert.ok(assembled.equals(here("resample.wasm")), "run the command at the top of resample.wat");
 });
 
+// Before memory has grown for others.
+test("a narrow image's last rows are read no further than its end", () => {
+  const image = { width: 300, height: 4000, data: new Uint8Array(300 * 4000 * 3).fill(77) };
+  for (const filter of ["bicubic", "lanczos"] as const) {
+    const { data } = resize(image, 28, 28, filter);
+    assert.ok(
+      data.every((value) => value === 77),
+      filter,
+    );
+  }
+});
+
 test("memory grown for one image leaves the next ones right", () => {
   const small = pattern(50, 40);
   const before = resize(small, 28, 22, "bicubic");

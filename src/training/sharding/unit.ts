@@ -94,16 +94,16 @@ export class Unit implements Disposable {
     this.#shard = noGrad(() =>
       scope(() => {
         const shard = zeros([this.#part], { dtype: learns ? "float32" : "uint8" });
-        for (const [i, member] of this.#members.entries()) this.#take(shard, member, places[i]!.tensor);
+        for (const [i, member] of this.#members.entries()) {
+          const { tensor } = places[i]!;
+          scope(() => this.#take(shard, member, tensor));
+          member.put(member.stand);
+          releasePages(tensor);
+          tensor.dispose();
+        }
         return keep(shard.toDevice(device));
       }),
     );
-    for (const [i, { put, stand }] of this.#members.entries()) {
-      const { tensor } = places[i]!;
-      put(stand);
-      releasePages(tensor);
-      tensor.dispose();
-    }
   }
 
   /** Copies what of a whole parameter lies on this rank. */
@@ -115,10 +115,9 @@ export class Unit implements Disposable {
     const values = whole
       .detach()
       .flatten()
-      .slice(0, from / width, to / width)
-      .to(this.learns ? "float32" : member.dtype);
+      .slice(0, from / width, to / width);
     const target = shard.slice(0, start, start + to - from);
-    target.copy_(this.learns ? values : values.contiguous().viewAs("uint8"));
+    (this.learns ? target : target.viewAs(member.dtype)).copy_(values);
   }
 
   /** Which entries of a member lie on this rank, and where in its part. */

@@ -1,0 +1,65 @@
+import type { Communicator } from "../../src/distributed/index.ts";
+import type { Tensor } from "../../src/torch/index.ts";
+
+/** Does all that another does. */
+class Same implements Communicator {
+  readonly #ranks: Communicator;
+
+  constructor(ranks: Communicator) {
+    this.#ranks = ranks;
+  }
+  get rank() {
+    return this.#ranks.rank;
+  }
+  get size() {
+    return this.#ranks.size;
+  }
+  get digest() {
+    return this.#ranks.digest ?? 0;
+  }
+  sum(tensors: readonly Tensor[]) {
+    this.#ranks.sum(tensors);
+  }
+  gather(part: Tensor) {
+    return this.#ranks.gather(part);
+  }
+  scatter(whole: Tensor) {
+    return this.#ranks.scatter(whole);
+  }
+  barrier() {
+    this.#ranks.barrier();
+  }
+}
+
+/** Gathers nothing ahead of when it is needed. */
+export class Eager extends Same {
+  override gather(part: Tensor) {
+    const whole = super.gather(part)();
+    return () => whole;
+  }
+}
+
+/** Notes the calls that are made to other ranks. */
+export class Recorded extends Same {
+  readonly calls: string[] = [];
+
+  #note(name: string, ...tensors: readonly Tensor[]): void {
+    this.calls.push(`${name} ${tensors.map(({ elements, dtype }) => `${elements} ${dtype}`).join(", ")}`);
+  }
+  override sum(tensors: readonly Tensor[]) {
+    this.#note("sum", ...tensors);
+    super.sum(tensors);
+  }
+  override gather(part: Tensor) {
+    this.#note("gather", part);
+    return super.gather(part);
+  }
+  override scatter(whole: Tensor) {
+    this.#note("scatter", whole);
+    return super.scatter(whole);
+  }
+  override barrier() {
+    this.#note("barrier");
+    super.barrier();
+  }
+}
