@@ -6,10 +6,10 @@
  *     [--steps 60] [--rate 5e-5] [--seed 1] [--json]
  *
  * The folder of texts is Flickr8k's: Flickr8k.token.txt, Flickr_8k.trainImages.txt and Flickr_8k.testImages.txt. The model says
- * several captions of each photo at temperature 1 (`llava data preferences`; a second run goes on from its ledger, and from what was trained); a rule scores
- * them from 1 to 5 by what they name and people's captions do; a pair is two captions of a photo whose scores are 2 apart and
- * whose lengths differ by 2 words at most. Adapters learn from the pairs by recipes/llava-smol-135m/preferences.ts. The controls
- * learn as many steps: supervised from the chosen captions alone; from pairs of which a coin decides which is the better one; from
+ * several captions of each photo at temperature 1 (`llava data preferences`; a second run goes on from its ledger, and from what
+ * was trained); a rule scores them from 1 to 5 by what they name and people's captions do; a pair is two captions of a photo whose
+ * scores are 2 apart and whose lengths differ by 2 words at most. Adapters learn from the pairs by
+ * recipes/llava-smol-135m/preferences.ts. The controls learn as many steps: supervised from the chosen captions alone; from pairs of which a coin decides which is the better one; from
  * pairs whose lengths are not matched; and with the likelihood of the chosen ones in the loss (γ 1).
  *
  * Of photos of the test split, captioned greedily: CHAIR-i and CHAIR-s (objects of COCO that no caption names), recall of objects,
@@ -228,7 +228,10 @@ const runs = {
 const before = await measure(undefined);
 const results: Record<string, { changes: Change[]; toldApart: readonly [number, number] }> = {};
 for (const [name, { rows, fields }] of Object.entries(runs)) {
-  const folder = join(output, name.replaceAll(" ", "-"));
+  const folder = join(
+    output,
+    [name.replaceAll(" ", "-"), learnt.length, samples, steps, options.rate, seed].join("-"),
+  );
   const seen = { rows, images: photos, cache: join(output, "features") };
   const kept = join(folder, "run", "adapter");
   const after = await measure(existsSync(kept) ? kept : await trained(folder, seen, fields));
