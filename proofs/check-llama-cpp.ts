@@ -131,7 +131,8 @@ interface Scored {
 async function asked<Answer>(address: string, path: string, body?: object): Promise<Answer> {
   const answer = await fetch(address + path, {
     ...(body && { method: "POST", body: JSON.stringify(body) }),
-    headers: { "content-type": "application/json" },
+    // It gives up connections that are idle for a few seconds.
+    headers: { "content-type": "application/json", connection: "close" },
   });
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   return (await answer.json()) as Answer;
