@@ -10,13 +10,14 @@ function simplified(declaration: string): string {
   const match = /^([\w:.]+)\((.*)\) -> (.+)$/.exec(flat);
   assert.ok(match, declaration);
   const [, name = "", parameters = "", results = ""] = match;
-  const written = results.includes("!");
+  // Only the first argument is handed back where it is written.
+  const written = results.includes("!") && parameters.split(", ")[0]!.includes("!") ? "Tensor!" : "()";
   const result = results.replace(/(Tensor)\([\w|! ->*]+\)/g, "$1").replace(/Tensor \w+/g, "Tensor");
   return `${name.replace("aten::", "")}(${parameters
     .split(", ")
     .filter((parameter) => parameter !== "*")
     .map(simplifiedParameter)
-    .join(", ")}) -> ${results.startsWith("Tensor[](") ? "()" : written ? "Tensor!" : result}`;
+    .join(", ")}) -> ${results.startsWith("Tensor[](") ? "()" : results.includes("!") ? written : result}`;
 }
 
 const simplifiedParameter = (text: string): string =>
