@@ -18,13 +18,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readItems } from "../src/datagen/index.ts";
-import { startLlava } from "../test/support/cli.ts";
 import { drawScenes } from "../test/support/drawn-scenes.ts";
 import { startTeacher } from "../test/support/fake-teacher.ts";
+import { runLlava } from "./run-llava.ts";
 
 const { values } = parseArgs({
   options: {
@@ -43,23 +43,11 @@ const { steps = isDrawn ? "12" : "60", batch = isDrawn ? "2" : "4" } = values;
 const work = values.work ?? mkdtempSync(join(tmpdir(), "generated-data-"));
 const images = join(work, "images");
 mkdirSync(images, { recursive: true });
-const threads = process.env["OMP_NUM_THREADS"] ?? String(availableParallelism());
 const started = performance.now();
 const failures: string[] = [];
 function expect(what: string, isSo: boolean): void {
   console.log(`${isSo ? "ok  " : "FAIL"} ${what}`);
   if (!isSo) failures.push(what);
-}
-
-async function llava(...args: string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  console.log(`> npx llava ${args.join(" ")}`);
-  const begin = performance.now();
-  const { child, ended } = startLlava(args, { env: { OMP_NUM_THREADS: threads } });
-  child.stderr!.pipe(process.stderr);
-  const { status, stdout, stderr } = await ended;
-  if (status !== 0) throw new Error(`llava ${args.slice(0, 2).join(" ")} ended with status ${status}`);
-  console.log(`  ${((performance.now() - begin) / 1000).toFixed(1)} s`);
-  return { stdout, stderr };
 }
 
 const given = values.images ?? [];
@@ -80,7 +68,7 @@ const rows = join(work, "rows.jsonl");
   await using fake = values.endpoint === undefined ? await startTeacher() : undefined;
   const [endpoint, model] = [fake?.url ?? values.endpoint!, values.model ?? "teacher"];
   const teacher = ["--endpoint", endpoint, "--model", model, ...(isDrawn ? ["--kinds", "conversation"] : [])];
-  await llava(
+  await runLlava(
     "data",
     "instruct",
     ...repeated("--captions", captions),
@@ -115,7 +103,7 @@ console.log(`${made.length} rows about ${items.length} images, those about ${hel
 
 // 2. The default model is trained on them.
 const run = join(work, "run");
-const { stderr: told } = await llava(
+const { stderr: told } = await runLlava(
   ...["train", "recipes/llava-smol-135m/finetune.ts", "--data.rows", training, "--data.images", images],
   ...[
     "--evaluation.rows",
@@ -188,7 +176,7 @@ const asked = items.slice(-20).flatMap(({ id, image, boxes: own }, place) => {
 write(join("questions", "questions.jsonl"), asked);
 mkdirSync(join(questions, "images"), { recursive: true });
 for (const image of heldOut) copyFileSync(join(images, image), join(questions, "images", image));
-const { stdout } = await llava(
+const { stdout } = await runLlava(
   "eval",
   "run",
   "questions",

@@ -5,11 +5,11 @@
  *   node proofs/preferred-answers.ts --images FOLDER --captions FILE [--count 60] [--steps 20] [--work FOLDER]
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readItems } from "../src/datagen/index.ts";
-import { startLlava } from "../test/support/cli.ts";
+import { runLlava } from "./run-llava.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,18 +24,6 @@ const { images, captions, count, steps } = values;
 if (images === undefined || captions === undefined) throw new Error("name --images and --captions");
 const work = values.work ?? mkdtempSync(join(tmpdir(), "preferred-answers-"));
 mkdirSync(work, { recursive: true });
-const threads = process.env["OMP_NUM_THREADS"] ?? String(availableParallelism());
-
-async function llava(...args: string[]): Promise<string> {
-  console.log(`> npx llava ${args.join(" ")}`);
-  const begin = performance.now();
-  const { child, ended } = startLlava(args, { env: { OMP_NUM_THREADS: threads } });
-  child.stderr!.pipe(process.stderr);
-  const { status, stdout, stderr } = await ended;
-  if (status !== 0) throw new Error(`llava ${args.slice(0, 2).join(" ")} ended with status ${status}`);
-  console.log(`  ${((performance.now() - begin) / 1000).toFixed(1)} s`);
-  return stdout + stderr;
-}
 
 const there = new Set(readdirSync(images));
 const { items } = await readItems({ captions: [captions] });
@@ -49,13 +37,13 @@ writeFileSync(
     .join(""),
 );
 const pairs = join(work, "pairs.jsonl");
-await llava(
+await runLlava(
   ...["data", "preferences", "--captions", some, "--images", images, "--out", pairs],
   ...["--model", "llava-smol-135m", "--question", "What is in this photo?"],
   ...["--samples", "6", "--max-tokens", "48", "--gap", "1", "--max-longer-wins", "1"],
 );
 const made = readFileSync(pairs, "utf8").trim().split("\n").filter(Boolean).length;
-const told = await llava(
+const told = await runLlava(
   ...["train", "recipes/llava-smol-135m/preferences.ts", "--data.rows", pairs, "--data.images", images],
   ...["--evaluation.rows", pairs, "--evaluation.images", images, "--evaluation.count", String(made)],
   ...["--evaluation.every", steps, "--maxSteps", steps, "--features.cache", join(work, "features")],
@@ -63,7 +51,9 @@ const told = await llava(
   ...["--optimizer.learningRate", "1e-4"],
   ...["--output", join(work, "run")],
 );
-const accuracies = [...told.matchAll(/([\d.]+) % of pairs told apart/g)].map(([, share]) => Number(share));
+const accuracies = [...(told.stdout + told.stderr).matchAll(/([\d.]+) % of pairs told apart/g)].map(
+  ([, share]) => Number(share),
+);
 console.log(JSON.stringify({ pairs: made, steps: Number(steps), toldApart: accuracies }));
 if (!(made >= 10 && (accuracies.at(-1) ?? 0) >= 80)) process.exitCode = 1;
 if (values.work === undefined) rmSync(work, { recursive: true });

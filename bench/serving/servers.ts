@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { startServing } from "../../test/support/serving-process.ts";
 import type { Target } from "./load.ts";
 
 export interface Server extends Target, AsyncDisposable {
@@ -18,12 +19,7 @@ const TICKS = 100;
 
 /** `llava serve`, once it is ready; by the name that it gives the model. */
 export async function startOwn(model: string, args: readonly string[] = []): Promise<Server> {
-  const child = spawn(
-    process.execPath,
-    [join(root, "bin/llava.js"), "serve", model, "--alias", "served", "--port", "0", "--no-log", ...args],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  const url = await saidBy(child, child.stderr, /^(http:\S+) is ready$/);
+  const { url, child } = await startServing([model, "--alias", "served", "--no-log", ...args]);
   return server({ name: "llava serve", url, model: "served", child });
 }
 

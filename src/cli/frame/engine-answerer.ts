@@ -4,7 +4,7 @@ import type { Answerer } from "../../runner/index.ts";
 import type { ServingEngine } from "../../serving/engine/index.ts";
 import type { CommandContext } from "./context.ts";
 import { modelIdentity } from "./model-identity.ts";
-import { type ModelFlags, openModel } from "./model-options.ts";
+import { imageOptions, type ModelFlags, openModel } from "./model-options.ts";
 
 type Load = (signal: AbortSignal, closing: DisposableStack) => Promise<ServingEngine>;
 
@@ -40,14 +40,9 @@ export class EngineAnswerer implements Answerer, AsyncDisposable {
     return new EngineAnswerer(name, identity, flags.batchSize, async (signal, closing) => {
       const model = closing.use(await openModel(name, flags, context, signal));
       const { openEngine } = await import("../../index.ts");
-      const { maxPixels, maxBytes, transparency, allowPrivate = false } = flags;
-      const images = {
-        allowPrivate,
-        ...(maxPixels !== undefined && { maxPixels }),
-        ...(maxBytes !== undefined && { maxBytes }),
-        ...(transparency && { transparency }),
-      };
-      return closing.use(await openEngine(model, { maxRunning: flags.batchSize, images }));
+      return closing.use(
+        await openEngine(model, { maxRunning: flags.batchSize, images: imageOptions(flags) }),
+      );
     });
   }
 

@@ -124,22 +124,23 @@ export function addSamplingOptions(command: Command): Command {
     );
 }
 
+/** How images are read, as the flags say. */
+export const imageOptions = ({
+  maxPixels,
+  maxBytes,
+  allowPrivate = false,
+  transparency,
+}: Pick<ModelFlags, "maxPixels" | "maxBytes" | "allowPrivate" | "transparency">) => ({
+  allowPrivate,
+  ...(transparency && { transparency }),
+  ...(maxPixels && { maxPixels }),
+  ...(maxBytes && { maxBytes }),
+});
+
 /** Installs libtorch where it is missing, fetches the model and loads it. */
 export async function openModel(
   name: string | undefined,
-  {
-    dtype,
-    weights,
-    device,
-    threads,
-    base,
-    visionTower,
-    template,
-    maxPixels,
-    maxBytes,
-    allowPrivate = false,
-    transparency,
-  }: ModelFlags,
+  { dtype, weights, device, threads, base, visionTower, template, ...flags }: ModelFlags,
   { progress, report, warn }: CommandContext,
   signal: AbortSignal,
 ): Promise<LocalModel> {
@@ -156,12 +157,9 @@ export async function openModel(
     ...(visionTower && { visionTower }),
     ...(template && { template }),
     images: {
-      allowPrivate,
-      ...(transparency && { transparency }),
+      ...imageOptions(flags),
       onTransparency: firstNote(transparencyNote, (note) => warn(`${note}; --transparency chooses`)),
       limits,
-      ...(maxPixels && { maxPixels }),
-      ...(maxBytes && { maxBytes }),
     },
     progress,
     report,

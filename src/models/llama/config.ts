@@ -228,6 +228,10 @@ function activeWindow({ window }: LlamaRules, stated: Fields): number | undefine
   return stated.sliding_window ?? DEFAULT_WINDOW;
 }
 
+/** By how much YaRN makes attention sharper for a factor, unless it is told. */
+export const yarnSharpness = (factor: number, scale = 1): number =>
+  factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
+
 function parseRopeScaling(config: Fields, rules: LlamaRules, where: string): RopeScaling | undefined {
   const parameters = config.rope_scaling ?? config.rope_parameters; // where both are there, as transformers has it
   const type = parameters?.rope_type ?? parameters?.type ?? "default";
@@ -261,7 +265,6 @@ function parseRopeScaling(config: Fields, rules: LlamaRules, where: string): Rop
   if (type === "yarn") {
     const factor = required("factor");
     const { mscale, mscale_all_dim: all } = parameters;
-    const sharper = (scale: number) => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
     return {
       type,
       factor,
@@ -271,7 +274,8 @@ function parseRopeScaling(config: Fields, rules: LlamaRules, where: string): Rop
       betaSlow: parameters.beta_slow ?? 1,
       truncate: parameters.truncate ?? true,
       attentionFactor:
-        parameters.attention_factor ?? (mscale && all ? sharper(mscale) / sharper(all) : sharper(1)),
+        parameters.attention_factor ??
+        (mscale && all ? yarnSharpness(factor, mscale) / yarnSharpness(factor, all) : yarnSharpness(factor)),
     };
   }
   // It scales only beyond max_position_embeddings, where the context ends here (`contextLengthOf`).

@@ -12,7 +12,7 @@ import type { JsonObject } from "../../files/index.ts";
 import { type RopeScaling, rotaryFactors } from "../../nn/index.ts";
 import type { GgufDescription } from "../family.ts";
 import { positiveIn, shortestFloat32 } from "../gguf-values.ts";
-import { contextLengthOf, type LlamaConfig, llamaFields } from "./config.ts";
+import { contextLengthOf, type LlamaConfig, llamaFields, yarnSharpness } from "./config.ts";
 
 const KINDS = { rest: "(?:weight|bias)$" };
 const inBlock = (stored: string, name: string): NamingRule => [
@@ -134,8 +134,6 @@ function scalingWords(
     attn_factor: float32(scaling.attentionFactor / yarnSharpness(factor)),
   };
 }
-
-const yarnSharpness = (factor: number): number => (factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1);
 
 /** The decoder that a GGUF file of architecture "llama" (Llama, Mistral, SmolLM …), "qwen2" or "qwen3" describes. */
 export function llamaConfigFromGguf(header: GgufHeader, where: string): LlamaConfig {
