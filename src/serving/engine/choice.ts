@@ -2,7 +2,7 @@ import type { OpenedPrompt, Sequence } from "../../generation/index.ts";
 import { PAGE } from "../../nn/index.ts";
 import type { ServedPart, Usage } from "../../protocol/index.ts";
 import type { Matcher } from "./constraint.ts";
-import { PartStream } from "./part-stream.ts";
+import { PartStream } from "../../part-stream.ts";
 import { type PlacedMedium, PrefixNames } from "./prefix.ts";
 import type { Waiting } from "./turns.ts";
 
