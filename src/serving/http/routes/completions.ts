@@ -26,7 +26,7 @@ export const completions: Handler = async (exchange, service) => {
     },
     streams,
     count: requests[0]!.choices ?? 1,
-    echoes: requests.map((request) => (fields.echo ? echoed(request, model) : "")),
+    echoes: await Promise.all(requests.map((request) => (fields.echo ? echoed(request, model) : ""))),
     withLogprobs: fields.logprobs !== undefined,
   };
   if (!fields.stream) return await answerWhole(exchange, answering);
