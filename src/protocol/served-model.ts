@@ -143,6 +143,8 @@ export interface ServedModel {
   readonly vocabularySize: number;
   /** Requests that wait at most; more are refused by `OverloadedError`. */
   readonly queueLimit: number;
+  /** Whether one request more may wait, which `answer` asks too: those that may not are refused before their media are read. @throws OverloadedError */
+  requireRoom(): void;
   /** @throws LlavaError "prompt", "image", "video"; `PartError` where one part of a message is at fault */
   tokens(prompt: ServedPrompt, signal?: AbortSignal): Promise<PromptTokens>;
   /** Ids → text, special tokens in full. */

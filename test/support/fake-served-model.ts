@@ -113,9 +113,13 @@ export class FakeServedModel implements ServedModel {
     return ids.map((id) => (id < placeholder ? Uint8Array.of(id) : Buffer.from("<image>")));
   }
 
+  requireRoom(): void {
+    if (this.#running >= this.queueLimit + this.maxRunning) throw new OverloadedError("Too much waits.", 3);
+  }
+
   async *answer(request: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
     this.asked.push(request);
-    if (this.#running >= this.queueLimit + this.maxRunning) throw new OverloadedError("Too much waits.", 3);
+    this.requireRoom();
     const { signal, sampling = {}, choices = 1 } = request;
     if (sampling.constraint?.type === "regex" && sampling.constraint.pattern === "(")
       throw new LlavaError("usage", "the regular expression is none");

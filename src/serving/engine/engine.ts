@@ -89,7 +89,7 @@ export class ServingEngine implements ServedModel, Disposable {
   async *answer(request: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
     if (this.#isDisposed)
       throw new LlavaError("usage", `the engine of ${this.id} was disposed of: it cannot answer any more`);
-    this.#requireRoom();
+    this.requireRoom();
     const { signal } = request;
     this.#opening++;
     let task: Task;
@@ -114,7 +114,7 @@ export class ServingEngine implements ServedModel, Disposable {
     return { ...this.#scheduler.state, waiting: this.#scheduler.waiting + this.#opening };
   }
 
-  #requireRoom(): void {
+  requireRoom(): void {
     const { waiting, free, state } = this.#scheduler;
     const all = waiting + this.#opening;
     if (all >= this.queueLimit + free) throw tooManyWait(all, { ...this, ...state });

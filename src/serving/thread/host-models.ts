@@ -13,7 +13,7 @@ export interface HostedModel extends ServedModel {
 interface Hosted {
   readonly model: HostedModel;
   readonly shared: SharedState;
-  /** Orders so far, and those that have not come to their end. */
+  /** Requests so far, and orders that have not come to their end. */
   received: number;
   underWay: number;
 }
@@ -57,7 +57,7 @@ export function hostModels(
     const controller = new AbortController();
     controllers.set(id, controller);
     if (hosted !== undefined) {
-      hosted.received++;
+      if ("answer" in asked) hosted.received++;
       hosted.underWay++;
       publish(hosted);
     }

@@ -32,14 +32,14 @@ export class SharedState {
     this.#numbers = new Float64Array(buffer);
   }
 
-  /** @param received orders for the model so far */
+  /** @param received requests that the model was sent so far */
   write(state: ServedState, received: number): void {
     for (const [place, name] of names.entries()) this.#numbers[place] = read[name](state);
     this.#numbers[names.length] = received;
     this.#numbers[names.length + 1] = Date.now();
   }
 
-  /** Orders that the thread had received when it last said where it stands, and when that was, in milliseconds since 1970. */
+  /** Requests that the thread had received when it last said where it stands, and when that was, in milliseconds since 1970. */
   get received(): number {
     return this.#numbers[names.length]!;
   }

@@ -25,7 +25,7 @@ export class ThreadModel implements ServedModel {
   /** Requests that the thread is not done with, given up or not. */
   #underWay = 0;
   #sent = 0;
-  /** When the oldest order was sent that the thread has not said to have received, in milliseconds since 1970. */
+  /** When the oldest request was sent that the thread has not said to have received, in milliseconds since 1970. */
   #unreceivedSince = 0;
 
   /** Has the thread open it. @throws what opening throws there */
@@ -57,17 +57,21 @@ export class ThreadModel implements ServedModel {
     return this.#call({ model: this.#number, pieces });
   }
 
-  async *answer({ signal, ...answer }: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
+  requireRoom(): void {
     const { queueLimit } = this;
     const waiting = this.#underWay - this.#maxRunning;
-    if (waiting >= queueLimit) {
-      const { secondsOfAnswer } = this.#shared.read();
-      throw tooManyWait(waiting, { queueLimit, maxRunning: this.#maxRunning, secondsOfAnswer });
-    }
+    if (waiting < queueLimit) return;
+    const { secondsOfAnswer } = this.#shared.read();
+    throw tooManyWait(waiting, { queueLimit, maxRunning: this.#maxRunning, secondsOfAnswer });
+  }
+
+  async *answer({ signal, ...answer }: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
+    this.requireRoom();
     const onEnd = () => this.#underWay--;
     const parts = this.#thread.ask<ServedPart>({ model: this.#number, answer }, { signal, onEnd });
     this.#underWay++;
-    this.#count();
+    if (this.#sent === this.#shared.received) this.#unreceivedSince = Date.now();
+    this.#sent++;
     yield* parts;
   }
 
@@ -76,22 +80,18 @@ export class ThreadModel implements ServedModel {
     const state = shared.read();
     const unreceived = this.#sent - shared.received;
     const isBusy = unreceived > 0 || state.running + state.waiting > 0;
+    // Those that will have a place at once do not wait.
+    const placed = Math.min(unreceived, Math.max(0, this.#maxRunning - state.running));
     const since = Math.max(shared.written, unreceived > 0 ? this.#unreceivedSince : 0);
     return {
       ...state,
-      waiting: state.waiting + unreceived,
+      running: state.running + placed,
+      waiting: state.waiting + unreceived - placed,
       stepMilliseconds: isBusy ? Math.max(0, Date.now() - since - BEAT) : 0,
     };
   }
 
   #call<Part>(asked: Asked, signal?: AbortSignal): Promise<Part> {
-    const part = this.#thread.call<Part>(asked, signal);
-    this.#count();
-    return part;
-  }
-
-  #count(): void {
-    if (this.#sent === this.#shared.received) this.#unreceivedSince = Date.now();
-    this.#sent++;
+    return this.#thread.call<Part>(asked, signal);
   }
 }
