@@ -80,13 +80,14 @@ export class ThreadModel implements ServedModel {
     const state = shared.read();
     const unreceived = this.#sent - shared.received;
     const isBusy = unreceived > 0 || state.running + state.waiting > 0;
+    const waiting = state.waiting + unreceived;
     // Those that will have a place at once do not wait.
-    const placed = Math.min(unreceived, Math.max(0, this.#maxRunning - state.running));
+    const placed = Math.min(waiting, Math.max(0, this.#maxRunning - state.running));
     const since = Math.max(shared.written, unreceived > 0 ? this.#unreceivedSince : 0);
     return {
       ...state,
       running: state.running + placed,
-      waiting: state.waiting + unreceived - placed,
+      waiting: waiting - placed,
       stepMilliseconds: isBusy ? Math.max(0, Date.now() - since - BEAT) : 0,
     };
   }
