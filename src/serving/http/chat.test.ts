@@ -97,7 +97,7 @@ describe("chat completions", () => {
     assert.equal((await chat({ messages: user(seen) })).status, 200);
     const { prompt } = model.asked.at(-1)!;
     assert.ok("messages" in prompt);
-    const content = prompt.messages[0]!.content as { detail?: string }[];
+    const content = prompt.messages[0]!.content as readonly { readonly detail?: string }[];
     assert.deepEqual(
       content.map(({ detail }) => detail),
       ["low", undefined, undefined, undefined, undefined],
