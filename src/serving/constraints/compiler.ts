@@ -15,8 +15,8 @@ const MOST_KEPT = 64;
 const BLANKS = String.raw`[\x20\x0A\x0D\x09]{0,8}`;
 /** Objects of a schema within each other, references followed, and rules and groups of a grammar: near 1,000 llguidance overruns its stack. */
 const MOST_NESTED = 600;
-/** Pairs of optional properties: a thousand of them in one object take a tenth of a second to compile, three thousand ten times that. */
-const MOST_PAIRS = 1_000_000;
+/** Optional properties of one object: more have no place among `itemsInRow`. */
+const MOST_OPTIONAL = 500;
 /** llguidance's own limits: a hundredth of a second to compile, and less for a mask, however a schema is made. */
 const limits: MatcherInit["limits"] = {
   itemsInRow: 2000,
@@ -69,10 +69,10 @@ class LlguidanceCompiler implements ConstraintCompiler {
     if (text.length > MOST_CHARACTERS)
       throw refusal(constraint, `it has ${text.length} characters; at most ${MOST_CHARACTERS} are taken`);
     requireShallow(constraint);
-    if (constraint.type === "json-schema" && optionalPairsOf(constraint.schema) > MOST_PAIRS)
+    if (constraint.type === "json-schema" && optionalPairsOf(constraint.schema) > MOST_OPTIONAL ** 2)
       throw refusal(
         constraint,
-        `its objects have too many optional properties; at most ${Math.sqrt(MOST_PAIRS)} are taken in one`,
+        `its objects have too many optional properties; at most ${MOST_OPTIONAL} are taken in one`,
       );
     const key = `${type}\n${text}`;
     const compiled = this.#kept.get(key) ?? this.#compile(constraint, type, text);
