@@ -2,7 +2,9 @@
  * Uses the chat page in a headless Chromium, before a model that says what it is told: pictures pasted, dropped and chosen, a
  * video, stop, regenerate, edit, two models, a history of 200 turns that outlives a reload, hostile texts and names of files,
  * keys, Chinese, accessibility by axe. No request may leave the server, and nothing may be said in the console.
- *   node proofs/check-page.ts [--screenshots FOLDER]
+ *   node proofs/check-page.ts [--screenshots FOLDER] [--video FILE]
+ * A small random model of AnyRes is asked too: the tiles drawn over a picture and the tokens told are those that it reads, and
+ * with --video so are a clip's frames.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,12 +13,18 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
+import { loadCheckpoint } from "../src/pretrained/index.ts";
 import type { ServedRequest } from "../src/protocol/index.ts";
+import { ServingEngine } from "../src/serving/engine/index.ts";
 import { HttpServer, readPageFiles } from "../src/serving/http/index.ts";
 import { browserNames, findBrowser } from "../test/support/browser.ts";
 import { FakeServedModel, wordsOf } from "../test/support/fake-served-model.ts";
 
-const { values: flags } = parseArgs({ options: { screenshots: { type: "string" } } });
+import { give, tiles, video } from "./check-page/real-media.ts";
+
+const { values: flags } = parseArgs({
+  options: { screenshots: { type: "string" }, video: { type: "string" } },
+});
 const executablePath = findBrowser();
 if (executablePath === undefined) {
   console.log(`skipped: no Chromium found (${browserNames.join(", ")} in PATH, or LLAVA_CHROMIUM)`);
@@ -31,6 +39,10 @@ const slow = new FakeServedModel({ id: "slow", contextLength: 1e6, pace: 30, ans
 await using server = await HttpServer.listen({ port: 0, keys: [KEY], page: readPageFiles() });
 await server.add("quick", quick);
 await server.add("slow", slow);
+const fixture = fileURLToPath(new URL("../test/fixtures/llava-next/llama", import.meta.url));
+using pretrained = await loadCheckpoint(fixture);
+using tiled = new ServingEngine({ id: "tiled", pretrained }, { memory: 1 << 28 });
+await server.add("tiled", tiled);
 
 await using browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const faults: string[] = [];
@@ -111,21 +123,7 @@ async function say(page: Page, text: string): Promise<void> {
   await page.getByPlaceholder(/Ask/).press("Enter");
 }
 
-/** Gives a file to the page as pasting or dropping it does. */
-async function give(page: Page, event: "paste" | "drop", name: string): Promise<void> {
-  await page.evaluate(
-    `(() => {
-      const data = new DataTransfer();
-      const bytes = Uint8Array.from(atob(${JSON.stringify(picture.toString("base64"))}), (c) => c.charCodeAt(0));
-      data.items.add(new File([bytes], ${JSON.stringify(name)}, { type: "image/png" }));
-      dispatchEvent(${
-        event === "paste"
-          ? 'new ClipboardEvent("paste", { clipboardData: data, cancelable: true })'
-          : 'new DragEvent("drop", { dataTransfer: data, cancelable: true })'
-      });
-    })()`,
-  );
-}
+const png = (name: string) => ({ name, type: "image/png", bytes: picture });
 
 const last = (page: Page) => page.locator(".answer .body").last();
 const isDone = (page: Page) => page.getByRole("button", { name: "Send" }).waitFor();
@@ -161,9 +159,9 @@ await check("first paint within 300 ms, all files within 150 kB", async () => {
 });
 
 await check("pictures pasted, dropped and chosen go before the text, in their order", async () => {
-  await give(page, "paste", "first.png");
+  await give(page, "paste", png("first.png"));
   await page.getByText("first.png", { exact: false }).first().waitFor();
-  await give(page, "drop", "<img src=x onerror=alert(1)>.png");
+  await give(page, "drop", png("<img src=x onerror=alert(1)>.png"));
   await page.locator(".previews figure").nth(1).waitFor();
   await page
     .locator("input[type=file]")
@@ -258,6 +256,18 @@ await check("conversations are begun, gone back to and deleted", async () => {
   assert.equal(await page.locator("article").count(), 0);
   await page.getByRole("button", { name: "Another one", exact: true }).click();
 });
+
+await check("a picture is drawn in its model's tiles, and its tokens are those that are read", async () => {
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await page.getByRole("combobox", { name: "Model", exact: true }).selectOption("tiled");
+  await tiles(page, tiled);
+});
+
+if (flags.video !== undefined)
+  await check("a video is answered, and its tokens are those that are read", async () => {
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await video(page, tiled, flags.video!);
+  });
 
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core")), "utf8");
 for (const [name, width] of [
