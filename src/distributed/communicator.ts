@@ -25,6 +25,18 @@ export interface Communicator {
   scatter(whole: Tensor): Pending;
   /** Waits until every rank is here, for however long. */
   barrier(): void;
+  /** In groups of `size` ranks that follow each other, which divides their number; see `divide`. */
+  split?(size: number): Pick<RankGroups, "within" | "across">;
+}
+
+/** Ranks in groups that follow each other, of equally many each. */
+export interface RankGroups {
+  /** Of all groups. */
+  readonly all: Communicator;
+  /** Those of this one's group. */
+  readonly within: Communicator;
+  /** Those with this one's number in each group. */
+  readonly across: Communicator;
 }
 
 function copied(tensor: Tensor, into?: Tensor): Pending {

@@ -66,7 +66,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   using optimizer = new AdamW(groups, { betas, epsilon });
   const { sharded } = stage;
   const learner = sharded
-    ? new ShardedLearner(objective, sharded, optimizer, communicator)
+    ? new ShardedLearner(objective, sharded, optimizer)
     : new WholeLearner(objective, optimizer, communicator);
   const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
   const guards = new Guards(recipe.guards, report);
@@ -114,7 +114,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   };
   const save = (step: number): void => {
     const state = capture(step);
-    if (sharded) writeCheckpoint(folder, state, recipe.checkpoint, communicator);
+    if (sharded) writeCheckpoint(folder, state, recipe.checkpoint, sharded.ranks);
     else if (isFirst) writeCheckpoint(folder, state, recipe.checkpoint);
     communicator.barrier();
   };

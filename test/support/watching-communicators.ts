@@ -1,4 +1,4 @@
-import type { Communicator } from "../../src/distributed/index.ts";
+import type { Communicator, RankGroups } from "../../src/distributed/index.ts";
 import type { Tensor } from "../../src/torch/index.ts";
 
 /** Does all that another does. */
@@ -29,6 +29,14 @@ class Same implements Communicator {
   barrier() {
     this.#ranks.barrier();
   }
+  /** Watched too. */
+  split(size: number): Pick<RankGroups, "within" | "across"> {
+    const { within, across } = this.#ranks.split!(size);
+    return { within: this.like(within), across: this.like(across) };
+  }
+  protected like(ranks: Communicator): Communicator {
+    return new Same(ranks);
+  }
 }
 
 /** Gathers nothing ahead of when it is needed. */
@@ -37,11 +45,23 @@ export class Eager extends Same {
     const whole = super.gather(part, into)();
     return () => whole;
   }
+  protected override like(ranks: Communicator) {
+    return new Eager(ranks);
+  }
 }
 
 /** Notes the calls that are made to other ranks. */
 export class Recorded extends Same {
-  readonly calls: string[] = [];
+  readonly calls: string[];
+
+  constructor(ranks: Communicator, calls: string[] = []) {
+    super(ranks);
+    this.calls = calls;
+  }
+
+  protected override like(ranks: Communicator) {
+    return new Recorded(ranks, this.calls);
+  }
 
   #note(name: string, ...tensors: readonly Tensor[]): void {
     this.calls.push(`${name} ${tensors.map(({ elements, dtype }) => `${elements} ${dtype}`).join(", ")}`);

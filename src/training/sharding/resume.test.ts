@@ -1,6 +1,6 @@
 // Checkpoints of several processes: npm test -- src/training/sharding/resume.test.ts
 import assert from "node:assert/strict";
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inProcesses } from "../../../test/support/process-ranks.ts";
@@ -20,7 +20,7 @@ const recipeOf = (name: string, fields: Partial<RecipeFields>): Recipe =>
   });
 
 test("a run goes on from a checkpoint bit for bit, and from one of another number of ranks", async () => {
-  const kinds = { full: stages["full"], lora: stages["lora"] };
+  const kinds = { full: stages["full"], lora: { ...stages["lora"], shardingGroup: 1 } };
   const steps: [name: string, GivenRun][] = Object.entries(kinds).flatMap(([name, fields]) => {
     const recipe = (at: string) => recipeOf(`${name}-${at}`, { ...fields, sharding: "weights" });
     return [
@@ -70,6 +70,12 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
       return JSON.stringify(values);
     });
     assert.equal(bytes[0], bytes[1]);
+    const saved = readdirSync(join(outputs[i]!, "checkpoints", "step-0000002")).sort();
+    const parts = name === "full" ? ["1-of-2", "2-of-2"] : ["1-of-1"]; // one group of each alone writes
+    const files = ["optimizer", "weights"].flatMap((kind) =>
+      parts.map((part) => `${kind}-${part}.safetensors`),
+    );
+    assert.deepEqual(saved, [...files, "state.json"].sort());
     // Dropout draws other numbers with other ranks.
     if (name !== "full") continue;
     const plain = elsewhere(1)[i]!;

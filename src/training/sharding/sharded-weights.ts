@@ -1,4 +1,4 @@
-import { type Communicator, meet } from "../../distributed/index.ts";
+import { meet, type RankGroups } from "../../distributed/index.ts";
 import type { Llava } from "../../models/index.ts";
 import type { Module, ParameterPlace, SegmentWeights } from "../../nn/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
@@ -7,7 +7,8 @@ import { Buffers } from "./buffers.ts";
 import { type Piece, Unit } from "./unit.ts";
 
 export interface ShardingOptions {
-  readonly communicator: Communicator;
+  /** Those of a group have the weights between them; each group has all. */
+  readonly ranks: RankGroups;
   /** Weights that learn, by their names, with their rates. */
   readonly groups: readonly ParameterGroup[];
   /** "states": gathered weights stay to the end of a step, and frozen ones are whole; "weights": neither. */
@@ -31,7 +32,7 @@ interface OwnPiece extends Piece {
  */
 export class ShardedWeights implements SegmentWeights, Disposable {
   readonly device: string;
-  readonly #communicator: Communicator;
+  readonly ranks: RankGroups;
   readonly #buffers = new Buffers();
   readonly #isGivenUp: boolean;
   /** Modules in the order of the forward pass. */
@@ -44,9 +45,9 @@ export class ShardedWeights implements SegmentWeights, Disposable {
   #reducing: readonly Unit[] = [];
 
   /** Takes the weights out of the model, whose places hold shapes alone from now on. */
-  constructor(model: Llava, { communicator, groups, sharding, gathered, frozen, device }: ShardingOptions) {
+  constructor(model: Llava, { ranks, groups, sharding, gathered, frozen, device }: ShardingOptions) {
     this.device = device;
-    this.#communicator = communicator;
+    this.ranks = ranks;
     this.#isGivenUp = sharding === "weights";
     const names = new Map(
       groups.flatMap(({ parameters }) => [...parameters].map(([name, tensor]) => [tensor, name] as const)),
@@ -76,7 +77,10 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       ];
       return kinds
         .filter(({ of }) => of.length > 0)
-        .map(({ of, ...kind }) => new Unit(of, { communicator, device, buffers: this.#buffers, ...kind }));
+        .map(
+          ({ of, ...kind }) =>
+            new Unit(of, { communicator: ranks.within, device, buffers: this.#buffers, ...kind }),
+        );
     };
     this.#units = new Map(this.#order.map((layer, i) => [layer, unitsOf(ofLayers[i]!, gathered)] as const));
     // A word's gradients add up in float32.
@@ -166,8 +170,9 @@ export class ShardedWeights implements SegmentWeights, Disposable {
     for (const unit of this.#all) unit.close();
   }
 
-  /** Gives the gradients to the pieces of the weights that have one on any rank. */
+  /** Gives the gradients to the pieces of the weights that have one on any rank, summed over the groups. */
   giveGradients(reached: ReadonlySet<string>): void {
+    this.ranks.across.sum(this.#all.flatMap(({ gradient }) => gradient ?? []));
     scope(() => {
       for (const piece of this.#pieces)
         if (reached.has(piece.name)) piece.weight.grad = piece.unit.gradientOf(piece);
@@ -211,10 +216,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       opened = units[wanted];
       opened?.open();
     };
+    const { all } = this.ranks;
     try {
-      if (this.#communicator.rank > 0) {
+      if (all.rank > 0) {
         for (;;) {
-          const wanted = meet<number | undefined>(this.#communicator, undefined)[0]!;
+          const wanted = meet<number | undefined>(all, undefined)[0]!;
           if (wanted < 0) return undefined;
           give(wanted);
         }
@@ -225,11 +231,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       const result = body((stand) => {
         const found = unitOf.get(stand);
         if (found === undefined) return stand;
-        meet<number | undefined>(this.#communicator, found.i);
+        meet<number | undefined>(all, found.i);
         give(found.i);
         return units[found.i]!.valueAt(found.at);
       });
-      meet<number | undefined>(this.#communicator, -1);
+      meet<number | undefined>(all, -1);
       return result;
     } finally {
       opened?.close();
