@@ -17,6 +17,8 @@ export interface Communicator {
   readonly localRank?: number;
   /** Of all calls made so far: differs between ranks whose calls differ. */
   readonly digest?: number;
+  /** Seconds that this rank has waited in its calls so far, GPUs' own waits left out; 0 where it is left out. */
+  readonly waited?: number;
   /** Puts the sum over all ranks in each tensor's place: the same bits on every rank. */
   sum(tensors: readonly Tensor[]): void;
   /** Begins [n, …] of each rank → [size · n, …], in the order of the ranks; written `into` what has that shape and type. */

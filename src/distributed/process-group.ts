@@ -56,20 +56,30 @@ export class ProcessGroup implements Communicator {
     return this.#calls.made.digest;
   }
 
+  get waited(): number {
+    return this.#calls.waited;
+  }
+
   sum(tensors: readonly Tensor[]): void {
     for (const bucket of buckets(tensors))
       noGrad(() =>
         scope(() => {
           this.#count(1, ...bucket);
           aten.allReduceMany_(bucket, "sum", this.#name);
-          for (const tensor of bucket) aten.waitTensor(tensor);
+          this.#wait(bucket);
         }),
       );
   }
 
+  #wait(tensors: readonly Tensor[]): void {
+    this.#calls.waiting(() => {
+      for (const tensor of tensors) aten.waitTensor(tensor);
+    });
+  }
+
   gather(part: Tensor, into?: Tensor): Pending {
     this.#count(2, part);
-    return pending(() => {
+    return this.#pending(() => {
       const { shape, dtype, device } = part;
       const whole = into ?? empty([this.size * shape[0]!, ...shape.slice(1)], { dtype, device });
       aten.allGatherInto(part.contiguous(), this.size, this.#name, whole);
@@ -79,11 +89,24 @@ export class ProcessGroup implements Communicator {
 
   scatter(whole: Tensor): Pending {
     this.#count(3, whole);
-    return pending(() => aten.reduceScatter(whole.contiguous(), "sum", this.size, this.#name));
+    return this.#pending(() => aten.reduceScatter(whole.contiguous(), "sum", this.size, this.#name));
+  }
+
+  /** The result outlives the scope that it is begun in. */
+  #pending(begin: () => Tensor): Pending {
+    const result = noGrad(() => scope(() => keep(begin())));
+    return () => {
+      noGrad(() => scope(() => this.#wait([result])));
+      return result;
+    };
   }
 
   /** By the store, since operators of the group give up after a time. */
   barrier(): void {
+    this.#calls.waiting(() => this.#meet());
+  }
+
+  #meet(): void {
     const meeting = `${this.#name}/meeting/${this.#meetings++}`;
     if (this.rank > 0) {
       this.#store.set(`${meeting}/${this.rank}`, "here");
@@ -141,13 +164,4 @@ function buckets(tensors: readonly Tensor[]): Tensor[][] {
     all.at(-1)!.push(tensor);
   }
   return all;
-}
-
-/** The result outlives the scope that it is begun in. */
-function pending(begin: () => Tensor): Pending {
-  const result = noGrad(() => scope(() => keep(begin())));
-  return () => {
-    noGrad(() => scope(() => void aten.waitTensor(result)));
-    return result;
-  };
 }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { alone, type Communicator, exchange } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
@@ -11,6 +12,7 @@ import { periodically } from "./callbacks/evaluation.ts";
 import { Guards } from "./callbacks/guards.ts";
 import { type LogEntry, type LogSink, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
+import { Stragglers } from "./callbacks/stragglers.ts";
 import { EventFile } from "./callbacks/tensorboard.ts";
 import { copyWeights, type Learner, WholeLearner } from "./learner.ts";
 import type { Batch } from "./objectives/index.ts";
@@ -118,6 +120,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     else if (isFirst) writeCheckpoint(folder, state, recipe.checkpoint);
     communicator.barrier();
   };
+  const stragglers = new Stragglers(exchange(communicator, hostname()), report);
   report(
     `${stage.learning} weights to train, ${recipe.batchSize} rows a step, ` +
       `${communicator.size > 1 ? `${communicator.size} ranks, ` : ""}${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
@@ -134,7 +137,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
     callbacks: [
-      ...[guards, watching, ...(written ? [written.lines] : [])],
+      ...[guards, watching, stragglers, ...(written ? [written.lines] : [])],
       ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
       checkpoints(save, recipe.checkpoint.every),
       ...(written ? [written.bar] : []),

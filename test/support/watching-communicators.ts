@@ -17,6 +17,9 @@ class Same implements Communicator {
   get digest() {
     return this.#ranks.digest ?? 0;
   }
+  get waited() {
+    return this.#ranks.waited ?? 0;
+  }
   sum(tensors: readonly Tensor[]) {
     this.#ranks.sum(tensors);
   }
@@ -47,6 +50,19 @@ export class Eager extends Same {
   }
   protected override like(ranks: Communicator) {
     return new Eager(ranks);
+  }
+}
+
+/** Of a rank that computes for 100 s longer before each gather, as it tells the time. */
+export class Slow extends Same {
+  #longer = 0;
+
+  override get waited() {
+    return super.waited - this.#longer;
+  }
+  override gather(part: Tensor, into?: Tensor) {
+    this.#longer += 100;
+    return super.gather(part, into);
   }
 }
 

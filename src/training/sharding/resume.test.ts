@@ -39,6 +39,8 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
     ...{ optimizer: { learningRate: 1e30 }, schedule: { type: "constant" as const, warmupRatio: 0 } },
   };
   steps.push(["diverging", { recipe: recipeOf("diverging", diverging) }]);
+  const lagging = recipeOf("lagging", { ...stages["projector"], maxSteps: 21 });
+  steps.push(["lagging", { recipe: lagging, lags: true }]);
   const made = await inProcesses<Ran[]>(
     2,
     "runs",
@@ -46,9 +48,17 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
   );
   const ranOf = (name: string): Ran => made[0]![steps.findIndex(([each]) => each === name)]!;
   for (const own of made) {
-    const { step, losses } = own.at(-1)!;
+    const { step, losses } = own.at(-2)!;
     assert.deepEqual([step, losses.map(Number.isFinite)], [4, [true, false, false, false]]);
   }
+  const told = ranOf("lagging").lines.filter((line) => line.includes("is slow"));
+  assert.match(
+    told.join("\n"),
+    /^rank 1 \(.+\) is slow: it computes for 10\d\.\d+ s a step, \d+\.\d+ times as long as the others/,
+  );
+  const logged = JSON.parse(readFileSync(join(lagging.output, "log.jsonl"), "utf8").split("\n")[10]!);
+  assert.equal(logged.slowestRank, 1);
+  assert.ok(logged.longestComputingSeconds > logged.computingSeconds);
   const stopped = steps.filter(([name]) => name.endsWith("stopped"));
   const outputs = stopped.map(([, { recipe }]) => recipe.output);
   for (const [i, output] of outputs.entries())

@@ -42,7 +42,10 @@ export class ShardedLearner<B extends Batch> implements Learner<B> {
       }),
     ).slice(0, batches.length);
     const { all } = this.#weights.ranks;
-    const told = exchange(all, { losses, measured, reached: this.#weights.reached() });
+    const told = exchange(all, {
+      ...{ losses, measured, computing: plan.computing() },
+      reached: this.#weights.reached(),
+    });
     this.#weights.giveGradients(new Set(told.flatMap(({ reached }) => reached)));
     const isSuspect = (at: number): boolean => told.some(({ losses }) => !Number.isFinite(losses[at] ?? 0));
     const suspects = suspectsOf(all, told, () =>
