@@ -80,6 +80,7 @@ const runs: Readonly<Record<string, Partial<RecipeFields>>> = {
   "full in bfloat16": { ...stages["full"], sharding: "weights", dtype: "bfloat16", accumulation: 2 },
   "all, weights in groups of two": {
     ...{ ...stages["all"], sharding: "weights", shardingGroup: 2, accumulation: 2 },
+    features: { tilesAtOnce: 1 },
   },
   "adapters over a sharded base": { ...stages["lora"], ...withoutDropout, sharding: "weights" },
   "adapters over a sharded base in int8": {

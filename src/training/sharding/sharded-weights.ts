@@ -26,9 +26,9 @@ interface OwnPiece extends Piece {
 }
 
 /**
- * The weights of a model of which each rank has a part (ZeRO, arXiv 1910.02054). The layers of the language model are gathered
- * one by one as they are computed, the next one while its predecessor is; what else learns, and the vocabulary, before the
- * first of them.
+ * The weights of a model of which each rank has a part (ZeRO, arXiv 1910.02054). The layers of the language model, and of a tower
+ * that learns, are gathered one by one as they are computed, the next one while its predecessor is; what else learns, and the
+ * vocabulary, before the first of them.
  */
 export class ShardedWeights implements SegmentWeights, Disposable {
   readonly device: string;
@@ -54,17 +54,27 @@ export class ShardedWeights implements SegmentWeights, Disposable {
     );
     const learning = (place: ParameterPlace): boolean => names.has(place.tensor);
     const { languageModel, projector, visionTower } = model;
-    this.#order = languageModel.layers;
-    const ofLayers = this.#order.map((layer) => layer.parameterPlaces());
-    const inLayers = new Set(ofLayers.flat().map(({ tensor }) => tensor));
+    const layersOf = (part: { readonly layers?: readonly Module[] }) =>
+      (part.layers ?? []).map((layer) => ({ layer, places: layer.parameterPlaces() }));
+    // A frozen tower is whole on each rank.
+    const ofTower = layersOf(visionTower).filter(({ places }) => places.some(learning));
+    const ofText = layersOf(languageModel);
+    this.#order = [...ofTower, ...ofText].map(({ layer }) => layer);
+    const inLayers = new Set(
+      [...ofTower, ...ofText].flatMap(({ places }) => places.map(({ tensor }) => tensor)),
+    );
+    const outside = ({ tensor }: ParameterPlace): boolean => !inLayers.has(tensor);
     const ofParts = [
-      languageModel.parameterPlaces().filter(({ tensor }) => !inLayers.has(tensor)),
-      ...[projector, visionTower].map((part) => part.parameterPlaces().filter(learning)),
+      languageModel.parameterPlaces().filter(outside),
+      ...[projector, visionTower].map((part) =>
+        part.parameterPlaces().filter((place) => learning(place) && outside(place)),
+      ),
       model.parameterPlaces().filter(({ tensor }) => tensor === model.imageNewline && names.has(tensor)),
     ];
     const unitsOf = (places: readonly ParameterPlace[], gathered: DType): Unit[] => {
       const learns = places.filter(learning).map((place) => ({ ...place, name: names.get(place.tensor)! }));
-      const isGathered = ({ tensor }: ParameterPlace): boolean => tensor.shape.length > 1;
+      const isGathered = ({ tensor }: ParameterPlace): boolean =>
+        gathered === "float32" || tensor.shape.length > 1;
       const kinds = [
         { of: learns.filter(isGathered), learns: true, dtype: gathered },
         // Vectors are few, and some of them are computed with in float32.
@@ -82,8 +92,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
             new Unit(of, { communicator: ranks.within, device, buffers: this.#buffers, ...kind }),
         );
     };
-    this.#units = new Map(this.#order.map((layer, i) => [layer, unitsOf(ofLayers[i]!, gathered)] as const));
-    // A word's gradients add up in float32.
+    // What adds up in float32: a word's gradients, and a tower's of several tiles.
+    this.#units = new Map([
+      ...ofTower.map(({ layer, places }) => [layer, unitsOf(places, "float32")] as const),
+      ...ofText.map(({ layer, places }) => [layer, unitsOf(places, gathered)] as const),
+    ]);
     this.#roots = ofParts.flatMap((places) => unitsOf(places, "float32"));
     const pieces = this.#all.flatMap((unit) =>
       (unit.learns ? unit.pieces() : []).map((piece) => ({ unit, ...piece })),
