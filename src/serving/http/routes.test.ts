@@ -147,7 +147,8 @@ describe("about the server", () => {
     );
     assert.equal(card.limits.bodyBytes, 64 * 2 ** 20);
     assert.deepEqual((await ask(`${url}/v1/models/fake`)).body, card);
-    assert.equal((await ask(`${url}/v1/models/other`)).status, 404);
+    for (const name of ["other", "%E0%A4%A", "%", "a/models/fake"])
+      assert.equal((await ask(`${url}/v1/models/${name}`)).status, 404, name);
   });
 
   test("it is unwell while a model is loaded, where one could not be, and while a step is stuck", async () => {
