@@ -182,6 +182,17 @@ describe("about the server", () => {
     assert.deepEqual(await health(), [503, "a model could not be loaded"]);
   });
 
+  test("metrics call a model as clients do, not by where it lies", async () => {
+    await using server = await HttpServer.listen({ port: 0 });
+    await server.add("told", new FakeServedModel({ id: "/home/somebody/model" }));
+    const body = { messages: [{ role: "user", content: "x" }] };
+    assert.equal((await ask(`${server.url}/v1/chat/completions`, { body })).status, 200);
+    const { text } = await ask(`${server.url}/metrics`);
+    assert.match(text, /num_requests_running\{model_name="told"\} 0/);
+    assert.match(text, /generation_tokens_total\{model_name="told"\} 1/);
+    assert.doesNotMatch(text, /somebody/);
+  });
+
   test("metrics count what usages told", async () => {
     const { url: other } = await openServer();
     let [prompt, generated] = [0, 0];
