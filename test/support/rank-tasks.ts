@@ -168,22 +168,33 @@ async function steps(
   return { losses, live, seconds, result: values && createHash("sha256").update(values).digest("hex") };
 }
 
-/** Milliseconds of each of several rounds: a sum and a gather of 64 MiB in all, and an exchange of a step's size. */
+/**
+ * Milliseconds of each of several rounds, and those of the processor: a sum and a gather of 64 MiB in all, into memory that is used
+ * again, an exchange of a step's size, and the gather that is in it.
+ */
 function times(ranks: Communicator, rounds: number): Record<string, number[]> {
   const bytes = 64 * 2 ** 20;
-  const milliseconds: Record<string, number[]> = { sum: [], gather: [], exchange: [] };
+  const milliseconds: Record<string, number[]> = {};
   const time = (name: string, body: () => void): void => {
-    ranks.barrier();
-    const began = performance.now();
+    ranks.sum([meeting]);
+    const [began, before] = [performance.now(), process.cpuUsage()];
     body();
-    milliseconds[name]!.push(performance.now() - began);
+    const passed = performance.now() - began;
+    const { user, system } = process.cpuUsage(before);
+    const took = { [name]: passed, [`${name}, processor`]: (user + system) / 1000 };
+    for (const [what, value] of Object.entries(took))
+      milliseconds[what] = [...(milliseconds[what] ?? []), value];
   };
+  using meeting = zeros([1]);
   scope(() => {
     const whole = zeros([bytes / 4]).add(1);
     const part = zeros([bytes / 4 / ranks.size]).add(1);
+    const into = zeros([bytes / 4]).add(1);
+    const few = zeros([4096], { dtype: "uint8" });
     for (let round = 0; round < rounds; round++) {
       time("sum", () => ranks.sum([whole]));
-      time("gather", () => ranks.gather(part)().dispose());
+      time("gather", () => void ranks.gather(part, into)());
+      time("small gather", () => ranks.gather(few)().dispose());
       const told = { units: 100, tokens: 4000, batches: 2, samples: ["1", "2", "3"], isStopped: false };
       time("exchange", () => exchange(ranks, told));
     }
