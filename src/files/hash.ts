@@ -1,8 +1,8 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash as hashed } from "node:crypto";
 import { closeSync, createReadStream, openSync, readSync, statSync } from "node:fs";
 
 /** The SHA-256 of bytes or of a text in UTF-8, in hexadecimal. */
-export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+export const sha256 = (data: string | Uint8Array): string => hashed("sha256", data, "hex");
 
 /** The same of a file, piece by piece: weights may be larger than what a buffer holds. */
 export const fileSha256 = (path: string): Promise<string> => digest(path, createHash("sha256"));

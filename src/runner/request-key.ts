@@ -51,7 +51,8 @@ export class RequestKeys {
       typeof content === "string" ? content : content.map((part) => this.#rendered(part, pending)),
     ]);
     if (pending.length > 0) await Promise.all(pending);
-    return sha256(JSON.stringify([this.#model, id, round, rendered, Object.entries(sampling).sort()]));
+    const settings = Object.entries(sampling).sort(([one], [other]) => (one < other ? -1 : 1));
+    return sha256(JSON.stringify([this.#model, id, round, rendered, settings]));
   }
 
   /** A part as its request is known by; what of it is still to come goes into `pending`. */

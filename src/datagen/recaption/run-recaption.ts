@@ -45,8 +45,10 @@ export interface MediaOf {
   readonly identity: string;
 }
 
-/** Requests whose keys are made at once. */
+/** Requests whose keys are made at once: as many files may be open. */
 const partSize = 1000;
+/** Requests that are entered at once: hashes go all over an index, whose pages are written once a time. */
+const enteredAtOnce = 4000;
 
 /** Enters all items, unless a ledger holds them since an earlier run of the same source and settings. */
 export async function planRecaption(options: RecaptionOptions): Promise<void> {
@@ -64,14 +66,16 @@ export async function planRecaption(options: RecaptionOptions): Promise<void> {
   if (await ledger.plans.keep(name, { isRenewed: isRechecked ?? false })) return;
   const keys = new RequestKeys({ id, identity: identity + media.identity }, ledger.digests);
   let count = 0;
-  const enter = async (items: readonly RecaptionItem[]): Promise<void> => {
+  const waiting: Planned[] = [];
+  const enter = async (items: readonly RecaptionItem[], isLast = false): Promise<void> => {
     const planned = items.map(async (item): Promise<Planned> => {
       const messages = [messageOf(item, prompt, [media.file(item)])];
       const key = await keys.of({ id: item.id, messages, sampling: samplingOf(item, options) });
       return { id: item.id, key, task: JSON.stringify(item) };
     });
-    await ledger.plans.add(await Promise.all(planned));
+    waiting.push(...(await Promise.all(planned)));
     keys.forget();
+    if (isLast || waiting.length >= enteredAtOnce) await ledger.plans.add(waiting.splice(0));
     count += items.length;
     onPlanned?.(count);
   };
@@ -82,7 +86,7 @@ export async function planRecaption(options: RecaptionOptions): Promise<void> {
     await enter(part);
     part = [];
   }
-  await enter(part);
+  await enter(part, true);
   await ledger.plans.complete();
 }
 
