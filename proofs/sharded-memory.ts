@@ -13,7 +13,7 @@ import { createLlava, parseLlavaConfig } from "../src/models/index.ts";
 import { planMemory, recipeSizes } from "../src/training/index.ts";
 import { inProcesses } from "../test/support/process-ranks.ts";
 import { writeRandomCheckpoint } from "../test/support/random-checkpoint.ts";
-import type { RunMemory } from "../test/support/rank-tasks.ts";
+import type { RunMemory } from "../test/support/rank-measures.ts";
 import { fixtures, rowsRecipe } from "../test/support/training-rows.ts";
 
 const { values } = parseArgs({
