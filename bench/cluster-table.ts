@@ -37,10 +37,10 @@ async function cell(name: string, dataRows: number, gpus: number): Promise<strin
     memory: cluster.gpu.memory,
   });
   if (shape === undefined) return "does not fit";
-  const { sharding, accumulation, activationCheckpointing } = shape.recipe;
+  const { sharding, shardingGroup, accumulation, activationCheckpointing } = shape.recipe;
   const hours = (shape.step.seconds * dataRows) / recipe.batchSize / 3600;
   const how = [
-    sharding,
+    shardingGroup === "machine" ? `${sharding} within machines` : sharding,
     ...(accumulation > 1 ? [`${accumulation} micro-batches`] : []),
     ...(activationCheckpointing || sharding === "weights" ? [] : ["nothing recomputed"]),
   ];

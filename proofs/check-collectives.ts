@@ -44,13 +44,20 @@ const recipes: fc.Arbitrary<Partial<RecipeFields>> = fc
   })
   .map(({ stage, ends, more, fields }) => ({ ...stage, ...fields, ...ends, ...more }));
 
+/** Four ranks in groups of two, of which those recipes that shard anything have more kinds of calls. */
+const inGroups = (fields: Partial<RecipeFields>): Partial<RecipeFields> =>
+  fields.sharding === "none" ? fields : { ...fields, shardingGroup: 2 };
+
 const folder = mkdtempSync(join(tmpdir(), "llava-collectives-"));
 try {
   const drawn = fc.sample(recipes, { numRuns: Number(values.recipes), seed: Number(values.seed) });
   let failed = false;
-  for (const ranks of [2, 3]) {
+  for (const ranks of [2, 3, 4]) {
     const given = drawn.map((fields, i) =>
-      rowsRecipe(join(folder, `${ranks}-${i}`), { ...fields, checkpoint: { every: 2 } }),
+      rowsRecipe(join(folder, `${ranks}-${i}`), {
+        ...(ranks === 4 ? inGroups(fields) : fields),
+        checkpoint: { every: 2 },
+      }),
     );
     const all = await inProcesses<string[][]>(ranks, "sequences", given);
     const differ = given.filter((_, i) => new Set(all.map((own) => own[i]!.join("\n"))).size > 1);

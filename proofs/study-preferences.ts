@@ -3,7 +3,7 @@
  * not seen, beside four controls.
  *
  *   node proofs/study-preferences.ts --photos FOLDER --text FOLDER --output FOLDER [--train 600] [--test 200] [--samples 6]
- *     [--steps 60] [--rate 5e-5] [--seed 1] [--json]
+ *     [--steps 60] [--rate 5e-5] [--pope 50] [--seed 1] [--json]
  *
  * The folder of texts is Flickr8k's: Flickr8k.token.txt, Flickr_8k.trainImages.txt and Flickr_8k.testImages.txt. The model says
  * several captions of each photo at temperature 1 (`llava data preferences`; a second run goes on from its ledger, and from what
@@ -13,9 +13,10 @@
  * pairs whose lengths are not matched; and with the likelihood of the chosen ones in the loss (γ 1).
  *
  * Of photos of the test split, captioned greedily: CHAIR-i and CHAIR-s (objects of COCO that no caption names), recall of objects,
- * words and CIDEr-D, each less the default model's, with the 95 % interval of a paired bootstrap over photos; and the share of
- * pairs of the model's own captions of test photos that the rewards tell apart. What five captions leave out counts as made up:
- * CHAIR is an upper bound.
+ * words and CIDEr-D, each less the default model's, with the 95 % interval of a paired bootstrap over photos; the share of
+ * pairs of the model's own captions of test photos that the rewards tell apart; and of --pope of the photos, POPE's accuracy and
+ * share of yes: whether there is a thing that captions name, and one that none does (any, an often named one, or the one that
+ * is most often named beside what is there). What five captions leave out counts as made up: CHAIR is an upper bound.
  *
  * Expected beforehand: matched pairs lower CHAIR-i by 15 % of itself or more, at the cost of 5 % of recall at most and 2 points
  * of CIDEr-D at most, and rewards tell at least 65 % of unseen pairs apart; shuffled pairs change nothing and tell half apart;
@@ -33,6 +34,7 @@ import { userMessage } from "../src/protocol/index.ts";
 import { mulberry32 } from "../src/random/index.ts";
 import { defaultModel, silentProgress } from "../src/setup/index.ts";
 import { type RecipeFields, type ScoredPair, scorePairs } from "../src/training/index.ts";
+import { answersToPope, writePope } from "./photo-pope.ts";
 import { answersOf, type Photo, readPhotos, shareOf, trained, withModel } from "./photo-study.ts";
 
 const { values: options } = parseArgs({
@@ -45,6 +47,7 @@ const { values: options } = parseArgs({
     samples: { type: "string", default: "6" },
     steps: { type: "string", default: "60" },
     rate: { type: "string", default: String(preferences.optimizer.learningRate) },
+    pope: { type: "string", default: "50" },
     seed: { type: "string", default: "1" },
     json: { type: "boolean", default: false },
   },
@@ -146,9 +149,12 @@ write(
 const captionFolder = join(output, "flickr8k");
 tokenFile(join(captionFolder, "Flickr8k.token.txt"), held);
 write(join(captionFolder, "Flickr_8k.testImages.txt"), held.map(({ image }) => basename(image)).join("\n"));
+const popeFolder = join(output, "pope");
+writePope(popeFolder, { asked: held.slice(0, Number(options.pope)), all, seed: seed + 1 });
 const benchmarks = [
   { data: chairFolder, name: "chair", metrics: ["chair-i", "chair-s", "recall", "words"] },
   { data: captionFolder, name: "flickr8k", metrics: ["cider"] },
+  { data: popeFolder, name: "pope", metrics: ["accuracy", "yes-ratio"] },
 ];
 
 interface Measured {
@@ -160,11 +166,13 @@ async function measure(folder: string | undefined): Promise<Measured> {
   return await withModel(folder, async (model: LocalModel) => {
     const prompts = held.map(({ image }) => ({ messages: [userMessage(QUESTION, [image])] }));
     const said = await answersOf(model, prompts, { maxTokens: MAX_TOKENS });
-    const texts = new Map(held.map(({ image }, i) => [basename(image), said[i]!]));
-    const answers = { texts, failures: new Map<string, string>(), where: () => output };
+    const captionsSaid = new Map(held.map(({ image }, i) => [basename(image), said[i]!]));
     const scored: Scored[] = [];
     for (const { name, data } of benchmarks) {
       const benchmark = (await findBenchmark(name))!;
+      const texts =
+        name === "pope" ? await answersToPope(model, { data: popeFolder, photos: photos! }) : captionsSaid;
+      const answers = { texts, failures: new Map<string, string>(), where: () => output };
       scored.push(await score({ benchmark, load: { data }, answers, model: folder ?? defaultModel }));
     }
     const rows = { rows: testPairs, images: photos!, maxTokens: 2048 };

@@ -107,6 +107,10 @@ export const folders: Readonly<Record<string, Folder>> = {
     holds: "answers held to JSON, a schema, an expression or a grammar, by llguidance",
     imports: ["protocol", "setup", "processing/tokenizer", "serving/engine"],
   },
+  "serving/thread": {
+    holds: "a served model that computes in a thread beside whoever asks it; needs no libtorch",
+    imports: ["protocol"],
+  },
   "serving/http": {
     holds: "OpenAI's API, limits, keys and the chat page before any served model; needs no libtorch",
     imports: ["protocol", "processing/image", "processing/video"],

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import { Worker, type WorkerOptions } from "node:worker_threads";
 
 /** Path of a file that comes with the package, by its place there, from the sources as from what is built of them. */
 export const packagePath = (place: string): string => fileURLToPath(new URL(`../${place}`, import.meta.url));
@@ -11,10 +11,15 @@ export const moduleBeside = ({ url }: ImportMeta, name: string): URL =>
   new URL(`${name}${extname(url)}`, url);
 
 /** A thread that runs the module `name` beside the one whose `import.meta` is given. */
-export function threadBeside(meta: ImportMeta, name: string, workerData: unknown): Worker {
+export function threadBeside(
+  meta: ImportMeta,
+  name: string,
+  workerData: unknown,
+  options: Pick<WorkerOptions, "env"> = {},
+): Worker {
   // Threads take over the flags of their process, of which this one is about code without a file.
   const isOfText = process.execArgv.some((flag) => flag.startsWith("--input-type"));
-  return new Worker(moduleBeside(meta, name), { workerData, ...(isOfText && { execArgv: [] }) });
+  return new Worker(moduleBeside(meta, name), { ...options, workerData, ...(isOfText && { execArgv: [] }) });
 }
 
 export function packageVersion(): string {

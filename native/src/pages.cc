@@ -92,8 +92,9 @@ struct Seen {
   float* values;  // [padded d]
 };
 
-template <int count>
-LLAVA_LANES_TARGET void score(const float* keys, const float* const* queries, int64_t d, Lanes (*scores)[2]) {
+// Queries' scores of a page's keys.
+template <typename Element, int count>
+LLAVA_LANES void score(const Element* keys, const float* const* queries, int64_t d, float (*scores)[kPage]) {
   Lanes sums[count][2];
   for (int q = 0; q < count; ++q) sums[q][0] = sums[q][1] = splat(0);
   for (int64_t k = 0; k < d; ++k) {
@@ -106,51 +107,59 @@ LLAVA_LANES_TARGET void score(const float* keys, const float* const* queries, in
     }
   }
   for (int q = 0; q < count; ++q) {
-    scores[q][0] = sums[q][0];
-    scores[q][1] = sums[q][1];
+    store(scores[q], sums[q][0]);
+    store(scores[q] + 8, sums[q][1]);
   }
 }
 
-// A query of `visible` keys of a page.
-LLAVA_LANES_TARGET void weigh(const float* values, const Lanes* scores, int64_t visible, int64_t width, Seen& seen) {
-  float own[kPage], weights[kPage];
-  store(own, scores[0]);
-  store(own + 8, scores[1]);
-  for (int64_t key = visible; key < kPage; ++key) own[key] = -INFINITY;
-  Lanes low = load(own), high = load(own + 8);
+// Scores of the keys that a query sees → their weights beside all that it has seen. Returns by how much what it had seen shrinks.
+LLAVA_LANES float weighed(float* scores, int64_t visible, Seen& seen) {
+  if (visible <= 0) return 1.0f;
+  for (int64_t key = visible; key < kPage; ++key) scores[key] = -INFINITY;
+  Lanes low = load(scores), high = load(scores + 8);
   const float largest = std::max(seen.largest, largestOf(larger(low, high)));
   low = exponential(minus(low, splat(largest)));
   high = exponential(minus(high, splat(largest)));
   float shrunk[8];
   store(shrunk, exponential(splat(seen.largest - largest)));
-  const float factor = shrunk[0];
-  seen.sum = seen.sum * factor + sumOf(plus(low, high));
+  seen.sum = seen.sum * shrunk[0] + sumOf(plus(low, high));
   seen.largest = largest;
-  store(weights, low);
-  store(weights + 8, high);
-  for (int64_t k = 0; k < width; k += 8) {
-    Lanes sum = times(load(seen.values + k), splat(factor));
-    for (int64_t key = 0; key < visible; ++key)
-      sum = fused(splat(weights[key]), load(values + key * width + k), sum);
-    store(seen.values + k, sum);
-  }
+  store(scores, low);
+  store(scores + 8, high);
+  return shrunk[0];
 }
 
-template <typename Element>
-LLAVA_LANES_TARGET const float* widened(const Element* from, int64_t count, float* scratch) {
-  for (int64_t i = 0; i < count; i += 8) store(scratch + i, load(from + i));
-  return scratch;
+// Some queries see a page, each as many of its keys as are `visible` to it.
+template <typename Element, int count>
+LLAVA_LANES_TARGET void see(const Element* keys, const Element* values, const float* const* queries,
+                            const int64_t* visible, int64_t d, int64_t width, Seen* seen) {
+  float weights[count][kPage], factors[count];
+  score<Element, count>(keys, queries, d, weights);
+  for (int q = 0; q < count; ++q) factors[q] = weighed(weights[q], visible[q], seen[q]);
+  // Rows are in order: the first query sees the fewest.
+  const int64_t all = std::max<int64_t>(0, visible[0]);
+  for (int64_t k = 0; k < width; k += 8) {
+    Lanes sums[count];
+    for (int q = 0; q < count; ++q) sums[q] = times(load(seen[q].values + k), splat(factors[q]));
+    for (int64_t key = 0; key < all; ++key) {
+      const Lanes value = load(values + key * width + k);
+#pragma GCC unroll 4
+      for (int q = 0; q < count; ++q) sums[q] = fused(splat(weights[q][key]), value, sums[q]);
+    }
+    for (int q = 0; q < count; ++q) {
+      for (int64_t key = all; key < visible[q]; ++key)
+        sums[q] = fused(splat(weights[q][key]), load(values + key * width + k), sums[q]);
+      store(seen[q].values + k, sums[q]);
+    }
+  }
 }
-[[maybe_unused]] const float* widened(const float* from, int64_t, float*) { return from; }
 
 // Some queries of one head of keys; pair i of a run is its row i / group and head i % group of the group.
 template <typename Element>
 LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t head, int64_t group, int64_t firstPair,
                                    int count, const float* query, Element* out) {
   const int64_t d = pages.headDim, width = pages.width, heads = pages.heads * group;
-  std::vector<float> scratch((kQueries + 2 * kPage) * width, 0.0f);
-  float* const wideKeys = scratch.data() + kQueries * width;
-  float* const wideValues = wideKeys + kPage * width;
+  std::vector<float> scratch(kQueries * width, 0.0f);
   const float* queries[kQueries];
   int64_t positions[kQueries] = {}, places[kQueries] = {};
   Seen seen[kQueries];
@@ -163,18 +172,15 @@ LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t h
   }
   const int64_t end = positions[count - 1] / kPage + 1;
   for (int64_t page = 0; page < end; ++page) {
-    const float* keys = widened(pages.at<Element>(run.table[page], 0, head), kPage * d, wideKeys);
-    Lanes scores[kQueries][2];
+    const Element* keys = pages.at<Element>(run.table[page], 0, head);
+    const Element* values = pages.at<Element>(run.table[page], 1, head);
+    int64_t visible[kQueries];
+    for (int q = 0; q < count; ++q) visible[q] = std::min(kPage, positions[q] - page * kPage + 1);
     switch (count) {
-      case 1: score<1>(keys, queries, d, scores); break;
-      case 2: score<2>(keys, queries, d, scores); break;
-      case 3: score<3>(keys, queries, d, scores); break;
-      default: score<4>(keys, queries, d, scores);
-    }
-    const float* values = widened(pages.at<Element>(run.table[page], 1, head), kPage * width, wideValues);
-    for (int q = 0; q < count; ++q) {
-      const int64_t visible = std::min(kPage, positions[q] - page * kPage + 1);
-      if (visible > 0) weigh(values, scores[q], visible, width, seen[q]);
+      case 1: see<Element, 1>(keys, values, queries, visible, d, width, seen); break;
+      case 2: see<Element, 2>(keys, values, queries, visible, d, width, seen); break;
+      case 3: see<Element, 3>(keys, values, queries, visible, d, width, seen); break;
+      default: see<Element, 4>(keys, values, queries, visible, d, width, seen);
     }
   }
   for (int q = 0; q < count; ++q)

@@ -2,6 +2,10 @@
 // one order, whatever the number of rows, of threads, and the place among them. libtorch's own chooses its order by all three.
 #include <torch/library.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "lanes.h"
 #include "row_pieces.h"
 #include "tiled_product.h"
@@ -9,12 +13,33 @@
 namespace llava {
 namespace {
 
-// Rows of activations and of weights whose products are summed at once: their sums stay in registers.
-constexpr int kRows = 4, kColumns = 3;
+// Rows of activations whose products with weights are summed at once, in registers: with one row of weights after another as
+// memory gives them, or with three.
+constexpr int kStreamed = 8, kRows = 4, kColumns = 3;
+// So much of activations stays in the nearest cache while weights pass through it.
+constexpr int64_t kNearBytes = 24 << 10;
+// How far ahead weights are asked for, in bytes: memory is slower than the products of a few rows.
+constexpr int64_t kAhead = 3072;
 
-template <typename Element, int rows, int columns>
-LLAVA_LANES void multiplyTile(const float* inputs, const Element* weights, int64_t width, const float* bias,
-                              Element* out, int64_t outStride) {
+// Some rows of weights [outputs, width], all of activations [count, width], and where results go.
+template <typename Weight, typename Out>
+struct Piece {
+  const Weight* weights;
+  int64_t outputs, width;
+  const float* inputs;
+  int64_t count;
+  const float* bias;
+  Out* out;
+  int64_t outStride, ahead;
+};
+
+// A product's sum has one order in all kernels here: eight lanes over the width, then the lanes, then what is left over.
+template <typename Weight, typename Out, int rows, int columns>
+LLAVA_LANES void multiplyTile(const Piece<Weight, Out>& piece, int64_t row, int64_t column) {
+  const int64_t width = piece.width, ahead = piece.ahead;
+  const float* inputs = piece.inputs + row * width;
+  const Weight* weights = piece.weights + column * width;
+  constexpr int64_t line = 64 / sizeof(Weight);
   Lanes sums[rows][columns];
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < columns; ++c) sums[r][c] = splat(0);
@@ -22,34 +47,76 @@ LLAVA_LANES void multiplyTile(const float* inputs, const Element* weights, int64
   for (; k + 8 <= width; k += 8) {
     Lanes weight[columns];
 #pragma GCC unroll 4
-    for (int c = 0; c < columns; ++c) weight[c] = load(weights + c * width + k);
-#pragma GCC unroll 4
+    for (int c = 0; c < columns; ++c) {
+      const Weight* from = weights + c * width + k;
+      if (ahead > 0 && k % line == 0) __builtin_prefetch(reinterpret_cast<const char*>(from) + ahead);
+      weight[c] = load(from);
+    }
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       const Lanes input = load(inputs + r * width + k);
 #pragma GCC unroll 4
       for (int c = 0; c < columns; ++c) sums[r][c] = fused(input, weight[c], sums[r][c]);
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       float sum = sumOf(sums[r][c]);
       for (int64_t rest = k; rest < width; ++rest)
         sum += inputs[r * width + rest] * static_cast<float>(weights[c * width + rest]);
-      out[r * outStride + c] = static_cast<Element>(bias ? sum + bias[c] : sum);
+      piece.out[(row + r) * piece.outStride + column + c] = static_cast<Out>(piece.bias ? sum + piece.bias[column + c] : sum);
     }
 }
 
-template <typename Element, int rows>
-LLAVA_LANES_TARGET void multiplyRows(const float* inputs, const Element* weights, int64_t width, int64_t outputs,
-                                     const float* bias, Element* out, int64_t outStride) {
-  int64_t n = 0;
-  for (; n + kColumns <= outputs; n += kColumns)
-    multiplyTile<Element, rows, kColumns>(inputs, weights + n * width, width, bias ? bias + n : nullptr, out + n,
-                                          outStride);
-  for (; n < outputs; ++n)
-    multiplyTile<Element, rows, 1>(inputs, weights + n * width, width, bias ? bias + n : nullptr, out + n, outStride);
+template <typename Weight, typename Out, int rows, int columns>
+LLAVA_LANES_TARGET void multiplyRows(const Piece<Weight, Out>& piece, int64_t row) {
+  int64_t column = 0;
+  for (; column + columns <= piece.outputs; column += columns) multiplyTile<Weight, Out, rows, columns>(piece, row, column);
+  for (; column < piece.outputs; ++column) multiplyTile<Weight, Out, rows, 1>(piece, row, column);
+}
+
+// All rows, `most` of them at once.
+template <int most, int columns, typename Weight, typename Out>
+void multiplyAll(const Piece<Weight, Out>& piece) {
+  const auto multiply = [&]<int... less>(std::integer_sequence<int, less...>) {
+    using Multiply = void (*)(const Piece<Weight, Out>&, int64_t);
+    constexpr Multiply of[] = {multiplyRows<Weight, Out, less + 1, columns>...};
+    for (int64_t row = 0; row < piece.count; row += most) of[std::min<int64_t>(most, piece.count - row) - 1](piece, row);
+  };
+  multiply(std::make_integer_sequence<int, most>());
+}
+
+template <typename Weight>
+LLAVA_LANES_TARGET const float* widened(const Weight* from, int64_t count, std::vector<float>& scratch) {
+  scratch.resize(count);
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    __builtin_prefetch(reinterpret_cast<const char*>(from + i) + kAhead);
+    store(scratch.data() + i, load(from + i));
+  }
+  for (; i < count; ++i) scratch[i] = static_cast<float>(from[i]);
+  return scratch.data();
+}
+[[maybe_unused]] const float* widened(const float* from, int64_t, std::vector<float>&) { return from; }
+
+template <typename Element>
+void multiplyPiece(Piece<Element, Element> piece) {
+  const int64_t width = piece.width;
+  if (piece.count <= kStreamed) {
+    const bool isNear = piece.count * width * static_cast<int64_t>(sizeof(float)) <= kNearBytes;
+    piece.ahead = isNear ? kAhead : kColumns * width * static_cast<int64_t>(sizeof(Element));
+    return isNear ? multiplyAll<kStreamed, 1>(piece) : multiplyAll<kRows, kColumns>(piece);
+  }
+  std::vector<float> scratch;
+  for (int64_t column = 0; column < piece.outputs; column += kColumns) {
+    const int64_t some = std::min<int64_t>(kColumns, piece.outputs - column);
+    const float* weights = widened(piece.weights + column * width, some * width, scratch);
+    multiplyAll<kRows, kColumns>(Piece<float, Element>{weights, some, width, piece.inputs, piece.count,
+                                                       piece.bias ? piece.bias + column : nullptr, piece.out + column,
+                                                       piece.outStride, 0});
+  }
 }
 
 template <typename Element>
@@ -63,15 +130,8 @@ at::Tensor products(const at::Tensor& input, const at::Tensor& weight, const std
   const Element* weights = weight.const_data_ptr<Element>();
   Element* out = output.mutable_data_ptr<Element>();
   eachPiece(outputs, width * sizeof(Element), count * outputs * width, [&](int64_t start, int64_t some) {
-    const Element* piece = weights + start * width;
-    const float* base = bases ? bases + start : nullptr;
-    int64_t i = 0;
-    for (; i + kRows <= count; i += kRows)
-      multiplyRows<Element, kRows>(inputs + i * width, piece, width, some, base, out + i * outputs + start, outputs);
-    for (; i + 2 <= count; i += 2)
-      multiplyRows<Element, 2>(inputs + i * width, piece, width, some, base, out + i * outputs + start, outputs);
-    if (i < count)
-      multiplyRows<Element, 1>(inputs + i * width, piece, width, some, base, out + i * outputs + start, outputs);
+    multiplyPiece<Element>({weights + start * width, some, width, inputs, count, bases ? bases + start : nullptr,
+                            out + start, outputs, 0});
   });
   return output;
 }

@@ -33,9 +33,12 @@ const endpointMessages = (messages: readonly Message[], maxImageBytes?: number):
 
 async function endpointPart(part: ContentPart, maxImageBytes?: number) {
   if (part.type === "video") throw videoRefusal(part.video);
-  return part.type === "text"
-    ? { type: "text", text: part.text }
-    : { type: "image_url", image_url: { url: await imageUrl(part.image, maxImageBytes) } };
+  if (part.type === "text") return { type: "text", text: part.text };
+  const { image, detail } = part;
+  return {
+    type: "image_url",
+    image_url: { url: await imageUrl(image, maxImageBytes), ...(detail && { detail }) },
+  };
 }
 
 /** Sampling under the names of the protocol; `top_k` and those after it are what SGLang and vLLM add to it. */

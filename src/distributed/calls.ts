@@ -13,6 +13,8 @@ const REMEMBERED = 4096;
  */
 export class Calls {
   readonly memory: Int32Array<SharedArrayBuffer>;
+  /** Seconds that were waited in them, by the main thread. */
+  waited = 0;
 
   /** `memory`: that of the same calls in another thread. */
   constructor(memory = new Int32Array(new SharedArrayBuffer(4 * (1 + REMEMBERED)))) {
@@ -30,6 +32,16 @@ export class Calls {
     for (const number of numbers) digest = Math.imul(digest ^ number, 16777619) >>> 0;
     Atomics.store(this.memory, this.#placeOf(count + 1), digest);
     Atomics.store(this.memory, 0, count + 1);
+  }
+
+  /** Does what waits for other ranks. */
+  waiting<T>(body: () => T): T {
+    const began = performance.now();
+    try {
+      return body();
+    } finally {
+      this.waited += (performance.now() - began) / 1000;
+    }
   }
 
   /** Whether another rank, which has made so many calls, cannot have made the same ones; false where it has made more. */

@@ -99,7 +99,7 @@ describe("two ranks that train", () => {
         `step ${i + 1}: ${first!.losses[i]}, ${loss}`,
       );
     assert.ok(first!.result !== undefined && second!.result === undefined);
-    assert.ok(first!.lines > 0 && second!.lines === 0);
+    assert.ok(first!.lines.length > 0 && second!.lines.length === 0);
     const log = readFileSync(join(folder, "two", "log.jsonl"), "utf8")
       .trim()
       .split("\n");

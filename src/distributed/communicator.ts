@@ -17,6 +17,8 @@ export interface Communicator {
   readonly localRank?: number;
   /** Of all calls made so far: differs between ranks whose calls differ. */
   readonly digest?: number;
+  /** Seconds that this rank has waited in its calls so far, GPUs' own waits left out; 0 where it is left out. */
+  readonly waited?: number;
   /** Puts the sum over all ranks in each tensor's place: the same bits on every rank. */
   sum(tensors: readonly Tensor[]): void;
   /** Begins [n, …] of each rank → [size · n, …], in the order of the ranks; written `into` what has that shape and type. */
@@ -25,6 +27,18 @@ export interface Communicator {
   scatter(whole: Tensor): Pending;
   /** Waits until every rank is here, for however long. */
   barrier(): void;
+  /** In groups of `size` ranks that follow each other, which divides their number; see `divide`. */
+  split?(size: number): Pick<RankGroups, "within" | "across">;
+}
+
+/** Ranks in groups that follow each other, of equally many each. */
+export interface RankGroups {
+  /** Of all groups. */
+  readonly all: Communicator;
+  /** Those of this one's group. */
+  readonly within: Communicator;
+  /** Those with this one's number in each group. */
+  readonly across: Communicator;
 }
 
 function copied(tensor: Tensor, into?: Tensor): Pending {

@@ -52,8 +52,10 @@ export async function joinGroup(options: JoinOptions = {}): Promise<Group | unde
   const watch = await Watch.open(place, store, { silence });
   const name = `llava-${place.attempt}`;
   const networkInterface = env["GLOO_SOCKET_IFNAME"] ?? (await interfaceTo(host));
-  openGroup({ name, rank, size: ranks, networkInterface, timeout });
-  const communicator = new ProcessGroup(name, place, store, watch.calls);
+  const open = (group: { name: string; rank: number; size: number }): void =>
+    openGroup({ ...group, networkInterface, timeout });
+  open({ name, rank, size: ranks });
+  const communicator = new ProcessGroup(name, place, store, watch.calls, open);
   return {
     place,
     communicator,

@@ -10,11 +10,14 @@ import {
   type Tensor,
 } from "../torch/index.ts";
 import { Calls } from "./calls.ts";
-import type { Communicator, Pending } from "./communicator.ts";
+import type { Communicator, Pending, RankGroups } from "./communicator.ts";
 import type { Place } from "./place.ts";
 
 /** Milliseconds after which NCCL ends a process that still waits; the watch is far sooner where a rank is lost. */
 const NCCL_TIMEOUT = 1_800_000;
+/** Opens another group, which all its ranks do together. */
+type OpenGroup = (group: { readonly name: string; readonly rank: number; readonly size: number }) => void;
+
 /** Bytes that are summed at once. */
 const BUCKET = 64 * 2 ** 20;
 
@@ -26,6 +29,8 @@ export class ProcessGroup implements Communicator {
   readonly #name: string;
   readonly #store: Store;
   readonly #calls: Calls;
+  readonly #open: OpenGroup | undefined;
+  readonly #splits = new Map<number, Pick<RankGroups, "within" | "across">>();
   #meetings = 0;
 
   /** Whether the group has a backend for GPUs. */
@@ -36,6 +41,7 @@ export class ProcessGroup implements Communicator {
     { rank, ranks, localRank }: Pick<Place, "rank" | "ranks" | "localRank">,
     store: Store,
     calls = new Calls(),
+    open?: OpenGroup,
   ) {
     this.rank = rank;
     this.size = ranks;
@@ -43,10 +49,15 @@ export class ProcessGroup implements Communicator {
     this.#name = name;
     this.#store = store;
     this.#calls = calls;
+    this.#open = open;
   }
 
   get digest(): number {
     return this.#calls.made.digest;
+  }
+
+  get waited(): number {
+    return this.#calls.waited;
   }
 
   sum(tensors: readonly Tensor[]): void {
@@ -55,14 +66,20 @@ export class ProcessGroup implements Communicator {
         scope(() => {
           this.#count(1, ...bucket);
           aten.allReduceMany_(bucket, "sum", this.#name);
-          for (const tensor of bucket) aten.waitTensor(tensor);
+          this.#wait(bucket);
         }),
       );
   }
 
+  #wait(tensors: readonly Tensor[]): void {
+    this.#calls.waiting(() => {
+      for (const tensor of tensors) aten.waitTensor(tensor);
+    });
+  }
+
   gather(part: Tensor, into?: Tensor): Pending {
     this.#count(2, part);
-    return pending(() => {
+    return this.#pending(() => {
       const { shape, dtype, device } = part;
       const whole = into ?? empty([this.size * shape[0]!, ...shape.slice(1)], { dtype, device });
       aten.allGatherInto(part.contiguous(), this.size, this.#name, whole);
@@ -72,11 +89,24 @@ export class ProcessGroup implements Communicator {
 
   scatter(whole: Tensor): Pending {
     this.#count(3, whole);
-    return pending(() => aten.reduceScatter(whole.contiguous(), "sum", this.size, this.#name));
+    return this.#pending(() => aten.reduceScatter(whole.contiguous(), "sum", this.size, this.#name));
+  }
+
+  /** The result outlives the scope that it is begun in. */
+  #pending(begin: () => Tensor): Pending {
+    const result = noGrad(() => scope(() => keep(begin())));
+    return () => {
+      noGrad(() => scope(() => this.#wait([result])));
+      return result;
+    };
   }
 
   /** By the store, since operators of the group give up after a time. */
   barrier(): void {
+    this.#calls.waiting(() => this.#meet());
+  }
+
+  #meet(): void {
     const meeting = `${this.#name}/meeting/${this.#meetings++}`;
     if (this.rank > 0) {
       this.#store.set(`${meeting}/${this.rank}`, "here");
@@ -85,6 +115,23 @@ export class ProcessGroup implements Communicator {
     }
     for (let rank = 1; rank < this.size; rank++) this.#await(`${meeting}/${rank}`);
     this.#store.set(`${meeting}/all`, "here");
+  }
+
+  split(size: number): Pick<RankGroups, "within" | "across"> {
+    const known = this.#splits.get(size);
+    if (known) return known;
+    const [group, place] = [Math.floor(this.rank / size), this.rank % size];
+    const join = (name: string, rank: number, ranks: number): ProcessGroup => {
+      const full = `${this.#name}/${name}`;
+      this.#open!({ name: full, rank, size: ranks });
+      return new ProcessGroup(full, { rank, ranks, localRank: this.localRank }, this.#store, this.#calls);
+    };
+    const split = {
+      within: join(`${size}-within-${group}`, place, size),
+      across: join(`${size}-across-${place}`, group, this.size / size),
+    };
+    this.#splits.set(size, split);
+    return split;
   }
 
   #await(name: string): void {
@@ -117,13 +164,4 @@ function buckets(tensors: readonly Tensor[]): Tensor[][] {
     all.at(-1)!.push(tensor);
   }
   return all;
-}
-
-/** The result outlives the scope that it is begun in. */
-function pending(begin: () => Tensor): Pending {
-  const result = noGrad(() => scope(() => keep(begin())));
-  return () => {
-    noGrad(() => scope(() => void aten.waitTensor(result)));
-    return result;
-  };
 }

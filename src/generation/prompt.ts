@@ -1,6 +1,7 @@
 import { LlavaError } from "../errors.ts";
 import type { PretrainedLlava } from "../pretrained/index.ts";
 import {
+  detailsOf,
   mediaOf,
   type PromptPiece,
   promptText,
@@ -135,7 +136,7 @@ export async function openPrompt(
     }),
   );
   const encode = (count: number | undefined): Encoded => {
-    const media = layOut(opened, processor, { frames: count, fps, most });
+    const media = layOut(opened, processor, { frames: count, fps, most, details: written.details });
     return { media, ...encodeWith(processor, written, media) };
   };
   const given = typeof ropeFactor === "number" ? ropeFactor : undefined;
@@ -201,7 +202,10 @@ export const tensorOfPixels = ({ data, tiles, height, width }: PixelValues): Ten
   fromTyped(data, { dtype: "float32", shape: [tiles, 3, height, width] });
 
 /** A prompt, and the images and videos that stand in it. */
-type Written = { readonly media: readonly MediaSource[] } & (
+type Written = {
+  readonly media: readonly MediaSource[];
+  readonly details?: readonly ("low" | undefined)[];
+} & (
   | { readonly messages: readonly Message[]; readonly continuesFinal?: boolean }
   | { readonly raw: string }
   | { readonly text: string }
@@ -217,7 +221,8 @@ function writtenOf(prompt: Prompt | LiteralPrompt): Written {
   if ("text" in prompt) return { text: prompt.text, media: [] };
   if ("conversation" in prompt) {
     const { conversation, continuesFinal = false } = prompt;
-    return { messages: conversation, continuesFinal, media: mediaOf(conversation) };
+    const details = detailsOf(conversation);
+    return { messages: conversation, continuesFinal, media: mediaOf(conversation), details };
   }
   const media = mediaList(prompt.images, "images");
   if ("raw" in prompt) return { raw: prompt.raw, media };

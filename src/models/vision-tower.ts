@@ -1,4 +1,4 @@
-import type { Module, SegmentRunner } from "../nn/index.ts";
+import type { Module, SegmentRunner, SegmentsRunner } from "../nn/index.ts";
 import type { FeatureGrid } from "../processing/image/index.ts";
 import type { Tensor } from "../torch/index.ts";
 
@@ -25,6 +25,9 @@ export interface FeatureSelection {
 export interface TowerOptions {
   /** Calls the layers, each a segment (see `ActivationCheckpoints`); by default each frees what it does not give. */
   readonly runLayer?: SegmentRunner | undefined;
+  /** Calls each of a tower's `layers` instead, on all tiles, so many of them at once, before the next. */
+  readonly runEach?: SegmentsRunner | undefined;
+  readonly tilesAtOnce?: number;
 }
 
 /** Turns images into rows of features for the projector. */
@@ -35,6 +38,8 @@ export interface VisionTower extends Module {
   readonly grid: FeatureGrid;
   /** Tiles that it sees fastest at once, where that is few: what more of them compute on the way is new memory at each step. */
   readonly tilesAtOnce?: number | undefined;
+  /** What all tiles go through one after another and most of its weights are in, where it can be told apart. */
+  readonly layers?: readonly Module[];
   /** Paths of tensors that files may hold and the tower has no place for. */
   readonly unused: readonly RegExp[];
   /** The tower in two steps, where it brings its features to statistics of training images. */

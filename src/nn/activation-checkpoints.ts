@@ -7,6 +7,9 @@ type Segment = (hidden: Tensor) => Tensor;
 /** Runs the segments of a forward pass, each on the output of the one before; `module` is the one whose weights it takes. */
 export type SegmentRunner = (segment: Segment, hidden: Tensor, module?: Module) => Tensor;
 
+/** The same for several inputs, between which the weights stay; without any they only come and go. */
+export type SegmentsRunner = (segment: Segment, inputs: readonly Tensor[], module?: Module) => Tensor[];
+
 /** Of what a segment computes, only its output and what its backward pass needs stay in memory. */
 export const freeing: SegmentRunner = (segment, hidden) => scope(() => segment(hidden));
 
@@ -34,15 +37,20 @@ export interface ActivationCheckpointsOptions {
   readonly weights?: SegmentWeights | undefined;
 }
 
-interface Recorded {
-  readonly segment: Segment;
+/** A segment's way with one input. */
+interface Pass {
   readonly input: Tensor;
   readonly output: Tensor;
   /** With its graph, where it is kept. */
   readonly computed: Tensor | undefined;
-  readonly module: Module | undefined;
   /** Of the generators, before the segment drew from them. */
   readonly states: readonly Tensor[];
+}
+
+interface Recorded {
+  readonly segment: Segment;
+  readonly module: Module | undefined;
+  readonly passes: readonly Pass[];
 }
 
 /**
@@ -72,15 +80,26 @@ export class ActivationCheckpoints {
     this.#weights?.begin();
   }
 
-  readonly run: SegmentRunner = (segment, input, module) => {
+  readonly run: SegmentRunner = (segment, input, module) => this.runEach(segment, [input], module)[0]!;
+
+  readonly runEach: SegmentsRunner = (segment, inputs, module) => {
     if (module) this.#weights?.open(module, "forward");
-    const output = this.#run(segment, input, module);
+    const outputs = this.#run(segment, inputs, module);
     if (module) this.#weights?.close(module);
-    return output;
+    return outputs;
   };
 
-  #run(segment: Segment, input: Tensor, module: Module | undefined): Tensor {
-    if (!isRecording()) return freeing(segment, input);
+  #run(segment: Segment, inputs: readonly Tensor[], module: Module | undefined): Tensor[] {
+    if (!isRecording()) return inputs.map((input) => freeing(segment, input));
+    const passes = inputs.map((input) => this.#pass(segment, input));
+    const outputs = passes.map(({ output }) => output);
+    // Others may go through what has no gradient here, and then all do.
+    if (outputs.some(({ requiresGrad }) => requiresGrad) || this.#weights)
+      this.#recorded.push({ segment, module, passes });
+    return outputs;
+  }
+
+  #pass(segment: Segment, input: Tensor): Pass {
     const states = this.#recomputes ? this.#generators.map((generator) => generator.state()) : [];
     let kept: Tensor | undefined;
     // Recorded and dropped: segments may behave otherwise without recording, as dropout does.
@@ -89,15 +108,12 @@ export class ActivationCheckpoints {
       if (!this.#recomputes) kept = keep(computed);
       return computed.detach().requiresGrad_(computed.requiresGrad);
     });
-    // Others may go through what has no gradient here, and then all do.
-    if (output.requiresGrad || this.#weights)
-      this.#recorded.push({ segment, input, output, computed: kept, module, states });
-    return output;
+    return { input, output, computed: kept, states };
   }
 
   /** Forgets the segments run since the last call of `backward`, which will not be gone through. */
   forget(): void {
-    for (const { computed } of this.#recorded) computed?.dispose();
+    for (const { passes } of this.#recorded) for (const { computed } of passes) computed?.dispose();
     this.#recorded = [];
   }
 
@@ -105,19 +121,20 @@ export class ActivationCheckpoints {
   backward(loss: Tensor): void {
     const recorded = this.#recorded;
     this.#recorded = [];
-    const outputs = new Set(recorded.map(({ output }) => output));
+    const outputs = new Set(recorded.flatMap(({ passes }) => passes.map(({ output }) => output)));
     if (loss.requiresGrad) backward([loss]);
     const drawn = this.#generators.map((generator) => generator.state());
-    for (const each of recorded.reverse()) {
-      const { module, output, computed } = each;
+    for (const { segment, module, passes } of recorded.reverse()) {
       if (module) this.#weights?.open(module, "backward");
-      scope(() => {
-        const gradient = output.grad;
-        if (gradient === undefined) return; // nothing that counts came after it
-        this.#through(each, gradient, outputs);
-        output.dispose();
-      });
-      computed?.dispose();
+      for (const pass of passes.toReversed()) {
+        scope(() => {
+          const gradient = pass.output.grad;
+          if (gradient === undefined) return; // nothing that counts came after it
+          this.#through(segment, pass, gradient, outputs);
+          pass.output.dispose();
+        });
+        pass.computed?.dispose();
+      }
       if (module) this.#weights?.reduce(module);
     }
     this.#rewind(drawn);
@@ -125,7 +142,8 @@ export class ActivationCheckpoints {
   }
 
   #through(
-    { segment, input, computed, states }: Recorded,
+    segment: Segment,
+    { input, computed, states }: Pass,
     gradient: Tensor,
     outputs: ReadonlySet<Tensor>,
   ): void {

@@ -2,6 +2,7 @@ export {
   ActivationCheckpoints,
   freeing,
   type SegmentRunner,
+  type SegmentsRunner,
   type SegmentWeights,
 } from "./activation-checkpoints.ts";
 export { activations } from "./activations.ts";

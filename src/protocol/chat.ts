@@ -11,11 +11,13 @@ export interface TextPart {
 export interface ImagePart {
   readonly type: "image";
   readonly image: ImageSource;
+  /** "low": of an image that would be cut into tiles (AnyRes) only the overview is seen. */
+  readonly detail?: "low";
 }
 
 export type ContentPart = TextPart | ImagePart | VideoPart;
 
-/** An image as OpenAI's chat completions spell it. Every image is seen at the model's one resolution, whatever `detail` asks. */
+/** An image as OpenAI's chat completions spell it. Here every image is seen as the model is used to, whatever `detail` asks. */
 export interface ImageUrlPart {
   readonly type: "image_url";
   readonly image_url: string | { readonly url: string; readonly detail?: "auto" | "low" | "high" };

@@ -60,6 +60,7 @@ export {
   type ServedState,
   type ServedToken,
   type TokenProbability,
+  tooManyWait,
 } from "./served-model.ts";
 export { addUsage, noUsage, type Usage } from "./usage.ts";
 export {

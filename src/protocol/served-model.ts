@@ -128,6 +128,8 @@ export interface ServedState {
   readonly visionHits: number;
   readonly preemptions: number;
   readonly steps: number;
+  /** What answers take, the latest counting most. */
+  readonly secondsOfAnswer: number;
   /** Milliseconds that the step under way has taken; 0 between steps. */
   readonly stepMilliseconds: number;
 }
@@ -141,12 +143,14 @@ export interface ServedModel {
   readonly vocabularySize: number;
   /** Requests that wait at most; more are refused by `OverloadedError`. */
   readonly queueLimit: number;
+  /** Whether one request more may wait, which `answer` asks too: those that may not are refused before their media are read. @throws OverloadedError */
+  requireRoom(): void;
   /** @throws LlavaError "prompt", "image", "video"; `PartError` where one part of a message is at fault */
   tokens(prompt: ServedPrompt, signal?: AbortSignal): Promise<PromptTokens>;
   /** Ids → text, special tokens in full. */
-  detokenize(ids: readonly number[]): string;
+  detokenize(ids: readonly number[]): Promise<string>;
   /** The text of each id alone, as bytes. */
-  pieces(ids: readonly number[]): readonly Uint8Array[];
+  pieces(ids: readonly number[]): Promise<readonly Uint8Array[]>;
   /**
    * Errors are thrown from the iterator: as of `tokens`, `ContextFullError`, `OverloadedError`. Abort and `return` free all
    * that the request held by the next step.
@@ -165,6 +169,20 @@ export class OverloadedError extends LlavaError {
     this.retryAfter = retryAfter;
   }
 }
+
+/** Says when a place is likely to be free. @param waiting requests that wait */
+export const tooManyWait = (
+  waiting: number,
+  {
+    queueLimit,
+    maxRunning,
+    secondsOfAnswer,
+  }: { readonly queueLimit: number; readonly maxRunning: number; readonly secondsOfAnswer: number },
+): OverloadedError =>
+  new OverloadedError(
+    `${waiting} requests wait already; the limit is ${queueLimit}`,
+    Math.max(1, Math.ceil((secondsOfAnswer * (waiting + 1)) / maxRunning)),
+  );
 
 /** One part of a message that cannot be read. */
 export class PartError extends LlavaError {

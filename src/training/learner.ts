@@ -14,8 +14,17 @@ export interface StepLoss {
   readonly tokens: number;
   /** What the objective measures besides, means over the units. */
   readonly measures: Measures;
+  /** What each rank had to do and how long it took, by rank. */
+  readonly ranks: readonly RankStep[];
   /** Rows whose loss is not finite, on all ranks. */
   readonly suspects: readonly string[];
+}
+
+/** A rank's part of a step. */
+export interface RankStep {
+  readonly tokens: number;
+  /** Seconds until its gradients were there that it did not wait for other ranks in, data included. */
+  readonly computing: number;
 }
 
 /** What is kept to go on later as if nothing had come between. */
@@ -63,7 +72,7 @@ export class WholeLearner<B extends Batch> implements Learner<B> {
     const measured: Record<string, number> = {};
     const losses = batches.map((batch) => this.#accumulate(batch, plan.units, measured));
     const reached = scope(() => this.#optimizer.parameters().map(({ grad }) => grad !== undefined));
-    const told = exchange(this.#communicator, { losses, measured, reached });
+    const told = exchange(this.#communicator, { losses, measured, computing: plan.computing(), reached });
     this.#sumGradients(told.map((rank) => rank.reached));
     return {
       ...stepLoss(told, plan),
@@ -138,18 +147,20 @@ export interface PartLoss {
   /** Of its micro-batches, sums. */
   readonly losses: readonly number[];
   readonly measured: Measures;
+  readonly computing: number;
 }
 
 /** The parts of all ranks put together. */
 export function stepLoss(
   parts: readonly PartLoss[],
-  { units, tokens }: StepPlan,
+  { units, tokens, tokensOf }: StepPlan,
 ): Omit<StepLoss, "suspects"> {
   const mean = (sum: number): number => sum / units;
   const loss = mean(parts.reduce((sum, { losses }) => sum + losses.reduce((a, b) => a + b, 0), 0));
   const sums = Object.entries(totals(parts.map(({ measured }) => measured)));
   const measures = Object.fromEntries(sums.map(([name, sum]) => [name, mean(sum)]));
-  return { loss, units, tokens, measures };
+  const ranks = parts.map(({ computing }, rank) => ({ computing, tokens: tokensOf[rank]! }));
+  return { loss, units, tokens, measures, ranks };
 }
 
 /** The rows of all ranks whose loss is not finite, which `own` finds among this one's; all look where one has to. */

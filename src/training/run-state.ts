@@ -12,7 +12,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { openSafetensors, writeSafetensors } from "../checkpoint/index.ts";
-import { alone, type Communicator, meet } from "../distributed/index.ts";
+import { alone, type Communicator, divide, meet, type RankGroups } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
 import { describeIssues, fileSha256Sync, makeFolder, writeAtomically, writing } from "../files/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -50,14 +50,14 @@ const folderPattern = /^step-(\d+)$/;
 
 /**
  * Writes `<folder>/step-<n>/` and removes those that need not be kept. The folder takes its name when everything is on
- * disk; one that was cut short keeps another name and is removed by the next write. All ranks `among` that each have a part
- * of the tensors call it together, and see the same folder.
+ * disk; one that was cut short keeps another name and is removed by the next write. All ranks that each have a part
+ * of the tensors call it together, and see the same folder; the first group of them writes.
  */
 export function writeCheckpoint(
   folder: string,
   state: RunState,
   retention: Retention,
-  among: Communicator = alone,
+  { all: among, within, across }: RankGroups = divide(alone, undefined),
 ): string {
   const name = `step-${String(state.step).padStart(7, "0")}`;
   const target = join(folder, name);
@@ -72,7 +72,10 @@ export function writeCheckpoint(
   among.barrier();
   if (!existsSync(partial)) throw unseen(among, partial);
   try {
-    const sha256 = Object.assign({}, ...meet(among, writeParts(partial, state, among))) as object;
+    const sha256 = Object.assign(
+      {},
+      ...meet(among, across.rank === 0 ? writeParts(partial, state, within) : {}),
+    ) as object;
     if (isFirst) {
       writeState(partial, state, sha256);
       writing(target, () => {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { alone, type Communicator, exchange } from "../distributed/index.ts";
 import { LlavaError } from "../errors.ts";
@@ -11,6 +12,7 @@ import { periodically } from "./callbacks/evaluation.ts";
 import { Guards } from "./callbacks/guards.ts";
 import { type LogEntry, type LogSink, RunLog, stepLog } from "./callbacks/log.ts";
 import { progressBar } from "./callbacks/progress-bar.ts";
+import { Stragglers } from "./callbacks/stragglers.ts";
 import { EventFile } from "./callbacks/tensorboard.ts";
 import { copyWeights, type Learner, WholeLearner } from "./learner.ts";
 import type { Batch } from "./objectives/index.ts";
@@ -66,7 +68,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   using optimizer = new AdamW(groups, { betas, epsilon });
   const { sharded } = stage;
   const learner = sharded
-    ? new ShardedLearner(objective, sharded, optimizer, communicator)
+    ? new ShardedLearner(objective, sharded, optimizer)
     : new WholeLearner(objective, optimizer, communicator);
   const totalSteps = Math.min(recipe.maxSteps ?? Infinity, Math.ceil(recipe.epochs * source.stepsPerEpoch));
   const guards = new Guards(recipe.guards, report);
@@ -114,10 +116,11 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
   };
   const save = (step: number): void => {
     const state = capture(step);
-    if (sharded) writeCheckpoint(folder, state, recipe.checkpoint, communicator);
+    if (sharded) writeCheckpoint(folder, state, recipe.checkpoint, sharded.ranks);
     else if (isFirst) writeCheckpoint(folder, state, recipe.checkpoint);
     communicator.barrier();
   };
+  const stragglers = new Stragglers(exchange(communicator, hostname()), report);
   report(
     `${stage.learning} weights to train, ${recipe.batchSize} rows a step, ` +
       `${communicator.size > 1 ? `${communicator.size} ranks, ` : ""}${totalSteps} steps${saved ? `, going on after step ${saved.step}` : ""}`,
@@ -134,7 +137,7 @@ export async function runRecipe(given: Recipe, options: RunOptions): Promise<Run
     startStep: saved?.step ?? 0,
     maxGradientNorm: recipe.maxGradientNorm,
     callbacks: [
-      ...[guards, watching, ...(written ? [written.lines] : [])],
+      ...[guards, watching, stragglers, ...(written ? [written.lines] : [])],
       ...(recipe.evaluation ? [periodically(recipe.evaluation.every, heldOut)] : []),
       checkpoints(save, recipe.checkpoint.every),
       ...(written ? [written.bar] : []),

@@ -3,7 +3,7 @@ import { alone, type Communicator } from "../distributed/index.ts";
 import type { Schedule } from "../optim/index.ts";
 import type { Learner, StepLoss } from "./learner.ts";
 import type { Batch, BatchSource } from "./objectives/objective.ts";
-import { planStep } from "./step-plan.ts";
+import { computingFrom, planStep } from "./step-plan.ts";
 
 /** What one step did. */
 export interface StepMetrics extends StepLoss {
@@ -69,10 +69,11 @@ export async function train<B extends Batch>(options: TrainerOptions<B>): Promis
       // A turn of the event loop: without it a signal would wait for the end of the run.
       await setImmediate();
       const started = performance.now();
+      const computing = computingFrom(communicator);
       const before = source.state;
       const batches = await source.next();
       try {
-        const plan = planStep(communicator, batches, !isAlone && isStopped());
+        const plan = planStep(communicator, batches, !isAlone && isStopped(), computing);
         if (plan.isStopped) {
           source.state = before;
           break;

@@ -1,13 +1,14 @@
 import { type IncomingHttpHeaders, request as send } from "node:http";
 import { after } from "node:test";
+import type { ServedModel } from "../../src/protocol/index.ts";
 import { HttpServer, type ServerOptions } from "../../src/serving/http/index.ts";
 import { FakeServedModel } from "./fake-served-model.ts";
 
 /** A server on a free port that ends with the tests around the call. */
-export async function openServer(
+export async function openServer<Model extends ServedModel = FakeServedModel>(
   options: ServerOptions = {},
-  model: FakeServedModel = new FakeServedModel(),
-): Promise<{ server: HttpServer; model: FakeServedModel; url: string; lines: string[] }> {
+  model: Model = new FakeServedModel() as ServedModel as Model,
+): Promise<{ server: HttpServer; model: Model; url: string; lines: string[] }> {
   const lines: string[] = [];
   const server = await HttpServer.listen({ port: 0, log: (line) => lines.push(line), ...options });
   after(() => server[Symbol.asyncDispose]());

@@ -24,6 +24,8 @@ export interface FakeModelOptions {
   readonly id?: string;
   readonly contextLength?: number;
   readonly queueLimit?: number;
+  /** Added to the limit of the queue; 0. */
+  readonly maxRunning?: number;
   /** Milliseconds that a token takes. */
   readonly pace?: number;
   /** What it answers; the last message's text without it. */
@@ -37,6 +39,7 @@ export class FakeServedModel implements ServedModel {
   readonly modalities = ["text", "image", "video"] as const;
   readonly vocabularySize = 257;
   readonly queueLimit: number;
+  readonly maxRunning: number;
   /** Requests as they came. */
   readonly asked: ServedRequest[] = [];
   /** Requests that were aborted or given up. */
@@ -52,12 +55,14 @@ export class FakeServedModel implements ServedModel {
     id = "fake",
     contextLength = 2048,
     queueLimit = 1000,
+    maxRunning = 0,
     pace = 0,
     answer = echo,
   }: FakeModelOptions = {}) {
     this.id = id;
     this.contextLength = contextLength;
     this.queueLimit = queueLimit;
+    this.maxRunning = maxRunning;
     this.#pace = pace;
     this.#answer = answer;
   }
@@ -100,17 +105,21 @@ export class FakeServedModel implements ServedModel {
     return { text, ids, imageTokens: media.reduce((sum, { tokens }) => sum + tokens, 0), media };
   }
 
-  detokenize(ids: readonly number[]): string {
+  async detokenize(ids: readonly number[]): Promise<string> {
     return Buffer.from(ids.filter((id) => id < placeholder)).toString();
   }
 
-  pieces(ids: readonly number[]): Uint8Array[] {
+  async pieces(ids: readonly number[]): Promise<Uint8Array[]> {
     return ids.map((id) => (id < placeholder ? Uint8Array.of(id) : Buffer.from("<image>")));
+  }
+
+  requireRoom(): void {
+    if (this.#running >= this.queueLimit + this.maxRunning) throw new OverloadedError("Too much waits.", 3);
   }
 
   async *answer(request: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
     this.asked.push(request);
-    if (this.#running >= this.queueLimit) throw new OverloadedError("Too much waits.", 3);
+    this.requireRoom();
     const { signal, sampling = {}, choices = 1 } = request;
     if (sampling.constraint?.type === "regex" && sampling.constraint.pattern === "(")
       throw new LlavaError("usage", "the regular expression is none");
@@ -166,6 +175,7 @@ export class FakeServedModel implements ServedModel {
       visionHits: 0,
       preemptions: 0,
       steps: this.#generated,
+      secondsOfAnswer: 1,
       stepMilliseconds: this.stepMilliseconds,
     };
   }

@@ -1,4 +1,4 @@
-import { alone, type Communicator } from "../../src/distributed/index.ts";
+import type { Communicator } from "../../src/distributed/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
 import { prepareStage, type Recipe, ShardedLearner, train, WholeLearner } from "../../src/training/index.ts";
@@ -27,7 +27,7 @@ export async function firstStep(recipe: Recipe, communicator?: Communicator): Pr
   };
   await train({
     learner: sharded
-      ? new ShardedLearner(objective, sharded, optimizer, communicator ?? alone)
+      ? new ShardedLearner(objective, sharded, optimizer)
       : new WholeLearner(objective, optimizer, communicator),
     source,
     schedule: () => 1,

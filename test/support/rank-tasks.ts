@@ -11,7 +11,7 @@ import { firstStep } from "./first-step.ts";
 import { collectGarbage } from "./garbage.ts";
 import { resultValues } from "./results.ts";
 import { fixtures } from "./training-rows.ts";
-import { Eager, Recorded } from "./watching-communicators.ts";
+import { Eager, Recorded, Slow } from "./watching-communicators.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
 function collectives(ranks: Communicator) {
@@ -78,14 +78,16 @@ export interface GivenRun {
   readonly resume?: boolean;
   /** Whether it ends by an error. */
   readonly fails?: boolean;
+  /** Whether the last rank is slow. */
+  readonly lags?: boolean;
 }
 
 /** What a run was, as one rank saw it. */
 export interface Ran {
   readonly step: number;
   readonly result: string | undefined;
-  /** Of reports. */
-  readonly lines: number;
+  /** Reports. */
+  readonly lines: readonly string[];
   readonly losses: readonly number[];
   readonly norms: readonly number[];
   /** Ids of the rows of each step, sorted. */
@@ -101,8 +103,9 @@ export interface Ran {
 /** Trains a recipe. */
 export async function run(
   ranks: Communicator,
-  { recipe, stopAfter, resume = false, fails = false }: GivenRun,
+  { recipe, stopAfter, resume = false, fails = false, lags = false }: GivenRun,
 ): Promise<Ran> {
+  const isLast = ranks.rank === ranks.size - 1;
   const stop = new AbortController();
   const [losses, norms, skipped]: [number[], number[], boolean[]] = [[], [], []];
   const [rows, suspected]: [string[][], string[][]] = [[], []];
@@ -113,25 +116,25 @@ export async function run(
       rows.push([...samples].sort());
       suspected.push([...suspects].sort());
       skipped.push(isSkipped);
-      if (step === stopAfter && ranks.rank === ranks.size - 1) stop.abort();
+      if (step === stopAfter && isLast) stop.abort();
     },
   };
   const lines: string[] = [];
   const ran = { losses, norms, samples: rows, suspects: suspected, skipped };
   try {
     const { step, result } = await runRecipe(recipe, {
-      communicator: ranks,
+      communicator: lags && isLast ? new Slow(ranks) : ranks,
       callbacks: [callback],
       signal: stop.signal,
       report: (line) => lines.push(line),
       progress: silentProgress,
       resume,
     });
-    return { ...ran, step, result, lines: lines.length };
+    return { ...ran, step, result, lines };
   } catch (error) {
     if (!fails) throw error;
     const { message } = error as Error;
-    return { ...ran, step: losses.length, result: undefined, lines: lines.length, error: message };
+    return { ...ran, step: losses.length, result: undefined, lines, error: message };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Communicator } from "../../src/distributed/index.ts";
+import type { Communicator, RankGroups } from "../../src/distributed/index.ts";
 import type { Tensor } from "../../src/torch/index.ts";
 
 /** Does all that another does. */
@@ -17,6 +17,9 @@ class Same implements Communicator {
   get digest() {
     return this.#ranks.digest ?? 0;
   }
+  get waited() {
+    return this.#ranks.waited ?? 0;
+  }
   sum(tensors: readonly Tensor[]) {
     this.#ranks.sum(tensors);
   }
@@ -29,6 +32,14 @@ class Same implements Communicator {
   barrier() {
     this.#ranks.barrier();
   }
+  /** Watched too. */
+  split(size: number): Pick<RankGroups, "within" | "across"> {
+    const { within, across } = this.#ranks.split!(size);
+    return { within: this.like(within), across: this.like(across) };
+  }
+  protected like(ranks: Communicator): Communicator {
+    return new Same(ranks);
+  }
 }
 
 /** Gathers nothing ahead of when it is needed. */
@@ -37,11 +48,36 @@ export class Eager extends Same {
     const whole = super.gather(part, into)();
     return () => whole;
   }
+  protected override like(ranks: Communicator) {
+    return new Eager(ranks);
+  }
+}
+
+/** Of a rank that computes for 100 s longer before each gather, as it tells the time. */
+export class Slow extends Same {
+  #longer = 0;
+
+  override get waited() {
+    return super.waited - this.#longer;
+  }
+  override gather(part: Tensor, into?: Tensor) {
+    this.#longer += 100;
+    return super.gather(part, into);
+  }
 }
 
 /** Notes the calls that are made to other ranks. */
 export class Recorded extends Same {
-  readonly calls: string[] = [];
+  readonly calls: string[];
+
+  constructor(ranks: Communicator, calls: string[] = []) {
+    super(ranks);
+    this.calls = calls;
+  }
+
+  protected override like(ranks: Communicator) {
+    return new Recorded(ranks, this.calls);
+  }
 
   #note(name: string, ...tensors: readonly Tensor[]): void {
     this.calls.push(`${name} ${tensors.map(({ elements, dtype }) => `${elements} ${dtype}`).join(", ")}`);

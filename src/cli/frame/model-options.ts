@@ -141,7 +141,7 @@ export const imageOptions = ({
 export async function openModel(
   name: string | undefined,
   { dtype, weights, device, threads, base, visionTower, template, ...flags }: ModelFlags,
-  { progress, report, warn }: CommandContext,
+  { progress, report, warn }: Pick<CommandContext, "progress" | "report" | "warn">,
   signal: AbortSignal,
 ): Promise<LocalModel> {
   await ensureNative({ progress, report, signal });

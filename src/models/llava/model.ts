@@ -126,14 +126,17 @@ export class Llava extends Module implements Named {
   }
 
   /** pixel values [N, 3, H, W] → features of the tower [N, tokens, C] */
-  encodeImages(pixelValues: Tensor, options?: TowerOptions): Tensor {
+  encodeImages(pixelValues: Tensor, options: TowerOptions = {}): Tensor {
     const { dtype, device, requiresGrad } = this.visionTower.parameters()[0]!;
     const computeDtype = (requiresGrad && this.#computeDtype) || dtype;
     // What a tower that learns computes on the way is kept in any case.
     const most = requiresGrad ? this.tilesAtOnce : (this.visionTower.tilesAtOnce ?? this.tilesAtOnce);
-    return inChunks(pixelValues, most, (tiles) =>
-      this.visionTower.forward(tiles.toDevice(device).to(computeDtype), options),
-    );
+    const encode = (tiles: Tensor, each?: TowerOptions): Tensor =>
+      this.visionTower.forward(tiles.toDevice(device).to(computeDtype), each);
+    const { runLayer, runEach } = options;
+    if (requiresGrad && runEach && this.visionTower.layers)
+      return encode(pixelValues, { runEach, tilesAtOnce: most });
+    return inChunks(pixelValues, most, (tiles) => encode(tiles, { runLayer }));
   }
 
   /** Projected features of images' tiles [N, tokens, D] → the tokens of all images [T, D] */

@@ -1,4 +1,13 @@
-import { activations, attend, freeing, LayerNorm, Linear, Module, placeholder } from "../../nn/index.ts";
+import {
+  activations,
+  attend,
+  freeing,
+  LayerNorm,
+  Linear,
+  Module,
+  placeholder,
+  type SegmentsRunner,
+} from "../../nn/index.ts";
 import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, cat, type Tensor } from "../../torch/index.ts";
 import type { FeatureSelection, TowerOptions, VisionTower } from "../vision-tower.ts";
@@ -130,11 +139,25 @@ export abstract class VisionTransformer extends Module implements VisionTower {
     return [/^(?:post_layernorm|head)\./, new RegExp(`^encoder\\.layers\\.(?!(?:${kept})\\.)`)];
   }
 
-  forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {
-    const states = [runLayer((pixels) => this.embed(pixels), pixelValues)]; // [N, tokens, D]
+  get layers(): readonly Module[] {
+    return this.encoder.layers;
+  }
+
+  forward(pixelValues: Tensor, { runLayer = freeing, runEach, tilesAtOnce }: TowerOptions = {}): Tensor {
+    const through: SegmentsRunner =
+      runEach ?? ((segment, inputs) => inputs.map((input) => runLayer(segment, input)));
+    const tiles = pixelValues.split(sizesOf(pixelValues.size(0), tilesAtOnce));
+    const states = [through((pixels) => this.embed(pixels), tiles)]; // of each turn [N, tokens, D]
     for (const layer of this.encoder.layers)
-      states.push(runLayer((hidden) => layer.forward(hidden), states.at(-1)!));
-    const selected = this.#features.map((index) => states[index]!);
-    return this.select(selected.length === 1 ? selected[0]! : cat(selected, -1));
+      states.push(through((hidden) => layer.forward(hidden), states.at(-1)!, layer));
+    const features = tiles.map((_, turn) => {
+      const selected = this.#features.map((index) => states[index]![turn]!);
+      return this.select(selected.length === 1 ? selected[0]! : cat(selected, -1));
+    });
+    return features.length === 1 ? features[0]! : cat(features);
   }
 }
+
+/** Of turns of so many of all, the last of which may have fewer. */
+const sizesOf = (all: number, most = all): number[] =>
+  Array.from({ length: Math.ceil(all / most) }, (_, turn) => Math.min(most, all - turn * most));

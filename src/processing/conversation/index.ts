@@ -10,7 +10,7 @@ export {
   slottedParts,
   videoMark,
 } from "./image-marks.ts";
-export { type Conversation, countSlots, mediaOf } from "./messages.ts";
+export { type Conversation, countSlots, detailsOf, mediaOf } from "./messages.ts";
 export { ignoreLabel, type PromptPiece, promptText, type TokenizedPrompt, tokenizePrompt } from "./prompt.ts";
 export { rawPrompt } from "./raw.ts";
 export { readMessages } from "./read-messages.ts";

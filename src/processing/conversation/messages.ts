@@ -43,6 +43,12 @@ export const mediaOf = (messages: readonly Message[]): MediaSource[] =>
       part.type === "text" ? [] : [part.type === "image" ? part.image : part.video],
     );
 
+/** How closely each of them is to be seen, where that is said. */
+export const detailsOf = (messages: readonly Message[]): ("low" | undefined)[] =>
+  messages
+    .flatMap(({ content }) => partsOf(content))
+    .flatMap((part) => (part.type === "text" ? [] : [part.type === "image" ? part.detail : undefined]));
+
 export const countSlots = (conversation: Conversation): number =>
   conversation.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type !== "text").length;
 

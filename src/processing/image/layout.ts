@@ -6,12 +6,18 @@ import type { ImageSize } from "./rgb.ts";
 import { bestResolution } from "./tiles.ts";
 
 /** How an image is cut into tiles, each of which the vision tower sees by itself. */
-export type ImageLayout = WholeLayout | PaddedLayout | TiledLayout | FramesLayout;
+export type ImageLayout = WholeLayout | OverviewLayout | PaddedLayout | TiledLayout | FramesLayout;
 
 /** One tile of all of it. */
 interface WholeLayout {
   readonly tiles: "whole";
   /** Upright, in pixels, as the file's header says; undefined where nobody looked, as "whole" allows. */
+  readonly size: ImageSize | undefined;
+}
+
+/** AnyRes without its tiles: the overview alone, squeezed into a square. */
+interface OverviewLayout {
+  readonly tiles: "overview";
   readonly size: ImageSize | undefined;
 }
 
@@ -68,16 +74,17 @@ export function layoutOf(
   return { tiles: "anyres", size, canvas, grid, merge: tiling.merge };
 }
 
-/** The layouts of the images of a prompt, in order. @throws as `layoutOf` */
+/** The layouts of the images of a prompt, in order. @param isLow whether of the one at an index the overview is enough. @throws as `layoutOf` */
 export const layoutsOf = (
   sizes: readonly (ImageSize | undefined)[],
   config: Pick<ImageProcessorConfig, "tiling">,
+  isLow: (index: number) => boolean = () => false,
 ): ImageLayout[] =>
-  sizes.map((size) =>
-    sizes.length > 1 && config.tiling?.several === "padded"
-      ? { tiles: "padded", size }
-      : layoutOf(size, config),
-  );
+  sizes.map((size, index) => {
+    if (sizes.length > 1 && config.tiling?.several === "padded") return { tiles: "padded", size };
+    if (config.tiling !== undefined && isLow(index)) return { tiles: "overview", size };
+    return layoutOf(size, config);
+  });
 
 /** Feature rows of a tile. */
 export const rowsOf = ({ rows, columns, extra }: FeatureGrid): number => rows * columns + extra;

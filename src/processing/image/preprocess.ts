@@ -26,6 +26,7 @@ export function preprocess(
   layout: ImageLayout = layoutOf(image, config),
 ): PixelValues {
   if (layout.tiles === "anyres") return normalize(cutTiles(image, layout, config), config);
+  if (layout.tiles === "overview") return normalize([overviewOf(image, config)], config);
   const isPadded = layout.tiles === "padded" || config.aspect === "pad";
   const square = isPadded ? padToSquare(image, meanColour(config)) : image;
   return normalize([resizeAndCrop(square, config)], config);
@@ -45,18 +46,14 @@ export function joinPixels(images: readonly PixelValues[]): PixelValues {
 }
 
 /** The whole image, squeezed into a square, and the tiles of its canvas, which is black beside it. */
-function cutTiles(
-  image: RgbImage,
-  { canvas, grid }: TiledLayout,
-  { tiling, resample }: ImageProcessorConfig,
-): RgbImage[] {
+function cutTiles(image: RgbImage, { canvas, grid }: TiledLayout, config: ImageProcessorConfig): RgbImage[] {
+  const { tiling, resample } = config;
   const { side } = tiling!;
-  const overview = resize(image, side, side, resample);
   const { width, height } = sizeOnCanvas(image, canvas);
   const resized = resize(image, width, height, resample);
   const left = -Math.floor((canvas.width - width) / 2);
   const top = -Math.floor((canvas.height - height) / 2);
-  const tiles = [overview];
+  const tiles = [overviewOf(image, config)];
   for (let row = 0; row < grid.rows; row++)
     for (let column = 0; column < grid.columns; column++)
       tiles.push(
@@ -64,6 +61,9 @@ function cutTiles(
       );
   return tiles;
 }
+
+const overviewOf = (image: RgbImage, { tiling, resample }: ImageProcessorConfig): RgbImage =>
+  resize(image, tiling!.side, tiling!.side, resample);
 
 /** Resizes only what the crop keeps; black where the resized image is smaller than the crop. */
 function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage {

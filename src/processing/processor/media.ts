@@ -43,13 +43,16 @@ export const openMedia = (
 
 const isOpenVideo = (medium: Undecided): medium is OpenedVideo => "frames" in medium;
 
-/** How media are seen, with so many frames of each video, or as many as the model's own rule takes. */
+/**
+ * How media are seen, with so many frames of each video, or as many as the model's own rule takes.
+ * @param asked.details of images, by their indices
+ */
 export const layOut = (
   media: readonly Undecided[],
   processor: Processor,
-  asked: AskedFrames,
+  { details = [], ...asked }: AskedFrames & { readonly details?: readonly ("low" | undefined)[] | undefined },
 ): OpenedMedium[] => {
-  const seen = media.map((medium) =>
+  const seen = media.map((medium, at) =>
     isOpenVideo(medium)
       ? {
           video: medium,
@@ -57,7 +60,7 @@ export const layOut = (
           size: medium.size,
           sampled: processor.sampleFrames(medium, asked),
         }
-      : { image: medium, size: medium.size },
+      : { image: medium, size: medium.size, detail: details[at] },
   );
   const layouts = processor.mediaLayouts(seen);
   return seen.map((medium, at) => ({ ...medium, layout: layouts[at]! }));

@@ -48,6 +48,8 @@ export interface MediumShape {
   /** Upright; undefined where nobody looked. */
   readonly size: ImageSize | undefined;
   readonly isVideo?: true;
+  /** Of an image whose overview is enough. */
+  readonly detail?: "low" | undefined;
   /** The frames that are seen of a video. */
   readonly sampled?: SampledFrames;
 }
@@ -111,8 +113,10 @@ export class Processor {
 
   /** How the images and videos of a prompt are seen, in order. */
   mediaLayouts(media: readonly MediumShape[]): ImageLayout[] {
-    const images = this.layoutsOf(media.filter(({ isVideo }) => !isVideo).map(({ size }) => size));
-    return media.map((medium) => (medium.isVideo ? this.#framesLayout(medium) : images.shift()!));
+    const images = media.filter(({ isVideo }) => !isVideo);
+    const sizes = images.map(({ size }) => size);
+    const layouts = layoutsOf(sizes, this.imageConfig, (index) => images[index]!.detail === "low");
+    return media.map((medium) => (medium.isVideo ? this.#framesLayout(medium) : layouts.shift()!));
   }
 
   /** @throws LlavaError "video" where nobody looked at the video */

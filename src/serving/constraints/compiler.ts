@@ -5,6 +5,7 @@ import type { ConstraintCompiler, Matcher } from "../engine/index.ts";
 import { type Library, loadLibrary, type MatcherInit, type Pointer } from "./library.ts";
 import { GrammarMatcher } from "./matcher.ts";
 import { nestingOf } from "./nesting.ts";
+import { optionalPairsOf } from "./optional.ts";
 
 /** Larger than any schema that people write by hand; a compiled one takes a hundred times its text. */
 const MOST_CHARACTERS = 256 * 1024;
@@ -14,6 +15,8 @@ const MOST_KEPT = 64;
 const BLANKS = String.raw`[\x20\x0A\x0D\x09]{0,8}`;
 /** Objects of a schema within each other, references followed, and rules and groups of a grammar: near 1,000 llguidance overruns its stack. */
 const MOST_NESTED = 600;
+/** Optional properties of one object: more have no place among `itemsInRow`. */
+const MOST_OPTIONAL = 500;
 /** llguidance's own limits: a hundredth of a second to compile, and less for a mask, however a schema is made. */
 const limits: MatcherInit["limits"] = {
   itemsInRow: 2000,
@@ -66,6 +69,11 @@ class LlguidanceCompiler implements ConstraintCompiler {
     if (text.length > MOST_CHARACTERS)
       throw refusal(constraint, `it has ${text.length} characters; at most ${MOST_CHARACTERS} are taken`);
     requireShallow(constraint);
+    if (constraint.type === "json-schema" && optionalPairsOf(constraint.schema) > MOST_OPTIONAL ** 2)
+      throw refusal(
+        constraint,
+        `its objects have too many optional properties; at most ${MOST_OPTIONAL} are taken in one`,
+      );
     const key = `${type}\n${text}`;
     const compiled = this.#kept.get(key) ?? this.#compile(constraint, type, text);
     this.#kept.delete(key);

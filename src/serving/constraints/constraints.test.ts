@@ -11,6 +11,9 @@ import { llguidanceCompiler } from "./index.ts";
 
 const path = (name: string): string => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 
+const properties = (count: number): Record<string, object> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, {}]));
+
 suite("constraints", () => {
   let tokenizer: Tokenizer;
   let compiler: ConstraintCompiler;
@@ -122,6 +125,11 @@ suite("constraints", () => {
     ["no grammar", { type: "grammar", grammar: "start = x" }, /the grammar cannot/],
     ["deep nesting", { type: "json-schema", schema: nested(1e4) }, /recursion|nested/],
     [
+      "too many optional properties",
+      { type: "json-schema", schema: { items: { type: "object", properties: properties(501) } } },
+      /at most 500 are taken in one/,
+    ],
+    [
       "a long text",
       { type: "json-schema", schema: { enum: ["x".repeat(3e5)] } },
       /300\d\d\d? characters|characters/,
@@ -137,6 +145,17 @@ suite("constraints", () => {
     const pins = readFileSync(path("native/llguidance/requirements.txt"), "utf8");
     const release = pins.match(/^llguidance==([\d.]+)/m)![1]!;
     assert.match(readFileSync(path("src/setup/llguidance.ts"), "utf8"), new RegExp(`"${release}"`));
+  });
+
+  test("as many optional properties as there may be are held to", async () => {
+    const schema = { type: "object", properties: properties(500), additionalProperties: false };
+    assert(await takes({ type: "json-schema", schema }, read('{"p3": 1, "p499": 2}')));
+    assert(!(await takes({ type: "json-schema", schema }, read('{"p500": 1}'))));
+    const required = Object.keys(properties(600));
+    using _ = await compiler.compile({
+      type: "json-schema",
+      schema: { type: "object", properties: properties(600), required },
+    });
   });
 
   test("what would overrun llguidance's stack is refused, and schemas that refer to themselves are held to", async () => {

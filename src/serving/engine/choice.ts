@@ -1,8 +1,8 @@
 import type { OpenedPrompt, Sequence } from "../../generation/index.ts";
 import { PAGE } from "../../nn/index.ts";
+import { PartStream } from "../../part-stream.ts";
 import type { ServedPart, Usage } from "../../protocol/index.ts";
 import type { Matcher } from "./constraint.ts";
-import { PartStream } from "./part-stream.ts";
 import { type PlacedMedium, PrefixNames } from "./prefix.ts";
 import type { Waiting } from "./turns.ts";
 

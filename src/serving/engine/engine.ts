@@ -6,7 +6,6 @@ import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ImageLoadOptions } from "../../processing/image/index.ts";
 import {
   ContextFullError,
-  OverloadedError,
   PartError,
   type PromptTokens,
   type ServedModel,
@@ -15,6 +14,7 @@ import {
   type ServedRequest,
   type ServedState,
   type ServedToken,
+  tooManyWait,
 } from "../../protocol/index.ts";
 import { Choice, type ServedInput, Task } from "./choice.ts";
 import type { ConstraintCompiler, Matcher } from "./constraint.ts";
@@ -31,6 +31,7 @@ export class ServingEngine implements ServedModel, Disposable {
   readonly modalities = ["text", "image", "video"] as const;
   readonly vocabularySize: number;
   readonly queueLimit: number;
+  readonly maxRunning: number;
   readonly #pretrained: PretrainedLlava;
   readonly #constraints: ConstraintCompiler | undefined;
   readonly #images: ImageLoadOptions;
@@ -53,6 +54,7 @@ export class ServingEngine implements ServedModel, Disposable {
     this.#constraints = constraints;
     this.#images = images;
     this.queueLimit = queueLimit;
+    this.maxRunning = maxRunning;
     this.vocabularySize = pretrained.model.languageModel.config.vocabSize;
     this.#scheduler = new Scheduler(pretrained, {
       ...{ memory, maxRunning, stepTokens, interleavedTokens, cache, images },
@@ -76,18 +78,18 @@ export class ServingEngine implements ServedModel, Disposable {
     return { text, ids, imageTokens, media: told };
   }
 
-  detokenize(ids: readonly number[]): string {
+  async detokenize(ids: readonly number[]): Promise<string> {
     return this.#pretrained.processor.tokenizer.decode(ids);
   }
 
-  pieces(ids: readonly number[]): readonly Uint8Array[] {
+  async pieces(ids: readonly number[]): Promise<readonly Uint8Array[]> {
     return ids.map((id) => this.#pretrained.processor.tokenizer.bytesOf(id));
   }
 
   async *answer(request: ServedRequest): AsyncGenerator<ServedPart, void, undefined> {
     if (this.#isDisposed)
       throw new LlavaError("usage", `the engine of ${this.id} was disposed of: it cannot answer any more`);
-    this.#requireRoom();
+    this.requireRoom();
     const { signal } = request;
     this.#opening++;
     let task: Task;
@@ -112,14 +114,10 @@ export class ServingEngine implements ServedModel, Disposable {
     return { ...this.#scheduler.state, waiting: this.#scheduler.waiting + this.#opening };
   }
 
-  #requireRoom(): void {
-    const { waiting, free } = this.#scheduler;
+  requireRoom(): void {
+    const { waiting, free, state } = this.#scheduler;
     const all = waiting + this.#opening;
-    if (all < this.queueLimit + free) return;
-    throw new OverloadedError(
-      `${all} requests wait already; the limit is ${this.queueLimit}`,
-      this.#scheduler.secondsFor(all + 1),
-    );
+    if (all >= this.queueLimit + free) throw tooManyWait(all, { ...this, ...state });
   }
 
   async #taskOf(request: ServedRequest): Promise<Task> {

@@ -87,11 +87,6 @@ export class Scheduler implements Disposable {
     return Math.max(0, this.#options.maxRunning - this.#places.size);
   }
 
-  /** Seconds after which so many that wait are likely to have had their turn. */
-  secondsFor(waiting: number): number {
-    return Math.max(1, Math.ceil((this.#secondsOfAnswer * waiting) / this.#options.maxRunning));
-  }
-
   get state() {
     const { prompt, cached, generated, preemptions, steps } = this.#counts;
     return {
@@ -104,6 +99,7 @@ export class Scheduler implements Disposable {
       visionHits: this.#eyes.hits,
       preemptions,
       steps,
+      secondsOfAnswer: this.#secondsOfAnswer,
       stepMilliseconds: this.#stepBegan === undefined ? 0 : performance.now() - this.#stepBegan,
     };
   }

@@ -11,7 +11,25 @@ import {
 } from "../../protocol/index.ts";
 import { ApiError } from "./api-error.ts";
 import type { Exchange } from "./exchange.ts";
+import type { ModelSet } from "./model-set.ts";
 import type { Service } from "./service.ts";
+
+/** The model that a request names, where one request more may wait for it. @throws ApiError, OverloadedError */
+export function modelFor(
+  exchange: Exchange,
+  { models, metrics }: Service,
+  asked: string | undefined,
+): ReturnType<ModelSet["find"]> {
+  const found = models.find(asked);
+  exchange.record.model = found.name;
+  try {
+    found.model.requireRoom();
+  } catch (error) {
+    if (error instanceof OverloadedError) metrics.rejected("queue_full");
+    throw error;
+  }
+  return found;
+}
 
 /** A model's answer to a request, with what metrics and log tell of it. @throws why the work was stopped, where it was */
 export async function* answered(

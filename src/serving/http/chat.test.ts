@@ -88,6 +88,24 @@ describe("chat completions", () => {
     assert.deepEqual(byAddress.body.usage, ofData.body.usage);
   });
 
+  test("of an image's detail the model is told where it is low", async () => {
+    const { url } = image(dataUrl(await png())).image_url;
+    const seen = ["low", "high", "original", "auto", null].map((detail) => ({
+      type: "image_url",
+      image_url: { url, detail },
+    }));
+    assert.equal((await chat({ messages: user(seen) })).status, 200);
+    const { prompt } = model.asked.at(-1)!;
+    assert.ok("messages" in prompt);
+    const content = prompt.messages[0]!.content as readonly { readonly detail?: string }[];
+    assert.deepEqual(
+      content.map(({ detail }) => detail),
+      ["low", undefined, undefined, undefined, undefined],
+    );
+    const odd = await chat({ messages: user([{ type: "image_url", image_url: { url, detail: "tiny" } }]) });
+    assert.equal(odd.status, 400);
+  });
+
   test("videos come as frames and as animations", async () => {
     const jpeg = await sharp(await png())
       .jpeg()

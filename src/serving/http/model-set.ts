@@ -39,6 +39,11 @@ export class ModelSet {
     return this.#entries.flatMap(({ model }) => (model ? [model] : []));
   }
 
+  /** Whether a step of one takes longer than so many seconds. */
+  isStuck(seconds: number): boolean {
+    return this.ready.some((model) => model.state().stepMilliseconds > seconds * 1000);
+  }
+
   /** The model of a name, the first without one. @throws ApiError 404, or 503 while it is being loaded */
   find(name: string | undefined): { readonly name: string; readonly model: ServedModel } {
     const entry =

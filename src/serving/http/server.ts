@@ -122,6 +122,11 @@ export class HttpServer implements AsyncDisposable {
     return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
+  /** Whether a step of a model takes longer than it may. */
+  get isStuck(): boolean {
+    return this.#service.models.isStuck(this.#service.limits.stepSeconds);
+  }
+
   /** Has a controller of the original LLaVA know this server, at an address of which it reaches it, until the signal aborts. */
   keepRegistered(
     at: { readonly controller: string; readonly address?: string; readonly report: (line: string) => void },

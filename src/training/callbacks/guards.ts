@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlavaError } from "../../errors.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { Callback, Run, StepMetrics } from "../trainer.ts";
+import { median } from "./median.ts";
 
 /** What guards remember; plain JSON. */
 export const guardStateSchema = z.object({
@@ -78,9 +79,3 @@ export class Guards implements Callback {
 }
 
 const hint = "Look at these rows; otherwise lower the learning rate or compute in float32.";
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
-}

@@ -1,7 +1,9 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { makeFolder, writeAtomically, writing } from "../../files/index.ts";
+import type { RankStep } from "../learner.ts";
 import type { Callback } from "../trainer.ts";
+import { median } from "./median.ts";
 
 /** A line of the log: what a step did, or an evaluation's result. */
 export type LogEntry = Readonly<Record<string, number>> & { readonly step: number };
@@ -44,11 +46,23 @@ export const memory = () => ({
   peakMebibytes: process.resourceUsage().maxRSS / 2 ** 10,
 });
 
+/** Of several ranks: how long they compute, waits for others left out, and which of them longest. */
+function computing(ranks: readonly RankStep[]): Record<string, number> {
+  if (ranks.length === 1) return {};
+  const seconds = ranks.map((rank) => rank.computing);
+  const longest = Math.max(...seconds);
+  return {
+    computingSeconds: median(seconds),
+    longestComputingSeconds: longest,
+    slowestRank: seconds.indexOf(longest),
+  };
+}
+
 /** Writes every step: loss, learning rates by their names in the recipe, gradient norm, speed, memory. */
 export const stepLog = (log: LogSink, peakRates: Readonly<Record<string, number>>): Callback => ({
   afterStep: (
     _,
-    { step, loss, measures, learningRateFactor, gradientNorm, units, tokens, seconds, skipped },
+    { step, loss, measures, learningRateFactor, gradientNorm, units, tokens, ranks, seconds, skipped },
   ) =>
     log.write({
       step,
@@ -62,6 +76,7 @@ export const stepLog = (log: LogSink, peakRates: Readonly<Record<string, number>
       tokens,
       tokensPerSecond: tokens / seconds,
       seconds,
+      ...computing(ranks),
       ...(skipped && { skipped: 1 }),
       ...memory(),
     }),

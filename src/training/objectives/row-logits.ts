@@ -38,12 +38,20 @@ export class RowLogits {
     this.#checkpoints?.forget();
   }
 
+  /** Without images a tower that learns in parts is gone through all the same: others may have some. */
+  #features(images: Tensor | undefined): Tensor | undefined {
+    const { run: runLayer, runEach } = this.#checkpoints ?? {};
+    if (images) return this.#encodeImages(images, { runLayer, runEach });
+    for (const layer of this.#model.visionTower.layers ?? []) runEach?.((hidden) => hidden, [], layer);
+    return undefined;
+  }
+
   /** float32 [S, vocab], one for each target. */
   of({ images, layouts, inputIds, positions, attention, supervised }: RowBatch): Tensor {
     const { languageModel } = this.#model;
     this.#checkpoints?.begin();
     const runLayer = this.#checkpoints?.run;
-    const features = images && this.#encodeImages(images, { runLayer });
+    const features = this.#features(images);
     const inputs = this.#model.embed(inputIds, features && { features, layouts }); // [R, T, D]
     const hidden = languageModel.forward(inputs, {
       positions,

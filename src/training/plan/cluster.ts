@@ -76,6 +76,9 @@ export function clusterOf({ gpus, gpu = "h100-80", network = "8x400Gb", ...field
   return { gpu: gpuKinds[gpu]!, gpus, nodes, network: parseNetwork(network) };
 }
 
+/** GPUs of each machine. */
+export const perMachine = ({ gpus, nodes }: Cluster): number => gpus / nodes;
+
 /** A collective's seconds on each of the ways that it takes at once. */
 export interface Transfer {
   readonly link: number;
@@ -90,12 +93,32 @@ const LATENCY = 30e-6;
  * Gathers, or adds up and scatters, `bytes` over all ranks: each takes in what it lacks, over the links of its machine, and each
  * machine what its ranks together lack.
  */
-export function transfer({ gpu, gpus, nodes, network }: Cluster, bytes: number): Transfer {
+export function transfer(cluster: Cluster, bytes: number): Transfer {
+  const { gpu, gpus, nodes, network } = cluster;
   if (gpus === 1 || bytes === 0) return { link: 0, network: 0, seconds: 0 };
-  const perNode = gpus / nodes;
+  const local = perMachine(cluster);
   const over = {
-    link: (bytes * (perNode - 1)) / perNode / gpu.link,
+    link: (bytes * (local - 1)) / local / gpu.link,
     network: (bytes * (nodes - 1)) / nodes / network,
   };
   return { ...over, seconds: Math.max(over.link, over.network) + LATENCY * Math.log2(gpus) };
+}
+
+/** The machines, or parts of one, that a group of so many GPUs is in: what its collectives go through. */
+export function groupOf(cluster: Cluster, gpus: number): Cluster {
+  return { ...cluster, gpus, nodes: Math.ceil(gpus / perMachine(cluster)) };
+}
+
+/** Adds up `bytes` over groups of so many GPUs, each GPU a part of them, so that all groups have the sum. */
+export function exchangeBetween(cluster: Cluster, bytes: number, group: number): Transfer {
+  const { gpu, gpus, nodes, network } = cluster;
+  if (group === gpus || bytes === 0) return { link: 0, network: 0, seconds: 0 };
+  const inMachine = Math.max(1, perMachine(cluster) / group);
+  const machines = gpus / group / inMachine;
+  // Twice, as an addition with a gather behind it.
+  const over = {
+    link: (((2 * bytes) / group) * (inMachine - 1)) / inMachine / gpu.link,
+    network: (2 * bytes * (machines - 1)) / nodes / network,
+  };
+  return { ...over, seconds: Math.max(over.link, over.network) + LATENCY * Math.log2(gpus / group) };
 }

@@ -1,5 +1,5 @@
 import { objectiveOf, type Recipe } from "../recipe/recipe.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, perMachine } from "./cluster.ts";
 import { type MemoryPlan, planMemory } from "./plan-memory.ts";
 import type { ModelSizes } from "./sizes.ts";
 import { planStep, type StepOptions, type StepPlan } from "./step-time.ts";
@@ -32,7 +32,12 @@ export function fastestShape(
   const halvings = Array.from({ length: Math.floor(Math.log2(rowsPerGpu)) + 1 }, (_, i) => 2 ** i);
   const shapes = shardings.flatMap((sharding) =>
     [false, true].flatMap((activationCheckpointing) =>
-      halvings.map((accumulation) => ({ sharding, activationCheckpointing, accumulation })),
+      groupsOf(sharding, recipe, cluster).flatMap((shardingGroup) =>
+        halvings.map((accumulation) => ({
+          ...{ sharding, activationCheckpointing, accumulation },
+          ...(shardingGroup && { shardingGroup }),
+        })),
+      ),
     ),
   );
   const fitting = shapes
@@ -44,7 +49,7 @@ export function fastestShape(
           .map(([name, value]) => `--${name} ${value}`)
           .join(" "),
         step: planStep(sizes, candidate, cluster, options),
-        plan: planMemory(sizes, candidate, { rows, devices: cluster.gpus }),
+        plan: planMemory(sizes, candidate, { rows, devices: cluster.gpus, perMachine: perMachine(cluster) }),
       };
     })
     .filter(({ plan }) => plan.total <= memory);
@@ -54,3 +59,9 @@ export function fastestShape(
     undefined,
   );
 }
+
+/** All ranks in one group, or those of each machine; as the recipe says, where it does. */
+const groupsOf = (sharding: Recipe["sharding"], { shardingGroup }: Recipe, { nodes }: Cluster) =>
+  sharding !== "none" && shardingGroup === undefined && nodes > 1
+    ? ([undefined, "machine"] as const)
+    : [undefined];

@@ -26,6 +26,8 @@ export interface PlanOptions {
   readonly rows?: RowLengths;
   /** Devices that a step's rows are shared by; 1. */
   readonly devices?: number;
+  /** Of them those in one machine; all. */
+  readonly perMachine?: number;
 }
 
 interface PlannedPart {
@@ -61,9 +63,9 @@ const FRAGMENTATION = { cpu: 0.25, learningOnTiles: 1, cuda: 0.08 };
 /** How much memory a recipe takes to train a model of these sizes: a pure function, which reads neither weights nor data. */
 export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOptions = {}): MemoryPlan {
   const recipe = asComputed(given);
-  const { devices = 1 } = options;
+  const { devices = 1, perMachine = devices } = options;
   const sharding = shardingOf(recipe);
-  const shards = shardsOf(recipe, devices);
+  const shards = shardsOf(recipe, devices, perMachine);
   const rows = options.rows ?? typicalRows(recipe, sizes);
   const batch = microBatchOf(sizes, recipe, rows, devices);
   const trained = trainedParameters(sizes, recipe);

@@ -111,8 +111,8 @@ describe("a run's prediction", () => {
       /cross the network in each of 8 micro-batches: 26\.0 GB into each machine/,
     );
     assert.match(warnings.join("\n"), /one machine of these would take/);
-    const states = planRun(sizes, { ...recipe, sharding: "states" }, slow, options);
-    assert.ok(states.step.seconds < step.seconds / 2);
+    for (const other of [{ sharding: "states" }, { ...accumulating, shardingGroup: "machine" }] as const)
+      assert.ok(planRun(sizes, { ...recipe, ...other }, slow, options).step.seconds < step.seconds / 2);
     assert.deepEqual(planRun(sizes, recipe, clusterOf({ gpus: 8 }), options).warnings, []);
   });
 
@@ -183,6 +183,19 @@ describe("memory of sharded training", () => {
     const parameters = sizes.parameters.languageModel;
     const difference = total("weights", 2) - total("weights", 4);
     assert.ok(Math.abs(difference / (16 * parameters * (1 / 2 - 1 / 4)) - 1) < 0.05, `${difference}`);
+  });
+
+  test("is shared by the ranks of a group", () => {
+    const { recipe, sizes } = thirteen;
+    const total = (devices: number, group: Partial<Recipe> = {}): number =>
+      planMemory(sizes, { ...recipe, batchSize: 16 * devices, ...group }, { devices, perMachine: 8 }).total;
+    assert.equal(total(32, { shardingGroup: "machine" }), total(8));
+    assert.equal(total(32, { shardingGroup: 16 }), total(16));
+    assert.equal(total(1, { shardingGroup: 16 }), total(1)); // as it is tried before
+    assert.throws(() => total(24, { shardingGroup: 16 }), {
+      code: "config",
+      hint: /1, 2, 3, 4, 6, 8, 12, 24/,
+    });
   });
 
   test("is what is advised first, states before weights", () => {

@@ -1,8 +1,9 @@
 import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
-import { type Cluster, transfer } from "./cluster.ts";
+import { type Cluster, groupOf, perMachine, transfer } from "./cluster.ts";
 import { fastestShape } from "./fastest.ts";
 import { planMemory } from "./plan-memory.ts";
+import { shardsOf } from "./sharding.ts";
 import type { ModelSizes } from "./sizes.ts";
 import { planStep, type StepOptions, type StepPlan } from "./step-time.ts";
 
@@ -32,7 +33,11 @@ export function planRun(
   const rows = dataRows === undefined ? undefined : Math.ceil(dataRows * recipe.epochs);
   const steps = recipe.maxSteps ?? (rows === undefined ? undefined : Math.ceil(rows / recipe.batchSize));
   const shape = fastestShape(sizes, recipe, cluster, { ...options, memory });
-  const { total } = planMemory(sizes, recipe, { rows: options.rows, devices: cluster.gpus });
+  const { total } = planMemory(sizes, recipe, {
+    rows: options.rows,
+    devices: cluster.gpus,
+    perMachine: perMachine(cluster),
+  });
   const isOther = shape !== undefined && (shape.step.seconds < step.seconds || total > memory);
   return {
     cluster,
@@ -61,19 +66,19 @@ function stepWarnings(
   const { accumulation, batchSize } = recipe;
   const warnings: string[] = [];
   const waits = step.waits > TOLERATED * step.seconds;
-  const perNode = gpus / nodes;
-  const acrossNodes = sharding === "weights" && nodes > 1;
+  const group = groupOf(cluster, shardsOf(recipe, gpus, perMachine(cluster)));
+  const acrossNodes = sharding === "weights" && group.nodes > 1;
   const bytes = computeBytes(recipe);
   if (acrossNodes && step.microBatches > 1 && waits && step.binds === "network") {
-    const moved = (2 * bytes * sizes.parameters.languageModel * (nodes - 1)) / nodes;
+    const moved = (2 * bytes * sizes.parameters.languageModel * (group.nodes - 1)) / group.nodes;
     warnings.push(
       `sharded weights cross the network in each of ${step.microBatches} micro-batches: ${gigabytes(moved)} into each machine, ` +
         `${(moved / cluster.network).toFixed(1)} s at ${gigabytes(cluster.network)} a second. Shard states instead, or weights within ` +
-        "a machine, or let one micro-batch take more rows",
+        "a machine (--shardingGroup machine), or let one micro-batch take more rows",
     );
   }
   if (sharding === "weights" && waits) {
-    const perLayer = transfer(cluster, (bytes * sizes.layerMatrices) / sizes.text.numLayers);
+    const perLayer = transfer(group, (bytes * sizes.layerMatrices) / sizes.text.numLayers);
     const hidden =
       (perLayer.seconds * efficiency * gpu.peak * sizes.text.numLayers) / (2 * sizes.layerMatrices);
     if (step.tokensPerMicroBatch < hidden)
@@ -88,13 +93,14 @@ function stepWarnings(
     warnings.push(
       `${batchSize} rows are not shared evenly by ${gpus} GPUs: all wait for those with ${Math.ceil(batchSize / gpus)}`,
     );
-  if (accumulation > 1 && sharding === "states" && waits && step.binds === "network")
+  if (accumulation > 1 && sharding === "states" && group.nodes > 1 && waits && step.binds === "network")
     warnings.push(
-      `gradients are added up over the network in each of ${step.microBatches} micro-batches: let one micro-batch take more rows`,
+      `gradients are added up over the network in each of ${step.microBatches} micro-batches: let one micro-batch take more rows, or ` +
+        "shard within a machine (--shardingGroup machine)",
     );
   if (nodes > 1) {
-    const one = { ...cluster, nodes: 1, gpus: perNode };
-    const alone = planStep(sizes, recipe, one, options);
+    const one = { ...cluster, nodes: 1, gpus: perMachine(cluster) };
+    const alone = planStep(sizes, { ...recipe, shardingGroup: undefined }, one, options);
     if (alone.seconds < step.seconds)
       warnings.push(
         `one machine of these would take ${alone.seconds.toFixed(1)} s for the step that ${nodes} take ${step.seconds.toFixed(1)} s for`,

@@ -1,3 +1,4 @@
+import { ranksOfGroup } from "../../distributed/index.ts";
 import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
 import { adapterWeights, type ModelSizes } from "./sizes.ts";
@@ -9,9 +10,14 @@ export type Sharding = ReturnType<typeof shardingOf>;
 export const asComputed = (recipe: Recipe): Recipe =>
   shardingOf(recipe) === "weights" ? { ...recipe, activationCheckpointing: true } : recipe;
 
-/** Parts that a rank's state is one of. */
-export const shardsOf = (recipe: Recipe, ranks: number): number =>
-  shardingOf(recipe) === "none" ? 1 : ranks;
+/**
+ * Parts that a rank's state is one of: as many as ranks share them.
+ * @throws LlavaError "config" where the recipe's groups do not share the ranks evenly
+ */
+export const shardsOf = (recipe: Recipe, ranks: number, perMachine: number): number =>
+  shardingOf(recipe) === "none" || ranks === 1
+    ? 1
+    : ranksOfGroup(recipe.shardingGroup, ranks, () => perMachine);
 
 /** Weights of each part that learn. */
 export function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {

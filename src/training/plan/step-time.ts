@@ -1,7 +1,7 @@
 import { referenceOf } from "../recipe/objective-schema.ts";
 import { type Recipe, shardingOf } from "../recipe/recipe.ts";
 import { computeBytes } from "./activations.ts";
-import { type Cluster, type Transfer, transfer } from "./cluster.ts";
+import { type Cluster, exchangeBetween, groupOf, perMachine, type Transfer, transfer } from "./cluster.ts";
 import type { RowLengths } from "./micro-batch.ts";
 import { asComputed, shardsOf } from "./sharding.ts";
 import { adapterWeights, type ModelSizes } from "./sizes.ts";
@@ -69,7 +69,8 @@ export function planStep(
   const { gpu, gpus } = cluster;
   const recipe = asComputed(given);
   const sharding = shardingOf(recipe);
-  const shards = shardsOf(recipe, gpus);
+  const shards = shardsOf(recipe, gpus, perMachine(cluster));
+  const group = groupOf(cluster, shards);
   const rowsPerRank = Math.ceil(recipe.batchSize / gpus);
   const microBatches = Math.min(recipe.accumulation, rowsPerRank);
   const share = rowsPerRank / microBatches;
@@ -88,8 +89,8 @@ export function planStep(
     waits += count * waiting;
     seconds += count * (computing + waiting);
   };
-  const gather = (unit: Unit): Transfer => transfer(cluster, unit.gathered);
-  const reduce = (unit: Unit): Transfer => transfer(cluster, unit.reduced);
+  const gather = (unit: Unit): Transfer => transfer(group, unit.gathered);
+  const reduce = (unit: Unit): Transfer => transfer(group, unit.reduced);
   for (let i = 0; i < microBatches; i++) {
     const gathers = (unit: Unit): Transfer[] =>
       sharding === "weights" || (sharding === "states" && unit.learns && i === 0) ? [gather(unit)] : [];
@@ -104,7 +105,9 @@ export function planStep(
     pass(0, [...gathers(units[0]!), ...(sharding === "none" ? [] : [reduce(units[0]!)])]);
   }
   const learning = sum(units.map(({ count, reduced }) => count * reduced)); // bytes
-  if (sharding === "none") pass(0, [transfer(cluster, 2 * learning)]);
+  pass(0, [
+    sharding === "none" ? transfer(cluster, 2 * learning) : exchangeBetween(cluster, learning, shards),
+  ]);
   const update = ((learning / reducedBytes) * UPDATE_BYTES) / shards / gpu.bandwidth;
   seconds = OVERHEAD * (seconds + update);
   busy.compute = OVERHEAD * (busy.compute + update);

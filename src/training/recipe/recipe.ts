@@ -187,6 +187,11 @@ const recipeSchema = z.strictObject({
    * activations are computed again then. Left out: each has all. It changes neither rows nor losses.
    */
   sharding: z.enum(["none", "states", "weights"]).optional(),
+  /**
+   * Processes that have a copy of what is sharded between them (HSDP): so many that follow each other, or those of a "machine";
+   * all when left out. Within a group weights are gathered and gradients summed up, across groups each part's sum once a step.
+   */
+  shardingGroup: z.union([z.literal("machine"), count]).optional(),
   /** What becomes of a step that would do harm. A step left out changes no weight, and is counted and logged. */
   guards: z
     .strictObject({
@@ -252,6 +257,7 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
   const parsed = recipeSchema.safeParse(applyOverrides(recipeSchema, fields, overrides));
   if (parsed.success) {
     requireSomethingToTrain(parsed.data);
+    requireSharded(parsed.data);
     requirePreferences(parsed.data);
     return parsed.data;
   }
@@ -263,6 +269,13 @@ export function resolveRecipe(fields: RecipeFields, overrides: readonly Override
 /** How what learns is kept on several processes. */
 export const shardingOf = ({ sharding = "none" }: Pick<Recipe, "sharding">): "none" | "states" | "weights" =>
   sharding;
+
+function requireSharded(recipe: Recipe): void {
+  if (recipe.shardingGroup === undefined || shardingOf(recipe) !== "none") return;
+  throw new LlavaError("config", `shardingGroup is ${recipe.shardingGroup}, but nothing is sharded`, {
+    hint: 'Set sharding to "states" or "weights", or leave shardingGroup out.',
+  });
+}
 
 function requireSomethingToTrain({ train, lora, frozenWeights }: Recipe): void {
   if (train.length === 0 && !lora)

@@ -10,6 +10,7 @@ const incidental = [
   "activationCheckpointing",
   "data.workers",
   "sharding",
+  "shardingGroup",
 ];
 
 /**

@@ -57,8 +57,12 @@ const planted = { ...stages["full"], model: withoutWord(), batchSize: 2 };
 const runs: Readonly<Record<string, Partial<RecipeFields>>> = {
   "projector, batches of 4": { ...stages["projector"], batchSize: 4, sharding: "weights" },
   "full, whole weights": { ...stages["full"], accumulation: 2 },
-  "full, states": { ...stages["full"], sharding: "states", accumulation: 3 },
-  "full, weights, ranks without rows": { ...stages["full"], sharding: "weights", batchSize: 3 },
+  "full, states, groups of one": {
+    ...{ ...stages["full"], sharding: "states", shardingGroup: 1, accumulation: 3 },
+  },
+  "full, weights in groups of two, ranks without rows": {
+    ...{ ...stages["full"], sharding: "weights", shardingGroup: 2, batchSize: 3 },
+  },
   "full, weights, evaluated": { ...stages["full"], sharding: "weights", evaluation },
   "full, weights, all rows of a rank left out": {
     ...{ ...stages["full"], sharding: "weights", batchSize: 2 },
@@ -71,10 +75,13 @@ const runs: Readonly<Record<string, Partial<RecipeFields>>> = {
   "pairs without batches beside adapters": {
     ...{ ...stages["lora"], train: [], ...withoutDropout, ...pairs("adaptersOff") },
   },
-  "pairs, batches of a frozen copy": { ...stages["full"], ...pairs("copy") },
+  "pairs, batches of a frozen copy": { ...stages["full"], ...pairs("copy"), shardingGroup: 2 },
   "pairs, batches with a reference known before": { ...stages["full"], ...pairs("precomputed") },
   "full in bfloat16": { ...stages["full"], sharding: "weights", dtype: "bfloat16", accumulation: 2 },
-  "all, weights": { ...stages["all"], sharding: "weights", accumulation: 2 },
+  "all, weights in groups of two": {
+    ...{ ...stages["all"], sharding: "weights", shardingGroup: 2, accumulation: 2 },
+    features: { tilesAtOnce: 1 },
+  },
   "adapters over a sharded base": { ...stages["lora"], ...withoutDropout, sharding: "weights" },
   "adapters over a sharded base in int8": {
     ...{ ...stages["lora"], ...withoutDropout, sharding: "weights", frozenWeights: "int8" },
@@ -106,7 +113,7 @@ function distance(values: ReadonlyMap<string, number[]>, others: ReadonlyMap<str
 
 /** Those in which ranks differ most are run by four as well. */
 const runsOf = (ranks: number) =>
-  Object.entries(runs).filter(([name]) => ranks === 2 || /batches|without|finite|all/.test(name));
+  Object.entries(runs).filter(([name]) => ranks === 2 || /batches|without|finite|all|of two/.test(name));
 
 describe("several processes train as one does", () => {
   const one = new Map<string, Ran>();
@@ -116,7 +123,7 @@ describe("several processes train as one does", () => {
       recipe: recipeOf(name, ranks, fields),
       fails: /stopped/.test(name),
     }));
-  for (const [name, { sharding: _, ...fields }] of Object.entries(runs))
+  for (const [name, { sharding: _, shardingGroup: __, ...fields }] of Object.entries(runs))
     test(`one process: ${name}`, async () => {
       const recipe = recipeOf(name, 1, fields);
       one.set(name, await run(alone, { recipe, fails: /stopped/.test(name) }));

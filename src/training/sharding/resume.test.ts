@@ -1,6 +1,6 @@
 // Checkpoints of several processes: npm test -- src/training/sharding/resume.test.ts
 import assert from "node:assert/strict";
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inProcesses } from "../../../test/support/process-ranks.ts";
@@ -20,7 +20,7 @@ const recipeOf = (name: string, fields: Partial<RecipeFields>): Recipe =>
   });
 
 test("a run goes on from a checkpoint bit for bit, and from one of another number of ranks", async () => {
-  const kinds = { full: stages["full"], lora: stages["lora"] };
+  const kinds = { full: stages["full"], lora: { ...stages["lora"], shardingGroup: 1 } };
   const steps: [name: string, GivenRun][] = Object.entries(kinds).flatMap(([name, fields]) => {
     const recipe = (at: string) => recipeOf(`${name}-${at}`, { ...fields, sharding: "weights" });
     return [
@@ -39,6 +39,8 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
     ...{ optimizer: { learningRate: 1e30 }, schedule: { type: "constant" as const, warmupRatio: 0 } },
   };
   steps.push(["diverging", { recipe: recipeOf("diverging", diverging) }]);
+  const lagging = recipeOf("lagging", { ...stages["projector"], maxSteps: 21 });
+  steps.push(["lagging", { recipe: lagging, lags: true }]);
   const made = await inProcesses<Ran[]>(
     2,
     "runs",
@@ -46,9 +48,17 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
   );
   const ranOf = (name: string): Ran => made[0]![steps.findIndex(([each]) => each === name)]!;
   for (const own of made) {
-    const { step, losses } = own.at(-1)!;
+    const { step, losses } = own.at(-2)!;
     assert.deepEqual([step, losses.map(Number.isFinite)], [4, [true, false, false, false]]);
   }
+  const told = ranOf("lagging").lines.filter((line) => line.includes("is slow"));
+  assert.match(
+    told.join("\n"),
+    /^rank 1 \(.+\) is slow: it computes for 10\d\.\d+ s a step, \d+\.\d+ times as long as the others/,
+  );
+  const logged = JSON.parse(readFileSync(join(lagging.output, "log.jsonl"), "utf8").split("\n")[10]!);
+  assert.equal(logged.slowestRank, 1);
+  assert.ok(logged.longestComputingSeconds > logged.computingSeconds);
   const stopped = steps.filter(([name]) => name.endsWith("stopped"));
   const outputs = stopped.map(([, { recipe }]) => recipe.output);
   for (const [i, output] of outputs.entries())
@@ -70,6 +80,12 @@ test("a run goes on from a checkpoint bit for bit, and from one of another numbe
       return JSON.stringify(values);
     });
     assert.equal(bytes[0], bytes[1]);
+    const saved = readdirSync(join(outputs[i]!, "checkpoints", "step-0000002")).sort();
+    const parts = name === "full" ? ["1-of-2", "2-of-2"] : ["1-of-1"]; // one group of each alone writes
+    const files = ["optimizer", "weights"].flatMap((kind) =>
+      parts.map((part) => `${kind}-${part}.safetensors`),
+    );
+    assert.deepEqual(saved, [...files, "state.json"].sort());
     // Dropout draws other numbers with other ranks.
     if (name !== "full") continue;
     const plain = elsewhere(1)[i]!;

@@ -1,4 +1,4 @@
-import { type Communicator, exchange } from "../../distributed/index.ts";
+import { exchange } from "../../distributed/index.ts";
 import { type AdamW, clipGradNorm } from "../../optim/index.ts";
 import { scope } from "../../torch/index.ts";
 import {
@@ -22,19 +22,12 @@ export class ShardedLearner<B extends Batch> implements Learner<B> {
   readonly #objective: Objective<B>;
   readonly #weights: ShardedWeights;
   readonly #optimizer: AdamW;
-  readonly #communicator: Communicator;
 
   /** The optimizer is that of the weights' groups. */
-  constructor(
-    objective: Objective<B>,
-    weights: ShardedWeights,
-    optimizer: AdamW,
-    communicator: Communicator,
-  ) {
+  constructor(objective: Objective<B>, weights: ShardedWeights, optimizer: AdamW) {
     this.#objective = objective;
     this.#weights = weights;
     this.#optimizer = optimizer;
-    this.#communicator = communicator;
   }
 
   backward(batches: readonly B[], plan: StepPlan): StepLoss {
@@ -48,10 +41,14 @@ export class ShardedLearner<B extends Batch> implements Learner<B> {
         return loss.item();
       }),
     ).slice(0, batches.length);
-    const told = exchange(this.#communicator, { losses, measured, reached: this.#weights.reached() });
+    const { all } = this.#weights.ranks;
+    const told = exchange(all, {
+      ...{ losses, measured, computing: plan.computing() },
+      reached: this.#weights.reached(),
+    });
     this.#weights.giveGradients(new Set(told.flatMap(({ reached }) => reached)));
     const isSuspect = (at: number): boolean => told.some(({ losses }) => !Number.isFinite(losses[at] ?? 0));
-    const suspects = suspectsOf(this.#communicator, told, () =>
+    const suspects = suspectsOf(all, told, () =>
       this.#through(batches, plan, (batch, at) => {
         if (!isSuspect(at)) return [];
         const found = this.#objective.suspects?.(batch) ?? batch.samples;
@@ -73,7 +70,7 @@ export class ShardedLearner<B extends Batch> implements Learner<B> {
   }
 
   clip(maxNorm: number): number {
-    return clipGradNorm(this.#optimizer.parameters(), maxNorm, this.#communicator);
+    return clipGradNorm(this.#optimizer.parameters(), maxNorm, this.#weights.ranks.within);
   }
 
   update(learningRateFactor: number): void {

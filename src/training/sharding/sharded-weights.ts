@@ -1,4 +1,4 @@
-import { type Communicator, meet } from "../../distributed/index.ts";
+import { meet, type RankGroups } from "../../distributed/index.ts";
 import type { Llava } from "../../models/index.ts";
 import type { Module, ParameterPlace, SegmentWeights } from "../../nn/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
@@ -7,7 +7,8 @@ import { Buffers } from "./buffers.ts";
 import { type Piece, Unit } from "./unit.ts";
 
 export interface ShardingOptions {
-  readonly communicator: Communicator;
+  /** Those of a group have the weights between them; each group has all. */
+  readonly ranks: RankGroups;
   /** Weights that learn, by their names, with their rates. */
   readonly groups: readonly ParameterGroup[];
   /** "states": gathered weights stay to the end of a step, and frozen ones are whole; "weights": neither. */
@@ -25,13 +26,13 @@ interface OwnPiece extends Piece {
 }
 
 /**
- * The weights of a model of which each rank has a part (ZeRO, arXiv 1910.02054). The layers of the language model are gathered
- * one by one as they are computed, the next one while its predecessor is; what else learns, and the vocabulary, before the
- * first of them.
+ * The weights of a model of which each rank has a part (ZeRO, arXiv 1910.02054). The layers of the language model, and of a tower
+ * that learns, are gathered one by one as they are computed, the next one while its predecessor is; what else learns, and the
+ * vocabulary, before the first of them.
  */
 export class ShardedWeights implements SegmentWeights, Disposable {
   readonly device: string;
-  readonly #communicator: Communicator;
+  readonly ranks: RankGroups;
   readonly #buffers = new Buffers();
   readonly #isGivenUp: boolean;
   /** Modules in the order of the forward pass. */
@@ -44,26 +45,36 @@ export class ShardedWeights implements SegmentWeights, Disposable {
   #reducing: readonly Unit[] = [];
 
   /** Takes the weights out of the model, whose places hold shapes alone from now on. */
-  constructor(model: Llava, { communicator, groups, sharding, gathered, frozen, device }: ShardingOptions) {
+  constructor(model: Llava, { ranks, groups, sharding, gathered, frozen, device }: ShardingOptions) {
     this.device = device;
-    this.#communicator = communicator;
+    this.ranks = ranks;
     this.#isGivenUp = sharding === "weights";
     const names = new Map(
       groups.flatMap(({ parameters }) => [...parameters].map(([name, tensor]) => [tensor, name] as const)),
     );
     const learning = (place: ParameterPlace): boolean => names.has(place.tensor);
     const { languageModel, projector, visionTower } = model;
-    this.#order = languageModel.layers;
-    const ofLayers = this.#order.map((layer) => layer.parameterPlaces());
-    const inLayers = new Set(ofLayers.flat().map(({ tensor }) => tensor));
+    const layersOf = (part: { readonly layers?: readonly Module[] }) =>
+      (part.layers ?? []).map((layer) => ({ layer, places: layer.parameterPlaces() }));
+    // A frozen tower is whole on each rank.
+    const ofTower = layersOf(visionTower).filter(({ places }) => places.some(learning));
+    const ofText = layersOf(languageModel);
+    this.#order = [...ofTower, ...ofText].map(({ layer }) => layer);
+    const inLayers = new Set(
+      [...ofTower, ...ofText].flatMap(({ places }) => places.map(({ tensor }) => tensor)),
+    );
+    const outside = ({ tensor }: ParameterPlace): boolean => !inLayers.has(tensor);
     const ofParts = [
-      languageModel.parameterPlaces().filter(({ tensor }) => !inLayers.has(tensor)),
-      ...[projector, visionTower].map((part) => part.parameterPlaces().filter(learning)),
+      languageModel.parameterPlaces().filter(outside),
+      ...[projector, visionTower].map((part) =>
+        part.parameterPlaces().filter((place) => learning(place) && outside(place)),
+      ),
       model.parameterPlaces().filter(({ tensor }) => tensor === model.imageNewline && names.has(tensor)),
     ];
     const unitsOf = (places: readonly ParameterPlace[], gathered: DType): Unit[] => {
       const learns = places.filter(learning).map((place) => ({ ...place, name: names.get(place.tensor)! }));
-      const isGathered = ({ tensor }: ParameterPlace): boolean => tensor.shape.length > 1;
+      const isGathered = ({ tensor }: ParameterPlace): boolean =>
+        gathered === "float32" || tensor.shape.length > 1;
       const kinds = [
         { of: learns.filter(isGathered), learns: true, dtype: gathered },
         // Vectors are few, and some of them are computed with in float32.
@@ -76,10 +87,16 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       ];
       return kinds
         .filter(({ of }) => of.length > 0)
-        .map(({ of, ...kind }) => new Unit(of, { communicator, device, buffers: this.#buffers, ...kind }));
+        .map(
+          ({ of, ...kind }) =>
+            new Unit(of, { communicator: ranks.within, device, buffers: this.#buffers, ...kind }),
+        );
     };
-    this.#units = new Map(this.#order.map((layer, i) => [layer, unitsOf(ofLayers[i]!, gathered)] as const));
-    // A word's gradients add up in float32.
+    // What adds up in float32: a word's gradients, and a tower's of several tiles.
+    this.#units = new Map([
+      ...ofTower.map(({ layer, places }) => [layer, unitsOf(places, "float32")] as const),
+      ...ofText.map(({ layer, places }) => [layer, unitsOf(places, gathered)] as const),
+    ]);
     this.#roots = ofParts.flatMap((places) => unitsOf(places, "float32"));
     const pieces = this.#all.flatMap((unit) =>
       (unit.learns ? unit.pieces() : []).map((piece) => ({ unit, ...piece })),
@@ -166,8 +183,9 @@ export class ShardedWeights implements SegmentWeights, Disposable {
     for (const unit of this.#all) unit.close();
   }
 
-  /** Gives the gradients to the pieces of the weights that have one on any rank. */
+  /** Gives the gradients to the pieces of the weights that have one on any rank, summed over the groups. */
   giveGradients(reached: ReadonlySet<string>): void {
+    this.ranks.across.sum(this.#all.flatMap(({ gradient }) => gradient ?? []));
     scope(() => {
       for (const piece of this.#pieces)
         if (reached.has(piece.name)) piece.weight.grad = piece.unit.gradientOf(piece);
@@ -211,10 +229,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       opened = units[wanted];
       opened?.open();
     };
+    const { all } = this.ranks;
     try {
-      if (this.#communicator.rank > 0) {
+      if (all.rank > 0) {
         for (;;) {
-          const wanted = meet<number | undefined>(this.#communicator, undefined)[0]!;
+          const wanted = meet<number | undefined>(all, undefined)[0]!;
           if (wanted < 0) return undefined;
           give(wanted);
         }
@@ -225,11 +244,11 @@ export class ShardedWeights implements SegmentWeights, Disposable {
       const result = body((stand) => {
         const found = unitOf.get(stand);
         if (found === undefined) return stand;
-        meet<number | undefined>(this.#communicator, found.i);
+        meet<number | undefined>(all, found.i);
         give(found.i);
         return units[found.i]!.valueAt(found.at);
       });
-      meet<number | undefined>(this.#communicator, -1);
+      meet<number | undefined>(all, -1);
       return result;
     } finally {
       opened?.close();

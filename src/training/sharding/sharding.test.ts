@@ -38,7 +38,11 @@ async function ran(name: string, fields: Partial<RecipeFields>) {
 }
 
 describe("one process with all weights in units is one without them, bit for bit", () => {
-  const kinds = { ...stages, "lora beside int8": { ...stages["lora"], frozenWeights: "int8" as const } };
+  const kinds = {
+    ...stages,
+    all: { ...stages["all"], features: { tilesAtOnce: 1 } },
+    "lora beside int8": { ...stages["lora"], frozenWeights: "int8" as const },
+  };
   for (const [stage, kind] of Object.entries(kinds))
     for (const dtype of ["float32", "bfloat16"] as const)
       test(`${stage} in ${dtype}`, async () => {

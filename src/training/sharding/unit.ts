@@ -256,6 +256,11 @@ export class Unit implements Disposable {
     return this.#reached;
   }
 
+  /** Of this rank's part, summed over the ranks. */
+  get gradient(): Tensor | undefined {
+    return this.#gradient;
+  }
+
   /** Of a piece. */
   gradientOf({ start, from, to }: Piece): Tensor {
     return this.#gradient!.slice(0, start, start + to - from);

@@ -1,4 +1,4 @@
-import { alone } from "../../distributed/index.ts";
+import { alone, divide, type RankGroups } from "../../distributed/index.ts";
 import type { ParameterGroup } from "../../optim/index.ts";
 import { type PretrainedLlava, transparencyField } from "../../pretrained/index.ts";
 import { cudaDevices, Generator, useDevice } from "../../torch/index.ts";
@@ -29,13 +29,15 @@ export interface Stage<B extends Batch = RowBatch> extends PreparedObjective<B> 
 /** Loads, freezes and reads everything that a recipe names. */
 export async function prepareStage(given: Recipe, around: Surroundings): Promise<Stage> {
   const recipe = { ...given, device: useDevice(deviceOf(given, around)) }; // before anything is fetched
+  const ranks =
+    shardingOf(recipe) === "none" ? undefined : divide(around.communicator ?? alone, recipe.shardingGroup);
   const generator = new Generator(recipe.seed);
   const pretrained = withTransparency(recipe, await loadStart(recipe, generator, around), around);
   const { groups, keptModules } = trainableGroups(recipe, pretrained, generator);
   const learning = groups
     .flatMap(({ parameters }) => [...parameters.values()])
     .reduce((sum, { elements }) => sum + elements, 0);
-  const sharded = shard(recipe, pretrained, groups, around);
+  const sharded = ranks && shard(recipe, pretrained, groups, ranks);
   const prepared = await prepareObjective({ recipe, pretrained, generator, around, sharded });
   return {
     ...prepared,
@@ -58,21 +60,20 @@ export async function prepareStage(given: Recipe, around: Surroundings): Promise
 const deviceOf = ({ device }: Recipe, { communicator: { localRank = 0 } = alone }: Surroundings): string =>
   device === "cuda" && localRank > 0 && cudaDevices() > 1 ? `cuda:${localRank}` : device;
 
-/** Leaves this rank its part of the weights, where the recipe says so. */
+/** Leaves this rank its part of the weights. */
 function shard(
   recipe: Recipe,
   { model }: PretrainedLlava,
   groups: readonly ParameterGroup[],
-  { communicator = alone }: Surroundings,
-): ShardedWeights | undefined {
-  const sharding = shardingOf(recipe);
-  if (sharding === "none") return undefined;
+  ranks: RankGroups,
+): ShardedWeights {
+  const sharding = shardingOf(recipe) as "states" | "weights";
   const { computed, matrices, device } = placement(recipe, "languageModel");
   // Adapters are small, and some computations with them are in float32.
   const gathered = recipe.lora ? "float32" : computed;
   // Scales of few bits stay in their type.
   const frozen = matrices === undefined ? computed : undefined;
-  return new ShardedWeights(model, { communicator, groups, sharding, gathered, frozen, device });
+  return new ShardedWeights(model, { ranks, groups, sharding, gathered, frozen, device });
 }
 
 /** With the recipe's way with transparent pixels, which a whole model keeps. */

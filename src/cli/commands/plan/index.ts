@@ -75,9 +75,9 @@ export function configure(command: Command): void {
         ...(flags.frames !== undefined && { images: 0, frames: flags.frames }),
       };
       const { gpus: devices = 1, efficiency, overlap } = flags;
-      const options = { rows, devices };
       const cluster =
         flags.gpus === undefined ? undefined : training.clusterOf({ ...flags, gpus: flags.gpus });
+      const options = { rows, devices, ...(cluster && { perMachine: devices / cluster.nodes }) };
       const plan = planMemory(sizes, recipe, options);
       const memory = flags.memory ?? cluster?.gpu.memory;
       const changes = memory === undefined ? [] : advise(sizes, recipe, memory, options);

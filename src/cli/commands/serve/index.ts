@@ -22,13 +22,12 @@ import {
   fastestDtype,
   type ModelFlags,
   notNegative,
-  openModel,
   wholeNumber,
 } from "../../frame/model-options.ts";
-import { addEngineOptions, type EngineFlags, openEngine } from "./engine.ts";
+import { addEngineOptions, type EngineFlags } from "./engine.ts";
+import { openInThread, openThread } from "./engine-thread.ts";
 import { addLimitOptions } from "./limit-options.ts";
 import { ReplicaProcesses, replicaKey, tellParent } from "./replicas.ts";
-import { warmUp } from "./warm-up.ts";
 
 interface ServeFlags extends ModelFlags, EngineFlags {
   readonly host: string;
@@ -122,16 +121,11 @@ async function run(
   report(`${server.url} answers when ${names.join(" and ")} ${names.length > 1 ? "are" : "is"} loaded`);
   const signal = context.signal();
   const stopped = abortOf(signal);
-  using models = new DisposableStack();
+  await using thread = openThread(flags, names.length, { ...context, report });
   // One after the other: each takes all cores to load.
   let before: Promise<unknown> = Promise.resolve();
   const loading = names.map((name) => {
-    const opened = before.then(async () => {
-      const local = models.use(await openModel(name, flags, context, signal));
-      const model = models.use(await openEngine(local, flags, { models: names.length, report }));
-      await warmUp(model, signal);
-      return model;
-    });
+    const opened = before.then(() => openInThread(thread, name, context, signal));
     before = opened;
     const [called, ...others] = told.get(name)!;
     return server.add(called!, opened, others);
@@ -139,12 +133,12 @@ async function run(
   const { controller, workerAddress: address } = flags;
   const ready = Promise.all(loading).then(() => {
     report(`${server.url} is ready`);
-    if (inner !== undefined) tellParent(server.url);
+    if (inner !== undefined) tellParent(server);
     if (controller === undefined) return;
     void server.keepRegistered({ controller, ...(address && { address }), report: context.warn }, signal);
   });
-  await Promise.race([ready, stopped]);
-  await stopped;
+  await Promise.race([ready, stopped, thread.failed]);
+  await Promise.race([stopped, thread.failed]);
   report("stopping: answers under way may end");
   await server.drain(flags.grace * 1000);
   await Promise.allSettled(loading);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism, totalmem } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { LlavaError } from "../../../errors.ts";
-import type { ReplicaSet } from "../../../serving/http/index.ts";
+import type { HttpServer, ReplicaSet } from "../../../serving/http/index.ts";
 import type { ModelFlags } from "../../frame/model-options.ts";
 import type { EngineFlags } from "./engine.ts";
 
@@ -19,10 +19,10 @@ export const replicaKey = (): string | undefined => process.env[KEY];
 /** Milliseconds after which a process says again that it goes on. */
 const HEARTBEAT = 1000;
 
-/** Tells the parent that its requests are answered, again and again while its steps come to an end, and ends with it. */
-export function tellParent(url: string): void {
+/** Tells the parent that its requests are answered, again and again while steps come to an end, and ends with it. */
+export function tellParent(server: HttpServer): void {
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  const tell = () => process.connected && process.send?.({ url });
+  const tell = () => process.connected && !server.isStuck && process.send?.({ url: server.url });
   tell();
   setInterval(tell, HEARTBEAT).unref();
   process.channel?.unref();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ContextFullError, type ServedRequest } from "../../../protocol/index.ts";
-import { answered } from "../answering.ts";
+import { answered, modelFor } from "../answering.ts";
 import { apiErrorOf } from "../api-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { writePatiently } from "../patient-write.ts";
@@ -77,8 +77,7 @@ async function answer(
   fields: GenerateFields,
   say: (text: string, code: number) => Promise<void>,
 ): Promise<void> {
-  const { name, model } = service.models.find(fields.model);
-  exchange.record.model = name;
+  const { model } = modelFor(exchange, service, fields.model);
   await using media = mediaOf(exchange, service);
   const { prompt } = fields;
   const marked = await markedPrompt(prompt, fields.images ?? [], media, "images");

@@ -112,5 +112,5 @@ async function readPrompt(prompt: OnePrompt, media: MediaReader, param: string):
 }
 
 /** The text that stands before the answer where a request wants it back. */
-export const echoed = ({ prompt }: ServedRequest, model: ServedModel): string =>
-  "raw" in prompt ? prompt.raw : "ids" in prompt ? model.detokenize(prompt.ids) : "";
+export const echoed = async ({ prompt }: ServedRequest, model: ServedModel): Promise<string> =>
+  "raw" in prompt ? prompt.raw : "ids" in prompt ? await model.detokenize(prompt.ids) : "";

@@ -2,7 +2,12 @@ import { z } from "zod";
 import type { ContentPart, Message } from "../../../protocol/index.ts";
 import type { MediaReader } from "../media/media-reader.ts";
 
-const detail = z.enum(["auto", "low", "high", "original"]).nullish();
+const imageDetail = z
+  .enum(["auto", "low", "high", "original"])
+  .nullish()
+  .describe(
+    "low: of an image that the model would cut into tiles only the overview is seen. The others, and models of one tile: no effect.",
+  );
 
 /** The parts of OpenAI's chat completions and responses, and vLLM's videos. Of what the models cannot hear or open, why not. */
 const contentPart = z.discriminatedUnion(
@@ -11,8 +16,8 @@ const contentPart = z.discriminatedUnion(
     z.object({ type: z.literal("text"), text: z.string() }),
     z.object({ type: z.literal("input_text"), text: z.string() }),
     z.object({ type: z.literal("output_text"), text: z.string() }),
-    z.object({ type: z.literal("image_url"), image_url: z.object({ url: z.string(), detail }) }),
-    z.object({ type: z.literal("input_image"), image_url: z.string(), detail }),
+    z.object({ type: z.literal("image_url"), image_url: z.object({ url: z.string(), detail: imageDetail }) }),
+    z.object({ type: z.literal("input_image"), image_url: z.string(), detail: imageDetail }),
     z.object({ type: z.literal("video_url"), video_url: z.object({ url: z.string() }) }),
   ],
   { error: "expected one of text, image_url, video_url, input_text, input_image and output_text" },
@@ -76,6 +81,13 @@ async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   return await Promise.all(promises);
 }
 
+/** "auto", "high" and "original" are what the model does anyway. */
+const imagePart = (image: Uint8Array, detail: z.infer<typeof imageDetail>): ContentPart => ({
+  type: "image",
+  image,
+  ...(detail === "low" && { detail }),
+});
+
 async function readPart(
   part: z.infer<typeof contentPart>,
   media: MediaReader,
@@ -84,9 +96,9 @@ async function readPart(
 ): Promise<ContentPart> {
   switch (part.type) {
     case "image_url":
-      return { type: "image", image: await media.image(part.image_url.url, param) };
+      return imagePart(await media.image(part.image_url.url, param), part.image_url.detail);
     case "input_image":
-      return { type: "image", image: await media.image(part.image_url, param) };
+      return imagePart(await media.image(part.image_url, param), part.detail);
     case "video_url":
       return { type: "video", video: await media.video(part.video_url.url, param, frames) };
     default:

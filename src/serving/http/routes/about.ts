@@ -43,12 +43,11 @@ function card(id: string, { model, created, name }: ModelEntry, { limits }: Serv
 /** GET /health: whether requests are answered. */
 export const health: Handler = (exchange, { models, limits }) => {
   const { entries } = models;
-  const isStuck = models.ready.some((model) => model.state().stepMilliseconds > limits.stepSeconds * 1000);
   const status = entries.some(({ failed }) => failed)
     ? "a model could not be loaded"
     : entries.length === 0 || entries.some(({ model }) => model === undefined)
       ? "loading"
-      : isStuck
+      : models.isStuck(limits.stepSeconds)
         ? "stuck"
         : "ok";
   exchange.json(status === "ok" ? 200 : 503, { status });
@@ -56,7 +55,7 @@ export const health: Handler = (exchange, { models, limits }) => {
 
 /** GET /live: whether the process is worth keeping, also while it loads. */
 export const live: Handler = (exchange, { models, limits }) => {
-  const isStuck = models.ready.some((model) => model.state().stepMilliseconds > limits.stepSeconds * 1000);
+  const isStuck = models.isStuck(limits.stepSeconds);
   exchange.json(isStuck ? 503 : 200, { status: isStuck ? "stuck" : "ok" });
 };
 

@@ -1,5 +1,5 @@
 import type { ServedPart, ServedToken } from "../../../protocol/index.ts";
-import { answered, UsageSum, wholeAnswers } from "../answering.ts";
+import { answered, modelFor, UsageSum, wholeAnswers } from "../answering.ts";
 import { EventStream } from "../event-stream.ts";
 import type { Exchange } from "../exchange.ts";
 import { chatRequest, chatSchema } from "../requests/chat-request.ts";
@@ -16,8 +16,7 @@ interface About {
 /** POST /v1/chat/completions */
 export const chatCompletions: Handler = async (exchange, service) => {
   const fields = validated(chatSchema, await exchange.body());
-  const { name, model } = service.models.find(fields.model);
-  exchange.record.model = name;
+  const { name, model } = modelFor(exchange, service, fields.model);
   await using media = mediaOf(exchange, service);
   const request = await chatRequest(fields, model, { limits: service.limits, media });
   const parts = answered(exchange, service, model, request);

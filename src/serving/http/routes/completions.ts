@@ -1,5 +1,5 @@
 import { addUsage, noUsage, type ServedPart, type Usage } from "../../../protocol/index.ts";
-import { answered, UsageSum, wholeAnswers } from "../answering.ts";
+import { answered, modelFor, UsageSum, wholeAnswers } from "../answering.ts";
 import { EventStream } from "../event-stream.ts";
 import type { Exchange } from "../exchange.ts";
 import { merged } from "../merged.ts";
@@ -11,8 +11,7 @@ import { completionLogprobs, now, systemFingerprint, wireFinish, wireUsage } fro
 /** POST /v1/completions */
 export const completions: Handler = async (exchange, service) => {
   const fields = validated(completionSchema, await exchange.body());
-  const { name, model } = service.models.find(fields.model);
-  exchange.record.model = name;
+  const { name, model } = modelFor(exchange, service, fields.model);
   await using media = mediaOf(exchange, service);
   const requests = await completionRequests(fields, model, { limits: service.limits, media });
   const streams = requests.map((request) => answered(exchange, service, model, request));
@@ -26,7 +25,7 @@ export const completions: Handler = async (exchange, service) => {
     },
     streams,
     count: requests[0]!.choices ?? 1,
-    echoes: requests.map((request) => (fields.echo ? echoed(request, model) : "")),
+    echoes: await Promise.all(requests.map((request) => (fields.echo ? echoed(request, model) : ""))),
     withLogprobs: fields.logprobs !== undefined,
   };
   if (!fields.stream) return await answerWhole(exchange, answering);

@@ -5,7 +5,7 @@ import {
   type ServedToken,
   type Usage,
 } from "../../../protocol/index.ts";
-import { answered } from "../answering.ts";
+import { answered, modelFor } from "../answering.ts";
 import { ApiError } from "../api-error.ts";
 import { EventStream } from "../event-stream.ts";
 import type { Exchange } from "../exchange.ts";
@@ -22,8 +22,7 @@ import { now, wireLogprobs } from "../wire.ts";
 /** POST /v1/responses: OpenAI's newer form of the same, of which nothing is kept. */
 export const responses: Handler = async (exchange, service) => {
   const fields = validated(responsesSchema, await exchange.body());
-  const { name, model } = service.models.find(fields.model);
-  exchange.record.model = name;
+  const { name, model } = modelFor(exchange, service, fields.model);
   await using media = mediaOf(exchange, service);
   const request = await responsesRequest(fields, model, { limits: service.limits, media });
   const written = new WrittenResponse(exchange.id, name, fields);

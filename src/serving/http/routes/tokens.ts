@@ -37,7 +37,7 @@ type PromptFields = Omit<TokenizeFields, keyof typeof ofTexts> &
 /** POST /tokenize: the tokens of a text, or of a conversation with its images. */
 export const tokenize: Handler = async (exchange, service) => {
   const { fields, model, tokens, imageTokens, images } = await tokensOf(exchange, service);
-  const pieces = fields.with_pieces || fields.return_token_strs ? model.pieces(tokens) : [];
+  const pieces = fields.with_pieces || fields.return_token_strs ? await model.pieces(tokens) : [];
   exchange.json(200, {
     count: tokens.length,
     image_tokens: imageTokens,
@@ -65,7 +65,7 @@ export const detokenize: Handler = async (exchange, service) => {
   const { tokens, model: name } = validated(detokenizeSchema, await exchange.body());
   const { model } = service.models.find(name);
   for (const id of tokens) requireId(id, "tokens", model);
-  const prompt = model.detokenize(tokens);
+  const prompt = await model.detokenize(tokens);
   exchange.json(200, { prompt, content: prompt });
 };
 
