@@ -138,7 +138,8 @@ expect(
 );
 expect(
   `mean weight ${meanWeight.toFixed(3)} at least the pool's ${candidatesMeanWeight.toFixed(3)}`,
-  meanWeight >= candidatesMeanWeight,
+  // Of photos of one size the sums differ by what rounding leaves.
+  meanWeight >= candidatesMeanWeight - 1e-9,
 );
 await build("second");
 const same = ["medium.jsonl", "small.jsonl", "README.md"].every((name) =>
