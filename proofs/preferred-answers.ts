@@ -2,7 +2,7 @@
  * From photos with captions to a model that prefers what the captions say: the default model answers several times, a rule scores
  * its answers (`llava data preferences`), and 20 steps of DPO teach it the pairs. Of those pairs it must then tell 80 % apart:
  * the preferred answer has gained more than the other.
- *   node proofs/preferred-answers.ts --images FOLDER --captions FILE [--count 60] [--steps 20] [--work FOLDER]
+ *   node proofs/preferred-answers.ts --images FOLDER --captions FILE [--count 24] [--steps 20] [--work FOLDER]
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     images: { type: "string" },
     captions: { type: "string" },
-    count: { type: "string", default: "60" },
+    count: { type: "string", default: "24" },
     steps: { type: "string", default: "20" },
     work: { type: "string" },
   },
@@ -40,15 +40,15 @@ const pairs = join(work, "pairs.jsonl");
 await runLlava(
   ...["data", "preferences", "--captions", some, "--images", images, "--out", pairs],
   ...["--model", "llava-smol-135m", "--question", "What is in this photo?"],
-  ...["--samples", "6", "--max-tokens", "48", "--gap", "1", "--max-longer-wins", "1"],
+  ...["--samples", "4", "--max-tokens", "32", "--gap", "1", "--max-longer-wins", "1"],
 );
 const made = readFileSync(pairs, "utf8").trim().split("\n").filter(Boolean).length;
 const told = await runLlava(
   ...["train", "recipes/llava-smol-135m/preferences.ts", "--data.rows", pairs, "--data.images", images],
   ...["--evaluation.rows", pairs, "--evaluation.images", images, "--evaluation.count", String(made)],
   ...["--evaluation.every", steps, "--maxSteps", steps, "--features.cache", join(work, "features")],
-  // A few steps teach little at the recipe's rate.
-  ...["--optimizer.learningRate", "1e-4"],
+  // A few steps of few pairs teach little at the recipe's rate.
+  ...["--optimizer.learningRate", "2e-4", "--batchSize", "4"],
   ...["--output", join(work, "run")],
 );
 const accuracies = [...(told.stdout + told.stderr).matchAll(/([\d.]+) % of pairs told apart/g)].map(

@@ -7,7 +7,7 @@ export { type Estimate, estimate, kindsToEstimate, pilotItems, pilotPlaces } fro
 export { type GenerateOptions, generateInstructions } from "./instruct/generate.ts";
 export type { Box, SceneItem } from "./instruct/item.ts";
 export type { FewShot, InstructionKind, Parsed, Turn } from "./instruct/kind.ts";
-export { instructionKinds, kindNames } from "./instruct/kinds.ts";
+export { instructionKinds, type KindName, kindNames } from "./instruct/kinds.ts";
 export { readOriginalPrompts } from "./instruct/original-prompts.ts";
 export type { Outcome } from "./instruct/outcomes.ts";
 export { turnsSchema } from "./instruct/parse-reply.ts";

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { mulberry32 } from "../../src/random/index.ts";
 import { llava, type Outcome, startLlava } from "../support/cli.ts";
 import { writeCoco } from "../support/coco-files.ts";
@@ -11,6 +12,7 @@ import { type FakeTeacher, faultsAt, lasting, passing, startTeacher } from "../s
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const folder = temporaryFolder("llava-instruct");
+const golden = fileURLToPath(new URL("../golden/instruct", import.meta.url));
 const images = 24;
 const coco = writeCoco(folder, images);
 const price = { input: 1, output: 4 };
@@ -215,11 +217,15 @@ describe("llava data instruct", () => {
 
   test("shows what it would ask, and writes a report with plots", async () => {
     const rows = newRows();
-    const { stdout } = ok(await instruct(undefined, rows, "--show-prompt", coco.images[0]!.id));
-    for (const part of ["=== conversation", "=== detail", "=== reasoning"]) assert.ok(stdout.includes(part));
-    const query = stdout.slice(stdout.lastIndexOf("--- user\n") + 9).trimEnd();
-    assert.match(query, /number 1\.\nThere is .* on \w+ 1\.\n/); // mended
-    assert.match(query, /\n\n\w+: \[0\.1, 0\.1, 0\.258, 0\.35\]\n/);
+    const scenes = join(golden, "scenes.jsonl");
+    const show = ["-q", "data", "instruct", "--captions", scenes, "--out", rows, "--show-prompt"];
+    const { stdout } = ok(await llava([...show, "scene/one.jpg"]));
+    const prompts = stdout.split(/^=== (?=\w+\n--- system)/m).slice(1);
+    assert.equal(prompts.length, 3);
+    for (const prompt of prompts) {
+      const name = prompt.slice(0, prompt.indexOf("\n"));
+      assert.equal(prompt.slice(name.length + 1), readFileSync(join(golden, `${name}.txt`), "utf8"));
+    }
     assert.ok(!existsSync(rows.replace(".jsonl", ".run")));
     await using teacher = await startTeacher();
     const report = JSON.parse(ok(await instruct(teacher, rows, "--json")).stdout);

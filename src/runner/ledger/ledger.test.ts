@@ -69,6 +69,30 @@ async function ask(path: string, options: Partial<PlannedRun> & Pick<PlannedRun,
 }
 
 describe("a ledger's plan", () => {
+  test("counts what texts come again, and names the model that answered most, the first of several by name", async () => {
+    for (const [models, most] of [
+      ["b a a a", "a"],
+      ["c b b a a", "a"],
+      ["b b a", "b"],
+    ] as const) {
+      using ledger = new Ledger(newPath());
+      const served = models.split(" ");
+      ledger.plan(planOf(served.length + 1));
+      const claims = ledger.claim(served.length);
+      await ledger.settle(
+        claims.map(({ item }, at) => {
+          const reply = { text: at < 2 ? "same" : `other ${at}`, reason: "stop", usage, model: served[at]! };
+          return { item, reply, cost: 0, attempts: 1 } as const;
+        }),
+      );
+      assert.equal(ledger.mostServed(), most);
+      assert.deepEqual(
+        [...ledger.entries()].map(({ reply }) => reply?.sameText),
+        [2, 2, ...served.slice(2).map(() => 1), undefined],
+      );
+    }
+  });
+
   test("is asked once, in any process, and kept in its order", async () => {
     const path = newPath();
     const model = answerer();

@@ -230,9 +230,11 @@ export class Ledger implements RunLedger, Disposable {
   /** The plan in its order, with what came of it, one by one. */
   *entries(from = 0): Generator<LedgerEntry> {
     // Texts that come again are found in the order of the index; one by one they would be all over it.
-    this.#database.exec(
-      `create temp table if not exists repeated (digest integer primary key, same integer not null);
-       insert or replace into temp.repeated select digest, min(count(*), ${mostCounted}) from item
+    this.#database.run(
+      "create temp table if not exists repeated (digest integer primary key, same integer not null)",
+    );
+    this.#database.run(
+      `insert or replace into temp.repeated select digest, min(count(*), ${mostCounted}) from item
        where digest is not null group by digest having count(*) > 1`,
     );
     const rows = this.#database.iterate(

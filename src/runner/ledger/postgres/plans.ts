@@ -60,6 +60,8 @@ export class PostgresPlans implements Plans {
       this.#whole,
       String(this.#planned),
     );
+    // Until the server has counted what came, it reads whole tables.
+    for (const table of ["item", "plan"]) await this.#connection.query(`analyze ${table}`);
   }
 
   async alone<T>(work: () => Promise<T>): Promise<T> {

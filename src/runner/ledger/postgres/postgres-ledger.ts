@@ -67,12 +67,15 @@ export class PostgresLedger implements RunLedger, AsyncDisposable {
   async claim(count: number): Promise<readonly Claim[]> {
     await this.#workers.bury();
     const rows = await this.#connection.query(
+      // Asked item by item whether it is planned: a join would be chosen by what the server last counted, and read all of the plan.
       `with chosen as (
-         select number, sequence from item join plan on plan.item = number
-         where state = 'todo' and plan.name = $1 order by number limit $2 for update of item skip locked
+         select number from item
+         where state = 'todo' and (select true from plan where plan.name = $1 and plan.item = item.number)
+         order by number limit $2 for update skip locked
        )
        update item set state = 'claimed', owner = $3 from chosen where item.number = chosen.number
-       returning item.number as item, key, sequence, task`,
+       returning item.number as item, key, task,
+         (select sequence from plan where plan.name = $1 and plan.item = item.number) as sequence`,
       this.plans.name,
       count,
       this.owner,
@@ -203,7 +206,8 @@ export class PostgresLedger implements RunLedger, AsyncDisposable {
 
   async isClaimed(): Promise<boolean> {
     const found = await this.#connection.query(
-      "select 1 from item join plan on plan.item = number where owner is not null and plan.name = $1 limit 1",
+      `select 1 from item where owner is not null
+       and (select true from plan where plan.name = $1 and plan.item = item.number) limit 1`,
       this.plans.name,
     );
     return found.length > 0;
