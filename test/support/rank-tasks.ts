@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
@@ -9,7 +8,7 @@ import { type Callback, type Recipe, runRecipe } from "../../src/training/index.
 import { firstStep } from "./first-step.ts";
 import { collectGarbage } from "./garbage.ts";
 import { memory, times } from "./rank-measures.ts";
-import { resultValues } from "./results.ts";
+import { resultHash } from "./results.ts";
 import { Eager, Recorded, Slow } from "./watching-communicators.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
@@ -163,8 +162,7 @@ async function steps(
   };
   const around = { communicator, callbacks: [callback], report: () => {}, progress: silentProgress };
   const { result } = await runRecipe(recipe, around);
-  const values = result && JSON.stringify([...resultValues(result)]);
-  return { losses, live, seconds, result: values && createHash("sha256").update(values).digest("hex") };
+  return { losses, live, seconds, result: result && resultHash(result) };
 }
 
 /** Trains several recipes, one after another. */

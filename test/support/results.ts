@@ -1,13 +1,26 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { openSafetensors } from "../../src/checkpoint/index.ts";
 
-/** Trained values by their names. */
-export function resultValues(result: string): Map<string, number[]> {
+function openResult(result: string): ReturnType<typeof openSafetensors> {
   const file = { adapter: "adapter_model.safetensors", model: "model.safetensors" }[
     result.split("/").at(-1)!
   ];
-  using source = openSafetensors(file ? join(result, file) : result);
+  return openSafetensors(file ? join(result, file) : result);
+}
+
+/** SHA-256 of all names and values. */
+export function resultHash(result: string): string {
+  using source = openResult(result);
+  const hash = createHash("sha256");
+  for (const name of [...source.names()].sort()) hash.update(name).update(source.read(name).toBytes());
+  return hash.digest("hex");
+}
+
+/** Trained values by their names. */
+export function resultValues(result: string): Map<string, number[]> {
+  using source = openResult(result);
   return new Map([...source.names()].map((name) => [name, source.read(name, "float32").toNumbers()]));
 }
 
