@@ -1,6 +1,7 @@
 /**
- * Milliseconds that two processes take for a sum and a gather of 64 MiB, beside PyTorch's, in turns; and for the exchange before a
- * step. On idle cores: node bench/collectives.ts PYTHON [--rounds 3], an interpreter that has torch
+ * Milliseconds that two processes take for a sum and a gather of 64 MiB and for a gather of 4 KiB, beside PyTorch's, and for the
+ * exchange before a step, with those that the processor of the first is at work. Processes of both take turns. On idle cores:
+ * node bench/collectives.ts PYTHON [--rounds 5], an interpreter that has torch
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -9,10 +10,10 @@ import { inProcesses } from "../test/support/process-ranks.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "3" } },
+  options: { rounds: { type: "string", default: "5" } },
 });
 const [python] = positionals;
-if (python === undefined) throw new Error("usage: node bench/collectives.ts PYTHON [--rounds 3]");
+if (python === undefined) throw new Error("usage: node bench/collectives.ts PYTHON [--rounds 5]");
 /** In each process, of which the first does not count. */
 const REPEATS = 11;
 const own: Record<string, number[]> = {};
@@ -26,10 +27,10 @@ for (let round = 0; round < Number(values.rounds); round++) {
   const script = join(import.meta.dirname, "collectives_peer.py");
   add(theirs, JSON.parse(execFileSync(python, [script, String(REPEATS)], { encoding: "utf8" })));
 }
-for (const name of ["sum", "gather"]) {
-  const [here, there] = [median(own[name]!), median(theirs[name]!)];
-  console.log(
-    `${name} of 64 MiB: ${here.toFixed(1)} ms, PyTorch's ${there.toFixed(1)} ms: ${(here / there).toFixed(2)} ×`,
-  );
+const told = (times: Record<string, number[]>, name: string): string =>
+  `${median(times[name]!).toFixed(2)} ms (processor ${median(times[`${name}, processor`]!).toFixed(2)} ms)`;
+for (const name of ["sum", "gather", "small gather"]) {
+  const times = (median(own[name]!) / median(theirs[name]!)).toFixed(2);
+  console.log(`${name}: ${told(own, name)}, PyTorch's ${told(theirs, name)}: ${times} × (bar: 1.1)`);
 }
-console.log(`exchange before a step: ${median(own["exchange"]!).toFixed(2)} ms`);
+console.log(`exchange before a step: ${told(own, "exchange")} (bar: 1 ms)`);

@@ -1,4 +1,4 @@
-"""Milliseconds of sums and gathers of 64 MiB in two processes, outputs used again, as JSON.
+"""Milliseconds of sums and gathers between two processes, outputs used again, and those of the processor, as JSON.
 
     python bench/collectives_peer.py REPEATS        # called by collectives.ts
 """
@@ -21,18 +21,23 @@ def work(rank, port, repeats):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=2)
     whole, part = torch.ones(BYTES // 4), torch.ones(BYTES // 8)
-    output = torch.empty(BYTES // 4)
+    output, meeting = torch.empty(BYTES // 4), torch.zeros(1)
+    few, all_few = torch.zeros(4096, dtype=torch.uint8), torch.zeros(2 * 4096, dtype=torch.uint8)
     bodies = {
         "sum": lambda: dist.all_reduce(whole),
         "gather": lambda: dist.all_gather_into_tensor(output, part),
+        "small gather": lambda: dist.all_gather_into_tensor(all_few, few),
     }
-    times = {name: [] for name in bodies}
+    times = {}
     for _ in range(repeats):
         for name, body in bodies.items():
-            dist.barrier()
-            began = time.perf_counter()
+            dist.all_reduce(meeting)
+            began, before = time.perf_counter(), time.process_time()
             body()
-            times[name].append(1000 * (time.perf_counter() - began))
+            passed = time.perf_counter() - began
+            used = time.process_time() - before
+            times.setdefault(name, []).append(1000 * passed)
+            times.setdefault(f"{name}, processor", []).append(1000 * used)
     if rank == 0:
         print(json.dumps(times))
     dist.destroy_process_group()

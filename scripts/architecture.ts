@@ -146,6 +146,7 @@ export const folders: Readonly<Record<string, Folder>> = {
       "datagen",
       "serving/engine",
       "serving/constraints",
+      "serving/thread",
       "serving/http",
       "benchmark-building",
     ],

@@ -6,19 +6,19 @@ export type Bar = (bench: Bench) => Promise<void>;
 /** What bars are measured with. */
 export class Bench {
   readonly model: string;
-  readonly #args: readonly string[];
+  readonly args: readonly string[];
   readonly #size: number;
   missed = 0;
 
   constructor(model: string, args: readonly string[], size: number) {
     this.model = model;
-    this.#args = args;
+    this.args = args;
     this.#size = size;
   }
 
   /** A server of its own; what is given here may be given otherwise by the command. */
   start(...args: readonly string[]): Promise<Server> {
-    return startOwn(this.model, [...args, ...this.#args]);
+    return startOwn(this.model, [...args, ...this.args]);
   }
 
   /** So many, of whole size. */

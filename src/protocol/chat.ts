@@ -33,7 +33,7 @@ export interface NamedImagePart {
 
 export type Role = "system" | "user" | "assistant";
 
-/** One turn. A system message may only come first; user and assistant alternate after it. */
+/** One turn. User and assistant alternate; a system message comes first, or later where the prompt format has a place for it. */
 export interface Message {
   readonly role: Role;
   readonly content: string | readonly ContentPart[];

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
-import fs, { readFileSync, writeFileSync } from "node:fs";
+import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { join } from "node:path";
 import { type Communicator, exchange, sumNumbers } from "../../src/distributed/index.ts";
 import { clipGradNorm } from "../../src/optim/index.ts";
 import { silentProgress } from "../../src/setup/index.ts";
 import { liveTensors, scope, tensor, zeros } from "../../src/torch/index.ts";
-import { type Callback, prepareStage, type Recipe, runRecipe } from "../../src/training/index.ts";
+import { type Callback, type Recipe, runRecipe } from "../../src/training/index.ts";
 import { firstStep } from "./first-step.ts";
 import { collectGarbage } from "./garbage.ts";
+import { memory, times } from "./rank-measures.ts";
 import { resultValues } from "./results.ts";
-import { fixtures } from "./training-rows.ts";
 import { Eager, Recorded, Slow } from "./watching-communicators.ts";
 
 /** Each rank's numbers are its own: 10 · rank + 0, 1, 2, 3. */
@@ -168,69 +167,12 @@ async function steps(
   return { losses, live, seconds, result: values && createHash("sha256").update(values).digest("hex") };
 }
 
-/** Milliseconds of each of several rounds: a sum and a gather of 64 MiB in all, and an exchange of a step's size. */
-function times(ranks: Communicator, rounds: number): Record<string, number[]> {
-  const bytes = 64 * 2 ** 20;
-  const milliseconds: Record<string, number[]> = { sum: [], gather: [], exchange: [] };
-  const time = (name: string, body: () => void): void => {
-    ranks.barrier();
-    const began = performance.now();
-    body();
-    milliseconds[name]!.push(performance.now() - began);
-  };
-  scope(() => {
-    const whole = zeros([bytes / 4]).add(1);
-    const part = zeros([bytes / 4 / ranks.size]).add(1);
-    for (let round = 0; round < rounds; round++) {
-      time("sum", () => ranks.sum([whole]));
-      time("gather", () => ranks.gather(part)().dispose());
-      const told = { units: 100, tokens: 4000, batches: 2, samples: ["1", "2", "3"], isStopped: false };
-      time("exchange", () => exchange(ranks, told));
-    }
-  });
-  return milliseconds;
-}
-
 /** Trains several recipes, one after another. */
 async function runs(ranks: Communicator, given: readonly GivenRun[]): Promise<Ran[]> {
   const all: Ran[] = [];
   for (const each of given) all.push(await run(ranks, each));
   return all;
 }
-
-/** The most resident memory of a run's phases above what was there before, MiB. */
-export interface RunMemory {
-  readonly loading: number;
-  /** Above what the process had before all. */
-  readonly training: number;
-  readonly writing: number;
-}
-
-async function memory(ranks: Communicator, recipe: Recipe): Promise<RunMemory> {
-  const around = { communicator: ranks, report: () => {}, progress: silentProgress };
-  const prepare = async (of: Recipe): Promise<void> => (await prepareStage(of, around))[Symbol.dispose]();
-  await prepare({ ...recipe, model: join(fixtures, "llava/llama") }); // the process itself
-  const before = residentMiB();
-  forgetPeak();
-  await prepare(recipe);
-  const loading = peakMiB() - before;
-  forgetPeak();
-  let [training, trained] = [0, 0];
-  const callback: Callback = {
-    finish: () => {
-      [training, trained] = [peakMiB() - before, residentMiB()];
-      forgetPeak();
-    },
-  };
-  await runRecipe(recipe, { ...around, callbacks: [callback] });
-  return { loading, training, writing: peakMiB() - trained };
-}
-
-const residentMiB = (): number => process.memoryUsage.rss() / 2 ** 20;
-/** Linux counts it, until it is told to count anew. */
-const peakMiB = (): number =>
-  Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 2 ** 10;
-const forgetPeak = (): void => writeFileSync("/proc/self/clear_refs", "5");
 
 /** The calls to other ranks that each of several runs makes; or the run's error, which all have to have. */
 async function sequences(ranks: Communicator, recipes: readonly Recipe[]): Promise<string[][]> {

@@ -56,6 +56,39 @@ test("SmolLM2's template inserts its system message and takes images in strings"
   assert.ok(promptText(own).startsWith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<image>"));
 });
 
+test("system messages stand where they were written if the template has a place for them, and are never left out", () => {
+  const middle: Message[] = [
+    { role: "system", content: "Be brief." },
+    ...conversation.slice(0, 2),
+    { role: "system", content: "Now be long." },
+    conversation[2]!,
+    { role: "system", content: "And kind." },
+  ];
+  assert.ok(
+    promptText(chatTemplate(smolLm2, { tokenizer }).render(middle)).endsWith(
+      "A dog.<|im_end|>\n<|im_start|>system\nNow be long.<|im_end|>\n<|im_start|>user\nSure?<|im_end|>\n" +
+        "<|im_start|>system\nAnd kind.<|im_end|>\n<|im_start|>assistant\n",
+    ),
+  );
+  const deaf =
+    "{% for m in messages %}{% if m.role != 'system' %}{{ m.role + ': ' + m.content }}{% endif %}{% endfor %}";
+  const refused = (message: RegExp) => (error: unknown) =>
+    error instanceof LlavaError && error.code === "prompt" && message.test(error.message);
+  assert.throws(
+    () => chatTemplate(deaf, { tokenizer }).render(middle),
+    refused(/no place for a system message/),
+  );
+  assert.throws(
+    () => chatTemplate(smolLm2, { tokenizer }).render(middle.slice(0, 4)),
+    refused(/last message is from "assistant"/),
+  );
+  const image = { role: "system", content: [photo] } as const;
+  assert.throws(
+    () => chatTemplate(smolLm2, { tokenizer }).render([...middle, image]),
+    refused(/only user messages/),
+  );
+});
+
 test("templates of content parts place images themselves", () => {
   const pieces = chatTemplate(vicunaParts, { tokenizer }).render(conversation);
   assert.equal(

@@ -5,7 +5,14 @@ import { readJsonFile, strayKind } from "../../files/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { videoMark } from "./image-marks.ts";
 import { type Node, parseTemplate } from "./jinja.ts";
-import { type NumberedTurns, numberedTurns, placeImages, type Turn, type TurnPart } from "./messages.ts";
+import {
+  type NumberedTurns,
+  numberedTurns,
+  placeImages,
+  type Turn,
+  type TurnPart,
+  textOf,
+} from "./messages.ts";
 import { requireImageCount } from "./prompt.ts";
 import type { PromptFormat } from "./templates.ts";
 import { isTimeUp, withinTime } from "./time-limit.ts";
@@ -55,7 +62,7 @@ export function chatTemplate(
     name: "chat template of the checkpoint",
     stop: [],
     render: (conversation, { addGenerationPrompt = true } = {}) => {
-      const numbered = numberedTurns(conversation, addGenerationPrompt);
+      const numbered = numberedTurns(conversation, addGenerationPrompt, { takesSystemLater: true });
       const media = numbered.turns.flatMap(({ parts }) => parts.filter((part) => "image" in part));
       const rendered = render(template, timeLimit, {
         messages: takesParts ? messagesOfParts(numbered, knowsVideos) : messagesOfText(numbered, imageToken),
@@ -65,6 +72,7 @@ export function chatTemplate(
         unk_token: tokenText(tokenizer.unkId),
         pad_token: tokenText(tokenizer.padId),
       });
+      requireSystem(numbered.turns, rendered.text);
       const pieces = piecesOf(rendered, marksOf(imageToken, knowsVideos ? media : []), endTokens);
       requireImageCount(pieces.filter((piece) => "image" in piece).length, media.length);
       return pieces;
@@ -97,6 +105,20 @@ function render(
         cause: error,
       },
     );
+  }
+}
+
+/** @throws LlavaError "prompt" where the template wrote nothing of a system message that is not the first */
+function requireSystem(turns: readonly Turn[], rendered: string): void {
+  let at = 0;
+  for (const { role, parts } of turns) {
+    const text = textOf(parts).trim();
+    const found = rendered.indexOf(text, at);
+    if (found >= 0) at = found + text.length;
+    else if (role === "system")
+      throw new LlavaError("prompt", "The chat template has no place for a system message after the first", {
+        hint: "Put what it says into the first message, or into the user's.",
+      });
   }
 }
 

@@ -14,7 +14,7 @@ export type Conversation = readonly {
 
 /** A turn ready to render: images and videos are numbered through the conversation, in one row. */
 export interface Turn {
-  readonly role: "user" | "assistant";
+  readonly role: Role;
   readonly parts: readonly TurnPart[];
   /** Whether the turn belongs to the template: nobody said it, and it is not trained. */
   readonly isFixed?: boolean;
@@ -53,16 +53,23 @@ export const countSlots = (conversation: Conversation): number =>
   conversation.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type !== "text").length;
 
 /**
- * Checks the order of roles and numbers the images. Throws `prompt` for a system message after the start, turns
- * that don't alternate beginning with the user, images outside user turns, or an answer that is already there
- * when one is asked for.
+ * Checks the order of roles and numbers the images. Throws `prompt` for a system message after the start unless the format
+ * takes them anywhere, turns that don't alternate beginning with the user, images outside user turns, or an answer that is
+ * already there when one is asked for.
  */
-export function numberedTurns(messages: Conversation, addGenerationPrompt: boolean): NumberedTurns {
+export function numberedTurns(
+  messages: Conversation,
+  addGenerationPrompt: boolean,
+  { takesSystemLater = false } = {},
+): NumberedTurns {
   const first = messages[0]?.role === "system" ? 1 : 0;
   let images = 0;
+  let spoken = 0;
   const turns = messages.slice(first).map(({ role, content }, index): Turn => {
-    const expected = index % 2 === 0 ? "user" : "assistant";
-    if (role !== expected) {
+    const isSystem = role === "system" && takesSystemLater;
+    const expected = spoken % 2 === 0 ? "user" : "assistant";
+    if (!isSystem) spoken++;
+    if (role !== expected && !isSystem) {
       throw new LlavaError(
         "prompt",
         `Message ${first + index + 1} is from "${role}", expected "${expected}"`,
@@ -77,11 +84,11 @@ export function numberedTurns(messages: Conversation, addGenerationPrompt: boole
           ? { text: part.text }
           : { image: images++, ...(part.type === "video" && { isVideo: true }) },
     );
-    if (role === "assistant") requireNoImage(parts, role);
+    if (role !== "user") requireNoImage(parts, role);
     return { role, parts };
   });
   if (turns.length === 0) throw new LlavaError("prompt", "The conversation has no user message");
-  if (addGenerationPrompt && turns.at(-1)!.role === "assistant") {
+  if (addGenerationPrompt && turns.findLast(({ role }) => role !== "system")?.role === "assistant") {
     throw new LlavaError("prompt", 'The last message is from "assistant", expected "user"', {
       hint: "End the conversation with the message that is to be answered.",
     });

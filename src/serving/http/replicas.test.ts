@@ -107,6 +107,18 @@ test("a client that goes takes its work with it", async () => {
   assert.equal(stopped(), before + 1);
 });
 
+test("what a process answers may end when the server stops, also where nothing of it was sent yet", async () => {
+  const front = await HttpServer.listen({ port: 0, forward: forwardTo(replicas) });
+  const before = asked().reduce((sum, count) => sum + count);
+  const content = "a".repeat(200);
+  const answer = ask(`${front.url}/v1/chat/completions`, { body: { messages: [user(content)] } });
+  while (asked().reduce((sum, count) => sum + count) === before) await wait(1);
+  await front.drain(10_000);
+  const { status, body } = await answer;
+  assert.equal(status, 200);
+  assert.equal(body.choices[0].message.content, content);
+});
+
 test("health and metrics are those of all", async () => {
   assert.deepEqual((await ask(`${url}/health`)).body, { status: "ok", replicas: 3, started: 3 });
   const { text } = await ask(`${url}/metrics`, { headers });

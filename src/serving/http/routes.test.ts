@@ -147,7 +147,8 @@ describe("about the server", () => {
     );
     assert.equal(card.limits.bodyBytes, 64 * 2 ** 20);
     assert.deepEqual((await ask(`${url}/v1/models/fake`)).body, card);
-    assert.equal((await ask(`${url}/v1/models/other`)).status, 404);
+    for (const name of ["other", "%E0%A4%A", "%", "a/models/fake"])
+      assert.equal((await ask(`${url}/v1/models/${name}`)).status, 404, name);
   });
 
   test("it is unwell while a model is loaded, where one could not be, and while a step is stuck", async () => {
@@ -179,6 +180,17 @@ describe("about the server", () => {
     fake.stepMilliseconds = 0;
     await assert.rejects(server.add("bad", Promise.reject(new Error("no file"))), /no file/);
     assert.deepEqual(await health(), [503, "a model could not be loaded"]);
+  });
+
+  test("metrics call a model as clients do, not by where it lies", async () => {
+    await using server = await HttpServer.listen({ port: 0 });
+    await server.add("told", new FakeServedModel({ id: "/home/somebody/model" }));
+    const body = { messages: [{ role: "user", content: "x" }] };
+    assert.equal((await ask(`${server.url}/v1/chat/completions`, { body })).status, 200);
+    const { text } = await ask(`${server.url}/metrics`);
+    assert.match(text, /num_requests_running\{model_name="told"\} 0/);
+    assert.match(text, /generation_tokens_total\{model_name="told"\} 1/);
+    assert.doesNotMatch(text, /somebody/);
   });
 
   test("metrics count what usages told", async () => {

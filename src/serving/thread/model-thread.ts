@@ -68,13 +68,20 @@ export class ModelThread implements AsyncDisposable {
     stream: PartStream<Part>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Part, void, undefined> {
-    const leave = (): void => stream.fail(signal?.reason);
+    const giveUp = (): void => {
+      if (this.#underWay.has(id)) this.#order({ id, isGivenUp: true });
+    };
+    // Whoever reads may be waiting for something else.
+    const leave = (): void => {
+      giveUp();
+      stream.fail(signal?.reason);
+    };
     signal?.addEventListener("abort", leave);
     try {
       yield* stream.read();
     } finally {
       signal?.removeEventListener("abort", leave);
-      if (this.#underWay.has(id)) this.#order({ id, isGivenUp: true });
+      giveUp();
     }
   }
 

@@ -104,6 +104,14 @@ suite("a model in a thread", async () => {
     for await (const { type } of model.answer(asked("x".repeat(1000)))) if (type === "delta") break;
     while (model.state().running > 0) await wait(1);
     assert.ok(model.state().generatedTokens < generatedTokens + 1000);
+    const before = model.state().generatedTokens;
+    const leaving = new AbortController();
+    const unread = model.answer({ ...asked("x".repeat(1000)), signal: leaving.signal });
+    await unread.next();
+    leaving.abort(new Error("gone"));
+    while (model.state().running > 0) await wait(1);
+    assert.ok(model.state().generatedTokens < before + 1000);
+    await unread.return(undefined);
   });
 
   test("with the thread all fails that it was asked", async () => {

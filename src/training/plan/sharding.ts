@@ -42,7 +42,8 @@ export function gatheredBytes(sizes: ModelSizes, recipe: Recipe): number {
   const learns = trained.languageModel > 0;
   const areWeights = shardingOf(recipe) === "weights";
   const rest = parameters.languageModel - layerMatrices;
-  const roots = trained.projector + trained.visionTower + (learns ? rest : 0);
+  const towerAtOnce = areWeights ? Math.min(1, UNITS_AT_ONCE * tower.layerShare) : 1;
+  const roots = trained.projector + towerAtOnce * trained.visionTower + (learns ? rest : 0);
   // What computes with those in another type.
   const narrow = bytes === 4 ? 0 : bytes;
   const towerShare = recipe.activationCheckpointing ? tower.layerShare : 1;
@@ -57,11 +58,15 @@ export function gatheredBytes(sizes: ModelSizes, recipe: Recipe): number {
 
 /** Gradients on their way to the parts that they belong to: as computed, in float32, laid end to end, and those before them. */
 export function reducedBytes(sizes: ModelSizes, recipe: Recipe, shards: number): number {
-  const { layerMatrices, parameters, text } = sizes;
+  const { layerMatrices, parameters, text, tower } = sizes;
   const trained = trainedParameters(sizes, recipe);
   const learning = trained.adapters + (trained.languageModel > 0 ? layerMatrices : 0);
   const layer = learning / text.numLayers;
   const rest = trained.projector + (trained.languageModel > 0 ? parameters.languageModel - layerMatrices : 0);
-  const inLayers = layer * (computeBytes(recipe) + 4 + 2 * (4 + 4 / shards));
-  return Math.max(4 * rest + inLayers, 8 * Math.max(rest, trained.visionTower));
+  // Gloo adds up and scatters in a copy of what it is given.
+  const reduced = recipe.device.startsWith("cpu") && shards > 1 ? 8 : 4;
+  const perWeight = 4 + 2 * (reduced + 4 / shards);
+  const inLayers = layer * (computeBytes(recipe) + perWeight);
+  const inTower = tower.layerShare * trained.visionTower * (4 + perWeight);
+  return Math.max(4 * rest + Math.max(inLayers, inTower), (4 + reduced) * rest);
 }

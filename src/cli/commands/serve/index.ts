@@ -187,7 +187,9 @@ async function runReplicas(
   await using processes = new ReplicaProcesses(set, { flags, report: context.report });
   await Promise.race([processes.start().then(() => context.report(`${server.url} is ready`)), stopped]);
   await stopped;
+  const ended = processes[Symbol.asyncDispose]();
   await server.drain(flags.grace * 1000);
+  await ended;
 }
 
 async function keysOf(path: string): Promise<string[]> {

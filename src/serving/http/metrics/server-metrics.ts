@@ -107,13 +107,16 @@ export class ServerMetrics implements Disposable {
     seconds,
   );
 
+  readonly #models: ModelSet;
+
   constructor(models: ModelSet) {
+    this.#models = models;
     this.#lag.enable();
     for (const [name, type, help, of] of states)
       this.#registry.gauge(
         `llava:${name}`,
         help,
-        () => models.ready.map((model) => [{ model_name: model.id }, of(model.state(), model)]),
+        () => models.ready.map((model) => [this.#labels(model), of(model.state(), model)]),
         type,
       );
     this.#registry.gauge(
@@ -144,9 +147,15 @@ export class ServerMetrics implements Disposable {
     this.#lag.disable();
   }
 
+  /** By the name that clients are told: a model's own may be where it lies. */
+  #labels(model: ServedModel): { readonly model_name: string } {
+    const entry = this.#models.entries.find((each) => each.model === model);
+    return { model_name: entry?.name ?? "" };
+  }
+
   /** Times one answer of a model. */
   answer(model: ServedModel): AnswerTimes {
-    const labels = { model_name: model.id };
+    const labels = this.#labels(model);
     const start = performance.now();
     const since = (from: number): number => (performance.now() - from) / 1000;
     let read = start;

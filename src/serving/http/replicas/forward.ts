@@ -58,11 +58,12 @@ async function answerBy(
   body: Buffer | undefined,
   readerSeconds: number,
 ): Promise<void> {
+  // It has its own way to end what waits there, and tells by its answer.
+  exchange.isRunning = true;
   const answer = await ask(replica, exchange, body);
   const headers = Object.fromEntries(
     passed.flatMap((name) => (answer.headers[name] ? [[name, answer.headers[name]]] : [])),
   );
-  exchange.isRunning = true;
   exchange.response.writeHead(answer.statusCode ?? 502, headers);
   try {
     for await (const chunk of answer as AsyncIterable<Buffer>)

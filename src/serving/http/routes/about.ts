@@ -13,12 +13,21 @@ export const listModels: Handler = (exchange, service) => {
 
 /** GET /v1/models/NAME */
 export const oneModel: Handler = (exchange, service) => {
-  const id = decodeURIComponent(exchange.url.pathname.split("/models/")[1]!);
+  const id = decoded(exchange.url.pathname.replace(/^.*?\/models\//, ""));
   const entry = service.models.entries.find(({ name, aliases }) => name === id || aliases.includes(id));
   if (entry === undefined)
     throw new ApiError(404, "model_not_found", "There is no model of this name.", { param: "model" });
   exchange.json(200, card(id, entry, service));
 };
+
+/** A name as it was before it was put into an address; what was never put there so stays. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
 
 function card(id: string, { model, created, name }: ModelEntry, { limits }: Service) {
   const modalities = model?.modalities ?? [];

