@@ -81,8 +81,9 @@ describe("a ledger's plan", () => {
       const claims = ledger.claim(served.length);
       await ledger.settle(
         claims.map(({ item }, at) => {
-          const reply = { text: at < 2 ? "same" : `other ${at}`, reason: "stop", usage, model: served[at]! };
-          return { item, reply, cost: 0, attempts: 1 } as const;
+          const text = at < 2 ? "same" : `other ${at}`;
+          const reply = { text, reason: "stop", usage, model: served[at]! } as const;
+          return { item, reply, cost: 0, attempts: 1 };
         }),
       );
       assert.equal(ledger.mostServed(), most);
