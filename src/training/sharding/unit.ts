@@ -156,9 +156,18 @@ export class Unit implements Disposable {
     });
   }
 
+  /** Whether this rank's part is all there is: it needs no copy where it is computed with as it is kept. */
+  get #isAlone(): boolean {
+    return this.#part === this.#size;
+  }
+
+  get #isWhole(): boolean {
+    return this.#isAlone && this.#gathered === this.#shard.dtype;
+  }
+
   /** Begins to gather, where that is not done. */
   begin(): void {
-    if (this.#gathering || this.#whole) return;
+    if (this.#gathering || this.#whole || this.#isWhole) return;
     const into = this.#buffers.take(this.#size, this.#gathered, this.#shard.device);
     this.#gathering = noGrad(() =>
       scope(() => this.#communicator.gather(this.#shard.to(this.#gathered), into)),
@@ -171,7 +180,7 @@ export class Unit implements Disposable {
     this.begin();
     noGrad(() =>
       scope(() => {
-        const whole = keep(this.#gathering!());
+        const whole = this.#isWhole ? this.#shard : keep(this.#gathering!());
         this.#gathering = undefined;
         this.#whole = whole;
         this.#views = this.#members.map((member) => keep(this.#view(whole, member)));
@@ -198,7 +207,7 @@ export class Unit implements Disposable {
     for (const { put, stand } of this.#members) put(stand);
     for (const view of this.#views) view.dispose();
     this.#views = [];
-    this.#buffers.give(this.#whole);
+    if (this.#whole !== this.#shard) this.#buffers.give(this.#whole);
     this.#whole = undefined;
   }
 
@@ -233,7 +242,10 @@ export class Unit implements Disposable {
           end = offset + length;
         }
         if (this.#size > end) parts.push(zeros([this.#size - end], { device: this.#shard.device }));
-        return this.#communicator.scatter(cat(parts));
+        const whole = cat(parts);
+        if (!this.#isAlone) return this.#communicator.scatter(whole);
+        const own = keep(whole);
+        return () => own;
       }),
     );
   }
