@@ -31,5 +31,5 @@ test("machines with equally many ranks that follow each other are told by the ra
     [0, 1, 2, 0, 1],
     [0, 1, 0, 1, 0],
   ])
-    assert.throws(() => ranksOfMachine(places), { code: "config", hint: /--distribution=block/ });
+    assert.throws(() => ranksOfMachine(places), { code: "config", hint: /distribution by block/ });
 });

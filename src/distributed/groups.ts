@@ -42,7 +42,7 @@ export function ranksOfMachine(places: readonly number[]): number {
     "config",
     `shardingGroup is "machine", but on their machines the ranks have the numbers ${places.join(", ")}`,
     {
-      hint: "Start equally many on each machine, those of one after those of another (srun --distribution=block), or give a number.",
+      hint: "Start equally many on each machine, those of one after those of another (srun: distribution by block), or give a number.",
     },
   );
 }
