@@ -77,7 +77,8 @@ export function planMemory(sizes: ModelSizes, given: Recipe, options: PlanOption
   const gradients = masters;
   const states = 2 * masters;
   const reference = referenceOf(recipe) === "copy" ? masters : 0;
-  const copies = sharding === "none" ? copyBytes(sizes, recipe, trained) : gatheredBytes(sizes, recipe);
+  const copies =
+    sharding === "none" ? copyBytes(sizes, recipe, trained) : gatheredBytes(sizes, recipe, shards);
   const activations = modelActivations(sizes, recipe, batch) + projectorActivations(sizes, recipe, batch);
   const scores = logits(sizes, recipe, batch);
   const tower = towerBytes(sizes, recipe, batch);

@@ -34,8 +34,11 @@ export function trainedParameters(sizes: ModelSizes, { train, lora }: Recipe) {
 /** Units whose weights are there at once: the one that computes, the one before it, and the one that is on its way. */
 const UNITS_AT_ONCE = 3;
 
-/** Whole weights that a rank has beside its parts while a micro-batch passes; what is in no layer is gathered in float32. */
-export function gatheredBytes(sizes: ModelSizes, recipe: Recipe): number {
+/**
+ * Whole weights that a rank has beside its parts while a micro-batch passes; what is in no layer is gathered in float32. Where a
+ * part is all there is, what is computed with as it is kept has no copy.
+ */
+export function gatheredBytes(sizes: ModelSizes, recipe: Recipe, shards: number): number {
   const { layerMatrices, parameters, text, tower } = sizes;
   const bytes = computeBytes(recipe);
   const trained = trainedParameters(sizes, recipe);
@@ -49,10 +52,11 @@ export function gatheredBytes(sizes: ModelSizes, recipe: Recipe): number {
   const towerShare = recipe.activationCheckpointing ? tower.layerShare : 1;
   const head = learns ? text.vocabSize * text.hiddenSize : 0;
   const copies = narrow * (head + trained.projector + towerShare * trained.visionTower);
-  const frozen = learns ? 0 : areWeights ? layerMatrices * (recipe.frozenWeights === "int8" ? 1 : bytes) : 0;
-  const layers = frozen + 4 * trained.adapters + (learns ? bytes * layerMatrices : 0);
   const widened = recipe.frozenWeights === "int8" ? (bytes * layerMatrices) / text.numLayers : 0;
   const atOnce = areWeights ? Math.min(1, UNITS_AT_ONCE / text.numLayers) : 1;
+  if (shards === 1) return copies + widened + (learns ? atOnce * narrow * layerMatrices : 0);
+  const frozen = learns ? 0 : areWeights ? layerMatrices * (recipe.frozenWeights === "int8" ? 1 : bytes) : 0;
+  const layers = frozen + 4 * trained.adapters + (learns ? bytes * layerMatrices : 0);
   return 4 * roots + copies + atOnce * layers + widened + (areWeights && !learns ? bytes * rest : 0);
 }
 
@@ -65,7 +69,7 @@ export function reducedBytes(sizes: ModelSizes, recipe: Recipe, shards: number):
   const rest = trained.projector + (trained.languageModel > 0 ? parameters.languageModel - layerMatrices : 0);
   // Gloo adds up and scatters in a copy of what it is given.
   const reduced = recipe.device.startsWith("cpu") && shards > 1 ? 8 : 4;
-  const perWeight = 4 + 2 * (reduced + 4 / shards);
+  const perWeight = 4 + 2 * (reduced + (shards > 1 ? 4 / shards : 0));
   const inLayers = layer * (computeBytes(recipe) + perWeight);
   const inTower = tower.layerShare * trained.visionTower * (4 + perWeight);
   return Math.max(4 * rest + Math.max(inLayers, inTower), (4 + reduced) * rest);
