@@ -39,7 +39,7 @@ const plants = { reencoded: 50, cut: 50, mirrored: 20, training: 30, personal: 2
 const planted = await plantPool(folder, photos, plants);
 console.log(`${photos.length} photos; ${JSON.stringify(plants)} planted`);
 
-const mediumSize = Math.min(1020, Math.floor(photos.length / 5));
+const mediumSize = Math.min(1020, Math.floor(photos.length / 4));
 const smallSize = Math.min(120, Math.floor(mediumSize / 8));
 const embedder =
   tower === undefined
