@@ -21,15 +21,16 @@ export function writePope(
 ): void {
   const random = mulberry32(seed);
   const pick = (things: readonly string[]): string => things[Math.floor(random() * things.length)]!;
-  const mostShown = (things: readonly string[], among: readonly Photo[]): string => {
-    const often = (thing: string): number => among.filter(({ shows }) => shows.includes(thing)).length;
-    return things.toSorted((a, b) => often(b) - often(a))[0]!;
-  };
+  /** How many of some photos show each thing. */
+  const shownIn = (among: readonly Photo[]): ReadonlyMap<string, number> =>
+    new Map(thingNames.map((thing) => [thing, among.filter(({ shows }) => shows.includes(thing)).length]));
+  const shownInAll = shownIn(all);
   const absentThing = (category: (typeof categories)[number], shows: readonly string[]): string => {
     const absent = thingNames.filter((thing) => !shows.includes(thing));
     if (category === "random") return pick(absent);
     const beside = (photo: Photo): boolean => photo.shows.some((thing) => shows.includes(thing));
-    return mostShown(absent, category === "popular" ? all : all.filter(beside));
+    const often = category === "popular" ? shownInAll : shownIn(all.filter(beside));
+    return absent.toSorted((a, b) => often.get(b)! - often.get(a)!)[0]!;
   };
   mkdirSync(folder, { recursive: true });
   for (const category of categories) {

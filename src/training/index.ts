@@ -23,6 +23,7 @@ export {
   type ModelSizes,
   modelSizes,
   type PlanOptions,
+  perMachine,
   planMemory,
   planRun,
   type RowLengths,

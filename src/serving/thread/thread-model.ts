@@ -7,7 +7,7 @@ import {
   type ServedState,
   tooManyWait,
 } from "../../protocol/index.ts";
-import type { Asked, Opened } from "./messages.ts";
+import type { Opened } from "./messages.ts";
 import type { ModelThread } from "./model-thread.ts";
 import { BEAT, SharedState } from "./shared-state.ts";
 
@@ -46,15 +46,15 @@ export class ThreadModel implements ServedModel {
   }
 
   tokens(tokens: ServedPrompt, signal?: AbortSignal): Promise<PromptTokens> {
-    return this.#call({ model: this.#number, tokens }, signal);
+    return this.#thread.call({ model: this.#number, tokens }, signal);
   }
 
   detokenize(detokenize: readonly number[]): Promise<string> {
-    return this.#call({ model: this.#number, detokenize });
+    return this.#thread.call({ model: this.#number, detokenize });
   }
 
   pieces(pieces: readonly number[]): Promise<readonly Uint8Array[]> {
-    return this.#call({ model: this.#number, pieces });
+    return this.#thread.call({ model: this.#number, pieces });
   }
 
   requireRoom(): void {
@@ -90,9 +90,5 @@ export class ThreadModel implements ServedModel {
       waiting: waiting - placed,
       stepMilliseconds: isBusy ? Math.max(0, Date.now() - since - BEAT) : 0,
     };
-  }
-
-  #call<Part>(asked: Asked, signal?: AbortSignal): Promise<Part> {
-    return this.#thread.call<Part>(asked, signal);
   }
 }

@@ -1,6 +1,6 @@
 export { advise, type Change } from "./advice.ts";
 export { type AnsweringMemory, answeringMemory } from "./answering.ts";
-export { type Cluster, clusterOf } from "./cluster.ts";
+export { type Cluster, clusterOf, perMachine } from "./cluster.ts";
 export { fastestShape, type RunShape } from "./fastest.ts";
 export type { RowLengths } from "./micro-batch.ts";
 export { type MemoryPlan, type PlanOptions, planMemory } from "./plan-memory.ts";

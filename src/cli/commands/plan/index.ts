@@ -77,7 +77,7 @@ export function configure(command: Command): void {
       const { gpus: devices = 1, efficiency, overlap } = flags;
       const cluster =
         flags.gpus === undefined ? undefined : training.clusterOf({ ...flags, gpus: flags.gpus });
-      const options = { rows, devices, ...(cluster && { perMachine: devices / cluster.nodes }) };
+      const options = { rows, devices, ...(cluster && { perMachine: training.perMachine(cluster) }) };
       const plan = planMemory(sizes, recipe, options);
       const memory = flags.memory ?? cluster?.gpu.memory;
       const changes = memory === undefined ? [] : advise(sizes, recipe, memory, options);
