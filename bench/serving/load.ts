@@ -95,11 +95,10 @@ export async function ask(
     if (data === "[DONE]") break;
     const { choices = [], usage, error } = JSON.parse(data);
     if (error !== undefined) throw new Error(`the answer broke off: ${JSON.stringify(error)}`);
-    const piece = choices[0]?.delta?.content;
-    if (piece) {
-      times.push(performance.now());
-      text += piece;
-    }
+    const [choice] = choices;
+    const piece = choice?.delta?.content ?? "";
+    if (piece !== "" || choice?.logprobs) times.push(performance.now());
+    text += piece;
     if (usage) {
       told = usage.completion_tokens;
       cached = usage.prompt_tokens_details?.cached_tokens ?? 0;

@@ -8,7 +8,8 @@ const LONG = 1900;
 export const gaps: Bar = async (bench) => {
   await using server = await bench.start();
   const tokens = bench.count(1600, 1000);
-  const stream = await bodyOf(server, { text: "Tell a long story.", tokens });
+  // Log probabilities come with each token, also where no letter ends with it.
+  const stream = await bodyOf(server, { text: "Tell a long story.", tokens, more: { logprobs: true } });
   const alone = await ask(server, stream);
   if (!isAnswered(alone)) throw new Error(`status ${alone.status}`);
   const idle = quantile(alone.gaps, 0.5);

@@ -52,4 +52,4 @@ export { fivePinpoints, huggingFaceTiling, originalTiling, originalTilingWords }
 export { towerFolder, towerName } from "./llava/tower-folder.ts";
 export { huggingFaceVideo, originalVideo, originalVideoFieldsOf } from "./llava/video.ts";
 export { PooledTower } from "./pooled-tower.ts";
-export type { TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";
+export type { SegmentedForward, TowerOptions, VisionConfig, VisionTower } from "./vision-tower.ts";

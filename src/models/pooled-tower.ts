@@ -2,7 +2,7 @@ import { Module, placeholder } from "../nn/index.ts";
 import type { FeatureGrid } from "../processing/image/index.ts";
 import { aten, type Tensor } from "../torch/index.ts";
 import { under } from "./under.ts";
-import type { StandardizedTower, TowerOptions, VisionTower } from "./vision-tower.ts";
+import type { SegmentedForward, StandardizedTower, TowerOptions, VisionTower } from "./vision-tower.ts";
 
 /**
  * A tower with fewer, standardised features: its square grid is averaged to `side`×`side` rows, and each channel is
@@ -44,6 +44,10 @@ export class PooledTower extends Module implements VisionTower, StandardizedTowe
 
   forward(pixelValues: Tensor, options?: TowerOptions): Tensor {
     return this.standardize(this.extract(pixelValues, options));
+  }
+
+  *segments(pixelValues: Tensor): SegmentedForward {
+    return this.standardize(this.#pool(yield* this.tower.segments(pixelValues)));
   }
 
   extract(pixelValues: Tensor, options?: TowerOptions): Tensor {

@@ -1,6 +1,6 @@
-import type { Module, SegmentRunner, SegmentsRunner } from "../nn/index.ts";
+import { freeing, type Module, type SegmentRunner, type SegmentsRunner } from "../nn/index.ts";
 import type { FeatureGrid } from "../processing/image/index.ts";
-import type { Tensor } from "../torch/index.ts";
+import { cat, type Tensor } from "../torch/index.ts";
 
 /** What the configurations of all families say. */
 export interface VisionConfig {
@@ -30,6 +30,17 @@ export interface TowerOptions {
   readonly tilesAtOnce?: number;
 }
 
+/** What a tower computes in one piece, from its pixel values or from what an earlier segment gave. */
+export interface TowerSegment {
+  readonly run: (input: Tensor) => Tensor;
+  readonly input: Tensor;
+  /** Whose weights it needs, of a tower that tells its `layers` apart. */
+  readonly layer?: Module;
+}
+
+/** A forward pass that stops before each segment, goes on with what that gave, and returns the features [N, tokens, C]. */
+export type SegmentedForward = Generator<TowerSegment, Tensor, Tensor>;
+
 /** Turns images into rows of features for the projector. */
 export interface VisionTower extends Module {
   /** Width of a feature row. */
@@ -46,7 +57,34 @@ export interface VisionTower extends Module {
   readonly standardized?: StandardizedTower;
   /** pixel values [N, 3, H, W] of N tiles → [N, tokens, hiddenSize] */
   forward(pixelValues: Tensor, options?: TowerOptions): Tensor;
+  /** The same, for who has other things to do between segments. */
+  segments(pixelValues: Tensor): SegmentedForward;
 }
+
+/** A tower's forward pass, from that over its segments. */
+export function throughSegments(
+  segments: VisionTower["segments"],
+  pixelValues: Tensor,
+  { runLayer = freeing, runEach, tilesAtOnce }: TowerOptions = {},
+): Tensor {
+  const through: SegmentsRunner =
+    runEach ?? ((segment, inputs) => inputs.map((input) => runLayer(segment, input)));
+  const passes = pixelValues.split(sizesOf(pixelValues.size(0), tilesAtOnce)).map(segments);
+  let reached = passes.map((pass) => pass.next());
+  while (!reached[0]!.done) {
+    const turns = reached.map(({ value }) => value as TowerSegment);
+    const { run, layer } = turns[0]!;
+    const inputs = turns.map(({ input }) => input);
+    const outputs = through(run, inputs, layer);
+    reached = passes.map((pass, turn) => pass.next(outputs[turn]!));
+  }
+  const features = reached.map(({ value }) => value as Tensor);
+  return features.length === 1 ? features[0]! : cat(features);
+}
+
+/** Of turns of so many of all, the last of which may have fewer. */
+const sizesOf = (all: number, most = all): number[] =>
+  Array.from({ length: Math.ceil(all / most) }, (_, turn) => Math.min(most, all - turn * most));
 
 /** A tower whose features are worth keeping before they are standardised: the statistics may change with the data. */
 export interface StandardizedTower {

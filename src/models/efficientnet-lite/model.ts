@@ -1,7 +1,12 @@
-import { freeing, Module, placeholder } from "../../nn/index.ts";
+import { Module, placeholder } from "../../nn/index.ts";
 import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, type Tensor } from "../../torch/index.ts";
-import type { TowerOptions, VisionTower } from "../vision-tower.ts";
+import {
+  type SegmentedForward,
+  type TowerOptions,
+  throughSegments,
+  type VisionTower,
+} from "../vision-tower.ts";
 
 const BATCH_NORM_EPSILON = 1e-3;
 const STEM_WIDTH = 32;
@@ -210,11 +215,18 @@ export class EfficientNetLite extends Module implements VisionTower {
     return [/^_fc\./, /^.*num_batches_tracked$/];
   }
 
-  forward(pixelValues: Tensor, { runLayer = freeing }: TowerOptions = {}): Tensor {
-    const channelsLast = aten.contiguous(pixelValues, CHANNELS_LAST); // depthwise kernels are several times faster
-    let grid = relu6(this.convStem.forward(channelsLast));
+  forward(pixelValues: Tensor, options?: TowerOptions): Tensor {
+    return throughSegments((tiles) => this.segments(tiles), pixelValues, options);
+  }
+
+  *segments(pixelValues: Tensor): SegmentedForward {
+    const stem = (pixels: Tensor) => {
+      const channelsLast = aten.contiguous(pixels, CHANNELS_LAST); // depthwise kernels are several times faster
+      return relu6(this.convStem.forward(channelsLast));
+    };
+    let grid = yield { run: stem, input: pixelValues };
     // What a block computes on its way is freed behind it: of all blocks together it would be 100 MB an image.
-    for (const block of this.blocks) grid = runLayer((input) => block.forward(input), grid);
+    for (const block of this.blocks) grid = yield { run: (input) => block.forward(input), input: grid };
     return relu6(this.convHead.forward(grid)).flatten(2).transpose(1, 2); // [N, h·w, 1280]
   }
 }

@@ -5,7 +5,7 @@ import { type ImageLayout, tilesOf } from "../../processing/image/index.ts";
 import { aten, cat, type DType, inChunks, type Tensor } from "../../torch/index.ts";
 import type { LanguageModel, Named } from "../language-model.ts";
 import { under } from "../under.ts";
-import type { TowerOptions, VisionTower } from "../vision-tower.ts";
+import type { SegmentedForward, TowerOptions, VisionTower } from "../vision-tower.ts";
 import type { FrameConvolution } from "./pack-frames.ts";
 import { packFrames, poolFrames } from "./pack-frames.ts";
 import { packTiles } from "./pack-tiles.ts";
@@ -137,6 +137,12 @@ export class Llava extends Module implements Named {
     if (requiresGrad && runEach && this.visionTower.layers)
       return encode(pixelValues, { runEach, tilesAtOnce: most });
     return inChunks(pixelValues, most, (tiles) => encode(tiles, { runLayer }));
+  }
+
+  /** The same of few tiles, for who has other things to do between segments; nothing learns meanwhile. */
+  *encodeInSegments(pixelValues: Tensor): SegmentedForward {
+    const { dtype, device } = this.visionTower.parameters()[0]!;
+    return yield* this.visionTower.segments(pixelValues.toDevice(device).to(dtype));
   }
 
   /** Projected features of images' tiles [N, tokens, D] → the tokens of all images [T, D] */

@@ -1,16 +1,13 @@
-import {
-  activations,
-  attend,
-  freeing,
-  LayerNorm,
-  Linear,
-  Module,
-  placeholder,
-  type SegmentsRunner,
-} from "../../nn/index.ts";
+import { activations, attend, LayerNorm, Linear, Module, placeholder } from "../../nn/index.ts";
 import type { FeatureGrid } from "../../processing/image/index.ts";
 import { aten, cat, type Tensor } from "../../torch/index.ts";
-import type { FeatureSelection, TowerOptions, VisionTower } from "../vision-tower.ts";
+import {
+  type FeatureSelection,
+  type SegmentedForward,
+  type TowerOptions,
+  throughSegments,
+  type VisionTower,
+} from "../vision-tower.ts";
 import type { VisionTransformerConfig } from "./config.ts";
 
 /** A convolution whose stride is its kernel: one vector for each patch. */
@@ -143,21 +140,15 @@ export abstract class VisionTransformer extends Module implements VisionTower {
     return this.encoder.layers;
   }
 
-  forward(pixelValues: Tensor, { runLayer = freeing, runEach, tilesAtOnce }: TowerOptions = {}): Tensor {
-    const through: SegmentsRunner =
-      runEach ?? ((segment, inputs) => inputs.map((input) => runLayer(segment, input)));
-    const tiles = pixelValues.split(sizesOf(pixelValues.size(0), tilesAtOnce));
-    const states = [through((pixels) => this.embed(pixels), tiles)]; // of each turn [N, tokens, D]
+  forward(pixelValues: Tensor, options?: TowerOptions): Tensor {
+    return throughSegments((tiles) => this.segments(tiles), pixelValues, options);
+  }
+
+  *segments(pixelValues: Tensor): SegmentedForward {
+    const states = [yield { run: (pixels) => this.embed(pixels), input: pixelValues }]; // each [N, tokens, D]
     for (const layer of this.encoder.layers)
-      states.push(through((hidden) => layer.forward(hidden), states.at(-1)!, layer));
-    const features = tiles.map((_, turn) => {
-      const selected = this.#features.map((index) => states[index]![turn]!);
-      return this.select(selected.length === 1 ? selected[0]! : cat(selected, -1));
-    });
-    return features.length === 1 ? features[0]! : cat(features);
+      states.push(yield { run: (hidden) => layer.forward(hidden), input: states.at(-1)!, layer });
+    const selected = this.#features.map((index) => states[index]!);
+    return this.select(selected.length === 1 ? selected[0]! : cat(selected, -1));
   }
 }
-
-/** Of turns of so many of all, the last of which may have fewer. */
-const sizesOf = (all: number, most = all): number[] =>
-  Array.from({ length: Math.ceil(all / most) }, (_, turn) => Math.min(most, all - turn * most));

@@ -6,6 +6,13 @@ import type { PageCache } from "./page-cache.ts";
 import { pagesOf } from "./pass.ts";
 import type { Places } from "./places.ts";
 
+/** Rows that products take up at once: a step of fewer takes as long. */
+const ROWS_AT_ONCE = 8;
+
+/** So many tokens of prompts, or some fewer, that the rows of a step come out even. */
+const beside = (answering: number, most: number): number =>
+  Math.max(1, most - ((answering + most) % ROWS_AT_ONCE));
+
 interface DealerOptions extends Required<Pick<ServingOptions, "stepTokens" | "interleavedTokens">> {
   /** Takes back all that a choice has. */
   readonly preempt: (choice: Choice) => void;
@@ -20,6 +27,7 @@ export class Dealer {
   readonly #eyes: Eyes;
   readonly #options: DealerOptions;
   #hasInterleaved = false;
+  #isWaitedFor = false;
 
   constructor(
     parts: { memory: Memory; places: Places; pages: PageCache; eyes: Eyes },
@@ -37,6 +45,11 @@ export class Dealer {
     return this.#hasInterleaved;
   }
 
+  /** Whether somebody answers, who waits for a step to end. */
+  get isWaitedFor(): boolean {
+    return this.#isWaitedFor;
+  }
+
   /** How many tokens each choice goes on by, for which it then has pages. */
   deal(): Map<Choice, number> {
     const portions = new Map<Choice, number>();
@@ -45,8 +58,9 @@ export class Dealer {
     for (const choice of answering) if (this.#grow(choice, 1, portions)) portions.set(choice, 1);
     const { stepTokens, interleavedTokens } = this.#options;
     const isWaitedFor = portions.size > 0;
+    this.#isWaitedFor = isWaitedFor;
     const isImagesTurn = isWaitedFor && this.#hasInterleaved && this.#eyes.isBusy;
-    let budget = isImagesTurn ? 0 : isWaitedFor ? interleavedTokens : stepTokens;
+    let budget = isImagesTurn ? 0 : isWaitedFor ? beside(portions.size, interleavedTokens) : stepTokens;
     this.#hasInterleaved = false;
     const underWay = new Set<string>();
     for (const choice of ready) {

@@ -1,5 +1,5 @@
 import { type OpenedPrompt, tensorOfPixels } from "../../generation/index.ts";
-import type { Llava } from "../../models/index.ts";
+import type { Llava, SegmentedForward } from "../../models/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ImageLayout, ImageLoadOptions, PixelValues } from "../../processing/image/index.ts";
 import { type OpenedMedium, pixelsOf } from "../../processing/processor/index.ts";
@@ -10,12 +10,21 @@ import type { EncodedMedium } from "./decoding-worker.ts";
 import { digestOf } from "./digest.ts";
 import type { VisionCache } from "./vision-cache.ts";
 
+/** A tile on its way through the tower. */
+interface TileUnderWay {
+  readonly pass: SegmentedForward;
+  /** What the pass goes on with. */
+  readonly kept: Tensor[];
+  output: Tensor | undefined;
+}
+
 /** A medium on its way through the tower, a tile at a time. */
 interface Job {
   readonly digest: string;
   readonly layout: ImageLayout;
   readonly pixels: PixelValues;
   readonly features: Tensor[];
+  tile: TileUnderWay | undefined;
   readonly waiters: Set<{ resolve(tokens: Tensor): void; reject(error: unknown): void }>;
 }
 
@@ -26,7 +35,7 @@ export interface DecodedMedium {
   readonly pixels: PixelValues;
 }
 
-/** Sees media for all requests, each once: decodes them one after another and encodes them tile by tile between steps. */
+/** Sees media for all requests, each once: decodes them one after another and encodes them by tiles or less between steps. */
 export class Eyes implements Disposable {
   readonly #pretrained: PretrainedLlava;
   readonly #cache: VisionCache;
@@ -105,7 +114,7 @@ export class Eyes implements Disposable {
     }
     let job = this.#jobs.get(digest);
     if (job === undefined) {
-      job = { digest, layout, pixels, features: [], waiters: new Set() };
+      job = { digest, layout, pixels, features: [], tile: undefined, waiters: new Set() };
       this.#jobs.set(digest, job);
     } else this.hits++;
     return await this.#wait(job, signal);
@@ -129,26 +138,50 @@ export class Eyes implements Disposable {
     }
   }
 
-  /** Encodes one tile of the medium that waits longest; nothing to do: nothing. */
-  look(): void {
+  /**
+   * Encodes one tile of the medium that waits longest, or as much of it as fits in the time and one segment of the tower;
+   * nothing to do: nothing.
+   */
+  look(milliseconds = Infinity): void {
     const [job] = this.#jobs.values();
     if (job === undefined) return;
     const { model } = this.#pretrained;
+    const end = performance.now() + milliseconds;
     try {
-      inference(() => scope(() => rowsApart(() => this.#encodeTile(model, job))));
+      inference(() =>
+        rowsApart(() => {
+          let hasMore: boolean;
+          do hasMore = scope(() => this.#encodeSegment(model, job));
+          while (hasMore && performance.now() < end);
+        }),
+      );
     } catch (error) {
       this.#drop(job);
       for (const { reject } of job.waiters) reject(error);
     }
   }
 
-  #encodeTile(model: Llava, job: Job): void {
-    const { data, tiles } = job.pixels;
-    const size = data.length / tiles;
-    const at = job.features.length;
-    const tile = { ...job.pixels, tiles: 1, data: data.subarray(at * size, (at + 1) * size) };
-    job.features.push(keep(model.encodeImages(tensorOfPixels(tile))));
-    if (job.features.length < tiles) return;
+  /** Whether the tile has segments left. */
+  #encodeSegment(model: Llava, job: Job): boolean {
+    job.tile ??= { pass: model.encodeInSegments(nextTile(job)), kept: [], output: undefined };
+    const { pass, kept, output } = job.tile;
+    const reached = output === undefined ? pass.next() : pass.next(output);
+    if (!reached.done) {
+      const { run, input } = reached.value;
+      if (output === undefined) kept.push(keep(input));
+      job.tile.output = keep(run(input));
+      kept.push(job.tile.output);
+      return true;
+    }
+    const features = keep(reached.value);
+    job.features.push(features);
+    kept.splice(0, Infinity, ...kept.filter((tensor) => tensor !== features));
+    this.#dropTile(job);
+    if (job.features.length === job.pixels.tiles) this.#finish(model, job);
+    return false;
+  }
+
+  #finish(model: Llava, job: Job): void {
     const tokens = keep(model.tokens(cat(job.features), [job.layout]).clone());
     const bytes = tokens.shape.reduce((product, length) => product * length, byteWidth[tokens.dtype]);
     this.#cache.put(job.digest, tokens, { bytes, users: job.waiters.size });
@@ -157,8 +190,14 @@ export class Eyes implements Disposable {
     for (const { resolve } of job.waiters) resolve(tokens);
   }
 
+  #dropTile(job: Job): void {
+    for (const kept of job.tile?.kept ?? []) kept.dispose();
+    job.tile = undefined;
+  }
+
   #drop(job: Job): void {
     this.#jobs.delete(job.digest);
+    this.#dropTile(job);
     for (const features of job.features) features.dispose();
   }
 
@@ -166,6 +205,13 @@ export class Eyes implements Disposable {
     for (const job of this.#jobs.values()) this.#drop(job);
     this.#thread[Symbol.dispose]();
   }
+}
+
+function nextTile({ pixels, features }: Job): Tensor {
+  const { data, tiles } = pixels;
+  const size = data.length / tiles;
+  const at = features.length * size;
+  return tensorOfPixels({ ...pixels, tiles: 1, data: data.subarray(at, at + size) });
 }
 
 /** A medium as another thread can be given it; not so images in files, which nobody reads that serves strangers. */

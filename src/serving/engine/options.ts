@@ -11,9 +11,12 @@ export interface ServingOptions {
   readonly maxRunning?: number;
   /** Requests that wait at most; 256. */
   readonly queueLimit?: number;
-  /** Tokens of prompts that a step reads at most while nobody answers; 512. */
+  /** Tokens of prompts that a step reads at most while nobody answers; 256. */
   readonly stepTokens?: number;
-  /** Tokens of prompts that a step reads at most while somebody answers, who waits for it; 16. */
+  /**
+   * Tokens of prompts that a step reads at most while somebody answers, who waits for it; 12. It is some fewer that, with a token
+   * of each who answers, come out as products take them up.
+   */
   readonly interleavedTokens?: number;
   /** Reads constraints; without it requests that state one are refused. */
   readonly constraints?: ConstraintCompiler;

@@ -27,7 +27,7 @@ type Said = Extract<Outcome, { continuation: unknown }>["continuation"];
 /** Weight of the latest answer in the mean time that one takes. */
 const LATEST = 0.1;
 
-/** Steps while there is anything to do: admits who has a turn, lets all go on in one pass, sees one tile, and yields. */
+/** Steps while there is anything to do: admits who has a turn, lets all go on in one pass, sees one tile or less, and yields. */
 export class Scheduler implements Disposable {
   readonly #pretrained: PretrainedLlava;
   readonly #options: SchedulerOptions;
@@ -129,7 +129,7 @@ export class Scheduler implements Disposable {
         this.#admit();
         hasWorked = this.#step() || this.#eyes.isBusy;
         this.#memory.shrink();
-        if (!this.#dealer.hasInterleaved) this.#eyes.look();
+        if (!this.#dealer.hasInterleaved) this.#eyes.look(this.#timeToLook);
       } catch (error) {
         this.stop(error);
       }
@@ -141,6 +141,11 @@ export class Scheduler implements Disposable {
         });
     }
     this.#isRunning = false;
+  }
+
+  /** Whoever answers waits for what is seen no longer than for the step before it. */
+  get #timeToLook(): number {
+    return this.#dealer.isWaitedFor ? performance.now() - this.#stepBegan! : Infinity;
   }
 
   #notify(): void {
