@@ -31,7 +31,7 @@ export interface TowerOptions {
 }
 
 /** What a tower computes in one piece, from its pixel values or from what an earlier segment gave. */
-export interface TowerSegment {
+interface TowerSegment {
   readonly run: (input: Tensor) => Tensor;
   readonly input: Tensor;
   /** Whose weights it needs, of a tower that tells its `layers` apart. */

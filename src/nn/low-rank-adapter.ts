@@ -124,7 +124,7 @@ export class LowRankAdapter extends Module {
   #sum(weight: Tensor): Tensor {
     const precise = weight.dtype === "float64" ? "float64" : "float32";
     const product = this.up.to(precise).matmul(this.down.to(precise));
-    return weight.to(precise).add(product.mul(this.scale));
+    return product.mul_(this.scale).add_(weight.to(precise));
   }
 }
 
