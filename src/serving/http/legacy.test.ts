@@ -137,6 +137,16 @@ test("a controller knows its own models and those of workers that register, and 
   assert.deepEqual((await post("/list_models", {})).body, { models: ["fake"] });
 });
 
+test("a worker that says too much of itself is none", async () => {
+  const [start, end] = ['{"model_names": ["much"], "speed": 1, "queue_length": 2, "more": "', '"}'];
+  await using worker = await startServer((_, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(start + "x".repeat(2 << 20) + end);
+  });
+  await post("/register_worker", { worker_name: worker.url, check_heart_beat: false });
+  assert.deepEqual((await post("/list_models", {})).body, { models: ["fake"] });
+});
+
 test("a worker registers with a controller", async () => {
   const { url: controller } = await openServer({ isLegacy: true }, new FakeServedModel({ id: "another" }));
   const ending = new AbortController();

@@ -9,12 +9,14 @@ export class ModelThread implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #underWay = new Map<
     number,
-    { readonly stream: PartStream<unknown>; readonly onEnd: (() => void) | undefined }
+    { readonly stream: PartStream<unknown>; readonly onEnd: () => void }
   >();
   readonly #ended = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<never>();
   #error: Error | undefined;
   #next = 0;
+  /** Models that are being opened. */
+  #opening = 0;
 
   /** Takes over the thread. */
   constructor(
@@ -59,7 +61,13 @@ export class ModelThread implements AsyncDisposable {
     const id = this.#next++;
     this.#order({ id, ...asked });
     const stream = new PartStream<Part>();
-    this.#underWay.set(id, { stream: stream as PartStream<unknown>, onEnd });
+    const isOpening = "open" in asked;
+    if (isOpening) this.#opening++;
+    const ended = (): void => {
+      if (isOpening) this.#opening--;
+      onEnd?.();
+    };
+    this.#underWay.set(id, { stream: stream as PartStream<unknown>, onEnd: ended });
     return this.#read(id, stream, signal);
   }
 
@@ -99,7 +107,7 @@ export class ModelThread implements AsyncDisposable {
     this.#underWay.delete(id);
     if ("failed" in result) stream.fail(errorOf(result.failed));
     else stream.end();
-    onEnd?.();
+    onEnd();
   }
 
   #fail(error: Error): void {
@@ -107,14 +115,15 @@ export class ModelThread implements AsyncDisposable {
     this.#failed.reject(error);
     for (const { stream, onEnd } of this.#underWay.values()) {
       stream.fail(error);
-      onEnd?.();
+      onEnd();
     }
     this.#underWay.clear();
   }
 
-  /** Resolves when the models of the thread are disposed of, and it has ended. */
+  /** Resolves when the thread has ended: its models are disposed of, but for one that is being opened, which nobody waits for. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#order({ isOver: true });
+    if (this.#opening > 0) void this.#worker.terminate();
+    else this.#order({ isOver: true });
     await this.#ended.promise;
   }
 }

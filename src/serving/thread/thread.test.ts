@@ -114,6 +114,16 @@ suite("a model in a thread", async () => {
     await unread.return(undefined);
   });
 
+  test("nobody waits for a model that is being opened", { timeout: 20_000 }, async () => {
+    const { thread: loading } = await open();
+    const leaving = new AbortController();
+    const opened = ThreadModel.open(loading, "slow", leaving.signal);
+    const reason = new Error("gone");
+    leaving.abort(reason);
+    await assert.rejects(opened, reason);
+    await loading[Symbol.asyncDispose]();
+  });
+
   test("with the thread all fails that it was asked", async () => {
     const other = await open();
     await assert.rejects(partsOf(other.model, "end"), /has ended/);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { smallJson } from "./small-json.ts";
 
 /** What a worker says of itself. */
 export const workerStatusSchema = z.object({
@@ -97,7 +98,7 @@ async function statusOf(address: string): Promise<WorkerStatus | undefined> {
       method: "POST",
       signal: AbortSignal.timeout(PATIENCE),
     });
-    return response.ok ? workerStatusSchema.safeParse(await response.json()).data : undefined;
+    return response.ok ? workerStatusSchema.safeParse(await smallJson(response)).data : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { WorkerStatus } from "./controller.ts";
+import { smallJson } from "./small-json.ts";
 
 /** Milliseconds between signs of life. */
 const BEAT = 15_000;
@@ -29,7 +30,7 @@ export async function keepRegistered(
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
     });
     if (!response.ok) throw new Error(`answers ${response.status}`);
-    return await response.json();
+    return await smallJson(response);
   };
   let isKnown = false;
   while (!signal.aborted) {
