@@ -6,8 +6,9 @@ import { ask, bodyOf, picture, quantile } from "../../bench/serving/load.ts";
 import { metricsOf } from "../../bench/serving/servers.ts";
 import { type Bar, isIdle, textOf, until } from "./bar.ts";
 
-/** Tokens of a prompt that a step reads, about. */
-const STEP = 240;
+/** Tokens of a prompt that a step reads, about, and how many of them are timed. */
+const STEP = 120;
+const STEPS = 8;
 
 export const disconnects: Bar = async (bench) => {
   await using server = await bench.start("--running", "2", "--queue", "8", "--allow-private");
@@ -16,7 +17,6 @@ export const disconnects: Bar = async (bench) => {
   await once(silent, "listening");
   try {
     const address = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/image.png`;
-    const seen = await picture(1, { width: 2400, height: 1800 });
     const about = (url: string) => ({
       messages: [
         {
@@ -28,40 +28,56 @@ export const disconnects: Bar = async (bench) => {
         },
       ],
     });
+    const prompt = await textOf(server, 1900);
     const long = { text: "Tell a long story.", tokens: 2000 };
     const places: Readonly<
-      Record<string, { readonly body: string; readonly after: number; readonly many?: number }>
+      Record<
+        string,
+        { readonly body: (round: number) => Promise<string>; readonly after: number; readonly many?: number }
+      >
     > = {
-      "in a stream": { body: await bodyOf(server, long), after: 150 },
+      "in a stream": { body: () => bodyOf(server, long), after: 150 },
       "in an answer that is not streamed": {
-        body: await bodyOf(server, { ...long, more: { stream: false, stream_options: undefined } }),
+        body: () => bodyOf(server, { ...long, more: { stream: false, stream_options: undefined } }),
         after: 150,
       },
-      "while it waits": { body: await bodyOf(server, long), after: 150, many: 6 },
+      "while it waits": { body: () => bodyOf(server, long), after: 150, many: 6 },
       "while an image is fetched": {
-        body: await bodyOf(server, { ...long, more: about(address) }),
+        body: () => bodyOf(server, { ...long, more: about(address) }),
         after: 60,
       },
       "while an image is decoded or seen": {
-        body: await bodyOf(server, { ...long, more: about(seen) }),
+        // What was seen or read before would be cached.
+        body: async (round) => {
+          const seen = await picture(round, { width: 2400, height: 1800 });
+          return await bodyOf(server, { ...long, more: about(seen) });
+        },
         after: 40,
       },
       "while a prompt is read": {
-        body: await bodyOf(server, { text: await textOf(server, 1900), tokens: 2000 }),
+        body: (round) => bodyOf(server, { text: `${round} ${prompt}`, tokens: 2000 }),
         after: 120,
       },
     };
     await ask(server, await bodyOf(server, { ...long, tokens: 4 }));
-    const step = await ask(server, await bodyOf(server, { text: await textOf(server, STEP), tokens: 1 }));
-    const most = Math.max(200, step.whole);
-    bench.tell(`a step of ${STEP} tokens takes ${step.whole.toFixed(0)} ms`);
+    const short = await textOf(server, STEP);
+    let step = 0;
+    for (let index = 0; index < STEPS; index++) {
+      const { whole } = await ask(
+        server,
+        await bodyOf(server, { text: `step ${index} ${short}`, tokens: 1 }),
+      );
+      step = Math.max(step, whole);
+    }
+    bench.tell(`a step of ${STEP} tokens takes up to ${step.toFixed(0)} ms`);
     const rounds = bench.count(500 / Object.keys(places).length, 3);
     for (const [place, { body, after, many = 1 }] of Object.entries(places)) {
       const times: number[] = [];
       for (let round = 0; round < rounds; round++) {
         const leaving = new AbortController();
+        const sent = await body(round);
         const asked = Array.from({ length: many }, () =>
-          ask(server, body, { signal: leaving.signal }).catch(() => undefined),
+          ask(server, sent, { signal: leaving.signal }).catch(() => undefined),
         );
         await wait(after + (round % 10) * 7);
         leaving.abort();
@@ -72,7 +88,7 @@ export const disconnects: Bar = async (bench) => {
       const worst = Math.max(...times);
       bench.tell(
         `${rounds} clients went ${place}: nothing ran after ${quantile(times, 0.5).toFixed(0)} ms, ${worst.toFixed(0)} ms at most; the bar is 200 ms or that step`,
-        worst <= most,
+        worst <= Math.max(200, step),
       );
     }
     const metrics = await metricsOf(server);

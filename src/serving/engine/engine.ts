@@ -43,7 +43,7 @@ export class ServingEngine implements ServedModel, Disposable {
   /** The model stays the caller's, and is used by nobody else meanwhile. */
   constructor({ id, pretrained }: Pick<LocalModel, "id" | "pretrained">, options: ServingOptions = {}) {
     const { memory = Math.floor(totalmem() / 4), maxRunning = 32, queueLimit = 256 } = options;
-    const { stepTokens = 256, interleavedTokens = 12, cache = true, constraints, images = {} } = options;
+    const { stepTokens = 128, interleavedTokens = 12, cache = true, constraints, images = {} } = options;
     for (const [name, value] of Object.entries({ memory, maxRunning, stepTokens, interleavedTokens }))
       if (!(Number.isInteger(value) && value > 0))
         throw new LlavaError("usage", `${name} must be a whole number above 0, got ${value}`);

@@ -11,7 +11,7 @@ export interface ServingOptions {
   readonly maxRunning?: number;
   /** Requests that wait at most; 256. */
   readonly queueLimit?: number;
-  /** Tokens of prompts that a step reads at most while nobody answers; 256. */
+  /** Tokens of prompts that a step reads at most while nobody answers; 128. */
   readonly stepTokens?: number;
   /**
    * Tokens of prompts that a step reads at most while somebody answers, who waits for it; 12. It is some fewer that, with a token
