@@ -13,9 +13,8 @@ import type { VisionCache } from "./vision-cache.ts";
 /** A tile on its way through the tower. */
 interface TileUnderWay {
   readonly pass: SegmentedForward;
-  /** What the pass goes on with. */
+  /** What the pass began with and all that it gave so far; it goes on with the last. */
   readonly kept: Tensor[];
-  output: Tensor | undefined;
 }
 
 /** A medium on its way through the tower, a tile at a time. */
@@ -163,20 +162,18 @@ export class Eyes implements Disposable {
 
   /** Whether the tile has segments left. */
   #encodeSegment(model: Llava, job: Job): boolean {
-    job.tile ??= { pass: model.encodeInSegments(nextTile(job)), kept: [], output: undefined };
-    const { pass, kept, output } = job.tile;
-    const reached = output === undefined ? pass.next() : pass.next(output);
+    job.tile ??= { pass: model.encodeInSegments(nextTile(job)), kept: [] };
+    const { pass, kept } = job.tile;
+    const reached = pass.next(kept.at(-1)!); // a generator's first is not read
     if (!reached.done) {
       const { run, input } = reached.value;
-      if (output === undefined) kept.push(keep(input));
-      job.tile.output = keep(run(input));
-      kept.push(job.tile.output);
+      if (kept.length === 0) kept.push(keep(input));
+      kept.push(keep(run(input)));
       return true;
     }
     const features = keep(reached.value);
     job.features.push(features);
-    kept.splice(0, Infinity, ...kept.filter((tensor) => tensor !== features));
-    this.#dropTile(job);
+    this.#dropTile(job, features);
     if (job.features.length === job.pixels.tiles) this.#finish(model, job);
     return false;
   }
@@ -190,8 +187,9 @@ export class Eyes implements Disposable {
     for (const { resolve } of job.waiters) resolve(tokens);
   }
 
-  #dropTile(job: Job): void {
-    for (const kept of job.tile?.kept ?? []) kept.dispose();
+  /** `features` outlive it, which may be what its last segment gave. */
+  #dropTile(job: Job, features?: Tensor): void {
+    for (const kept of job.tile?.kept ?? []) if (kept !== features) kept.dispose();
     job.tile = undefined;
   }
 

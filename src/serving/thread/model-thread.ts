@@ -9,14 +9,16 @@ export class ModelThread implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #underWay = new Map<
     number,
-    { readonly stream: PartStream<unknown>; readonly onEnd: () => void }
+    {
+      readonly stream: PartStream<unknown>;
+      readonly onEnd: (() => void) | undefined;
+      readonly isOpening: boolean;
+    }
   >();
   readonly #ended = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<never>();
   #error: Error | undefined;
   #next = 0;
-  /** Models that are being opened. */
-  #opening = 0;
 
   /** Takes over the thread. */
   constructor(
@@ -61,13 +63,7 @@ export class ModelThread implements AsyncDisposable {
     const id = this.#next++;
     this.#order({ id, ...asked });
     const stream = new PartStream<Part>();
-    const isOpening = "open" in asked;
-    if (isOpening) this.#opening++;
-    const ended = (): void => {
-      if (isOpening) this.#opening--;
-      onEnd?.();
-    };
-    this.#underWay.set(id, { stream: stream as PartStream<unknown>, onEnd: ended });
+    this.#underWay.set(id, { stream: stream as PartStream<unknown>, onEnd, isOpening: "open" in asked });
     return this.#read(id, stream, signal);
   }
 
@@ -107,7 +103,7 @@ export class ModelThread implements AsyncDisposable {
     this.#underWay.delete(id);
     if ("failed" in result) stream.fail(errorOf(result.failed));
     else stream.end();
-    onEnd();
+    onEnd?.();
   }
 
   #fail(error: Error): void {
@@ -115,14 +111,14 @@ export class ModelThread implements AsyncDisposable {
     this.#failed.reject(error);
     for (const { stream, onEnd } of this.#underWay.values()) {
       stream.fail(error);
-      onEnd();
+      onEnd?.();
     }
     this.#underWay.clear();
   }
 
   /** Resolves when the thread has ended: its models are disposed of, but for one that is being opened, which nobody waits for. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#opening > 0) void this.#worker.terminate();
+    if (this.#underWay.values().some(({ isOpening }) => isOpening)) void this.#worker.terminate();
     else this.#order({ isOver: true });
     await this.#ended.promise;
   }
