@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "recording.h"
 #include "threads.h"
 
 namespace llava {
@@ -33,7 +34,7 @@ at::Tensor inWholeVectors(const at::Tensor& input, const Activate& activate) {
 }
 
 bool isLeftToLibtorch(const at::Tensor& input) {
-  return !input.is_cpu() || input.numel() == 0 || (at::GradMode::is_enabled() && input.requires_grad());
+  return !input.is_cpu() || input.numel() == 0 || isRecorded(input);
 }
 
 at::Tensor silu(const at::Tensor& self) {

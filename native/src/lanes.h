@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -31,6 +32,22 @@ LLAVA_LANES Lanes load(const at::Half* from) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
 LLAVA_LANES void store(float* to, Lanes lanes) { _mm256_storeu_ps(to, lanes); }
+// Bits of bfloat16 in the lower halves: rounded to the nearest, to the even one of two.
+LLAVA_LANES __m256i bfloat16Of(Lanes lanes) {
+  const __m256i bits = _mm256_castps_si256(lanes);
+  const __m256i isOdd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i nearest = _mm256_add_epi32(bits, _mm256_add_epi32(isOdd, _mm256_set1_epi32(0x7fff)));
+  const __m256i isNone = _mm256_castps_si256(_mm256_cmp_ps(lanes, lanes, _CMP_UNORD_Q));
+  return _mm256_blendv_epi8(_mm256_srli_epi32(nearest, 16), _mm256_set1_epi32(0x7fc0), isNone);
+}
+LLAVA_LANES void store(at::BFloat16* to, Lanes lanes) {
+  const __m256i halves = bfloat16Of(lanes);
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(halves, halves), 0xd8);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(packed));
+}
+LLAVA_LANES void store(at::Half* to, Lanes lanes) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph(lanes, _MM_FROUND_TO_NEAREST_INT));
+}
 LLAVA_LANES Lanes plus(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
 LLAVA_LANES Lanes minus(Lanes a, Lanes b) { return _mm256_sub_ps(a, b); }
 LLAVA_LANES Lanes times(Lanes a, Lanes b) { return _mm256_mul_ps(a, b); }
@@ -92,7 +109,10 @@ template <typename Element>
 LLAVA_LANES Lanes load(const Element* from) {
   return eachLane([&](int i) { return static_cast<float>(from[i]); });
 }
-LLAVA_LANES void store(float* to, const Lanes& lanes) { std::memcpy(to, lanes.at, sizeof lanes.at); }
+template <typename Element>
+LLAVA_LANES void store(Element* to, const Lanes& lanes) {
+  for (int i = 0; i < 8; ++i) to[i] = static_cast<Element>(lanes.at[i]);
+}
 LLAVA_LANES Lanes plus(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] + b.at[i]; }); }
 LLAVA_LANES Lanes minus(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] - b.at[i]; }); }
 LLAVA_LANES Lanes times(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] * b.at[i]; }); }
@@ -118,3 +138,18 @@ LLAVA_LANES Lanes exponential(const Lanes& x) {
 }  // namespace
 }  // namespace llava
 #endif
+
+namespace llava {
+namespace {
+
+// As they are after being stored as elements.
+template <typename Element>
+LLAVA_LANES Lanes rounded(Lanes lanes) {
+  if constexpr (std::is_same_v<Element, float>) return lanes;
+  Element stored[8];
+  store(stored, lanes);
+  return load(stored);
+}
+
+}  // namespace
+}  // namespace llava

@@ -9,6 +9,7 @@
 
 #include "bfloat16_rows.h"
 #include "processor.h"
+#include "recording.h"
 #include "tiled_product.h"
 
 namespace llava {
@@ -16,8 +17,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-bool isRecorded(const at::Tensor& tensor) { return at::GradMode::is_enabled() && tensor.requires_grad(); }
 
 // From this many rows on libtorch's products, or those of widened tiles, are faster.
 int64_t tooManyRows() { return multipliesBfloat16() ? 2 : 48; }

@@ -1,6 +1,6 @@
 // Attention over keys and values in pages of 16 positions, which lie anywhere in slabs of memory. Scores are computed and
-// weighed page by page from position 0 on, so that what a position sees has the same bits whatever is computed beside it: alone
-// or in a chunk, after a cached beginning or none, with any number of threads.
+// weighed in stretches of four pages from position 0 on, so that what a position sees has the same bits whatever is computed
+// beside it: alone or in a chunk, after a cached beginning or none, with any number of threads.
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
@@ -15,8 +15,12 @@ namespace llava {
 namespace {
 
 constexpr int64_t kPage = 16;
+// Pages whose scores are weighed together, and their positions.
+constexpr int64_t kPages = 4, kStretch = kPages * kPage;
 // Queries that see a page at once: pairs of a position and a head.
 constexpr int kQueries = 4;
+// Sums that are kept in registers at once: as many as hide how long each takes.
+constexpr int kSums = 8;
 
 int64_t padded(int64_t headDim) { return (headDim + 7) / 8 * 8; }
 
@@ -86,80 +90,122 @@ void write(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& k
     }
 }
 
-// What queries have seen so far of the pages before: the largest score, the sum of weights, the weighed values.
+// What queries have seen so far of the stretches before: the largest score, the sum of weights, the weighed values.
 struct Seen {
   float largest, sum;
   float* values;  // [padded d]
 };
 
-// Queries' scores of a page's keys.
-template <typename Element, int count>
-LLAVA_LANES void score(const Element* keys, const float* const* queries, int64_t d, float (*scores)[kPage]) {
-  Lanes sums[count][2];
-  for (int q = 0; q < count; ++q) sums[q][0] = sums[q][1] = splat(0);
+// The keys and values that one head has in the pages of a stretch.
+template <typename Element>
+struct Stretch {
+  const Element* keys[kPages];
+  const Element* values[kPages];
+};
+
+// Queries' scores of the keys of some pages side by side.
+template <typename Element, int count, int pages>
+LLAVA_LANES_TARGET void scorePages(const Element* const* keys, const float* const* queries, int64_t d, float (*scores)[kStretch]) {
+  Lanes sums[count][pages][2];
+  for (int q = 0; q < count; ++q)
+    for (int page = 0; page < pages; ++page) sums[q][page][0] = sums[q][page][1] = splat(0);
   for (int64_t k = 0; k < d; ++k) {
-    const Lanes low = load(keys + k * kPage), high = load(keys + k * kPage + 8);
 #pragma GCC unroll 4
-    for (int q = 0; q < count; ++q) {
-      const Lanes query = splat(queries[q][k]);
-      sums[q][0] = fused(query, low, sums[q][0]);
-      sums[q][1] = fused(query, high, sums[q][1]);
+    for (int page = 0; page < pages; ++page) {
+      const Lanes low = load(keys[page] + k * kPage), high = load(keys[page] + k * kPage + 8);
+#pragma GCC unroll 4
+      for (int q = 0; q < count; ++q) {
+        const Lanes query = splat(queries[q][k]);
+        sums[q][page][0] = fused(query, low, sums[q][page][0]);
+        sums[q][page][1] = fused(query, high, sums[q][page][1]);
+      }
     }
   }
-  for (int q = 0; q < count; ++q) {
-    store(scores[q], sums[q][0]);
-    store(scores[q] + 8, sums[q][1]);
-  }
+  for (int q = 0; q < count; ++q)
+    for (int page = 0; page < pages; ++page) {
+      store(scores[q] + page * kPage, sums[q][page][0]);
+      store(scores[q] + page * kPage + 8, sums[q][page][1]);
+    }
 }
 
 // Scores of the keys that a query sees → their weights beside all that it has seen. Returns by how much what it had seen shrinks.
-LLAVA_LANES float weighed(float* scores, int64_t visible, Seen& seen) {
+LLAVA_LANES_TARGET float weighed(float* scores, int64_t visible, Seen& seen) {
   if (visible <= 0) return 1.0f;
-  for (int64_t key = visible; key < kPage; ++key) scores[key] = -INFINITY;
-  Lanes low = load(scores), high = load(scores + 8);
-  const float largest = std::max(seen.largest, largestOf(larger(low, high)));
-  low = exponential(minus(low, splat(largest)));
-  high = exponential(minus(high, splat(largest)));
+  const int64_t end = (visible + 7) / 8 * 8;
+  for (int64_t key = visible; key < end; ++key) scores[key] = -INFINITY;
+  Lanes most = splat(seen.largest);
+  for (int64_t key = 0; key < end; key += 8) most = larger(load(scores + key), most);
+  const float largest = largestOf(most);
+  Lanes sum = splat(0);
+  for (int64_t key = 0; key < end; key += 8) {
+    const Lanes weights = exponential(minus(load(scores + key), splat(largest)));
+    sum = plus(sum, weights);
+    store(scores + key, weights);
+  }
   float shrunk[8];
   store(shrunk, exponential(splat(seen.largest - largest)));
-  seen.sum = seen.sum * shrunk[0] + sumOf(plus(low, high));
+  seen.sum = seen.sum * shrunk[0] + sumOf(sum);
   seen.largest = largest;
-  store(scores, low);
-  store(scores + 8, high);
   return shrunk[0];
 }
 
-// Some queries see a page, each as many of its keys as are `visible` to it.
-template <typename Element, int count>
-LLAVA_LANES_TARGET void see(const Element* keys, const Element* values, const float* const* queries,
-                            const int64_t* visible, int64_t d, int64_t width, Seen* seen) {
-  float weights[count][kPage], factors[count];
-  score<Element, count>(keys, queries, d, weights);
-  for (int q = 0; q < count; ++q) factors[q] = weighed(weights[q], visible[q], seen[q]);
+// Adds weighed values from place k on of a head's d, as many lanes of them as `chunks`.
+template <typename Element, int count, int chunks>
+LLAVA_LANES_TARGET void addValues(const Stretch<Element>& stretch, const float (*weights)[kStretch], const float* factors,
+                                  const int64_t* visible, int64_t width, int64_t k, Seen* seen) {
+  Lanes sums[count][chunks];
+  for (int q = 0; q < count; ++q)
+    for (int c = 0; c < chunks; ++c) sums[q][c] = times(load(seen[q].values + k + 8 * c), splat(factors[q]));
   // Rows are in order: the first query sees the fewest.
   const int64_t all = std::max<int64_t>(0, visible[0]);
-  for (int64_t k = 0; k < width; k += 8) {
-    Lanes sums[count];
-    for (int q = 0; q < count; ++q) sums[q] = times(load(seen[q].values + k), splat(factors[q]));
-    for (int64_t key = 0; key < all; ++key) {
-      const Lanes value = load(values + key * width + k);
+  for (int64_t key = 0; key < all; ++key) {
+    const Element* value = stretch.values[key / kPage] + key % kPage * width + k;
+#pragma GCC unroll 8
+    for (int c = 0; c < chunks; ++c) {
+      const Lanes some = load(value + 8 * c);
 #pragma GCC unroll 4
-      for (int q = 0; q < count; ++q) sums[q] = fused(splat(weights[q][key]), value, sums[q]);
+      for (int q = 0; q < count; ++q) sums[q][c] = fused(splat(weights[q][key]), some, sums[q][c]);
     }
-    for (int q = 0; q < count; ++q) {
-      for (int64_t key = all; key < visible[q]; ++key)
-        sums[q] = fused(splat(weights[q][key]), load(values + key * width + k), sums[q]);
-      store(seen[q].values + k, sums[q]);
+  }
+  for (int q = 0; q < count; ++q) {
+    for (int64_t key = all; key < visible[q]; ++key) {
+      const Element* value = stretch.values[key / kPage] + key % kPage * width + k;
+      for (int c = 0; c < chunks; ++c) sums[q][c] = fused(splat(weights[q][key]), load(value + 8 * c), sums[q][c]);
     }
+    for (int c = 0; c < chunks; ++c) store(seen[q].values + k + 8 * c, sums[q][c]);
   }
 }
 
-// Some queries of one head of keys; pair i of a run is its row i / group and head i % group of the group.
+// Some queries see a stretch, each as many of its keys as are `visible` to it.
+template <typename Element, int count>
+LLAVA_LANES_TARGET void see(const Stretch<Element>& stretch, const float* const* queries, const int64_t* visible, int64_t d,
+                            int64_t width, Seen* seen) {
+  constexpr int together = std::max(1, kSums / 2 / count), chunks = kSums / count;
+  float weights[count][kStretch], factors[count];
+  const int64_t pages = (visible[count - 1] + kPage - 1) / kPage;
+  int64_t page = 0;
+  for (; page + together <= pages; page += together) {
+    float(*scores)[kStretch] = reinterpret_cast<float(*)[kStretch]>(&weights[0][page * kPage]);
+    scorePages<Element, count, together>(stretch.keys + page, queries, d, scores);
+  }
+  for (; page < pages; ++page) {
+    float(*scores)[kStretch] = reinterpret_cast<float(*)[kStretch]>(&weights[0][page * kPage]);
+    scorePages<Element, count, 1>(stretch.keys + page, queries, d, scores);
+  }
+  for (int q = 0; q < count; ++q) factors[q] = weighed(weights[q], visible[q], seen[q]);
+  int64_t k = 0;
+  for (; k + 8 * chunks <= width; k += 8 * chunks)
+    addValues<Element, count, chunks>(stretch, weights, factors, visible, width, k, seen);
+  for (; k < width; k += 8) addValues<Element, count, 1>(stretch, weights, factors, visible, width, k, seen);
+}
+
+// Some queries of one head of keys; pair i of a run is its row i / group and head i % group of the group. `scratch` holds
+// 2 · kQueries rows of padded d.
 template <typename Element>
 LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t head, int64_t group, int64_t firstPair,
-                                   int count, const float* query, Element* out) {
+                                   int count, float scale, const Element* query, float* scratch, Element* out) {
   const int64_t d = pages.headDim, width = pages.width, heads = pages.heads * group;
-  std::vector<float> scratch(kQueries * width, 0.0f);
+  std::fill_n(scratch, count * width, 0.0f);
   const float* queries[kQueries];
   int64_t positions[kQueries] = {}, places[kQueries] = {};
   Seen seen[kQueries];
@@ -167,20 +213,25 @@ LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t h
     const int64_t row = (firstPair + q) / group, own = head * group + (firstPair + q) % group;
     positions[q] = run.first + row;
     places[q] = ((run.row + row) * heads + own) * d;
-    queries[q] = query + places[q];
-    seen[q] = {-INFINITY, 0.0f, scratch.data() + q * width};
+    seen[q] = {-INFINITY, 0.0f, scratch + q * width};
+    float* scaled = scratch + (kQueries + q) * width;
+    for (int64_t k = 0; k < d; ++k) scaled[k] = static_cast<float>(query[places[q] + k]) * scale;
+    queries[q] = scaled;
   }
-  const int64_t end = positions[count - 1] / kPage + 1;
-  for (int64_t page = 0; page < end; ++page) {
-    const Element* keys = pages.at<Element>(run.table[page], 0, head);
-    const Element* values = pages.at<Element>(run.table[page], 1, head);
+  for (int64_t start = 0; start <= positions[count - 1]; start += kStretch) {
     int64_t visible[kQueries];
-    for (int q = 0; q < count; ++q) visible[q] = std::min(kPage, positions[q] - page * kPage + 1);
+    for (int q = 0; q < count; ++q) visible[q] = std::min(kStretch, positions[q] - start + 1);
+    Stretch<Element> stretch;
+    for (int64_t page = 0; page * kPage < visible[count - 1]; ++page) {
+      const int64_t number = run.table[start / kPage + page];
+      stretch.keys[page] = pages.at<Element>(number, 0, head);
+      stretch.values[page] = pages.at<Element>(number, 1, head);
+    }
     switch (count) {
-      case 1: see<Element, 1>(keys, values, queries, visible, d, width, seen); break;
-      case 2: see<Element, 2>(keys, values, queries, visible, d, width, seen); break;
-      case 3: see<Element, 3>(keys, values, queries, visible, d, width, seen); break;
-      default: see<Element, 4>(keys, values, queries, visible, d, width, seen);
+      case 1: see<Element, 1>(stretch, queries, visible, d, width, seen); break;
+      case 2: see<Element, 2>(stretch, queries, visible, d, width, seen); break;
+      case 3: see<Element, 3>(stretch, queries, visible, d, width, seen); break;
+      default: see<Element, 4>(stretch, queries, visible, d, width, seen);
     }
   }
   for (int q = 0; q < count; ++q)
@@ -190,7 +241,7 @@ LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t h
 template <typename Element>
 void attendRuns(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& query, int64_t group, double scale,
                 at::Tensor& out) {
-  const at::Tensor scaled = query.to(at::kFloat).mul(scale).contiguous();
+  const at::Tensor rows = query.contiguous();
   struct Tile {
     const Run* run;
     int64_t pair;
@@ -206,10 +257,11 @@ void attendRuns(const Pages& pages, const std::vector<Run>& runs, const at::Tens
   const int64_t count = tiles.size() * pages.heads;
   std::atomic<int64_t> next{0};
   const auto takeTurns = [&](int64_t, int64_t) {
+    std::vector<float> scratch(2 * kQueries * pages.width);
     for (int64_t i; (i = next.fetch_add(1)) < count;) {
       const Tile& tile = tiles[i / pages.heads];
-      attendTile<Element>(pages, *tile.run, i % pages.heads, group, tile.pair, tile.count,
-                          scaled.const_data_ptr<float>(), out.mutable_data_ptr<Element>());
+      attendTile<Element>(pages, *tile.run, i % pages.heads, group, tile.pair, tile.count, static_cast<float>(scale),
+                          rows.const_data_ptr<Element>(), scratch.data(), out.mutable_data_ptr<Element>());
     }
   };
   // Below so many scores threads cost more than they save.

@@ -16,6 +16,8 @@ namespace {
 // Rows of activations whose products with weights are summed at once, in registers: with one row of weights after another as
 // memory gives them, or with three.
 constexpr int kStreamed = 8, kRows = 4, kColumns = 3;
+// Up to so many rows of activations the first is faster, where as many as are summed at once stay in the nearest cache.
+constexpr int kFewRows = 32;
 // So much of activations stays in the nearest cache while weights pass through it.
 constexpr int64_t kNearBytes = 24 << 10;
 // How far ahead weights are asked for, in bytes: memory is slower than the products of a few rows.
@@ -99,13 +101,13 @@ LLAVA_LANES_TARGET const float* widened(const Weight* from, int64_t count, std::
   for (; i < count; ++i) scratch[i] = static_cast<float>(from[i]);
   return scratch.data();
 }
-[[maybe_unused]] const float* widened(const float* from, int64_t, std::vector<float>&) { return from; }
+const float* widened(const float* from, int64_t, std::vector<float>&) { return from; }
 
 template <typename Element>
 void multiplyPiece(Piece<Element, Element> piece) {
   const int64_t width = piece.width;
-  if (piece.count <= kStreamed) {
-    const bool isNear = piece.count * width * static_cast<int64_t>(sizeof(float)) <= kNearBytes;
+  const bool isNear = std::min<int64_t>(piece.count, kStreamed) * width * static_cast<int64_t>(sizeof(float)) <= kNearBytes;
+  if (piece.count <= (isNear ? kFewRows : kStreamed)) {
     piece.ahead = isNear ? kAhead : kColumns * width * static_cast<int64_t>(sizeof(Element));
     return isNear ? multiplyAll<kStreamed, 1>(piece) : multiplyAll<kRows, kColumns>(piece);
   }
@@ -121,11 +123,12 @@ void multiplyPiece(Piece<Element, Element> piece) {
 
 template <typename Element>
 at::Tensor products(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  const at::Tensor wide = input.to(at::kFloat).contiguous();
+  const at::Tensor rows = input.contiguous();
+  std::vector<float> scratch;
+  const float* inputs = widened(rows.const_data_ptr<Element>(), rows.numel(), scratch);
   const at::Tensor offsets = bias ? bias->to(at::kFloat).contiguous() : at::Tensor();
   const int64_t count = input.size(0), outputs = weight.size(0), width = weight.size(1);
   at::Tensor output = at::empty({count, outputs}, input.options());
-  const float* inputs = wide.const_data_ptr<float>();
   const float* bases = bias ? offsets.const_data_ptr<float>() : nullptr;
   const Element* weights = weight.const_data_ptr<Element>();
   Element* out = output.mutable_data_ptr<Element>();

@@ -66,7 +66,7 @@ export class RmsNorm extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    return aten.rmsNorm(input, this.weight.shape, this.weight.to(input.dtype), this.epsilon);
+    return aten.rmsNorm(input, this.weight.to(input.dtype), this.epsilon);
   }
 }
 
@@ -74,7 +74,7 @@ export class RmsNorm extends Module {
 export class RmsNormFromOne extends RmsNorm {
   override forward(input: Tensor): Tensor {
     const scale = this.weight.to("float32").add(1);
-    return aten.rmsNorm(input.to("float32"), this.weight.shape, scale, this.epsilon).to(input.dtype);
+    return aten.rmsNorm(input.to("float32"), scale, this.epsilon).to(input.dtype);
   }
 }
 

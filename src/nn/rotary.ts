@@ -1,4 +1,4 @@
-import { cat, type DType, keep, scope, type Tensor, tensor } from "../torch/index.ts";
+import { aten, cat, type DType, keep, scope, type Tensor, tensor } from "../torch/index.ts";
 
 /**
  * Rotary frequency scaling: "linear" divides positions; "llama3" stretches only the low frequencies; "factors" divides each
@@ -139,7 +139,4 @@ function scaledFrequency(
 }
 
 /** x [B, H, T, d] turned by its positions' angles. */
-export function rotate(x: Tensor, { cos, sin }: RotaryAngles): Tensor {
-  const [first, second] = x.chunk(2, -1);
-  return x.mul(cos).add(cat([second!.neg(), first!], -1).mul(sin));
-}
+export const rotate = (x: Tensor, { cos, sin }: RotaryAngles): Tensor => aten.rotate(x, cos, sin);

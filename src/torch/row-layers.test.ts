@@ -1,0 +1,98 @@
+// Layers of which a row is read once: npm test -- src/torch/row-layers.test.ts
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  aten,
+  cat,
+  type DType,
+  Generator,
+  inference,
+  randn,
+  scope,
+  setNumThreads,
+  type Tensor,
+} from "./index.ts";
+
+const generator = new Generator(8);
+const numbersOf = (tensor: Tensor): Float32Array => tensor.contiguous().to("float32").toFloat32Array();
+
+/** Composed of libtorch's operators, each of which rounds. */
+function rotated(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  const [first, second] = x.chunk(2, -1);
+  return x.mul(cos).add(cat([second!.neg(), first!], -1).mul(sin));
+}
+
+/** x / √(mean(x²) + ε) · w in float64. */
+function normed(x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  const [wide, scale] = [x.to("float64"), weight.to("float64")];
+  return wide.div(wide.mul(wide).mean([-1], true).add(epsilon).sqrt()).mul(scale);
+}
+
+for (const dtype of ["float32", "bfloat16", "float16"] as const satisfies readonly DType[])
+  describe(`layers of rows in ${dtype}`, () => {
+    test("heads are turned to the bits of libtorch's operators, however they lie in memory", () =>
+      inference(() =>
+        scope(() => {
+          const make = (shape: readonly number[]) => randn([...shape], generator).to(dtype);
+          for (const [batch, heads, positions, d] of [
+            [1, 3, 5, 8],
+            [2, 1, 7, 20],
+            [2, 9, 40, 64],
+            [1, 2, 3, 2],
+          ] as const)
+            for (const angles of new Set([1, batch])) {
+              const [cos, sin] = [make([angles, 1, positions, d]), make([angles, 1, positions, d])];
+              const across = make([batch, positions, heads, d]).transpose(1, 2);
+              const part = make([batch, heads, positions + 2, 2 * d])
+                .slice(2, 1, positions + 1)
+                .slice(3, d, 2 * d);
+              for (const x of [make([batch, heads, positions, d]), across, part]) {
+                const turned = aten.rotate(x, cos, sin);
+                assert.deepEqual(turned.shape, x.shape);
+                assert.deepEqual(numbersOf(turned), numbersOf(rotated(x, cos, sin)));
+              }
+            }
+        }),
+      ));
+
+    test("rows are divided by their root mean square, and each as if alone", () =>
+      inference(() =>
+        scope(() => {
+          const bound = { float32: 2 ** -21, bfloat16: 2 ** -8, float16: 2 ** -10 }[dtype];
+          for (const width of [1, 7, 64, 100, 576]) {
+            const x = randn([40, width], generator).to(dtype);
+            const weight = randn([width], generator).to(dtype);
+            const whole = aten.rmsNorm(x, weight, 1e-5);
+            const expected = normed(x, weight, 1e-5);
+            const off = whole.to("float64").sub(expected).abs().div(expected.abs().add(1e-3)).amax().item();
+            assert.ok(off <= bound, `off by ${off} at ${width}`);
+            for (const threads of [1, 3]) {
+              setNumThreads(threads);
+              for (const [start, end] of [
+                [0, 1],
+                [5, 12],
+              ] as const)
+                assert.deepEqual(
+                  numbersOf(aten.rmsNorm(x.slice(0, start, end), weight, 1e-5)),
+                  numbersOf(whole.slice(0, start, end)),
+                );
+            }
+          }
+        }),
+      ));
+  });
+
+test("a number that is none stays none, and a row too wide is refused", () =>
+  inference(() =>
+    scope(() => {
+      for (const dtype of ["float32", "bfloat16", "float16"] as const) {
+        const bad = randn([2, 16], generator).to(dtype);
+        bad.slice(0, 1, 2).slice(1, 3, 4).fill_(Number.NaN);
+        const [fine, none] = [0, 1].map((row) =>
+          numbersOf(aten.rmsNorm(bad, randn([16], generator).to(dtype), 1e-5).slice(0, row, row + 1)),
+        );
+        assert.ok(fine!.every(Number.isFinite) && none!.every(Number.isNaN));
+        assert.throws(() => aten.rmsNorm(bad, randn([8], generator).to(dtype), 1e-5), /expected/);
+      }
+    }),
+  ));
