@@ -105,8 +105,14 @@ LLAVA_LANES Lanes eachLane(const Make& make) {
 }
 
 LLAVA_LANES Lanes splat(float value) { return eachLane([&](int) { return value; }); }
-template <typename Element>
-LLAVA_LANES Lanes load(const Element* from) {
+// No template: libtorch's namespace has one of the same name.
+LLAVA_LANES Lanes load(const float* from) {
+  return eachLane([&](int i) { return from[i]; });
+}
+LLAVA_LANES Lanes load(const at::BFloat16* from) {
+  return eachLane([&](int i) { return static_cast<float>(from[i]); });
+}
+LLAVA_LANES Lanes load(const at::Half* from) {
   return eachLane([&](int i) { return static_cast<float>(from[i]); });
 }
 template <typename Element>
