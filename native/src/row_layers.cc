@@ -1,6 +1,7 @@
 // Layers whose rows libtorch passes over many times in memory, operator by operator: here a row is read once. What a row
 // becomes depends on no other row. Where gradients are recorded, and elsewhere than on CPUs, they are libtorch's operators.
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -53,10 +54,12 @@ LLAVA_LANES_TARGET void normRows(const Element* from, const Element* weight, int
   }
 }
 
-// x / √(mean(x²) + ε) · w over the last dimension, in float32 between.
+// x / √(mean(x²) + ε) · w over the last dimension, in float32 between. Only inference has it: its sums have another order than
+// libtorch's, and a learner's passes that record gradients must be those that do not, to the bit.
 at::Tensor rmsNorm(const at::Tensor& input, const at::Tensor& weight, double epsilon) {
   const int64_t width = weight.numel();
-  if (!hasLanesFor(input, {weight}) || input.numel() == 0) return at::rms_norm(input, weight.sizes(), weight, epsilon);
+  const bool isApart = c10::InferenceMode::is_enabled() && hasLanesFor(input, {weight}) && input.numel() > 0;
+  if (!isApart) return at::rms_norm(input, weight.sizes(), weight, epsilon);
   TORCH_CHECK(weight.dim() == 1 && input.dim() > 0 && input.size(-1) == width, "expected [..., n] and [n], got ",
               input.sizes(), " and ", weight.sizes());
   const at::Tensor rows = input.contiguous(), scale = weight.contiguous(), output = at::empty_like(rows);

@@ -82,6 +82,18 @@ for (const dtype of ["float32", "bfloat16", "float16"] as const satisfies readon
       ));
   });
 
+test("a learner's norms have the same bits with gradients and without", () =>
+  scope(() => {
+    for (const dtype of ["float32", "bfloat16"] as const) {
+      const [x, weight] = [randn([20, 100], generator).to(dtype), randn([100], generator).to(dtype)];
+      const learned = aten.rmsNorm(x, weight.clone().requiresGrad_(), 1e-5);
+      assert.deepEqual(
+        noGrad(() => numbersOf(aten.rmsNorm(x, weight, 1e-5))),
+        noGrad(() => numbersOf(learned)),
+      );
+    }
+  }));
+
 test("a number that is none stays none, and a row too wide is refused", () =>
   inference(() =>
     scope(() => {
