@@ -7,6 +7,7 @@ import {
   type DType,
   Generator,
   inference,
+  noGrad,
   randn,
   scope,
   setNumThreads,
