@@ -5,8 +5,8 @@
  *     [--json]
  *
  * The model is a random Llama of 138 million weights beside its embedding, that of bench/serving.ts; FOLDER holds a Llama 2's
- * tokenizer. The time of a step is told
- * whole and in parts: the layers, the scores, and choosing the likeliest token. GFLOP/s count products with weights alone.
+ * tokenizer. The time of a step is told whole and in parts: the layers, the scores, and choosing the likeliest token. GFLOP/s
+ * count products with weights alone.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
