@@ -182,7 +182,7 @@ describe("what is no video ends in a line, and no program hangs", () => {
   test("sound, no frames, a file cut short", { skip: withoutDecoder }, async () => {
     await fails([`${fixtures}video/sound.mp4`], /has no video, only sound/);
     await fails([`${fixtures}video/none.mkv`], /it has no frames|cut short/);
-    await fails([`${fixtures}video/begun.mp4`], /cut short or damaged/);
+    await fails([`${fixtures}video/begun.mp4`], /cut short: /);
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import type { ProbedVideo, VideoDecoder } from "./decoder.ts";
+import { type ProbedVideo, probedVideo, RGB_FILTER, refuseCut, type VideoDecoder } from "./decoder.ts";
 import { type VideoOptions, videoError } from "./opened-video.ts";
 import { pixmaps } from "./pixmaps.ts";
 
@@ -29,7 +29,7 @@ export const ffmpegDecoder = (program: string): VideoDecoder => ({
   async *frames(path, video, indices, options) {
     const { where = path } = options;
     const isChosen = indices.length <= MOST_CHOSEN;
-    const filter = isChosen ? `select='${chosenBy(video, indices)}',${RGB}` : RGB;
+    const filter = isChosen ? `select='${chosenBy(video, indices)}',${RGB_FILTER}` : RGB_FILTER;
     const wanted = new Set(indices);
     using run = start(
       program,
@@ -48,16 +48,9 @@ export const ffmpegDecoder = (program: string): VideoDecoder => ({
       given++;
       yield frame;
     }
-    if (given === indices.length) return;
-    throw videoError(
-      `${where}: cut short or damaged: ${given} of ${indices.length} frames could be decoded${reasonIn(await run.said)}`,
-      "Get the file again.",
-    );
+    if (given < indices.length) refuseCut(where, given, indices.length, reasonIn(await run.said));
   },
 });
-
-/** Colours as the file's tags say. A plain conversion without the filter takes all for BT.601. */
-const RGB = "scale,format=rgb24";
 
 /** Which frames a filter lets through: by the time at which they show, where the file says it. */
 export const chosenBy = ({ pts }: Pick<ProbedVideo, "pts">, indices: readonly number[]): string =>
@@ -130,33 +123,23 @@ function readPackets(listing: string, said: string, where: string): ProbedVideo 
     throw videoError(`${where}: cut short or damaged: ${damage[0].trim()}`, "Get the file again.");
   if (!width || !height) throw videoError(`${where}: cannot be read${reasonIn(said)}`, "Get the file again.");
   const [, ticks, unit] = /^(\d+)\/(\d+)$/.exec(head("tb") ?? "") ?? [];
-  const timeBase = Number(ticks) / Number(unit);
   const packets = [...listing.matchAll(/^0, +(?:-?\d+|NOPTS), +(-?\d+|NOPTS), +(\d+),[^\n]*$/gm)];
-  const shown = packets.filter(([line]) => !isDiscarded(line));
-  if (shown.length === 0) throw videoError(`${where}: it has no frames`, "Get the file again.");
-  const pts = shown.map(([, time]) => Number(time)).sort((a, b) => a - b);
-  const areTimes = pts.every((time, i) => Number.isFinite(time) && (i === 0 || time > pts[i - 1]!));
   const isTurned = /rotation of -?(?:90|270)(?:\.\d+)? degrees/.test(said);
-  return {
-    size: isTurned ? { width: height, height: width } : { width, height },
-    timeBase,
-    pts: areTimes ? pts : undefined,
-    count: shown.length,
-    rate: rateOf(packets, timeBase, said),
-  };
+  return probedVideo(
+    packets.map(([line, pts, duration]) => ({
+      pts: Number(pts),
+      duration: Number(duration),
+      isDiscarded: isDiscarded(line),
+    })),
+    {
+      size: isTurned ? { width: height, height: width } : { width, height },
+      timeBase: Number(ticks) / Number(unit),
+      statedRate: Number(/Video:[^\n]* ([\d.]+)(k?) fps/.exec(said)?.[1]) || undefined,
+    },
+    where,
+  );
 }
 
-/** Frames a second: as the file says it, and exactly where its packets say the same. */
-function rateOf(packets: readonly RegExpMatchArray[], timeBase: number, said: string): number {
-  const stated = Number(/Video:[^\n]* ([\d.]+)(k?) fps/.exec(said)?.[1]) || undefined;
-  const ticks = packets.reduce((sum, [, , duration]) => sum + Number(duration), 0);
-  const exact = ticks > 0 ? packets.length / (ticks * timeBase) : undefined;
-  // Two places are printed.
-  if (exact !== undefined && (stated === undefined || Math.abs(exact - stated) < 0.006)) return exact;
-  return stated ?? 25;
-}
-
-/** A packet that only helps to decode others: what an edit list cuts off. */
 const isDiscarded = (line: string): boolean => (Number(/F=(0x[0-9A-Fa-f]+)/.exec(line)?.[1] ?? 1) & 4) !== 0;
 
 /** The first complaint, as the end of a message. */

@@ -5,6 +5,7 @@ import { openAnimation } from "./animation.ts";
 import type { VideoDecoder } from "./decoder.ts";
 import { ffmpegDecoder } from "./ffmpeg.ts";
 import { openFolder, openFrames } from "./frame-images.ts";
+import { nodeAvDecoder } from "./node-av.ts";
 import {
   distinctOf,
   type OpenedVideo,
@@ -13,6 +14,7 @@ import {
   type VideoOptions,
   videoError,
 } from "./opened-video.ts";
+import { statedLength } from "./stated-length.ts";
 
 /**
  * Opens a video: a file (MP4, QuickTime, WebM, Matroska, AVI and whatever else the decoder reads; an animated GIF or WebP),
@@ -39,10 +41,24 @@ export async function openVideo(source: VideoSource, options: VideoOptions = {})
       `${where}: looks like ${kind}, expected a video`,
       "Check the path, or get the file again; read are MP4, QuickTime, WebM, Matroska, AVI, animated GIF and WebP, and folders of frames.",
     );
-  return await openContainer(path, ffmpegDecoder(process.env["LLAVA_FFMPEG"] || "ffmpeg"), {
-    ...options,
-    where,
-  });
+  await requireWhole(path, where);
+  return await openContainer(path, await decoderFor(options), { ...options, where });
+}
+
+/** @throws LlavaError "video" for a file that ends before it says that it does */
+async function requireWhole(path: string, where: string): Promise<void> {
+  await using file = await openFile(path);
+  const stated = await statedLength(file);
+  const { size } = await file.stat();
+  if (stated !== undefined && size < stated)
+    throw videoError(`${where}: cut short: ${size} of ${stated} bytes are there`, "Get the file again.");
+}
+
+/** The program where it is named or asked for, else the library where that is installed. */
+async function decoderFor({ isApart = false }: VideoOptions): Promise<VideoDecoder> {
+  const named = process.env["LLAVA_FFMPEG"];
+  const library = named || isApart ? undefined : await nodeAvDecoder();
+  return library ?? ffmpegDecoder(named || "ffmpeg");
 }
 
 async function openContainer(
@@ -52,7 +68,7 @@ async function openContainer(
 ): Promise<OpenedVideo> {
   const { where } = options;
   const video = await decoder.probe(path, options).catch((cause: unknown) => {
-    throw (cause as NodeJS.ErrnoException).code === "ENOENT" ? noDecoder(where, cause) : cause;
+    throw (cause as NodeJS.ErrnoException).code === "ENOENT" ? noDecoder(options, cause) : cause;
   });
   const { size, timeBase, pts, count, rate } = video;
   requireSize(size, where, options.maxPixels);
@@ -65,10 +81,10 @@ async function openContainer(
   };
 }
 
-const noDecoder = (where: string, cause: unknown) =>
+const noDecoder = ({ where = "", isApart = false }: VideoOptions, cause: unknown) =>
   videoError(
     `${where}: there is no decoder for video files here`,
-    "Install ffmpeg and have it on the PATH, or name the program in LLAVA_FFMPEG. Animated GIF and WebP, and folders of frames, need none.",
+    `Install ffmpeg and have it on the PATH, or name the program in LLAVA_FFMPEG${isApart ? "" : "; or `npm install node-av` (FFmpeg's libraries under the GPL-3)"}. Animated GIF and WebP, and folders of frames, need none.`,
     cause,
   );
 

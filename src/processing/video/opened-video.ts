@@ -22,6 +22,8 @@ export interface VideoOptions {
   readonly signal?: AbortSignal;
   /** Refused above so many pixels a frame; 100 million. */
   readonly maxPixels?: number;
+  /** Decoded by a program in a process of its own, so that a stranger's file can end that process alone. */
+  readonly isApart?: boolean;
 }
 
 /** Gives each of `distinct`, which come in order, as often as its index stands in `indices`. */

@@ -77,6 +77,10 @@ async function decoded(
     return (await processor).pixels(await opened.decode(), { layout });
   }
   const { maxPixels } = images;
-  const video = await openVideo(medium.video, { signal, ...(maxPixels !== undefined && { maxPixels }) });
+  const video = await openVideo(medium.video, {
+    signal,
+    isApart: true,
+    ...(maxPixels !== undefined && { maxPixels }),
+  });
   return await videoPixels(video, medium, await processor);
 }

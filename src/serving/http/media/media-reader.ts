@@ -88,7 +88,14 @@ export class MediaReader implements AsyncDisposable {
     const path = join(folder, "video");
     await writeFile(path, bytes, { mode: 0o600 });
     try {
-      const { times, size } = await openVideo({ path }, { where: param, signal: this.#signal });
+      const { times, size } = await openVideo(
+        { path },
+        {
+          where: param,
+          signal: this.#signal,
+          isApart: true,
+        },
+      );
       // All of an animation is decoded, however few of its frames are seen.
       const read = isAnimation ? times.length : Math.min(times.length, frames);
       this.#holding.take("frames", read);

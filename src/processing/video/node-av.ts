@@ -1,0 +1,212 @@
+import { resolve } from "node:path";
+import type { FilterContext, FormatContext, Frame, Packet, Stream } from "node-av/lib";
+import type { RgbImage } from "../image/index.ts";
+import { type ListedPacket, probedVideo, RGB_FILTER, refuseCut, type VideoDecoder } from "./decoder.ts";
+import { type VideoOptions, videoError } from "./opened-video.ts";
+import { turnOf } from "./turn.ts";
+
+type Av = typeof import("node-av/lib") & typeof import("node-av/constants");
+
+/**
+ * FFmpeg's libraries in this process, by the package node-av.
+ * @returns undefined where it is not installed, or has no library for this machine
+ */
+export async function nodeAvDecoder(): Promise<VideoDecoder | undefined> {
+  try {
+    const av: Av = { ...(await import("node-av/lib")), ...(await import("node-av/constants")) };
+    av.Log.setLevel(av.AV_LOG_QUIET);
+    return decoderBy(av);
+  } catch {
+    return undefined;
+  }
+}
+
+const decoderBy = (av: Av): VideoDecoder => ({
+  async probe(path, options) {
+    const { where = path } = options;
+    await using input = await openInput(av, path, where);
+    const stream = streamOf(av, input, where);
+    const { width, height } = stream.codecpar;
+    if (!width || !height) throw videoError(`${where}: cannot be read`, "Get the file again.");
+    const listed: ListedPacket[] = [];
+    for await (const packet of packetsOf(av, input, stream, options))
+      listed.push({
+        pts: packet.pts === av.AV_NOPTS_VALUE ? Number.NaN : Number(packet.pts),
+        duration: Number(packet.duration),
+        isDiscarded: (packet.flags & av.AV_PKT_FLAG_DISCARD) !== 0,
+      });
+    return probedVideo(
+      listed,
+      {
+        size: turnOf(matrixOf(av, stream)).isOnItsSide ? { width: height, height: width } : { width, height },
+        timeBase: stream.timeBase.toDouble(),
+        statedRate: Number(stream.avgFrameRate.toDouble().toFixed(2)) || undefined,
+      },
+      where,
+    );
+  },
+
+  async *frames(path, video, indices, options) {
+    const { where = path } = options;
+    await using input = await openInput(av, path, where);
+    const stream = streamOf(av, input, where);
+    using toRgb = new RgbConversion(av, stream);
+    const wanted = new Set(video.pts ? indices.map((index) => video.pts![index]) : indices);
+    let decoded = 0;
+    let given = 0;
+    for await (const frame of framesOf(av, input, stream, options)) {
+      if (!wanted.has(video.pts ? Number(frame.bestEffortTimestamp) : decoded++)) continue;
+      yield await toRgb.convert(frame);
+      if (++given === indices.length) return;
+    }
+    refuseCut(where, given, indices.length, "");
+  },
+});
+
+/** @throws LlavaError "video" */
+async function openInput(av: Av, path: string, where: string): Promise<FormatContext> {
+  const input = new av.FormatContext();
+  // A playlist cannot name an address.
+  using options = av.Dictionary.fromObject({ protocol_whitelist: "file" });
+  let code = await input.openInput(resolve(path), null, options);
+  if (code >= 0) code = await input.findStreamInfo(null);
+  if (code >= 0) return input;
+  await input[Symbol.asyncDispose]();
+  throw videoError(`${where}: cut short or damaged: ${av.FFmpegError.strerror(code)}`, "Get the file again.");
+}
+
+/** The first stream of moving pictures. @throws LlavaError "video" where there is none */
+function streamOf(av: Av, { streams }: FormatContext, where: string): Stream {
+  const found = streams.find(
+    ({ codecpar, disposition }) =>
+      codecpar.codecType === av.AVMEDIA_TYPE_VIDEO && (disposition & av.AV_DISPOSITION_ATTACHED_PIC) === 0,
+  );
+  if (found !== undefined) return found;
+  const isSound = streams.some(({ codecpar }) => codecpar.codecType === av.AVMEDIA_TYPE_AUDIO);
+  throw videoError(
+    `${where}: has no video${isSound ? ", only sound" : ""}`,
+    "Give a file with moving pictures.",
+  );
+}
+
+/** The packets of a stream, each gone with the next. What cannot be read ends them. */
+async function* packetsOf(
+  av: Av,
+  input: FormatContext,
+  stream: Stream,
+  { signal }: VideoOptions,
+): AsyncGenerator<Packet, void, undefined> {
+  using packet = new av.Packet();
+  packet.alloc();
+  for (;;) {
+    signal?.throwIfAborted();
+    packet.unref();
+    if ((await input.readFrame(packet)) < 0) return;
+    if (packet.streamIndex === stream.index) yield packet;
+  }
+}
+
+/** All frames of a stream in the order in which they show, each gone with the next. */
+async function* framesOf(
+  av: Av,
+  input: FormatContext,
+  stream: Stream,
+  options: VideoOptions,
+): AsyncGenerator<Frame, void, undefined> {
+  const codec = av.Codec.findDecoder(stream.codecpar.codecId);
+  if (codec === null) return;
+  using decoder = new av.CodecContext();
+  decoder.allocContext3(codec);
+  av.FFmpegError.throwIfError(decoder.parametersToContext(stream.codecpar));
+  decoder.pktTimebase = stream.timeBase;
+  decoder.threadCount = 0; // as many as there are cores
+  av.FFmpegError.throwIfError(await decoder.open2(codec, null));
+  using frame = new av.Frame();
+  frame.alloc();
+  async function* received(): AsyncGenerator<Frame, void, undefined> {
+    while ((await decoder.receiveFrame(frame)) >= 0) {
+      yield frame;
+      frame.unref();
+    }
+  }
+  // A packet that cannot be decoded is passed over: its frame is missed by who wants it.
+  for await (const packet of packetsOf(av, input, stream, options))
+    if ((await decoder.sendPacket(packet)) >= 0) yield* received();
+  await decoder.sendPacket(null);
+  yield* received();
+}
+
+const matrixOf = (av: Av, { codecpar }: Stream): Buffer | null =>
+  codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX);
+
+/** Frames to RGB by FFmpeg's filters, which are laid anew where frames of another kind come. */
+class RgbConversion implements Disposable {
+  readonly #av: Av;
+  readonly #filters: string;
+  readonly #stream: Stream;
+  #graph:
+    | (Disposable & { readonly kind: string; readonly source: FilterContext; readonly sink: FilterContext })
+    | undefined;
+
+  constructor(av: Av, stream: Stream) {
+    this.#av = av;
+    this.#stream = stream;
+    this.#filters = [...turnOf(matrixOf(av, stream)).filters, RGB_FILTER].join(",");
+  }
+
+  async convert(frame: Frame): Promise<RgbImage> {
+    const { FFmpegError, Frame } = this.#av;
+    const { source, sink } = await this.#graphFor(frame);
+    FFmpegError.throwIfError(await source.buffersrcAddFrame(frame));
+    using converted = new Frame();
+    converted.alloc();
+    FFmpegError.throwIfError(await sink.buffersinkGetFrame(converted));
+    const { width, height } = converted;
+    return { width, height, data: converted.toBuffer() };
+  }
+
+  async #graphFor(frame: Frame) {
+    const { FFmpegError, Filter, FilterGraph, FilterInOut } = this.#av;
+    const { width, height, format, colorRange, colorSpace, sampleAspectRatio } = frame;
+    const kind = [width, height, format, colorRange, colorSpace].join(" ");
+    if (this.#graph?.kind === kind) return this.#graph;
+    this[Symbol.dispose]();
+    const graph = new FilterGraph();
+    graph.alloc();
+    graph.nbThreads = 1;
+    const source = graph.allocFilter(Filter.getByName("buffer")!, "in")!;
+    const { timeBase } = this.#stream;
+    FFmpegError.throwIfError(
+      source.buffersrcParametersSet({
+        width,
+        height,
+        format,
+        timeBase,
+        sampleAspectRatio,
+        colorRange,
+        colorSpace,
+      }),
+    );
+    FFmpegError.throwIfError(source.init(null));
+    const sink = graph.createFilter(Filter.getByName("buffersink")!, "out", null)!;
+    using outputs = new FilterInOut();
+    outputs.alloc();
+    outputs.name = "in";
+    outputs.filterCtx = source;
+    outputs.padIdx = 0;
+    using inputs = new FilterInOut();
+    inputs.alloc();
+    inputs.name = "out";
+    inputs.filterCtx = sink;
+    inputs.padIdx = 0;
+    FFmpegError.throwIfError(graph.parsePtr(this.#filters, inputs, outputs));
+    FFmpegError.throwIfError(await graph.config());
+    this.#graph = { kind, source, sink, [Symbol.dispose]: () => graph.free() };
+    return this.#graph;
+  }
+
+  [Symbol.dispose](): void {
+    this.#graph?.[Symbol.dispose]();
+    this.#graph = undefined;
+  }
+}
