@@ -8,7 +8,12 @@
  * transformers; without it only this project is measured.
  */
 import { parseArgs } from "node:util";
-import { clipImageConfig, joinPixels, type PixelValues, preprocess } from "../src/processing/image/index.ts";
+import {
+  clipImageConfig,
+  gatherPixels,
+  type PixelValues,
+  preprocess,
+} from "../src/processing/image/index.ts";
 import { openVideo, sampleFrames } from "../src/processing/video/index.ts";
 import { median, Peer } from "./peer.ts";
 
@@ -34,9 +39,9 @@ const config = { ...clipImageConfig(SIDE), arithmetic: "torch" } as const;
 async function pixelsOf(path: string): Promise<PixelValues> {
   const video = await openVideo({ path });
   const { indices } = sampleFrames({ rule: "uniform", frames }, video);
-  const pixels: PixelValues[] = [];
-  for await (const frame of video.frames(indices)) pixels.push(preprocess(frame, config));
-  return joinPixels(pixels);
+  return await gatherPixels(video.frames(indices), indices.length, (frame, into) =>
+    preprocess(frame, config, undefined, into),
+  );
 }
 
 /** Seconds for all clips, one after the other. */

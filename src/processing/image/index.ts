@@ -38,7 +38,7 @@ export {
 export { dataUrlBytes, type ImageLoadOptions, loadImage, openImage } from "./load.ts";
 export { type BareImage, tellsPlace, withoutMetadata } from "./metadata.ts";
 export { preprocessMirrored } from "./mirror.ts";
-export { joinPixels, type PixelValues, preprocess } from "./preprocess.ts";
+export { gatherPixels, joinPixels, type PixelValues, preprocess } from "./preprocess.ts";
 export { RESAMPLE_CODES, type Resample, resize } from "./resample.ts";
 export {
   type Colour,

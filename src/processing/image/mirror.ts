@@ -11,9 +11,10 @@ export function preprocessMirrored(
   image: RgbImage,
   config: ImageProcessorConfig,
   layout: ImageLayout = layoutOf(image, config),
+  into?: Float32Array,
 ): PixelValues {
-  if (layout.tiles === "anyres") return preprocess(mirrored(image), config, layout);
-  const values = preprocess(image, config, layout);
+  if (layout.tiles === "anyres") return preprocess(mirrored(image), config, layout, into);
+  const values = preprocess(image, config, layout, into);
   const { data, width } = values;
   for (let start = 0; start < data.length; start += width) data.subarray(start, start + width).reverse();
   return values;

@@ -5,8 +5,9 @@ import { describe, test } from "node:test";
 import { pattern } from "../../../test/fixtures/image/pattern.ts";
 import { clipImageConfig, efficientNetLiteImageConfig, parseImageProcessorConfig } from "./config.ts";
 import { centerRectangle, cropAt } from "./geometry.ts";
-import { preprocess } from "./preprocess.ts";
+import { gatherPixels, joinPixels, preprocess } from "./preprocess.ts";
 import { resize } from "./resample.ts";
+import type { RgbImage } from "./rgb.ts";
 
 type Case = { from: [number, number]; size: number; crop: number; pad: boolean; sha256: string };
 
@@ -104,4 +105,21 @@ describe("preprocess", () => {
       }
     }
   });
+});
+
+test("frames are gathered in memory that is taken once", async () => {
+  const config = clipImageConfig(14);
+  const frames = [10, 120, 230].map((grey) => ({
+    width: 20,
+    height: 16,
+    data: new Uint8Array(3 * 20 * 16).map((_, at) => (grey + at) & 255),
+  }));
+  async function* several() {
+    yield* frames;
+  }
+  const valuesOf = (image: RgbImage, into?: Float32Array) => preprocess(image, config, undefined, into);
+  const found = await gatherPixels(several(), 3, valuesOf);
+  assert.deepEqual(found, joinPixels(frames.map((frame) => preprocess(frame, config))));
+  await assert.rejects(gatherPixels(several(), 2, valuesOf), RangeError);
+  await assert.rejects(gatherPixels(several(), 4, valuesOf), RangeError);
 });

@@ -18,18 +18,21 @@ export type PixelValues = {
 /**
  * Resize, centre crop, rescale and normalise one image, or each tile of one, as CLIPImageProcessor, LlavaImageProcessor,
  * LlavaNextImageProcessor, LlavaOnevisionImageProcessor and SiglipImageProcessor of transformers do on Pillow and NumPy, bit
- * for bit. `layout` is the one that the image has in its prompt.
+ * for bit.
+ * @param layout that the image has in its prompt
+ * @param into where the values are written, if not to memory of their own
  */
 export function preprocess(
   image: RgbImage,
   config: ImageProcessorConfig,
   layout: ImageLayout = layoutOf(image, config),
+  into?: Float32Array,
 ): PixelValues {
-  if (layout.tiles === "anyres") return normalize(cutTiles(image, layout, config), config);
-  if (layout.tiles === "overview") return normalize([overviewOf(image, config)], config);
+  if (layout.tiles === "anyres") return normalize(cutTiles(image, layout, config), config, into);
+  if (layout.tiles === "overview") return normalize([overviewOf(image, config)], config, into);
   const isPadded = layout.tiles === "padded" || config.aspect === "pad";
   const square = isPadded ? padToSquare(image, meanColour(config)) : image;
-  return normalize([resizeAndCrop(square, config)], config);
+  return normalize([resizeAndCrop(square, config)], config, into);
 }
 
 /** Tiles of one size, those of all images one after another. */
@@ -43,6 +46,32 @@ export function joinPixels(images: readonly PixelValues[]): PixelValues {
     start += image.data.length;
   }
   return { ...first, data, tiles: images.reduce((sum, { tiles }) => sum + tiles, 0) };
+}
+
+/**
+ * Values of so many images of one size, one after another in memory that is taken once.
+ * @param valuesOf an image, written into what is given, where something is
+ * @throws RangeError where there are fewer or more, or one is of another size
+ */
+export async function gatherPixels(
+  images: AsyncIterable<RgbImage>,
+  count: number,
+  valuesOf: (image: RgbImage, into?: Float32Array) => PixelValues,
+): Promise<PixelValues> {
+  let first: PixelValues | undefined;
+  let data = new Float32Array();
+  let seen = 0;
+  for await (const image of images) {
+    if (first === undefined) {
+      first = valuesOf(image);
+      data = new Float32Array(count * first.data.length);
+      data.set(first.data);
+    } else valuesOf(image, data.subarray(seen * first.data.length, (seen + 1) * first.data.length));
+    seen++;
+  }
+  if (first === undefined || seen !== count)
+    throw new RangeError(`expected ${count} images, but there are ${seen}`);
+  return { ...first, data, tiles: first.tiles * count };
 }
 
 /** The whole image, squeezed into a square, and the tiles of its canvas, which is black beside it. */
@@ -95,10 +124,16 @@ function resizedSize(
 }
 
 /** Tiles are of one size. */
-function normalize(tiles: readonly RgbImage[], config: ImageProcessorConfig): PixelValues {
+function normalize(
+  tiles: readonly RgbImage[],
+  config: ImageProcessorConfig,
+  into?: Float32Array,
+): PixelValues {
   const { width, height } = tiles[0]!;
   const values = 3 * width * height;
-  const data = new Float32Array(tiles.length * values);
+  const data = into ?? new Float32Array(tiles.length * values);
+  if (data.length !== tiles.length * values)
+    throw new RangeError(`expected room for ${tiles.length * values} values, but there is ${data.length}`);
   const table = tableOf(config);
   for (const [index, tile] of tiles.entries())
     openWorkspace().lookUp(tile, table, data.subarray(index * values, (index + 1) * values));

@@ -1,5 +1,6 @@
 import { isVideo, type MediaSource } from "../../protocol/index.ts";
 import {
+  gatherPixels,
   type ImageLayout,
   type ImageLoadOptions,
   joinPixels,
@@ -99,7 +100,7 @@ export async function videoPixels(
   processor: Processor,
   view: Pick<ImageView, "mirrored"> = {},
 ): Promise<PixelValues> {
-  const frames: PixelValues[] = [];
-  for await (const frame of video.frames(indices)) frames.push(processor.framePixels(frame, view));
-  return joinPixels(frames);
+  return await gatherPixels(video.frames(indices), indices.length, (frame, into) =>
+    processor.framePixels(frame, view, into),
+  );
 }

@@ -172,9 +172,16 @@ export class Processor {
     return (mirrored ? preprocessMirrored : preprocess)(image, this.imageConfig, layout);
   }
 
-  /** What the vision tower is given of a frame: the middle of it, without bars or tiles. */
-  framePixels(frame: RgbImage, { mirrored = false }: Pick<ImageView, "mirrored"> = {}): PixelValues {
-    return (mirrored ? preprocessMirrored : preprocess)(frame, this.#frameConfig);
+  /**
+   * What the vision tower is given of a frame: the middle of it, without bars or tiles.
+   * @param into where the values are written, if not to memory of their own
+   */
+  framePixels(
+    frame: RgbImage,
+    { mirrored = false }: Pick<ImageView, "mirrored"> = {},
+    into?: Float32Array,
+  ): PixelValues {
+    return (mirrored ? preprocessMirrored : preprocess)(frame, this.#frameConfig, undefined, into);
   }
 
   /** The same with another prompt format or other images. */

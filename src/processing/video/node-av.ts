@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { FilterContext, FormatContext, Frame, Packet, Stream } from "node-av/lib";
 import type { RgbImage } from "../image/index.ts";
 import { type ListedPacket, probedVideo, RGB_FILTER, refuseCut, type VideoDecoder } from "./decoder.ts";
@@ -6,6 +7,9 @@ import { type VideoOptions, videoError } from "./opened-video.ts";
 import { turnOf } from "./turn.ts";
 
 type Av = typeof import("node-av/lib") & typeof import("node-av/constants");
+
+/** Milliseconds after which others have a turn. A thread apart for each packet takes as long as decoding a small one. */
+const LONGEST_TURN = 10;
 
 /**
  * FFmpeg's libraries in this process, by the package node-av.
@@ -75,13 +79,16 @@ async function openInput(av: Av, path: string, where: string): Promise<FormatCon
   throw videoError(`${where}: cut short or damaged: ${av.FFmpegError.strerror(code)}`, "Get the file again.");
 }
 
-/** The first stream of moving pictures. @throws LlavaError "video" where there is none */
+/** The first stream of moving pictures; the others are no longer read. @throws LlavaError "video" where there is none */
 function streamOf(av: Av, { streams }: FormatContext, where: string): Stream {
   const found = streams.find(
     ({ codecpar, disposition }) =>
       codecpar.codecType === av.AVMEDIA_TYPE_VIDEO && (disposition & av.AV_DISPOSITION_ATTACHED_PIC) === 0,
   );
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    for (const stream of streams) if (stream.index !== found.index) stream.discard = av.AVDISCARD_ALL;
+    return found;
+  }
   const isSound = streams.some(({ codecpar }) => codecpar.codecType === av.AVMEDIA_TYPE_AUDIO);
   throw videoError(
     `${where}: has no video${isSound ? ", only sound" : ""}`,
@@ -98,10 +105,15 @@ async function* packetsOf(
 ): AsyncGenerator<Packet, void, undefined> {
   using packet = new av.Packet();
   packet.alloc();
+  let since = performance.now();
   for (;;) {
+    if (performance.now() - since > LONGEST_TURN) {
+      await setImmediate();
+      since = performance.now();
+    }
     signal?.throwIfAborted();
     packet.unref();
-    if ((await input.readFrame(packet)) < 0) return;
+    if (input.readFrameSync(packet) < 0) return;
     if (packet.streamIndex === stream.index) yield packet;
   }
 }
@@ -123,30 +135,65 @@ async function* framesOf(
   av.FFmpegError.throwIfError(await decoder.open2(codec, null));
   using frame = new av.Frame();
   frame.alloc();
-  async function* received(): AsyncGenerator<Frame, void, undefined> {
-    while ((await decoder.receiveFrame(frame)) >= 0) {
+  // A packet is decoded when it is sent: what has come of it is there.
+  function* received(): Generator<Frame, void, undefined> {
+    while (decoder.receiveFrameSync(frame) >= 0) {
       yield frame;
       frame.unref();
     }
   }
   // A packet that cannot be decoded is passed over: its frame is missed by who wants it.
   for await (const packet of packetsOf(av, input, stream, options))
-    if ((await decoder.sendPacket(packet)) >= 0) yield* received();
-  await decoder.sendPacket(null);
+    if (decoder.sendPacketSync(packet) >= 0) yield* received();
+  decoder.sendPacketSync(null);
   yield* received();
 }
 
 const matrixOf = (av: Av, { codecpar }: Stream): Buffer | null =>
   codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX);
 
+/** The bytes of frames in memory that is taken once: memory of Node's for each sets off garbage collections. */
+class FrameBytes implements Disposable {
+  readonly #copy: Frame;
+  readonly #plane: Uint8Array;
+  readonly #packed: Uint8Array;
+
+  /** @param frame the first of its size, packed RGB */
+  constructor(av: Av, { width, height, format }: Frame) {
+    this.#copy = new av.Frame();
+    this.#copy.alloc();
+    Object.assign(this.#copy, { width, height, format });
+    av.FFmpegError.throwIfError(this.#copy.getBuffer());
+    this.#plane = this.#copy.data![0]!;
+    this.#packed = new Uint8Array(3 * width * height);
+  }
+
+  isFor({ width, height }: Frame): boolean {
+    return this.#copy.width === width && this.#copy.height === height;
+  }
+
+  /** @returns the frame's bytes, which the next ones take the place of */
+  read(av: Av, frame: Frame): RgbImage {
+    av.FFmpegError.throwIfError(this.#copy.copy(frame));
+    const { width, height } = frame;
+    const pitch = this.#copy.linesize[0]!;
+    for (let y = 0; y < height; y++)
+      this.#packed.set(this.#plane.subarray(y * pitch, y * pitch + 3 * width), 3 * y * width);
+    return { width, height, data: this.#packed };
+  }
+
+  [Symbol.dispose](): void {
+    this.#copy.free();
+  }
+}
+
 /** Frames to RGB by FFmpeg's filters, which are laid anew where frames of another kind come. */
 class RgbConversion implements Disposable {
   readonly #av: Av;
   readonly #filters: string;
   readonly #stream: Stream;
-  #graph:
-    | (Disposable & { readonly kind: string; readonly source: FilterContext; readonly sink: FilterContext })
-    | undefined;
+  #graph: Filtering | undefined;
+  #bytes: FrameBytes | undefined;
 
   constructor(av: Av, stream: Stream) {
     this.#av = av;
@@ -154,23 +201,31 @@ class RgbConversion implements Disposable {
     this.#filters = [...turnOf(matrixOf(av, stream)).filters, RGB_FILTER].join(",");
   }
 
+  /** @returns bytes that the next frame's take the place of */
   async convert(frame: Frame): Promise<RgbImage> {
     const { FFmpegError, Frame } = this.#av;
-    const { source, sink } = await this.#graphFor(frame);
-    FFmpegError.throwIfError(await source.buffersrcAddFrame(frame));
+    const kind = kindOf(frame);
+    if (this.#graph?.kind !== kind) {
+      this.#graph?.[Symbol.dispose]();
+      this.#graph = await this.#filtering(frame, kind);
+    }
+    const { source, sink } = this.#graph;
+    FFmpegError.throwIfError(source.buffersrcAddFrameSync(frame));
     using converted = new Frame();
     converted.alloc();
-    FFmpegError.throwIfError(await sink.buffersinkGetFrame(converted));
-    const { width, height } = converted;
-    return { width, height, data: converted.toBuffer() };
+    FFmpegError.throwIfError(sink.buffersinkGetFrameSync(converted));
+    if (!this.#bytes?.isFor(converted)) {
+      this.#bytes?.[Symbol.dispose]();
+      this.#bytes = new FrameBytes(this.#av, converted);
+    }
+    return this.#bytes.read(this.#av, converted);
   }
 
-  async #graphFor(frame: Frame) {
+  async #filtering(
+    { width, height, format, colorRange, colorSpace, sampleAspectRatio }: Frame,
+    kind: string,
+  ): Promise<Filtering> {
     const { FFmpegError, Filter, FilterGraph, FilterInOut } = this.#av;
-    const { width, height, format, colorRange, colorSpace, sampleAspectRatio } = frame;
-    const kind = [width, height, format, colorRange, colorSpace].join(" ");
-    if (this.#graph?.kind === kind) return this.#graph;
-    this[Symbol.dispose]();
     const graph = new FilterGraph();
     graph.alloc();
     graph.nbThreads = 1;
@@ -178,35 +233,36 @@ class RgbConversion implements Disposable {
     const { timeBase } = this.#stream;
     FFmpegError.throwIfError(
       source.buffersrcParametersSet({
-        width,
-        height,
-        format,
-        timeBase,
-        sampleAspectRatio,
-        colorRange,
-        colorSpace,
+        ...{ width, height, format, timeBase, sampleAspectRatio },
+        ...{ colorRange, colorSpace },
       }),
     );
     FFmpegError.throwIfError(source.init(null));
     const sink = graph.createFilter(Filter.getByName("buffersink")!, "out", null)!;
-    using outputs = new FilterInOut();
-    outputs.alloc();
-    outputs.name = "in";
-    outputs.filterCtx = source;
-    outputs.padIdx = 0;
-    using inputs = new FilterInOut();
-    inputs.alloc();
-    inputs.name = "out";
-    inputs.filterCtx = sink;
-    inputs.padIdx = 0;
-    FFmpegError.throwIfError(graph.parsePtr(this.#filters, inputs, outputs));
+    const end = (name: string, filterCtx: FilterContext) => {
+      const found = new FilterInOut();
+      found.alloc();
+      return Object.assign(found, { name, filterCtx, padIdx: 0 });
+    };
+    using before = end("in", source);
+    using behind = end("out", sink);
+    FFmpegError.throwIfError(graph.parsePtr(this.#filters, behind, before));
     FFmpegError.throwIfError(await graph.config());
-    this.#graph = { kind, source, sink, [Symbol.dispose]: () => graph.free() };
-    return this.#graph;
+    return { kind, source, sink, [Symbol.dispose]: () => graph.free() };
   }
 
   [Symbol.dispose](): void {
     this.#graph?.[Symbol.dispose]();
-    this.#graph = undefined;
+    this.#bytes?.[Symbol.dispose]();
   }
 }
+
+interface Filtering extends Disposable {
+  readonly kind: string;
+  readonly source: FilterContext;
+  readonly sink: FilterContext;
+}
+
+/** What filters are laid for. */
+const kindOf = ({ width, height, format, colorRange, colorSpace }: Frame): string =>
+  [width, height, format, colorRange, colorSpace].join(" ");

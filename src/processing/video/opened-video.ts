@@ -9,8 +9,8 @@ export interface OpenedVideo extends FrameTimes {
   /** Of the first frame, upright. */
   readonly size: ImageSize;
   /**
-   * The frames at ascending indices, one after another, so that no more than one need be in memory. An index that comes
-   * again gives the same frame again.
+   * The frames at ascending indices, one after another, so that no more than one is in memory: the next takes the place of
+   * its bytes. An index that comes again gives the same frame again.
    * @throws LlavaError "video" for a frame that cannot be decoded
    */
   frames(indices: readonly number[]): AsyncGenerator<RgbImage, void, undefined>;

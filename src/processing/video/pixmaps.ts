@@ -1,9 +1,13 @@
 import type { RgbImage } from "../image/index.ts";
 
-/** The pictures of a stream of Netpbm's binary pixmaps ("P6"), each as soon as it is whole. What is cut off is left out. */
+/**
+ * The pictures of a stream of Netpbm's binary pixmaps ("P6"), each as soon as it is whole, in the memory of the one before.
+ * What is cut off is left out.
+ */
 export async function* pixmaps(stream: AsyncIterable<Buffer>): AsyncGenerator<RgbImage, void, undefined> {
   let head = "";
   let picture: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
+  let bytes = new Uint8Array();
   let filled = 0;
   for await (const chunk of stream)
     for (let at = 0; at < chunk.length; ) {
@@ -15,7 +19,9 @@ export async function* pixmaps(stream: AsyncIterable<Buffer>): AsyncGenerator<Rg
           continue;
         }
         const size = { width: Number(width), height: Number(height) };
-        picture = { ...size, data: new Uint8Array(3 * size.width * size.height) };
+        const length = 3 * size.width * size.height;
+        if (bytes.length !== length) bytes = new Uint8Array(length);
+        picture = { ...size, data: bytes };
         filled = 0;
         head = "";
       }
