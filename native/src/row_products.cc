@@ -3,10 +3,12 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "lanes.h"
+#include "row_pairs.h"
 #include "row_pieces.h"
 #include "tiled_product.h"
 
@@ -35,7 +37,7 @@ struct Piece {
   int64_t outStride, ahead;
 };
 
-// A product's sum has one order in all kernels here: eight lanes over the width, then the lanes, then what is left over.
+// A product's sum has one order in all kernels of lanes: eight lanes over the width, then the lanes, then what is left over.
 template <typename Weight, typename Out, int rows, int columns>
 LLAVA_LANES void multiplyTile(const Piece<Weight, Out>& piece, int64_t row, int64_t column) {
   const int64_t width = piece.width, ahead = piece.ahead;
@@ -124,14 +126,22 @@ void multiplyPiece(Piece<Element, Element> piece) {
 template <typename Element>
 at::Tensor products(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
   const at::Tensor rows = input.contiguous();
-  std::vector<float> scratch;
-  const float* inputs = widened(rows.const_data_ptr<Element>(), rows.numel(), scratch);
   const at::Tensor offsets = bias ? bias->to(at::kFloat).contiguous() : at::Tensor();
   const int64_t count = input.size(0), outputs = weight.size(0), width = weight.size(1);
   at::Tensor output = at::empty({count, outputs}, input.options());
   const float* bases = bias ? offsets.const_data_ptr<float>() : nullptr;
   const Element* weights = weight.const_data_ptr<Element>();
   Element* out = output.mutable_data_ptr<Element>();
+  if constexpr (std::is_same_v<Element, at::BFloat16>)
+    if (hasPairs()) {
+      eachPiece(outputs, width * sizeof(Element), count * outputs * width, [&](int64_t start, int64_t some) {
+        multiplyPairs(rows.const_data_ptr<Element>(), count, weights + start * width, some, width,
+                      bases ? bases + start : nullptr, out + start, outputs);
+      });
+      return output;
+    }
+  std::vector<float> scratch;
+  const float* inputs = widened(rows.const_data_ptr<Element>(), rows.numel(), scratch);
   eachPiece(outputs, width * sizeof(Element), count * outputs * width, [&](int64_t start, int64_t some) {
     multiplyPiece<Element>({weights + start * width, some, width, inputs, count, bases ? bases + start : nullptr,
                             out + start, outputs, 0});
