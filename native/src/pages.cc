@@ -96,16 +96,20 @@ struct Seen {
   float* values;  // [padded d]
 };
 
-// The keys and values that one head has in the pages of a stretch.
+// The keys and values that one head has in the pages of a stretch, and its keys in the stretch behind it. Pages lie anywhere:
+// what is read next is asked for beforehand.
 template <typename Element>
 struct Stretch {
   const Element* keys[kPages];
   const Element* values[kPages];
+  const Element* next[kPages];
 };
 
-// Queries' scores of the keys of some pages side by side.
+// Queries' scores of the keys of some pages side by side, from place `first` of the stretch on.
 template <typename Element, int count, int pages>
-LLAVA_LANES_TARGET void scorePages(const Element* const* keys, const float* const* queries, int64_t d, float (*scores)[kStretch]) {
+LLAVA_LANES_TARGET void scorePages(const Stretch<Element>& stretch, int64_t first, const float* const* queries, int64_t d,
+                                   float (*scores)[kStretch]) {
+  const Element* const* keys = stretch.keys + first;
   Lanes sums[count][pages][2];
   for (int q = 0; q < count; ++q)
     for (int page = 0; page < pages; ++page) sums[q][page][0] = sums[q][page][1] = splat(0);
@@ -113,6 +117,7 @@ LLAVA_LANES_TARGET void scorePages(const Element* const* keys, const float* cons
 #pragma GCC unroll 4
     for (int page = 0; page < pages; ++page) {
       const Lanes low = load(keys[page] + k * kPage), high = load(keys[page] + k * kPage + 8);
+      if (k * sizeof(Element) % 4 == 0) __builtin_prefetch(stretch.values[first + page] + k * kPage);
 #pragma GCC unroll 4
       for (int q = 0; q < count; ++q) {
         const Lanes query = splat(queries[q][k]);
@@ -123,8 +128,9 @@ LLAVA_LANES_TARGET void scorePages(const Element* const* keys, const float* cons
   }
   for (int q = 0; q < count; ++q)
     for (int page = 0; page < pages; ++page) {
-      store(scores[q] + page * kPage, sums[q][page][0]);
-      store(scores[q] + page * kPage + 8, sums[q][page][1]);
+      float* to = scores[q] + (first + page) * kPage;
+      store(to, sums[q][page][0]);
+      store(to + 8, sums[q][page][1]);
     }
 }
 
@@ -159,7 +165,9 @@ LLAVA_LANES_TARGET void addValues(const Stretch<Element>& stretch, const float (
   // Rows are in order: the first query sees the fewest.
   const int64_t all = std::max<int64_t>(0, visible[0]);
   for (int64_t key = 0; key < all; ++key) {
-    const Element* value = stretch.values[key / kPage] + key % kPage * width + k;
+    const int64_t within = key % kPage * width + k;
+    const Element* value = stretch.values[key / kPage] + within;
+    __builtin_prefetch(stretch.next[key / kPage] + within);
 #pragma GCC unroll 8
     for (int c = 0; c < chunks; ++c) {
       const Lanes some = load(value + 8 * c);
@@ -184,14 +192,9 @@ LLAVA_LANES_TARGET void see(const Stretch<Element>& stretch, const float* const*
   float weights[count][kStretch], factors[count];
   const int64_t pages = (visible[count - 1] + kPage - 1) / kPage;
   int64_t page = 0;
-  for (; page + together <= pages; page += together) {
-    float(*scores)[kStretch] = reinterpret_cast<float(*)[kStretch]>(&weights[0][page * kPage]);
-    scorePages<Element, count, together>(stretch.keys + page, queries, d, scores);
-  }
-  for (; page < pages; ++page) {
-    float(*scores)[kStretch] = reinterpret_cast<float(*)[kStretch]>(&weights[0][page * kPage]);
-    scorePages<Element, count, 1>(stretch.keys + page, queries, d, scores);
-  }
+  for (; page + together <= pages; page += together)
+    scorePages<Element, count, together>(stretch, page, queries, d, weights);
+  for (; page < pages; ++page) scorePages<Element, count, 1>(stretch, page, queries, d, weights);
   for (int q = 0; q < count; ++q) factors[q] = weighed(weights[q], visible[q], seen[q]);
   int64_t k = 0;
   for (; k + 8 * chunks <= width; k += 8 * chunks)
@@ -218,14 +221,16 @@ LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t h
     for (int64_t k = 0; k < d; ++k) scaled[k] = static_cast<float>(query[places[q] + k]) * scale;
     queries[q] = scaled;
   }
+  Stretch<Element> stretch;
   for (int64_t start = 0; start <= positions[count - 1]; start += kStretch) {
     int64_t visible[kQueries];
     for (int q = 0; q < count; ++q) visible[q] = std::min(kStretch, positions[q] - start + 1);
-    Stretch<Element> stretch;
     for (int64_t page = 0; page * kPage < visible[count - 1]; ++page) {
-      const int64_t number = run.table[start / kPage + page];
-      stretch.keys[page] = pages.at<Element>(number, 0, head);
-      stretch.values[page] = pages.at<Element>(number, 1, head);
+      const int64_t at = start / kPage + page, behind = at + kPages;
+      stretch.keys[page] = start == 0 ? pages.at<Element>(run.table[at], 0, head) : stretch.next[page];
+      stretch.values[page] = pages.at<Element>(run.table[at], 1, head);
+      const bool isLast = behind * kPage > positions[count - 1];
+      stretch.next[page] = isLast ? stretch.values[page] : pages.at<Element>(run.table[behind], 0, head);
     }
     switch (count) {
       case 1: see<Element, 1>(stretch, queries, visible, d, width, seen); break;

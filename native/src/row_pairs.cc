@@ -19,8 +19,10 @@ namespace {
 constexpr int64_t kStep = 32;
 // Rows of activations and of weights whose sums are in registers at once: of 32 registers, 24 sums.
 constexpr int kRows = 6, kColumns = 4;
-// So many rows of activations wait for memory, not for products: weights pass once, one row after another as memory gives them.
-constexpr int kFewRows = 8;
+// So many rows of activations wait for memory, not for products, where they stay in the nearest cache while weights pass through
+// it: once, one row after another as memory gives them. Tiles of rows take one pass for few rows, and two for more.
+constexpr int kFewRows = 16;
+constexpr int64_t nearBytes(int64_t rows) { return rows <= kRows ? 14 << 10 : 20 << 10; }
 // How far ahead weights are asked for then, in bytes.
 constexpr int64_t kAhead = 3072;
 
@@ -55,7 +57,7 @@ LLAVA_KERNEL void multiplyTile(const Piece& piece, int64_t row, int64_t column, 
   const at::BFloat16* inputs = piece.inputs + row * width;
   const at::BFloat16* weights = piece.weights + column * width;
   __m512 sums[rows][columns];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) sums[r][c] = _mm512_setzero_ps();
@@ -67,7 +69,7 @@ LLAVA_KERNEL void multiplyTile(const Piece& piece, int64_t row, int64_t column, 
       weight[c] = pairs(weights + c * width + k);
       if (ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(weights + c * width + k) + ahead, _MM_HINT_T0);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
       const __m512bh input = pairs(inputs + r * width + k);
 #pragma GCC unroll 4
@@ -76,7 +78,7 @@ LLAVA_KERNEL void multiplyTile(const Piece& piece, int64_t row, int64_t column, 
   }
   if (k < width) {
     const __mmask32 mask = (1u << (width - k)) - 1;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (int c = 0; c < columns; ++c)
@@ -86,7 +88,7 @@ LLAVA_KERNEL void multiplyTile(const Piece& piece, int64_t row, int64_t column, 
   const auto sumAt = [&](int r, int c) LLAVA_TARGET { return r < rows && c < columns ? sums[r][c] : _mm512_setzero_ps(); };
   if constexpr (columns == 1) {
     const __m128 offset = _mm_set1_ps(piece.bias ? piece.bias[column] : 0.0f);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int r = 0; r < rows; r += 4) {
       const __m128 found = sumsOf(sumAt(r, 0), sumAt(r + 1, 0), sumAt(r + 2, 0), sumAt(r + 3, 0));
       uint16_t numbers[8];
@@ -134,7 +136,7 @@ bool hasPairs() { return multipliesBfloat16(); }
 void multiplyPairs(const at::BFloat16* inputs, int64_t count, const at::BFloat16* weights, int64_t outputs, int64_t width,
                    const float* bias, at::BFloat16* out, int64_t outStride) {
   const Piece piece{inputs, count, weights, outputs, width, bias, out, outStride};
-  if (count <= kFewRows) {
+  if (count <= kFewRows && count * width * 2 <= nearBytes(count)) {
     const Multiply multiply = multiplyFor(count, 1);
     for (int64_t column = 0; column < outputs; ++column) multiply(piece, 0, column, kAhead);
     return;
