@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ServedModel } from "../../protocol/index.ts";
-import type { Asked, Opened, Order, Told } from "./messages.ts";
+import type { Asked, Opened, Order, Told, ToldTogether } from "./messages.ts";
 import { BEAT, SharedState } from "./shared-state.ts";
 import { toldOf } from "./told-error.ts";
 
@@ -29,7 +29,15 @@ export function hostModels(
   const all: Hosted[] = [];
   const stack = new DisposableStack();
   const controllers = new Map<number, AbortController>();
-  const tell = (told: Told): void => port.postMessage(told);
+  let together: Told[] = [];
+  const tell = (told: Told): void => {
+    // A tick comes when all that a step has settled has been heard.
+    if (together.push(told) === 1) process.nextTick(sendAll);
+  };
+  const sendAll = (): void => {
+    port.postMessage(together satisfies ToldTogether);
+    together = [];
+  };
   const publish = ({ model, shared, received }: Hosted): void => shared.write(model.state(), received);
   const beat = setInterval(() => {
     for (const hosted of all) if (hosted.underWay > 0) publish(hosted);

@@ -22,6 +22,9 @@ export type Told =
   | { readonly report: string }
   | { readonly warn: string };
 
+/** What was told since the last message, in order: a step says something to each answer, and a message wakes whoever reads it. */
+export type ToldTogether = readonly Told[];
+
 /** The answer to `open`. */
 export interface Opened {
   readonly model: number;

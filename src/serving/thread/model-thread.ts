@@ -1,7 +1,7 @@
 import type { Worker } from "node:worker_threads";
 import { LlavaError } from "../../errors.ts";
 import { PartStream } from "../../part-stream.ts";
-import type { Asked, Order, Told } from "./messages.ts";
+import type { Asked, Order, Told, ToldTogether } from "./messages.ts";
 import { errorOf } from "./told-error.ts";
 
 /** A thread that hosts models (`hostModels`). What it is asked waits for a step to end; whoever asks does not. */
@@ -27,10 +27,11 @@ export class ModelThread implements AsyncDisposable {
   ) {
     this.#worker = worker;
     this.#failed.promise.catch(() => {});
-    worker.on("message", (result: Told) => {
-      if ("report" in result) told.report(result.report);
-      else if ("warn" in result) told.warn(result.warn);
-      else this.#take(result);
+    worker.on("message", (results: ToldTogether) => {
+      for (const result of results)
+        if ("report" in result) told.report(result.report);
+        else if ("warn" in result) told.warn(result.warn);
+        else this.#take(result);
     });
     worker.on("error", (error) => this.#fail(error));
     worker.on("exit", () => {

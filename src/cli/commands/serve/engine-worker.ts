@@ -1,6 +1,6 @@
 /** Runs in the thread that `openThread` starts: opens models with their engines, and has them answer. */
 import { parentPort, workerData } from "node:worker_threads";
-import { hostModels, type Told } from "../../../serving/thread/index.ts";
+import { hostModels, type ToldTogether } from "../../../serving/thread/index.ts";
 import { silentProgress } from "../../../setup/index.ts";
 import { type ModelFlags, openModel } from "../../frame/model-options.ts";
 import { type EngineFlags, openEngine } from "./engine.ts";
@@ -13,8 +13,8 @@ export interface EngineWorkerData {
 
 const { flags, models } = workerData as EngineWorkerData;
 const port = parentPort!;
-const report = (line: string) => port.postMessage({ report: line } satisfies Told);
-const warn = (line: string) => port.postMessage({ warn: line } satisfies Told);
+const report = (line: string) => port.postMessage([{ report: line }] satisfies ToldTogether);
+const warn = (line: string) => port.postMessage([{ warn: line }] satisfies ToldTogether);
 
 hostModels(port, async (name, stack, signal) => {
   const local = stack.use(await openModel(name, flags, { progress: silentProgress, report, warn }, signal));
