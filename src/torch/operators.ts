@@ -97,6 +97,7 @@ export const schemas = {
     "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor",
   layerNorm:
     "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor",
+  likeliest: "llava::likeliest(Tensor rows) -> Tensor",
   rmsNorm: "llava::rms_norm(Tensor input, Tensor weight, float eps) -> Tensor",
   rotate: "llava::rotate(Tensor x, Tensor cos, Tensor sin) -> Tensor",
   softmax: "softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",

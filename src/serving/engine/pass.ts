@@ -1,7 +1,7 @@
 import { type Continuation, Sampler } from "../../generation/index.ts";
 import type { Llava } from "../../models/index.ts";
 import { PAGE, PagedStep, type PageStore } from "../../nn/index.ts";
-import { cat, inference, longTensor, rowsApart, scope, type Tensor } from "../../torch/index.ts";
+import { aten, cat, inference, longTensor, rowsApart, scope, type Tensor } from "../../torch/index.ts";
 import type { Choice } from "./choice.ts";
 
 /** So many positions of a choice, after those that it has. */
@@ -59,18 +59,26 @@ export function pass(
         if (chosen.length === 0) return [];
         const last = hidden.indexSelect(0, longTensor(ends).toDevice(languageModel.device));
         const logits = languageModel.logits(last); // [N, V]
-        return chosen.map((choice, row) => choose(choice, logits.slice(0, row, row + 1)));
+        let likeliest: readonly number[] | undefined;
+        return chosen.map((choice, row) =>
+          choose(choice, logits.slice(0, row, row + 1), () => {
+            likeliest ??= aten.likeliest(logits).toNumbers();
+            return likeliest[row]!;
+          }),
+        );
       }),
     ),
   );
 }
 
-function choose(choice: Choice, tensor: Tensor): Outcome {
+/** @param likeliest the place of the largest logit, the first of equals; negative where one is no finite number */
+function choose(choice: Choice, tensor: Tensor, likeliest: () => number): Outcome {
   try {
     const continuation = choice.sequence.next({
       tensor,
       get likeliest() {
-        return greedy.choose(tensor.toFloat32Array(), []);
+        const place = likeliest();
+        return place < 0 ? greedy.choose(tensor.toFloat32Array(), []) : place;
       },
     });
     return { choice, continuation };
