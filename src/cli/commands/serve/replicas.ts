@@ -22,7 +22,8 @@ const HEARTBEAT = 1000;
 /** Tells the parent that its requests are answered, again and again while steps come to an end, and ends with it. */
 export function tellParent(server: HttpServer): void {
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  const tell = () => process.connected && !server.isStuck && process.send?.({ url: server.url });
+  const { url } = server; // it has none once it takes no more, while its last answers are said
+  const tell = () => process.connected && !server.isStuck && process.send?.({ url });
   tell();
   setInterval(tell, HEARTBEAT).unref();
   process.channel?.unref();
