@@ -58,10 +58,19 @@ const decoderBy = (av: Av): VideoDecoder => ({
     const wanted = new Set(video.pts ? indices.map((index) => video.pts![index]) : indices);
     let decoded = 0;
     let given = 0;
-    for await (const frame of framesOf(av, input, stream, options)) {
-      if (!wanted.has(video.pts ? Number(frame.bestEffortTimestamp) : decoded++)) continue;
-      yield await toRgb.convert(frame);
-      if (++given === indices.length) return;
+    try {
+      for await (const frame of framesOf(av, input, stream, options)) {
+        if (!wanted.has(video.pts ? Number(frame.bestEffortTimestamp) : decoded++)) continue;
+        yield await toRgb.convert(frame);
+        if (++given === indices.length) return;
+      }
+    } catch (cause) {
+      if (!(cause instanceof av.FFmpegError)) throw cause;
+      throw videoError(
+        `${where}: cannot be decoded: ${cause.message}`,
+        "Convert it, for example to H.264 in MP4, or get it again.",
+        cause,
+      );
     }
     refuseCut(where, given, indices.length, "");
   },
@@ -126,7 +135,7 @@ async function* framesOf(
   options: VideoOptions,
 ): AsyncGenerator<Frame, void, undefined> {
   const codec = av.Codec.findDecoder(stream.codecpar.codecId);
-  if (codec === null) return;
+  if (codec === null) throw new av.FFmpegError(av.AVERROR_DECODER_NOT_FOUND);
   using decoder = new av.CodecContext();
   decoder.allocContext3(codec);
   av.FFmpegError.throwIfError(decoder.parametersToContext(stream.codecpar));
