@@ -18,7 +18,14 @@ constexpr int64_t kWhole = 64, kTogether = 1 << 14;
 // `activate(out, input)` on contiguous elements.
 template <typename Activate>
 at::Tensor inWholeVectors(const at::Tensor& input, const Activate& activate) {
-  const int64_t count = input.numel(), padding = (kWhole - count % kWhole) % kWhole;
+  const int64_t count = input.numel();
+  if (count <= kTogether && count % kWhole == 0) {
+    const at::Tensor elements = input.contiguous();
+    at::Tensor output = at::empty_like(elements);
+    activate(output, elements);
+    return output;
+  }
+  const int64_t padding = (kWhole - count % kWhole) % kWhole;
   at::Tensor elements = input.contiguous().flatten();
   if (padding > 0) elements = at::constant_pad_nd(elements, {0, padding});
   const at::Tensor output = at::empty_like(elements);

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -70,6 +71,7 @@ void decodeRows(const Blocks& blocks, int64_t start, const at::Tensor& out) {
       decode(blocks.row(start + from), (to - from) * perRow, out.mutable_data_ptr<float>() + from * width);
       return;
     }
+    const at::AutoDispatchBelowADInplaceOrView guard;  // other threads are in no inference mode
     const int64_t together = std::min(to - from, std::max<int64_t>(1, kScratchElements / width));
     const at::Tensor scratch = at::empty({together, width}, at::kFloat);
     for (int64_t row = from; row < to; row += together) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "elements.h"
 #include "lanes.h"
 
 namespace llava {
@@ -33,22 +34,17 @@ LLAVA_LANES_TARGET int64_t likeliestOf(const Element* row, int64_t width) {
 // Rows [N, V] → [N]; -1 for a row that holds what is no finite number.
 at::Tensor likeliest(const at::Tensor& rows) {
   TORCH_CHECK(rows.dim() == 2 && rows.size(1) > 0, "expected [N, V], got ", rows.sizes());
-  const auto type = rows.scalar_type();
-  const bool isRead = rows.is_cpu() && hasLanes() && (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
-  if (!isRead) {
+  if (!rows.is_cpu() || !hasLanes() || !isElement(rows.scalar_type())) {
     const at::Tensor largest = rows.amax(-1, true), places = rows.eq(largest).to(at::kInt).argmax(-1);
     return places.masked_fill(rows.isfinite().all(-1).logical_not(), -1);
   }
   const at::Tensor held = rows.contiguous(), found = at::empty({rows.size(0)}, at::kLong);
   int64_t* to = found.mutable_data_ptr<int64_t>();
   const int64_t width = rows.size(1);
-  const auto find = [&]<typename Element>(Element) {
+  withElement(rows.scalar_type(), [&]<typename Element>(Element) {
     for (int64_t row = 0; row < rows.size(0); ++row)
       to[row] = likeliestOf(held.const_data_ptr<Element>() + row * width, width);
-  };
-  if (type == at::kFloat) find(float{});
-  else if (type == at::kBFloat16) find(at::BFloat16{});
-  else find(at::Half{});
+  });
   return found;
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <vector>
 
+#include "elements.h"
 #include "lanes.h"
 #include "threads.h"
 
@@ -321,20 +322,11 @@ at::Tensor attendPages(const at::Tensor& query, const at::Tensor& key, const at:
   const double scale = 1 / std::sqrt(static_cast<double>(d));
   const std::vector<Run> runs = runsOf(tables, places);
   at::Tensor out = at::empty({query.size(0), heads, d}, query.options());
-  const auto type = query.scalar_type();
   const auto attend = [&]<typename Element>(Element) {
     write<Element>(pages, runs, key.contiguous(), value.contiguous());
     attendRuns<Element>(pages, runs, query, group, scale, out);
   };
-  if (!query.is_cpu() || !hasLanes())
-    attendElsewhere(pages, runs, query, key, value, group, scale, out);
-  else if (type == at::kFloat)
-    attend(float{});
-  else if (type == at::kBFloat16)
-    attend(at::BFloat16{});
-  else if (type == at::kHalf)
-    attend(at::Half{});
-  else
+  if (!query.is_cpu() || !hasLanes() || !withElement(query.scalar_type(), attend))
     attendElsewhere(pages, runs, query, key, value, group, scale, out);
   return out.flatten(1);
 }

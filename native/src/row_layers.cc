@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 
+#include "elements.h"
 #include "lanes.h"
 #include "recording.h"
 #include "threads.h"
@@ -25,14 +26,7 @@ bool hasLanesFor(const at::Tensor& tensor, at::ArrayRef<at::Tensor> others) {
     return other.is_cpu() && other.scalar_type() == type && !isRecorded(other);
   });
   return isAlike && hasLanes() && tensor.is_cpu() && !isRecorded(tensor) &&
-         (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
-}
-
-template <typename Work>
-void withElement(at::ScalarType type, const Work& work) {
-  if (type == at::kFloat) return work(float{});
-  if (type == at::kBFloat16) return work(at::BFloat16{});
-  work(at::Half{});
+         isElement(type);
 }
 
 // Rows [count, width] → each divided by the root of its mean square, and scaled.

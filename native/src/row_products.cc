@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "elements.h"
 #include "lanes.h"
 #include "row_pairs.h"
 #include "row_pieces.h"
@@ -159,17 +160,16 @@ at::Tensor linearOfRows(const at::Tensor& input, const at::Tensor& weight, const
   auto shape = input.sizes().vec();
   shape.back() = weight.size(0);
   const at::Tensor rows = asRows(input), held = weight.contiguous();
-  switch (input.scalar_type()) {
-    case at::kFloat: return products<float>(rows, held, offset).view(shape);
-    case at::kBFloat16: return products<at::BFloat16>(rows, held, offset).view(shape);
-    case at::kHalf: return products<at::Half>(rows, held, offset).view(shape);
-    default: TORCH_CHECK(false, "rows are not multiplied apart in ", input.scalar_type());
-  }
+  at::Tensor output;
+  const bool isDone = withElement(input.scalar_type(), [&]<typename Element>(Element) {
+    output = products<Element>(rows, held, offset);
+  });
+  TORCH_CHECK(isDone, "rows are not multiplied apart in ", input.scalar_type());
+  return output.view(shape);
 }
 
 bool multipliesRowsApart(const at::Tensor& input) {
-  const auto type = input.scalar_type();
-  return hasLanes() && input.is_cpu() && (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf);
+  return hasLanes() && input.is_cpu() && isElement(input.scalar_type());
 }
 
 TORCH_LIBRARY_FRAGMENT(llava, library) {

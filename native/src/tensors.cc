@@ -23,7 +23,7 @@ int64_t bytesOf(const std::vector<int64_t>& shape, at::ScalarType type) {
 
 namespace {
 
-constexpr int64_t kReportEvery = 32 << 20;
+constexpr int64_t kReportEvery = 8 << 20;
 
 void report(node_api_basic_env env, Environment& environment) {
   if (std::abs(environment.unreportedBytes) < kReportEvery) return;

@@ -13,9 +13,11 @@ import {
   cat,
   dequantize,
   Generator,
+  inference,
   instructionSet,
   linear,
   noGrad,
+  numThreads,
   ones,
   quantize,
   quantizedLinear,
@@ -243,5 +245,24 @@ test("the processor's vector instructions give what plain C++ gives", {
           `${type}: ${value}, ${plain[type][i]}`,
         );
     }
+  }
+});
+
+test("rows of bfloat16 are multiplied by blocks from several threads in inference mode", () => {
+  const before = numThreads();
+  setNumThreads(2);
+  try {
+    inference(() =>
+      scope(() => {
+        const blocks = quantize(randn([576, 576], generator).mul(0.02), "Q4_0");
+        const x = randn([46, 576], generator).to("bfloat16");
+        const y = quantizedLinear(x, blocks, "Q4_0").to("float32");
+        const right = linear(x.to("float32"), dequantize(blocks, "Q4_0"));
+        assert.ok(y.sub(right).abs().amax().item() < 0.05 * right.abs().amax().item());
+        assert.equal(dequantize(blocks, "Q4_0", "bfloat16").dtype, "bfloat16");
+      }),
+    );
+  } finally {
+    setNumThreads(before);
   }
 });
