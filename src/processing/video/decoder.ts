@@ -78,3 +78,11 @@ export function refuseCut(where: string, given: number, asked: number, reason: s
     "Get the file again.",
   );
 }
+
+/** @throws LlavaError "video" always */
+export function refusePictureless(where: string, hasSound: boolean): never {
+  throw videoError(
+    `${where}: has no video${hasSound ? ", only sound" : ""}`,
+    "Give a file with moving pictures.",
+  );
+}

@@ -1,6 +1,13 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { type ProbedVideo, probedVideo, RGB_FILTER, refuseCut, type VideoDecoder } from "./decoder.ts";
+import {
+  type ProbedVideo,
+  probedVideo,
+  RGB_FILTER,
+  refuseCut,
+  refusePictureless,
+  type VideoDecoder,
+} from "./decoder.ts";
 import { type VideoOptions, videoError } from "./opened-video.ts";
 import { pixmaps } from "./pixmaps.ts";
 
@@ -114,11 +121,7 @@ function readPackets(listing: string, said: string, where: string): ProbedVideo 
   const damage =
     /(?:partial file|ended prematurely|moov atom not found|truncat\w*|Invalid data found[^\n]*)/i.exec(said);
   const [width, height] = (head("dimensions") ?? "").split("x").map(Number);
-  if (/matches no streams/.test(said))
-    throw videoError(
-      `${where}: has no video${/Audio:/.test(said) ? ", only sound" : ""}`,
-      "Give a file with moving pictures.",
-    );
+  if (/matches no streams/.test(said)) refusePictureless(where, /Audio:/.test(said));
   if (damage !== null)
     throw videoError(`${where}: cut short or damaged: ${damage[0].trim()}`, "Get the file again.");
   if (!width || !height) throw videoError(`${where}: cannot be read${reasonIn(said)}`, "Get the file again.");

@@ -2,7 +2,14 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { FilterContext, FormatContext, Frame, Packet, Stream } from "node-av/lib";
 import type { RgbImage } from "../image/index.ts";
-import { type ListedPacket, probedVideo, RGB_FILTER, refuseCut, type VideoDecoder } from "./decoder.ts";
+import {
+  type ListedPacket,
+  probedVideo,
+  RGB_FILTER,
+  refuseCut,
+  refusePictureless,
+  type VideoDecoder,
+} from "./decoder.ts";
 import { type VideoOptions, videoError } from "./opened-video.ts";
 import { turnOf } from "./turn.ts";
 
@@ -11,11 +18,15 @@ type Av = typeof import("node-av/lib") & typeof import("node-av/constants");
 /** Milliseconds after which others have a turn. A thread apart for each packet takes as long as decoding a small one. */
 const LONGEST_TURN = 10;
 
+let opened: Promise<VideoDecoder | undefined> | undefined;
+
 /**
- * FFmpeg's libraries in this process, by the package node-av.
+ * FFmpeg's libraries in this process, by the package node-av, which is looked for once.
  * @returns undefined where it is not installed, or has no library for this machine
  */
-export async function nodeAvDecoder(): Promise<VideoDecoder | undefined> {
+export const nodeAvDecoder = (): Promise<VideoDecoder | undefined> => (opened ??= openLibrary());
+
+async function openLibrary(): Promise<VideoDecoder | undefined> {
   try {
     const av: Av = { ...(await import("node-av/lib")), ...(await import("node-av/constants")) };
     av.Log.setLevel(av.AV_LOG_QUIET);
@@ -98,10 +109,9 @@ function streamOf(av: Av, { streams }: FormatContext, where: string): Stream {
     for (const stream of streams) if (stream.index !== found.index) stream.discard = av.AVDISCARD_ALL;
     return found;
   }
-  const isSound = streams.some(({ codecpar }) => codecpar.codecType === av.AVMEDIA_TYPE_AUDIO);
-  throw videoError(
-    `${where}: has no video${isSound ? ", only sound" : ""}`,
-    "Give a file with moving pictures.",
+  refusePictureless(
+    where,
+    streams.some(({ codecpar }) => codecpar.codecType === av.AVMEDIA_TYPE_AUDIO),
   );
 }
 
