@@ -2,7 +2,7 @@
  * One step of the serving engine's language model, as rows of several sequences that each have cached positions before them:
  *
  *   node bench/serving-step.ts --tokenizer FOLDER [--dtype bfloat16] [--rows 1,8,16,64] [--past 150] [--steps 40] [--repeats 5]
- *     [--json]
+ *     [--no-panels] [--json]
  *
  * The model is a random Llama of 138 million weights beside its embedding, that of bench/serving.ts; FOLDER holds a Llama 2's
  * tokenizer. The time of a step is told whole and in parts: the layers, the scores, and choosing the likeliest token. GFLOP/s
@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { PAGE, PagedStep } from "../src/nn/index.ts";
+import { layInPanels, PAGE, PagedStep } from "../src/nn/index.ts";
 import { loadCheckpoint } from "../src/pretrained/index.ts";
 import {
   aten,
@@ -35,8 +35,10 @@ const { values: flags } = parseArgs({
     past: { type: "string", default: "150" },
     steps: { type: "string", default: "40" },
     repeats: { type: "string", default: "5" },
+    panels: { type: "boolean", default: true },
     json: { type: "boolean", default: false },
   },
+  allowNegative: true,
 });
 const [past, steps, repeats] = [flags.past, flags.steps, flags.repeats].map(Number) as [
   number,
@@ -48,6 +50,8 @@ try {
   writeServedCheckpoint(folder, flags.tokenizer);
   using loaded = await loadCheckpoint(folder, { dtype: flags.dtype as DType });
   const { languageModel } = loaded.model;
+  const dtype = languageModel.computeDtype;
+  if (flags.panels) layInPanels(languageModel, { dtype, isTied: false });
   const { numLayers, hiddenSize, intermediateSize, vocabSize } = languageModel.config;
   const weights =
     numLayers * (4 * hiddenSize ** 2 + 3 * hiddenSize * intermediateSize) + vocabSize * hiddenSize;

@@ -1,4 +1,5 @@
 /** Requests to a server of OpenAI's chat completions, with the times at which their answers arrive. */
+import http from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import sharp from "sharp";
 import { eventData } from "../../src/client/index.ts";
@@ -65,7 +66,16 @@ export async function bodyOf({ model, isStrict }: Target, question: Question): P
   });
 }
 
-/** Asks, and reads the answer as it comes. */
+/** A piece of an answer, and when it came. */
+interface Arrived {
+  readonly at: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Asks, and keeps the answer as it comes with its times. It is read when it has ended: whoever measures shares the processors with
+ * whoever is measured.
+ */
 export async function ask(
   { url }: Target,
   body: string,
@@ -74,42 +84,60 @@ export async function ask(
   const began = performance.now();
   const headers = {
     "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
     ...(key !== undefined && { authorization: `Bearer ${key}` }),
   };
-  const response = await fetch(`${url}/v1/chat/completions`, {
-    ...{ method: "POST", headers, body },
+  const pieces: Arrived[] = [];
+  const request = http.request(`${url}/v1/chat/completions`, {
+    ...{ method: "POST", headers, agent: false }, // a server may close a connection that it kept as it is used again
     ...(signal && { signal }),
   });
-  if (!response.ok || response.body === null) {
-    await response.body?.cancel();
-    const retryAfter = response.headers.get("retry-after");
-    return {
-      status: response.status,
-      whole: performance.now() - began,
-      ...(retryAfter !== null && { retryAfter: Number(retryAfter) }),
-    };
-  }
+  const ended = Promise.withResolvers<http.IncomingMessage>();
+  request.on("error", ended.reject);
+  request.on("response", (response) => {
+    response.on("data", (bytes: Buffer) => pieces.push({ at: performance.now(), bytes }));
+    response.on("end", () => ended.resolve(response));
+    response.on("error", ended.reject);
+  });
+  request.end(body);
+  const { statusCode = 0, headers: told } = await ended.promise;
+  const whole = performance.now() - began;
+  if (statusCode === 200) return measured(pieces, { began, whole });
+  const retryAfter = told["retry-after"];
+  return { status: statusCode, whole, ...(retryAfter !== undefined && { retryAfter: Number(retryAfter) }) };
+}
+
+async function measured(
+  pieces: readonly Arrived[],
+  { began, whole }: { readonly began: number; readonly whole: number },
+): Promise<Measured> {
+  let at = began;
+  const arriving = async function* () {
+    for (const piece of pieces) {
+      at = piece.at;
+      yield piece.bytes;
+    }
+  };
   const times: number[] = [];
-  let [told, cached, text] = [0, 0, ""];
-  for await (const data of eventData(response.body)) {
+  let [counted, cached, text] = [0, 0, ""];
+  for await (const data of eventData(arriving())) {
     if (data === "[DONE]") break;
     const { choices = [], usage, error } = JSON.parse(data);
     if (error !== undefined) throw new Error(`the answer broke off: ${JSON.stringify(error)}`);
     const [choice] = choices;
     const piece = choice?.delta?.content ?? "";
-    if (piece !== "" || choice?.logprobs) times.push(performance.now());
+    if (piece !== "" || choice?.logprobs) times.push(at);
     text += piece;
     if (usage) {
-      told = usage.completion_tokens;
+      counted = usage.completion_tokens;
       cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
     }
   }
   const gaps = times.slice(1).map((time, i) => time - times[i]!);
-  const whole = performance.now() - began;
   return {
     first: (times[0] ?? began) - began,
     ...{ gaps, whole, cached, times, text },
-    tokens: told || times.length,
+    tokens: counted || times.length,
   };
 }
 

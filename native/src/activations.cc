@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "activations.h"
 #include "recording.h"
 #include "threads.h"
 
@@ -44,10 +45,14 @@ bool isLeftToLibtorch(const at::Tensor& input) {
   return !input.is_cpu() || input.numel() == 0 || isRecorded(input);
 }
 
+}  // namespace
+
 at::Tensor silu(const at::Tensor& self) {
   if (isLeftToLibtorch(self)) return at::silu(self);
   return inWholeVectors(self, [](at::Tensor& out, const at::Tensor& x) { at::silu_out(out, x); });
 }
+
+namespace {
 
 at::Tensor sigmoid(const at::Tensor& self) {
   if (isLeftToLibtorch(self)) return at::sigmoid(self);

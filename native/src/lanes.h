@@ -31,6 +31,14 @@ LLAVA_LANES Lanes load(const at::BFloat16* from) {
 LLAVA_LANES Lanes load(const at::Half* from) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
+// The first, and the second, of eight pairs.
+LLAVA_LANES Lanes evens(const at::BFloat16* from) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)), 16));
+}
+LLAVA_LANES Lanes odds(const at::BFloat16* from) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm256_castsi256_ps(_mm256_and_si256(bits, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+}
 LLAVA_LANES void store(float* to, Lanes lanes) { _mm256_storeu_ps(to, lanes); }
 // Bits of bfloat16 in the lower halves: rounded to the nearest, to the even one of two.
 LLAVA_LANES __m256i bfloat16Of(Lanes lanes) {
@@ -51,7 +59,13 @@ LLAVA_LANES void store(at::Half* to, Lanes lanes) {
 LLAVA_LANES Lanes plus(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
 LLAVA_LANES Lanes minus(Lanes a, Lanes b) { return _mm256_sub_ps(a, b); }
 LLAVA_LANES Lanes times(Lanes a, Lanes b) { return _mm256_mul_ps(a, b); }
+LLAVA_LANES Lanes over(Lanes a, Lanes b) { return _mm256_div_ps(a, b); }
 LLAVA_LANES Lanes larger(Lanes a, Lanes b) { return _mm256_max_ps(a, b); }
+LLAVA_LANES Lanes smaller(Lanes a, Lanes b) { return _mm256_min_ps(a, b); }
+// Of each lane of x, what it chooses: `below` under the bound, `above` elsewhere.
+LLAVA_LANES Lanes chosenBelow(Lanes x, float bound, Lanes below, Lanes above) {
+  return _mm256_blendv_ps(above, below, _mm256_cmp_ps(x, splat(bound), _CMP_LT_OQ));
+}
 // a · b + c, rounded once.
 LLAVA_LANES Lanes fused(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
 
@@ -74,9 +88,11 @@ LLAVA_LANES Lanes exponential(Lanes x) {
   const Lanes whole = _mm256_round_ps(times(bounded, splat(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   // ln 2 in two parts, of which the first has few bits: its product is exact.
   const Lanes rest = fused(whole, splat(2.12194440e-4f), fused(whole, splat(-0.693359375f), bounded));
-  Lanes power = splat(1.9875691500e-4f);
-  for (float term : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
-    power = fused(power, rest, splat(term));
+  Lanes power = fused(splat(1.9875691500e-4f), rest, splat(1.3981999507e-3f));
+  power = fused(power, rest, splat(8.3334519073e-3f));
+  power = fused(power, rest, splat(4.1665795894e-2f));
+  power = fused(power, rest, splat(1.6666665459e-1f));
+  power = fused(power, rest, splat(5.0000001201e-1f));
   power = plus(fused(power, times(rest, rest), rest), splat(1.0f));
   const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127)), 23);
   return _mm256_andnot_ps(isTiny, times(power, _mm256_castsi256_ps(exponent)));
@@ -115,6 +131,12 @@ LLAVA_LANES Lanes load(const at::BFloat16* from) {
 LLAVA_LANES Lanes load(const at::Half* from) {
   return eachLane([&](int i) { return static_cast<float>(from[i]); });
 }
+LLAVA_LANES Lanes evens(const at::BFloat16* from) {
+  return eachLane([&](int i) { return static_cast<float>(from[2 * i]); });
+}
+LLAVA_LANES Lanes odds(const at::BFloat16* from) {
+  return eachLane([&](int i) { return static_cast<float>(from[2 * i + 1]); });
+}
 template <typename Element>
 LLAVA_LANES void store(Element* to, const Lanes& lanes) {
   for (int i = 0; i < 8; ++i) to[i] = static_cast<Element>(lanes.at[i]);
@@ -122,6 +144,13 @@ LLAVA_LANES void store(Element* to, const Lanes& lanes) {
 LLAVA_LANES Lanes plus(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] + b.at[i]; }); }
 LLAVA_LANES Lanes minus(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] - b.at[i]; }); }
 LLAVA_LANES Lanes times(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] * b.at[i]; }); }
+LLAVA_LANES Lanes over(const Lanes& a, const Lanes& b) { return eachLane([&](int i) { return a.at[i] / b.at[i]; }); }
+LLAVA_LANES Lanes smaller(const Lanes& a, const Lanes& b) {
+  return eachLane([&](int i) { return a.at[i] < b.at[i] ? a.at[i] : b.at[i]; });
+}
+LLAVA_LANES Lanes chosenBelow(const Lanes& x, float bound, const Lanes& below, const Lanes& above) {
+  return eachLane([&](int i) { return x.at[i] < bound ? below.at[i] : above.at[i]; });
+}
 LLAVA_LANES Lanes larger(const Lanes& a, const Lanes& b) {
   return eachLane([&](int i) { return a.at[i] > b.at[i] ? a.at[i] : b.at[i]; });
 }

@@ -36,6 +36,10 @@ void onBusError(int, siginfo_t* info, void*) {
   auto address = reinterpret_cast<uintptr_t>(info->si_addr);
   for (const Region& region : regions)
     if (address >= region.begin && address < region.end) {
+      // Threads that share the computation touch what is gone as well: one of them says it.
+      static std::atomic_flag isTold = ATOMIC_FLAG_INIT;
+      if (isTold.test_and_set())
+        for (;;) pause();
       write("llava: ");
       write(region.path);
       write(": was cut short while it was in use\nGet the file again, and replace files by renaming, not by rewriting.\n");

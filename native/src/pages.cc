@@ -11,6 +11,7 @@
 #include "elements.h"
 #include "lanes.h"
 #include "threads.h"
+#include "turn.h"
 
 namespace llava {
 namespace {
@@ -20,6 +21,8 @@ constexpr int64_t kPage = 16;
 constexpr int64_t kPages = 4, kStretch = kPages * kPage;
 // Queries that see a page at once: pairs of a position and a head.
 constexpr int kQueries = 4;
+// Heads whose keys a thread reads one after another in each stretch, at most, and turns that a thread takes at least.
+constexpr int kHeads = 4, kTurns = 4;
 // Sums that are kept in registers at once: as many as hide how long each takes.
 constexpr int kSums = 8;
 
@@ -74,21 +77,36 @@ std::vector<Run> runsOf(const at::Tensor& tables, const at::Tensor& places) {
   return runs;
 }
 
+// Queries and keys before they are turned, values, and the angles of their positions.
 template <typename Element>
-void write(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& key, const at::Tensor& value) {
-  const int64_t heads = pages.heads, d = pages.headDim;
-  const Element* keys = key.const_data_ptr<Element>();
-  const Element* values = value.const_data_ptr<Element>();
-  for (const Run& run : runs)
-    for (int64_t i = 0; i < run.rows; ++i) {
-      const int64_t position = run.first + i, number = run.table[position / kPage], within = position % kPage;
-      for (int64_t head = 0; head < heads; ++head) {
-        const int64_t source = ((run.row + i) * heads + head) * d;
-        Element* column = pages.at<Element>(number, 0, head) + within;
-        for (int64_t k = 0; k < d; ++k) column[k * kPage] = keys[source + k];
-        std::memcpy(pages.at<Element>(number, 1, head) + within * pages.width, values + source, d * sizeof(Element));
-      }
-    }
+struct Rows {
+  const Element* query;
+  const Element* key;
+  const Element* value;
+  const Element* cos;  // nullptr where queries and keys are turned already
+  const Element* sin;
+  int64_t headDim;
+
+  // A head's numbers, turned; `scratch` holds as many.
+  const Element* turned(const Element* from, int64_t row, Element* scratch) const {
+    if (!cos) return from;
+    turn(from, cos + row * headDim, sin + row * headDim, headDim / 2, scratch);
+    return scratch;
+  }
+};
+
+// Writes the keys and values of a run that one head has. `scratch` holds d numbers.
+template <typename Element>
+void write(const Pages& pages, const Run& run, int64_t head, const Rows<Element>& rows, Element* scratch) {
+  const int64_t d = pages.headDim;
+  for (int64_t i = 0; i < run.rows; ++i) {
+    const int64_t position = run.first + i, number = run.table[position / kPage], within = position % kPage;
+    const int64_t source = ((run.row + i) * pages.heads + head) * d;
+    const Element* key = rows.turned(rows.key + source, run.row + i, scratch);
+    Element* column = pages.at<Element>(number, 0, head) + within;
+    for (int64_t k = 0; k < d; ++k) column[k * kPage] = key[k];
+    std::memcpy(pages.at<Element>(number, 1, head) + within * pages.width, rows.value + source, d * sizeof(Element));
+  }
 }
 
 // What queries have seen so far of the stretches before: the largest score, the sum of weights, the weighed values.
@@ -203,76 +221,113 @@ LLAVA_LANES_TARGET void see(const Stretch<Element>& stretch, const float* const*
   for (; k < width; k += 8) addValues<Element, count, 1>(stretch, weights, factors, visible, width, k, seen);
 }
 
-// Some queries of one head of keys; pair i of a run is its row i / group and head i % group of the group. `scratch` holds
-// 2 · kQueries rows of padded d.
+// Some queries of a few heads of keys one after another, which lie so in a page; pair i of a run is its row i / group and head
+// i % group of the group.
+struct Tile {
+  const Run* run;
+  int64_t pair;
+  int count;
+  bool isWhole;
+};
+
+// Memory for a tile: of each head its queries and what they have seen, and numbers that are being turned.
 template <typename Element>
-LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Run& run, int64_t head, int64_t group, int64_t firstPair,
-                                   int count, float scale, const Element* query, float* scratch, Element* out) {
-  const int64_t d = pages.headDim, width = pages.width, heads = pages.heads * group;
-  std::fill_n(scratch, count * width, 0.0f);
-  const float* queries[kQueries];
-  int64_t positions[kQueries] = {}, places[kQueries] = {};
-  Seen seen[kQueries];
-  for (int q = 0; q < count; ++q) {
-    const int64_t row = (firstPair + q) / group, own = head * group + (firstPair + q) % group;
-    positions[q] = run.first + row;
-    places[q] = ((run.row + row) * heads + own) * d;
-    seen[q] = {-INFINITY, 0.0f, scratch + q * width};
-    float* scaled = scratch + (kQueries + q) * width;
-    for (int64_t k = 0; k < d; ++k) scaled[k] = static_cast<float>(query[places[q] + k]) * scale;
-    queries[q] = scaled;
-  }
-  Stretch<Element> stretch;
-  for (int64_t start = 0; start <= positions[count - 1]; start += kStretch) {
+struct Scratch {
+  std::vector<float> numbers;
+  std::vector<Element> turned;
+
+  explicit Scratch(const Pages& pages) : numbers(kHeads * 2 * kQueries * pages.width), turned(pages.headDim) {}
+};
+
+template <typename Element>
+LLAVA_LANES_TARGET void attendTile(const Pages& pages, const Tile& tile, int64_t firstHead, int heads, int64_t group, float scale,
+                                   const Rows<Element>& rows, Scratch<Element>& scratch, Element* out) {
+  const Run& run = *tile.run;
+  const int64_t d = pages.headDim, width = pages.width, all = pages.heads * group;
+  const int count = tile.count;
+  std::fill(scratch.numbers.begin(), scratch.numbers.end(), 0.0f);
+  const float* queries[kHeads][kQueries];
+  Seen seen[kHeads][kQueries];
+  int64_t positions[kQueries] = {}, places[kHeads][kQueries] = {};
+  for (int head = 0; head < heads; ++head)
+    for (int q = 0; q < count; ++q) {
+      const int64_t row = (tile.pair + q) / group, own = (firstHead + head) * group + (tile.pair + q) % group;
+      positions[q] = run.first + row;
+      places[head][q] = ((run.row + row) * all + own) * d;
+      float* values = scratch.numbers.data() + (head * 2 * kQueries + q) * width;
+      float* scaled = values + kQueries * width;
+      seen[head][q] = {-INFINITY, 0.0f, values};
+      const Element* query = rows.turned(rows.query + places[head][q], run.row + row, scratch.turned.data());
+      for (int64_t k = 0; k < d; ++k) scaled[k] = static_cast<float>(query[k]) * scale;
+      queries[head][q] = scaled;
+    }
+  const int64_t last = positions[count - 1];
+  for (int64_t start = 0; start <= last; start += kStretch) {
     int64_t visible[kQueries];
     for (int q = 0; q < count; ++q) visible[q] = std::min(kStretch, positions[q] - start + 1);
-    for (int64_t page = 0; page * kPage < visible[count - 1]; ++page) {
-      const int64_t at = start / kPage + page, behind = at + kPages;
-      stretch.keys[page] = start == 0 ? pages.at<Element>(run.table[at], 0, head) : stretch.next[page];
-      stretch.values[page] = pages.at<Element>(run.table[at], 1, head);
-      const bool isLast = behind * kPage > positions[count - 1];
-      stretch.next[page] = isLast ? stretch.values[page] : pages.at<Element>(run.table[behind], 0, head);
-    }
-    switch (count) {
-      case 1: see<Element, 1>(stretch, queries, visible, d, width, seen); break;
-      case 2: see<Element, 2>(stretch, queries, visible, d, width, seen); break;
-      case 3: see<Element, 3>(stretch, queries, visible, d, width, seen); break;
-      default: see<Element, 4>(stretch, queries, visible, d, width, seen);
+    for (int head = 0; head < heads; ++head) {
+      const bool isLastHead = head + 1 == heads;
+      Stretch<Element> stretch;
+      for (int64_t page = 0; page * kPage < visible[count - 1]; ++page) {
+        const int64_t at = start / kPage + page, behind = isLastHead ? at + kPages : at;
+        const auto keysAt = [&](int64_t place, int64_t of) { return pages.at<Element>(run.table[place], 0, of); };
+        stretch.keys[page] = keysAt(at, firstHead + head);
+        stretch.values[page] = pages.at<Element>(run.table[at], 1, firstHead + head);
+        const bool isLast = behind * kPage > last;
+        stretch.next[page] = isLast ? stretch.values[page] : keysAt(behind, isLastHead ? firstHead : firstHead + head + 1);
+      }
+      switch (count) {
+        case 1: see<Element, 1>(stretch, queries[head], visible, d, width, seen[head]); break;
+        case 2: see<Element, 2>(stretch, queries[head], visible, d, width, seen[head]); break;
+        case 3: see<Element, 3>(stretch, queries[head], visible, d, width, seen[head]); break;
+        default: see<Element, 4>(stretch, queries[head], visible, d, width, seen[head]);
+      }
     }
   }
-  for (int q = 0; q < count; ++q)
-    for (int64_t k = 0; k < d; ++k) out[places[q] + k] = static_cast<Element>(seen[q].values[k] / seen[q].sum);
+  for (int head = 0; head < heads; ++head)
+    for (int q = 0; q < count; ++q)
+      for (int64_t k = 0; k < d; ++k)
+        out[places[head][q] + k] = static_cast<Element>(seen[head][q].values[k] / seen[head][q].sum);
 }
 
 template <typename Element>
-void attendRuns(const Pages& pages, const std::vector<Run>& runs, const at::Tensor& query, int64_t group, double scale,
-                at::Tensor& out) {
-  const at::Tensor rows = query.contiguous();
-  struct Tile {
-    const Run* run;
-    int64_t pair;
-    int count;
-  };
+void attendRuns(const Pages& pages, const std::vector<Run>& runs, const Rows<Element>& rows, int64_t group, double scale,
+                Element* out) {
+  const int64_t heads = pages.heads;
   std::vector<Tile> tiles;
+  std::vector<const Run*> longer;
   int64_t work = 0;
-  for (const Run& run : runs)
+  for (const Run& run : runs) {
+    const bool isWhole = run.rows * group <= kQueries;
+    if (!isWhole) longer.push_back(&run);
     for (int64_t pair = 0; pair < run.rows * group; pair += kQueries) {
-      tiles.push_back({&run, pair, static_cast<int>(std::min<int64_t>(kQueries, run.rows * group - pair))});
+      tiles.push_back({&run, pair, static_cast<int>(std::min<int64_t>(kQueries, run.rows * group - pair)), isWhole});
       work += run.first + pair / group;
     }
-  const int64_t count = tiles.size() * pages.heads;
+  }
+  // What several tiles see is written before any of them.
+  inParallel(longer.size() * heads, 1, [&](int64_t begin, int64_t end) {
+    std::vector<Element> turned(pages.headDim);
+    for (int64_t i = begin; i < end; ++i) write(pages, *longer[i / heads], i % heads, rows, turned.data());
+  });
+  // Few tiles are dealt out head by head, that each thread has some.
+  const int64_t threads = at::get_num_threads(), turns = kTurns * threads;
+  const int64_t together = std::clamp<int64_t>(tiles.size() * heads / turns, 1, std::min<int64_t>(kHeads, heads));
+  const int64_t blocks = (heads + together - 1) / together, count = tiles.size() * blocks;
   std::atomic<int64_t> next{0};
   const auto takeTurns = [&](int64_t, int64_t) {
-    std::vector<float> scratch(2 * kQueries * pages.width);
+    Scratch<Element> scratch(pages);
     for (int64_t i; (i = next.fetch_add(1)) < count;) {
-      const Tile& tile = tiles[i / pages.heads];
-      attendTile<Element>(pages, *tile.run, i % pages.heads, group, tile.pair, tile.count, static_cast<float>(scale),
-                          rows.const_data_ptr<Element>(), scratch.data(), out.mutable_data_ptr<Element>());
+      const Tile& tile = tiles[i / blocks];
+      const int64_t first = i % blocks * together, end = std::min(heads, first + together);
+      for (int64_t head = first; tile.isWhole && head < end; ++head)
+        write(pages, *tile.run, head, rows, scratch.turned.data());
+      attendTile<Element>(pages, tile, first, static_cast<int>(end - first), group, static_cast<float>(scale), rows, scratch, out);
     }
   };
   // Below so many scores threads cost more than they save.
-  const bool isLittle = work * pages.heads * pages.headDim * kQueries < (1 << 16);
-  inParallel(isLittle ? 1 : std::min<int64_t>(at::get_num_threads(), count), 1, takeTurns);
+  const bool isLittle = work * heads * pages.headDim * kQueries < (1 << 16);
+  inParallel(isLittle ? 1 : std::min(threads, count), 1, takeTurns);
 }
 
 // By libtorch's operators, where the kernels cannot be: its results depend on what is computed beside.
@@ -306,39 +361,56 @@ void attendElsewhere(const Pages& pages, const std::vector<Run>& runs, const at:
   }
 }
 
-// query [T, H, d], key and value [T, Hkv, d] of the new positions, which are written; tables [sequences, pages] of the pages'
-// numbers over all slabs; places [T, 2]: the sequence of each row and its position in it → [T, H · d]. Rows of one sequence
-// follow each other.
+// query [1, T, H, d], key and value [1, T, Hkv, d] of the new positions, which are written, queries and keys turned by the angles
+// whose cosines and sines [1, 1, T, d] are given; tables [sequences, pages] of the pages' numbers over all slabs; places [T, 2]:
+// the sequence of each row and its position in it → [1, T, H · d]. Rows of one sequence follow each other.
 at::Tensor attendPages(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                       const std::optional<at::Tensor>& cos, const std::optional<at::Tensor>& sin,
                        const std::vector<at::Tensor>& slabs, const at::Tensor& tables, const at::Tensor& places,
                        int64_t layer) {
-  const int64_t d = query.size(2), heads = query.size(1);
+  TORCH_CHECK(query.dim() == 4 && query.size(0) == 1 && key.dim() == 4 && key.sizes() == value.sizes() &&
+                  key.size(1) == query.size(1) && places.size(0) == query.size(1),
+              "expected queries [1, T, H, d] and keys and values [1, T, Hkv, d] for places [T, 2], got ", query.sizes(), ", ",
+              key.sizes(), ", ", value.sizes(), " and ", places.sizes());
+  const int64_t tokens = query.size(1), heads = query.size(2), d = query.size(3);
   const Pages pages(slabs, layer, d);
-  TORCH_CHECK(key.size(1) == pages.heads && value.size(1) == pages.heads && heads % pages.heads == 0 &&
-                  slabs[0].scalar_type() == query.scalar_type() && key.scalar_type() == query.scalar_type(),
+  TORCH_CHECK(key.size(2) == pages.heads && heads % pages.heads == 0 && slabs[0].scalar_type() == query.scalar_type() &&
+                  key.scalar_type() == query.scalar_type() && value.scalar_type() == query.scalar_type(),
               "expected ", pages.heads, " heads of keys in ", slabs[0].scalar_type(), ", got ", key.sizes(), " in ",
               key.scalar_type());
+  const bool isTurned = cos.has_value() && sin.has_value();
+  if (isTurned)
+    TORCH_CHECK(d % 2 == 0 && cos->numel() == tokens * d && cos->sizes() == sin->sizes() &&
+                    cos->scalar_type() == query.scalar_type() && sin->scalar_type() == query.scalar_type(),
+                "expected angles [1, 1, ", tokens, ", ", d, "], got ", cos->sizes(), " and ", sin->sizes());
   const int64_t group = heads / pages.heads;
   const double scale = 1 / std::sqrt(static_cast<double>(d));
   const std::vector<Run> runs = runsOf(tables, places);
-  at::Tensor out = at::empty({query.size(0), heads, d}, query.options());
+  at::Tensor out = at::empty({tokens, heads, d}, query.options());
   const auto attend = [&]<typename Element>(Element) {
-    write<Element>(pages, runs, key.contiguous(), value.contiguous());
-    attendRuns<Element>(pages, runs, query, group, scale, out);
+    const at::Tensor queries = query.contiguous(), keys = key.contiguous(), values = value.contiguous();
+    const at::Tensor cosines = isTurned ? cos->contiguous() : at::Tensor(), sines = isTurned ? sin->contiguous() : at::Tensor();
+    const Rows<Element> rows{queries.const_data_ptr<Element>(), keys.const_data_ptr<Element>(), values.const_data_ptr<Element>(),
+                             isTurned ? cosines.const_data_ptr<Element>() : nullptr,
+                             isTurned ? sines.const_data_ptr<Element>() : nullptr, d};
+    attendRuns<Element>(pages, runs, rows, group, scale, out.mutable_data_ptr<Element>());
   };
-  if (!query.is_cpu() || !hasLanes() || !withElement(query.scalar_type(), attend))
-    attendElsewhere(pages, runs, query, key, value, group, scale, out);
-  return out.flatten(1);
+  if (!query.is_cpu() || !hasLanes() || !withElement(query.scalar_type(), attend)) {
+    const auto rowsOf = [&](const at::Tensor& x) {
+      return isTurned ? rotate(x.transpose(1, 2), *cos, *sin).transpose(1, 2).squeeze(0) : x.squeeze(0);
+    };
+    attendElsewhere(pages, runs, rowsOf(query), rowsOf(key), value.squeeze(0), group, scale, out);
+  }
+  return out.view({1, tokens, heads * d});
 }
 
 TORCH_LIBRARY_FRAGMENT(llava, library) {
   library.def(
-      "attend_pages(Tensor query, Tensor key, Tensor value, Tensor(a!)[] slabs, Tensor tables, Tensor places, int layer) -> "
-      "Tensor",
-      [](const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, at::TensorList slabs,
-         const at::Tensor& tables, const at::Tensor& places, int64_t layer) {
-        return attendPages(query, key, value, slabs.vec(), tables, places, layer);
-      });
+      "attend_pages(Tensor query, Tensor key, Tensor value, Tensor? cos, Tensor? sin, Tensor(a!)[] slabs, Tensor tables, "
+      "Tensor places, int layer) -> Tensor",
+      [](const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, const std::optional<at::Tensor>& cos,
+         const std::optional<at::Tensor>& sin, at::TensorList slabs, const at::Tensor& tables, const at::Tensor& places,
+         int64_t layer) { return attendPages(query, key, value, cos, sin, slabs.vec(), tables, places, layer); });
 }
 
 }  // namespace

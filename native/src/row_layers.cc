@@ -7,17 +7,20 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
+#include "activations.h"
 #include "elements.h"
 #include "lanes.h"
 #include "recording.h"
 #include "threads.h"
+#include "turn.h"
 
 namespace llava {
 namespace {
 
 // Below so many elements a thread costs more than it saves.
-constexpr int64_t kGrain = 1 << 14;
+constexpr int64_t kGrain = 1 << 14, kGatedGrain = 1 << 11;
 
 // Whether tensors of one type, of which none learns, can be computed in lanes.
 bool hasLanesFor(const at::Tensor& tensor, at::ArrayRef<at::Tensor> others) {
@@ -29,69 +32,120 @@ bool hasLanesFor(const at::Tensor& tensor, at::ArrayRef<at::Tensor> others) {
          isElement(type);
 }
 
-// Rows [count, width] → each divided by the root of its mean square, and scaled.
 template <typename Element>
-LLAVA_LANES_TARGET void normRows(const Element* from, const Element* weight, int64_t count, int64_t width, float epsilon,
-                                 Element* to) {
-  for (; count > 0; --count, from += width, to += width) {
-    Lanes squares = splat(0);
-    int64_t k = 0;
-    for (; k + 8 <= width; k += 8) {
-      const Lanes x = load(from + k);
-      squares = fused(x, x, squares);
-    }
-    float sum = sumOf(squares);
-    for (int64_t rest = k; rest < width; ++rest) sum += static_cast<float>(from[rest]) * static_cast<float>(from[rest]);
-    const float scale = 1 / std::sqrt(sum / static_cast<float>(width) + epsilon);
-    for (k = 0; k + 8 <= width; k += 8) store(to + k, times(times(load(from + k), splat(scale)), load(weight + k)));
-    for (; k < width; ++k) to[k] = static_cast<Element>(static_cast<float>(from[k]) * scale * static_cast<float>(weight[k]));
-  }
+LLAVA_LANES_TARGET void addRow(const Element* from, const Element* other, int64_t width, Element* to) {
+  int64_t k = 0;
+  for (; k + 8 <= width; k += 8) store(to + k, plus(load(from + k), load(other + k)));
+  for (; k < width; ++k) to[k] = static_cast<Element>(static_cast<float>(from[k]) + static_cast<float>(other[k]));
 }
 
-// x / √(mean(x²) + ε) · w over the last dimension, in float32 between. Only inference has it: its sums have another order than
-// libtorch's, and a learner's passes that record gradients must be those that do not, to the bit.
-at::Tensor rmsNorm(const at::Tensor& input, const at::Tensor& weight, double epsilon) {
-  const int64_t width = weight.numel();
-  const bool isApart = c10::InferenceMode::is_enabled() && hasLanesFor(input, {weight}) && input.numel() > 0;
-  if (!isApart) return at::rms_norm(input, weight.sizes(), weight, epsilon);
-  TORCH_CHECK(weight.dim() == 1 && input.dim() > 0 && input.size(-1) == width, "expected [..., n] and [n], got ",
+// A row divided by the root of its mean square, and scaled.
+template <typename Element>
+LLAVA_LANES_TARGET void normRow(const Element* from, const Element* weight, int64_t width, float epsilon, Element* to) {
+  Lanes squares = splat(0);
+  int64_t k = 0;
+  for (; k + 8 <= width; k += 8) {
+    const Lanes x = load(from + k);
+    squares = fused(x, x, squares);
+  }
+  float sum = sumOf(squares);
+  for (int64_t rest = k; rest < width; ++rest) sum += static_cast<float>(from[rest]) * static_cast<float>(from[rest]);
+  const float scale = 1 / std::sqrt(sum / static_cast<float>(width) + epsilon);
+  for (k = 0; k + 8 <= width; k += 8) store(to + k, times(times(load(from + k), splat(scale)), load(weight + k)));
+  for (; k < width; ++k) to[k] = static_cast<Element>(static_cast<float>(from[k]) * scale * static_cast<float>(weight[k]));
+}
+
+// Only inference has a norm of its own: its sums have another order than libtorch's, and a learner's passes that record gradients
+// must be those that do not, to the bit.
+bool isNormApart(const at::Tensor& input, const at::Tensor& weight) {
+  if (!c10::InferenceMode::is_enabled() || !hasLanesFor(input, {weight}) || input.numel() == 0) return false;
+  TORCH_CHECK(weight.dim() == 1 && input.dim() > 0 && input.size(-1) == weight.numel(), "expected [..., n] and [n], got ",
               input.sizes(), " and ", weight.sizes());
+  return true;
+}
+
+// Calls work(row) for rows of a width.
+template <typename Work>
+void eachRow(const at::Tensor& rows, int64_t width, const Work& work) {
+  inParallel(rows.numel() / width, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) work(row);
+  });
+}
+
+// x / √(mean(x²) + ε) · w over the last dimension, in float32 between.
+at::Tensor rmsNorm(const at::Tensor& input, const at::Tensor& weight, double epsilon) {
+  if (!isNormApart(input, weight)) return at::rms_norm(input, weight.sizes(), weight, epsilon);
+  const int64_t width = weight.numel();
   const at::Tensor rows = input.contiguous(), scale = weight.contiguous(), output = at::empty_like(rows);
   withElement(input.scalar_type(), [&]<typename Element>(Element) {
     const Element* from = rows.const_data_ptr<Element>();
+    const Element* by = scale.const_data_ptr<Element>();
     Element* to = output.mutable_data_ptr<Element>();
-    inParallel(rows.numel() / width, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
-      normRows(from + begin * width, scale.const_data_ptr<Element>(), end - begin, width, static_cast<float>(epsilon),
-               to + begin * width);
+    eachRow(rows, width, [&](int64_t row) {
+      normRow(from + row * width, by, width, static_cast<float>(epsilon), to + row * width);
     });
   });
   return output;
 }
 
-template <typename Element>
-LLAVA_LANES Lanes turned(Lanes x, const Element* wave) {
-  return rounded<Element>(times(x, load(wave)));
+// input + other, and the norm of it.
+std::vector<at::Tensor> addRmsNorm(const at::Tensor& input, const at::Tensor& other, const at::Tensor& weight, double epsilon) {
+  if (!isNormApart(input, weight) || !hasLanesFor(input, {other}) || input.sizes() != other.sizes()) {
+    const at::Tensor sum = input.add(other);
+    return {sum, rmsNorm(sum, weight, epsilon)};
+  }
+  const int64_t width = weight.numel();
+  const at::Tensor rows = input.contiguous(), others = other.contiguous(), scale = weight.contiguous();
+  const at::Tensor sum = at::empty_like(rows), output = at::empty_like(rows);
+  withElement(input.scalar_type(), [&]<typename Element>(Element) {
+    const Element* from = rows.const_data_ptr<Element>();
+    const Element* more = others.const_data_ptr<Element>();
+    const Element* by = scale.const_data_ptr<Element>();
+    Element* both = sum.mutable_data_ptr<Element>();
+    Element* to = output.mutable_data_ptr<Element>();
+    eachRow(rows, width, [&](int64_t row) {
+      addRow(from + row * width, more + row * width, width, both + row * width);
+      normRow(both + row * width, by, width, static_cast<float>(epsilon), to + row * width);
+    });
+  });
+  return {sum, output};
 }
 
-// One head's d numbers, of which i turns together with i + d/2; rounded after each operation, as libtorch's operators would.
 template <typename Element>
-LLAVA_LANES_TARGET void turn(const Element* from, const Element* cos, const Element* sin, int64_t half, Element* to) {
-  const auto both = [](float product, float other, float sign) {
-    return static_cast<Element>(static_cast<float>(static_cast<Element>(product)) +
-                                sign * static_cast<float>(static_cast<Element>(other)));
-  };
-  int64_t k = 0;
-  for (; k + 8 <= half; k += 8) {
-    const Lanes first = load(from + k), second = load(from + half + k);
-    store(to + k, minus(turned(first, cos + k), turned(second, sin + k)));
-    store(to + half + k, plus(turned(second, cos + half + k), turned(first, sin + half + k)));
-  }
-  for (; k < half; ++k) {
-    const float first = from[k], second = from[half + k];
-    to[k] = both(first * static_cast<float>(cos[k]), second * static_cast<float>(sin[k]), -1);
-    to[half + k] = both(second * static_cast<float>(cos[half + k]), first * static_cast<float>(sin[half + k]), 1);
-  }
+LLAVA_LANES Lanes gatedLanes(Lanes gate, Lanes up) {
+  const Lanes power = exponential(smaller(gate, minus(splat(0), gate)));  // e^−|x|
+  const Lanes sigmoid = over(chosenBelow(gate, 0, power, splat(1)), plus(splat(1), power));
+  return times(rounded<Element>(times(gate, sigmoid)), up);
 }
+
+template <typename Element>
+LLAVA_LANES_TARGET void gateRow(const Element* gate, const Element* up, int64_t count, Element* to) {
+  int64_t k = 0;
+  for (; k + 8 <= count; k += 8) store(to + k, gatedLanes<Element>(load(gate + k), load(up + k)));
+  if (k == count) return;
+  Element rest[3][8] = {};
+  std::copy(gate + k, gate + count, rest[0]);
+  std::copy(up + k, up + count, rest[1]);
+  store(rest[2], gatedLanes<Element>(load(rest[0]), load(rest[1])));
+  std::copy_n(rest[2], count - k, to + k);
+}
+
+// silu(gate) · up, in float32 between; only inference has it, as the norm.
+at::Tensor gatedSilu(const at::Tensor& gate, const at::Tensor& up) {
+  const bool isApart = c10::InferenceMode::is_enabled() && hasLanesFor(gate, {up}) && gate.sizes() == up.sizes();
+  if (!isApart) return llava::silu(gate).mul(up);
+  const at::Tensor gates = gate.contiguous(), ups = up.contiguous(), output = at::empty_like(gates);
+  withElement(gate.scalar_type(), [&]<typename Element>(Element) {
+    inParallel((gates.numel() + 7) / 8, kGatedGrain / 8, [&](int64_t begin, int64_t end) {
+      const int64_t first = begin * 8, count = std::min(end * 8, gates.numel()) - first;
+      gateRow(gates.const_data_ptr<Element>() + first, ups.const_data_ptr<Element>() + first, count,
+              output.mutable_data_ptr<Element>() + first);
+    });
+  });
+  return output;
+}
+
+}  // namespace
 
 // x [B, H, T, d] turned by angles whose cosines and sines are [1 or B, 1, T, d].
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
@@ -126,8 +180,12 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
   return output;
 }
 
+namespace {
+
 TORCH_LIBRARY_FRAGMENT(llava, library) {
   library.def("rms_norm(Tensor input, Tensor weight, float eps) -> Tensor", rmsNorm);
+  library.def("add_rms_norm(Tensor input, Tensor other, Tensor weight, float eps) -> Tensor[]", addRmsNorm);
+  library.def("gated_silu(Tensor gate, Tensor up) -> Tensor", gatedSilu);
   library.def("rotate(Tensor x, Tensor cos, Tensor sin) -> Tensor", rotate);
 }
 

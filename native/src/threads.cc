@@ -5,6 +5,7 @@
 #include <ATen/TensorIterator.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace llava {
 
@@ -17,11 +18,15 @@ void inParallel(int64_t count, int64_t grain, const std::function<void(int64_t, 
     return;
   }
   // An element for each part: its place among them says which it is.
-  static const at::Tensor elements = at::empty({1024}, at::kByte);
-  const auto* first = static_cast<const char*>(elements.const_data_ptr());
-  const int64_t used = std::min<int64_t>(parts, elements.numel());
-  const at::Tensor some = elements.narrow(0, 0, used);
-  auto loop = at::TensorIterator::borrowing_nullary_op(some);
+  constexpr int64_t kMost = 1024;
+  static const std::vector<at::Tensor> elements = [] {
+    std::vector<at::Tensor> all;
+    for (int64_t count = 0; count <= kMost; ++count) all.push_back(at::empty({count}, at::kByte));
+    return all;
+  }();
+  const int64_t used = std::min(parts, kMost);
+  const auto* first = static_cast<const char*>(elements[used].const_data_ptr());
+  auto loop = at::TensorIterator::borrowing_nullary_op(elements[used]);
   loop.for_each(
       [&](char** data, const int64_t*, int64_t size, int64_t) {
         const int64_t part = data[0] - first;

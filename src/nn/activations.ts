@@ -9,3 +9,7 @@ export const activations = {
   silu: (x: Tensor) => aten.silu(x),
   relu: (x: Tensor) => aten.relu(x),
 } as const;
+
+/** What a gate lets through of something: its activation times it. */
+export const gated = (activation: keyof typeof activations, gate: Tensor, through: Tensor): Tensor =>
+  activation === "silu" ? aten.gatedSilu(gate, through) : activations[activation](gate).mul(through);

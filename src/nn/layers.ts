@@ -68,6 +68,12 @@ export class RmsNorm extends Module {
   forward(input: Tensor): Tensor {
     return aten.rmsNorm(input, this.weight.to(input.dtype), this.epsilon);
   }
+
+  /** A sum and its norm. */
+  ofSum(input: Tensor, other: Tensor): readonly [sum: Tensor, normed: Tensor] {
+    const both = aten.addRmsNorm(input, other, this.weight.to(input.dtype), this.epsilon);
+    return both as [Tensor, Tensor];
+  }
 }
 
 /** x / √(mean(x²) + ε) · (1 + w), in float32 whatever the type of x: a sum with 1 would lose w in fewer bits. */
@@ -75,6 +81,11 @@ export class RmsNormFromOne extends RmsNorm {
   override forward(input: Tensor): Tensor {
     const scale = this.weight.to("float32").add(1);
     return aten.rmsNorm(input.to("float32"), scale, this.epsilon).to(input.dtype);
+  }
+
+  override ofSum(input: Tensor, other: Tensor): readonly [sum: Tensor, normed: Tensor] {
+    const sum = input.add(other);
+    return [sum, this.forward(sum)];
   }
 }
 

@@ -17,6 +17,7 @@ import {
   PUBLISHED_TOWERS,
   parseVisionConfig,
 } from "../models/index.ts";
+import { PanelEmbedding, PanelLinear } from "../nn/index.ts";
 import type { GgufMetadata } from "../processing/tokenizer/index.ts";
 import { type DType, isFloating, noGrad, type Tensor } from "../torch/index.ts";
 import { type PromptFiles, writePromptFiles } from "./prompt-files.ts";
@@ -69,6 +70,7 @@ export function saveModel(
     valuesOf?: WriteOptions["valuesOf"];
   },
 ): void {
+  requireFileLayout(model);
   const blocks = [...model.namedParameters()].find(([, { dtype: kept }]) => !isFloating(kept));
   if (blocks !== undefined)
     throw new LlavaError("usage", `${folder} is not written: ${blocks[0]} is kept in few bits`, {
@@ -112,6 +114,15 @@ export function withTying(config: JsonObject, { languageModel }: Llava): JsonObj
     tie_word_embeddings,
     ...(text && { text_config: { ...text, tie_word_embeddings } }),
   };
+}
+
+/** @throws LlavaError "usage" for a model whose weights lie otherwise than files have them */
+export function requireFileLayout(model: Llava): void {
+  for (const [name, module] of model.namedModules())
+    if (module instanceof PanelLinear || module instanceof PanelEmbedding)
+      throw new LlavaError("usage", `the weight of ${name} lies in panels, in which it is not written`, {
+        hint: "Load the model anew: an engine laid this one out for itself. Or give the engine `panels: false`.",
+      });
 }
 
 /** The model's weights and, as they were loaded, those of the checkpoint that it has no place for. */

@@ -27,5 +27,5 @@ export { MappedFile, releasePages } from "./mapped-file.ts";
 export { metaTensor } from "./meta-tensor.ts";
 export { closeGroups, openGroup, openStore, type Store } from "./process-groups.ts";
 export * from "./runtime.ts";
-export { keep, liveTensors, scope } from "./scope.ts";
+export { keep, liveTensors, owned, scope } from "./scope.ts";
 export { aten, Tensor } from "./tensor.ts";

@@ -85,8 +85,13 @@ export const schemas = {
   linear: "llava::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
   linearOfRows: "llava::linear_of_rows(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
   multipliesRowsApart: "llava::multiplies_rows_apart(Tensor input) -> bool",
+  panelsOf: "llava::panels_of(Tensor[] weights) -> Tensor[]",
+  linearsOfPanels:
+    "llava::linears_of_panels(Tensor input, Tensor[] panels, int[] outputs, Tensor[] biases) -> Tensor[]",
+  rowsOfPanels: "llava::rows_of_panels(Tensor panels, Tensor outputs, int width, DType dtype) -> Tensor",
+  hugeEmpty: "llava::huge_empty(int[] size, DType dtype) -> Tensor",
   attendPages:
-    "llava::attend_pages(Tensor query, Tensor key, Tensor value, Tensor[] slabs, Tensor tables, Tensor places, int layer) -> Tensor",
+    "llava::attend_pages(Tensor query, Tensor key, Tensor value, Tensor? cos, Tensor? sin, Tensor[] slabs, Tensor tables, Tensor places, int layer) -> Tensor",
   quantizedLinear:
     "llava::quantized_linear(Tensor input, Tensor blocks, str type, Tensor? bias=None) -> Tensor",
   quantize: "llava::quantize(Tensor values, str type) -> Tensor",
@@ -99,6 +104,8 @@ export const schemas = {
     "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor",
   likeliest: "llava::likeliest(Tensor rows) -> Tensor",
   rmsNorm: "llava::rms_norm(Tensor input, Tensor weight, float eps) -> Tensor",
+  addRmsNorm: "llava::add_rms_norm(Tensor input, Tensor other, Tensor weight, float eps) -> Tensor[]",
+  gatedSilu: "llava::gated_silu(Tensor gate, Tensor up) -> Tensor",
   rotate: "llava::rotate(Tensor x, Tensor cos, Tensor sin) -> Tensor",
   softmax: "softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",
   logSoftmax: "log_softmax.int(Tensor self, int dim, DType? dtype=None) -> Tensor",

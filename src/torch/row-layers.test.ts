@@ -6,12 +6,14 @@ import {
   cat,
   type DType,
   Generator,
+  grad,
   inference,
   noGrad,
   randn,
   scope,
   setNumThreads,
   type Tensor,
+  tensor,
 } from "./index.ts";
 
 const generator = new Generator(8);
@@ -81,7 +83,63 @@ for (const dtype of ["float32", "bfloat16", "float16"] as const satisfies readon
           }
         }),
       ));
+
+    test("a sum and its norm in one go have the bits of one after the other", () =>
+      inference(() =>
+        scope(() => {
+          for (const width of [1, 7, 64, 100, 576]) {
+            const [x, y] = [0, 1].map(() => randn([40, width], generator).to(dtype)) as [Tensor, Tensor];
+            const weight = randn([width], generator).to(dtype);
+            const [sum, both] = aten.addRmsNorm(x, y, weight, 1e-5);
+            assert.deepEqual(numbersOf(sum!), numbersOf(x.add(y)));
+            assert.deepEqual(numbersOf(both!), numbersOf(aten.rmsNorm(x.add(y), weight, 1e-5)));
+          }
+        }),
+      ));
+
+    test("a gate lets through what silu makes of it, each element as if alone", () =>
+      inference(() =>
+        scope(() => {
+          const bound = { float32: 2 ** -21, bfloat16: 2 ** -7, float16: 2 ** -9 }[dtype];
+          for (const count of [1, 8, 13, 1000, 20_000]) {
+            const [gate, up] = [0, 1].map(() => randn([count], generator).mul(4).to(dtype)) as [
+              Tensor,
+              Tensor,
+            ];
+            const whole = aten.gatedSilu(gate, up);
+            const [x, y] = [gate, up].map((tensor) => tensor.to("float64"));
+            const expected = x!.mul(x!.sigmoid()).mul(y!);
+            const off = whole.to("float64").sub(expected).abs().div(expected.abs().add(1e-3)).amax().item();
+            assert.ok(off <= bound, `off by ${off} of ${count}`);
+            const [start, end] = [Math.floor(count / 3), Math.ceil(count / 2)];
+            const part = aten.gatedSilu(gate.slice(0, start, end), up.slice(0, start, end));
+            assert.deepEqual(numbersOf(part), numbersOf(whole.slice(0, start, end)));
+          }
+        }),
+      ));
   });
+
+test("a gate far from 0 is open or shut, and what is no number stays none", () =>
+  inference(() =>
+    scope(() => {
+      const gate = tensor([-1e4, -90, 0, 90, 1e4, Number.NaN, Number.POSITIVE_INFINITY]);
+      const found = aten.gatedSilu(gate, gate.mul(0).add(2).fill_(2)).toNumbers();
+      assert.ok(Math.abs(found[0]!) === 0 && Math.abs(found[1]!) < 1e-30 && found[2] === 0, `${found}`);
+      assert.deepEqual(found.slice(3), [180, 2e4, Number.NaN, Number.POSITIVE_INFINITY]);
+    }),
+  ));
+
+test("a learner's gates have the gradients of libtorch's operators", () =>
+  scope(() => {
+    const gradients = (gated: (gate: Tensor, up: Tensor) => Tensor) => {
+      const [gate, up] = [tensor([-2, 0.5, 3]).requiresGrad_(), tensor([1, -2, 0.25]).requiresGrad_()];
+      return grad([gated(gate, up).sum()], [gate, up]).map((gradient) => gradient!.toNumbers());
+    };
+    assert.deepEqual(
+      gradients((gate, up) => aten.gatedSilu(gate, up)),
+      gradients((gate, up) => aten.silu(gate).mul(up)),
+    );
+  }));
 
 test("a learner's norms have the same bits with gradients and without", () =>
   scope(() => {

@@ -7,6 +7,7 @@ import {
   Generator,
   inference,
   linear,
+  longTensor,
   quantize,
   quantizedLinear,
   randn,
@@ -43,6 +44,20 @@ function assertApart(input: Tensor, make: (rows: Tensor) => Tensor): void {
   );
 }
 
+/** Whether it is x · wᵀ + b, within what its type leaves open. */
+function assertIsProduct(
+  found: Tensor,
+  given: readonly [input: Tensor, weight: Tensor, bias: Tensor | undefined],
+  dtype: "float32" | "bfloat16" | "float16",
+): void {
+  const [x, w, b] = given.map((tensor) => tensor?.to("float64"));
+  const expected = aten.linear(x!, w!, b);
+  const size = aten.linear(x!.abs(), w!.abs(), b?.abs());
+  const bound = { float32: 1e-6, bfloat16: 2 ** -8, float16: 2 ** -11 }[dtype];
+  const off = found.to("float64").sub(expected).abs().div(size.add(1e-3)).amax().item();
+  assert.ok(off <= bound, `off by ${off}`);
+}
+
 for (const dtype of ["float32", "bfloat16", "float16"] as const)
   describe(`rows apart in ${dtype}`, () => {
     for (const [inputs, outputs] of [
@@ -61,12 +76,46 @@ for (const dtype of ["float32", "bfloat16", "float16"] as const)
             for (const offset of [undefined, bias]) {
               const make = (rows: Tensor) => rowsApart(() => linear(rows, weight, offset));
               assertApart(input, make);
-              const [x, w, b] = [input, weight, offset].map((tensor) => tensor?.to("float64"));
-              const expected = aten.linear(x!, w!, b);
-              const size = aten.linear(x!.abs(), w!.abs(), b?.abs());
-              const bound = { float32: 1e-6, bfloat16: 2 ** -8, float16: 2 ** -11 }[dtype];
-              const off = make(input).to("float64").sub(expected).abs().div(size.add(1e-3)).amax().item();
-              assert.ok(off <= bound, `off by ${off}`);
+              assertIsProduct(make(input), [input, weight, offset], dtype);
+            }
+          }),
+        ));
+
+    for (const [inputs, outputs] of [
+      [1, 1],
+      [7, 5],
+      [24, 16],
+      [100, 77],
+      [577, 50],
+    ] as const)
+      test(`panels of a weight [${outputs}, ${inputs}] give each row the same bits, in one go or alone, and hold the weight`, () =>
+        inference(() =>
+          scope(() => {
+            const make = (shape: readonly number[]) => randn(shape, generator).to(dtype);
+            const weights = [make([outputs, inputs]), make([3, inputs]), make([outputs + 40, inputs])];
+            const biases = weights.map((weight) => make([weight.size(0)]));
+            const panels = aten.panelsOf(weights);
+            const sizes = weights.map((weight) => weight.size(0));
+            const input = make([ROWS, inputs]);
+            for (const offsets of [[], biases]) {
+              const all = aten.linearsOfPanels(input, panels, sizes, offsets);
+              for (const [i, weight] of weights.entries()) {
+                const own = offsets.slice(i, i + 1);
+                const alone = (rows: Tensor) =>
+                  aten.linearsOfPanels(rows, [panels[i]!], [sizes[i]!], own)[0]!;
+                assertApart(input, alone);
+                assert.deepEqual(
+                  all[i]!.to("float32").toFloat32Array(),
+                  alone(input).to("float32").toFloat32Array(),
+                );
+                assertIsProduct(all[i]!, [input, weight, own[0]], dtype);
+              }
+            }
+            for (const [i, weight] of weights.entries()) {
+              const chosen = Array.from({ length: 9 }, (_, k) => (k * 5) % sizes[i]!);
+              const rows = aten.rowsOfPanels(panels[i]!, longTensor(chosen), inputs, dtype);
+              const expected = weight.indexSelect(0, longTensor(chosen));
+              assert.deepEqual(rows.to("float32").toFloat32Array(), expected.to("float32").toFloat32Array());
             }
           }),
         ));
@@ -100,5 +149,27 @@ test("products of other types are libtorch's own", () => {
     assert.throws(() => aten.linearOfRows(x, weight), /apart/);
     const odd = randn([3, 5], generator);
     assert.throws(() => aten.linearOfRows(odd, randn([2, 4], generator)), /expected/);
+  });
+});
+
+test("panels are refused where they are not of that weight", () => {
+  scope(() => {
+    const [weight, other] = [randn([20, 8], generator), randn([20, 8], generator).to("bfloat16")];
+    const [panels] = aten.panelsOf([weight]);
+    assert.throws(() => aten.panelsOf([weight, other]), /one floating type/);
+    assert.throws(() => aten.panelsOf([]), /no weights/);
+    const input = randn([2, 8], generator);
+    for (const [x, outputs] of [
+      [input, 40],
+      [randn([2, 9], generator), 20],
+      [input.to("bfloat16"), 20],
+    ] as const)
+      assert.throws(() => aten.linearsOfPanels(x, [panels!], [outputs], []), /expected panels/);
+    assert.throws(
+      () => aten.linearsOfPanels(input, [panels!], [20], [randn([3], generator)]),
+      /expected a bias/,
+    );
+    assert.throws(() => aten.linearsOfPanels(input.to("float64"), [panels!], [20], []), /not multiplied/);
+    assert.throws(() => aten.rowsOfPanels(panels!, longTensor([32]), 8, "float32"), /no output 32/);
   });
 });

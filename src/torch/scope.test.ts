@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collectGarbage } from "../../test/support/garbage.ts";
-import { keep, liveTensors, ones, scope, type Tensor, zeros } from "./index.ts";
+import { aten, keep, liveTensors, ones, owned, scope, type Tensor, zeros } from "./index.ts";
 
 /** Runs `body` and checks how many more tensors are alive afterwards. */
 function leaves(count: number, body: () => void): void {
@@ -151,4 +151,42 @@ test("a view keeps its storage alive without the tensor it was made of", () => {
   const view = scope(() => ones([4]).mul(3).slice(0, 1, 3));
   collectGarbage();
   assert.deepEqual(view.toNumbers(), [3, 3]);
+});
+
+test("a tensor with an owner outlives its scope and the garbage collector, and what was made on its way does not", () => {
+  let tensor!: Tensor;
+  leaves(1, () => {
+    scope(() => {
+      tensor = owned(() => ones([3]).add(1));
+    });
+    collectGarbage();
+    assert.deepEqual(tensor.toNumbers(), [2, 2, 2]);
+  });
+  leaves(-1, () => tensor.dispose());
+  leaves(0, () =>
+    assert.throws(
+      () =>
+        owned((): Tensor => {
+          ones([2]);
+          throw new Error("in vain");
+        }),
+      /in vain/,
+    ),
+  );
+});
+
+test("memory in large pages is memory as any other, which goes with its tensor", () => {
+  for (const [shape, dtype] of [
+    [[3, 5], "int16"],
+    [[(1 << 20) + 1, 3], "float32"],
+  ] as const)
+    leaves(0, () => {
+      const tensor = owned(() => aten.hugeEmpty(shape, dtype));
+      assert.deepEqual([tensor.shape, tensor.dtype], [shape, dtype]);
+      assert.equal(
+        scope(() => tensor.fill_(1).sum().item()),
+        tensor.elements,
+      );
+      tensor.dispose();
+    });
 });

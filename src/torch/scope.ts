@@ -38,6 +38,29 @@ export function keep<T extends Handle>(tensor: T): T {
   return tensor;
 }
 
+/**
+ * The tensor that `make` gives, for an owner who disposes of it without fail: the garbage collector neither takes it nor is told of
+ * its memory, of which much would make it collect. What else is made on the way is freed.
+ */
+export function owned<T extends Handle>(make: () => T): T {
+  const outer = current;
+  const made: Handle[] = [];
+  current = made;
+  let tensor: T | undefined;
+  try {
+    tensor = make();
+    return tensor;
+  } finally {
+    current = outer;
+    const others = made.filter((other) => other !== tensor);
+    native.releaseAll(
+      Int32Array.from(others, ({ slot }) => slot),
+      others.length,
+    );
+    for (const other of others) other.slot = -1;
+  }
+}
+
 type Synchronous<R> = R extends PromiseLike<unknown> ? never : R;
 
 /**

@@ -2,15 +2,16 @@ import { layouts, type Naming, naming } from "../../checkpoint/index.ts";
 import {
   type AttentionMask,
   type AttentionStep,
-  activations,
   attend,
   CacheStep,
   Embedding,
   freeing,
+  gated,
   KeyValueCache,
   Linear,
   Module,
   PageStore,
+  project,
   RmsNorm,
   RmsNormFromOne,
   type RotaryAngles,
@@ -54,13 +55,15 @@ class LlamaAttention extends Module {
 
   forward(hidden: Tensor, layer: number, { angles, attention, step }: LayerContext): Tensor {
     const [batch, length] = hidden.shape as [number, number, number];
-    const heads = (x: Tensor) => x.view([batch, length, -1, this.#headDim]).transpose(1, 2);
-    const normed = (x: Tensor, norm: RmsNorm | undefined) => norm?.forward(x) ?? x;
-    const query = rotate(normed(heads(this.qProj.forward(hidden)), this.qNorm), angles); // [B, H, T, d]
-    const key = rotate(normed(heads(this.kProj.forward(hidden)), this.kNorm), angles); // [B, Hkv, T, d]
-    const value = heads(this.vProj.forward(hidden));
-    const attended = step?.attend(layer, query, key, value) ?? attend(query, key, value, attention);
-    return this.oProj.forward(attended);
+    const [q, k, value] = project(hidden, [this.qProj, this.kProj, this.vProj]).map((x) =>
+      x.view([batch, length, -1, this.#headDim]),
+    ) as [Tensor, Tensor, Tensor]; // [B, T, H or Hkv, d]
+    const query = this.qNorm?.forward(q) ?? q;
+    const key = this.kNorm?.forward(k) ?? k;
+    if (step?.attendTurned) return this.oProj.forward(step.attendTurned(layer, query, key, value, angles));
+    const turned = [query, key].map((x) => rotate(x.transpose(1, 2), angles)) as [Tensor, Tensor]; // [B, H, T, d]
+    const seen = [...turned, value.transpose(1, 2)] as const;
+    return this.oProj.forward(step?.attend(layer, ...seen) ?? attend(...seen, attention));
   }
 }
 
@@ -69,7 +72,7 @@ class LlamaMlp extends Module {
   readonly gateProj: Linear;
   readonly upProj: Linear;
   readonly downProj: Linear;
-  readonly #act: (x: Tensor) => Tensor;
+  readonly #act: LlamaConfig["hiddenAct"];
 
   constructor(config: LlamaConfig) {
     super();
@@ -77,11 +80,12 @@ class LlamaMlp extends Module {
     this.gateProj = new Linear(hiddenSize, intermediateSize, { bias: mlpBias });
     this.upProj = new Linear(hiddenSize, intermediateSize, { bias: mlpBias });
     this.downProj = new Linear(intermediateSize, hiddenSize, { bias: mlpBias });
-    this.#act = activations[config.hiddenAct];
+    this.#act = config.hiddenAct;
   }
 
   forward(hidden: Tensor): Tensor {
-    return this.downProj.forward(this.#act(this.gateProj.forward(hidden)).mul(this.upProj.forward(hidden)));
+    const [gate, up] = project(hidden, [this.gateProj, this.upProj]);
+    return this.downProj.forward(gated(this.#act, gate!, up!));
   }
 }
 
@@ -104,8 +108,9 @@ class LlamaLayer extends Module {
   }
 
   forward(hidden: Tensor, layer: number, context: LayerContext): Tensor {
-    const attended = hidden.add(this.selfAttn.forward(this.inputLayernorm.forward(hidden), layer, context));
-    return attended.add(this.mlp.forward(this.postAttentionLayernorm.forward(attended)));
+    const seen = this.selfAttn.forward(this.inputLayernorm.forward(hidden), layer, context);
+    const [attended, normed] = this.postAttentionLayernorm.ofSum(hidden, seen);
+    return attended.add(this.mlp.forward(normed));
   }
 }
 

@@ -13,6 +13,7 @@ import {
   setNumThreads,
   type Tensor,
 } from "../../torch/index.ts";
+import { type RotaryAngles, RotaryEmbedding, rotate } from "../rotary.ts";
 import { type PagedPiece, PagedStep } from "./paged-step.ts";
 import { PAGE, PageStore } from "./pages.ts";
 
@@ -75,6 +76,47 @@ for (const dtype of ["float32", "bfloat16", "float16"] as const)
             const bound = { float32: 2e-6, bfloat16: 2e-2, float16: 2e-3 }[dtype];
             for (const [i, value] of near!.entries())
               assert.ok(Math.abs(value - right![i]!) <= bound * Math.max(1, Math.abs(right![i]!)));
+          }
+        }),
+      );
+    });
+
+    test("turns queries and keys to the bits of those that are turned before", () => {
+      using generator = new Generator(6);
+      inference(() =>
+        scope(() => {
+          for (const [headDim, group] of [
+            [8, 1],
+            [20, 3],
+            [64, 2],
+          ] as const) {
+            const { query, key, value } = sequenceOf(generator, headDim, dtype, group);
+            const rotary = new RotaryEmbedding(headDim, 1e4);
+            const give = (turn: (step: PagedStep, angles: RotaryAngles, start: number) => Tensor) => {
+              using store = new PageStore({ ...size, headDim, dtype });
+              const lent = Array.from({ length: pages }, () => store.take());
+              return [0, length - 1].map((start) => {
+                const tokens = start === 0 ? length - 1 : 1;
+                const step = new PagedStep(store, [{ pages: lent, start, tokens }]);
+                const angles = rotary.angles(step.positions, dtype);
+                return turn(step, angles, start).to("float32").toFloat32Array();
+              });
+            };
+            const part = (x: Tensor, start: number) => x.slice(2, start, start === 0 ? length - 1 : length);
+            const before = give((step, angles, start) =>
+              step.attend(
+                0,
+                rotate(part(query, start), angles),
+                rotate(part(key, start), angles),
+                part(value, start),
+              ),
+            );
+            const [q, k, v] = [query, key, value];
+            const within = give((step, angles, start) => {
+              const [queries, keys, values] = [q, k, v].map((x) => part(x, start).transpose(1, 2));
+              return step.attendTurned(0, queries!, keys!, values!, angles);
+            });
+            assert.deepEqual(within, before);
           }
         }),
       );

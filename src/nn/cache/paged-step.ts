@@ -1,5 +1,5 @@
 import { aten, longTensor, type Tensor } from "../../torch/index.ts";
-import type { RopeFactors } from "../rotary.ts";
+import type { RopeFactors, RotaryAngles } from "../rotary.ts";
 import { PAGE, type PageStore } from "./pages.ts";
 import type { AttentionStep } from "./step.ts";
 
@@ -50,10 +50,22 @@ export class PagedStep implements AttentionStep {
   }
 
   attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor {
-    const [queries, keys, values] = [query, key, value].map((x) => x.transpose(1, 2).flatten(0, 1)); // [T, H, d]
-    return aten
-      .attendPages(queries!, keys!, values!, this.#slabs, this.#tables, this.#places, layer)
-      .unsqueeze(0); // [1, T, H·d]
+    const [queries, keys, values] = [query, key, value].map((x) => x.transpose(1, 2));
+    return this.#attend(layer, [queries!, keys!, values!], undefined);
+  }
+
+  attendTurned(layer: number, query: Tensor, key: Tensor, value: Tensor, angles: RotaryAngles): Tensor {
+    return this.#attend(layer, [query, key, value], angles);
+  }
+
+  /** Of each [1, T, H, d] → [1, T, H·d]. */
+  #attend(
+    layer: number,
+    [query, key, value]: [query: Tensor, key: Tensor, value: Tensor],
+    angles: RotaryAngles | undefined,
+  ): Tensor {
+    const [slabs, tables, places] = [this.#slabs, this.#tables, this.#places];
+    return aten.attendPages(query, key, value, angles?.cos, angles?.sin, slabs, tables, places, layer);
   }
 
   /** Pieces know by themselves how far their sequences are. */

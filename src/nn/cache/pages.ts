@@ -1,5 +1,5 @@
 import { LlavaError } from "../../errors.ts";
-import { byteWidth, type DType, empty, keep, type Tensor } from "../../torch/index.ts";
+import { aten, byteWidth, type DType, empty, owned, type Tensor } from "../../torch/index.ts";
 
 /** Positions of a page; native/src/pages.cc computes in pages of as many. */
 export const PAGE = 16;
@@ -79,7 +79,10 @@ export class PageStore implements Disposable {
   }
 
   #allocate(): number {
-    const tensor = keep(empty([this.#perSlab, ...this.#shape], { dtype: this.#dtype, device: this.device }));
+    const [shape, dtype, device] = [[this.#perSlab, ...this.#shape], this.#dtype, this.device];
+    const tensor = owned(() =>
+      device === "cpu" ? aten.hugeEmpty(shape, dtype) : empty(shape, { dtype, device }),
+    );
     const gap = this.#slabs.indexOf(undefined);
     const slab = gap < 0 ? this.#slabs.length : gap;
     this.#slabs[slab] = tensor;

@@ -1,6 +1,6 @@
 import { arange, cat, longTensor, type Tensor } from "../../torch/index.ts";
 import { type AttentionMask, attend, causalMask } from "../attention.ts";
-import type { RopeFactors } from "../rotary.ts";
+import type { RopeFactors, RotaryAngles } from "../rotary.ts";
 import type { CacheSpan, KeyValueCache } from "./cache.ts";
 
 /** What a forward pass needs of sequences that go on: where their new positions are, and what those see. */
@@ -10,6 +10,8 @@ export interface AttentionStep {
   readonly ropeFactors: RopeFactors;
   /** Adds key and value [B, Hkv, T, d] of one layer and attends to all of them: query [B, H, T, d] → [B, T, H·d]. */
   attend(layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor;
+  /** As `attend`, of query and key [B, T, H, d] before they are turned by their positions' angles, where both is done at once. */
+  attendTurned?(layer: number, query: Tensor, key: Tensor, value: Tensor, angles: RotaryAngles): Tensor;
   /** After the last layer. */
   advance(): void;
 }

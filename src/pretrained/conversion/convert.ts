@@ -12,6 +12,7 @@ import {
   type ModelOrigin,
   originalLayout,
   plain,
+  requireFileLayout,
   wholeState,
   withTowerInside,
   withTying,
@@ -83,6 +84,7 @@ export function convertModel(
   { to, output, dtype, maxShardBytes, ...types }: ConversionOptions,
 ): ConversionReport {
   requireFreeFolder(output);
+  requireFileLayout(model);
   if (origin === undefined)
     throw new LlavaError("usage", "a built-in model or an adapter has no layout to be converted", {
       hint: "Give a checkpoint's folder or hub name; llava train writes an adapter's model whole.",

@@ -6,13 +6,6 @@ import type { PageCache } from "./page-cache.ts";
 import { pagesOf } from "./pass.ts";
 import type { Places } from "./places.ts";
 
-/** Rows that products take up at once: a step of fewer takes as long. */
-const ROWS_AT_ONCE = 8;
-
-/** So many tokens of prompts, or some fewer, that the rows of a step come out even. */
-const beside = (answering: number, most: number): number =>
-  Math.max(1, most - ((answering + most) % ROWS_AT_ONCE));
-
 interface DealerOptions extends Required<Pick<ServingOptions, "stepTokens" | "interleavedTokens">> {
   /** Takes back all that a choice has. */
   readonly preempt: (choice: Choice) => void;
@@ -60,7 +53,7 @@ export class Dealer {
     const isWaitedFor = portions.size > 0;
     this.#isWaitedFor = isWaitedFor;
     const isImagesTurn = isWaitedFor && this.#hasInterleaved && this.#eyes.isBusy;
-    let budget = isImagesTurn ? 0 : isWaitedFor ? beside(portions.size, interleavedTokens) : stepTokens;
+    let budget = isImagesTurn ? 0 : isWaitedFor ? interleavedTokens : stepTokens;
     this.#hasInterleaved = false;
     const underWay = new Set<string>();
     for (const choice of ready) {

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { collectGarbage } from "../../../test/support/garbage.ts";
 import { essence, requestsOf, told } from "../../../test/support/served-requests.ts";
-import { loadCheckpoint } from "../../pretrained/index.ts";
+import { Linear, PanelLinear } from "../../nn/index.ts";
+import { convertModel, loadCheckpoint } from "../../pretrained/index.ts";
 import { type ServedRequest, userMessage } from "../../protocol/index.ts";
 import { liveTensors } from "../../torch/index.ts";
 import { ServingEngine, type ServingOptions } from "./index.ts";
@@ -68,6 +71,31 @@ for (const { name, dtype } of cases)
       assert.equal(liveTensors(), before);
     });
   });
+
+test("weights lie in panels unless they are to stay as they are, and a model with panels is not written", async () => {
+  const kinds = async (options: ServingOptions): Promise<Set<unknown>> => {
+    using pretrained = await loadCheckpoint(`${fixtures}llama`, { dtype: "float32" });
+    using engine = new ServingEngine({ id: "tiny", pretrained }, { memory: 1 << 24, ...options });
+    await told(engine.answer({ prompt: { ids: [1, 5] }, sampling: { maxTokens: 2 } }));
+    const { layers } = pretrained.model.languageModel;
+    return new Set(
+      layers.flatMap((layer) =>
+        [...layer.namedModules()].flatMap(([, module]) =>
+          module instanceof Linear ? [module.constructor] : [],
+        ),
+      ),
+    );
+  };
+  assert.deepEqual(await kinds({}), new Set([PanelLinear]));
+  assert.deepEqual(await kinds({ panels: false }), new Set([Linear]));
+  using pretrained = await loadCheckpoint(`${fixtures}llama`, { dtype: "float32" });
+  using _ = new ServingEngine({ id: "tiny", pretrained }, { memory: 1 << 24 });
+  const output = join(tmpdir(), "llava-never-written");
+  assert.throws(() => convertModel(pretrained, { to: "hf", output, maxShardBytes: 1e9 }), {
+    code: "usage",
+    message: /in panels/,
+  });
+});
 
 describe("a serving engine", async () => {
   const pretrained = await loadCheckpoint(`${fixtures}llama`, { dtype: "float32" });

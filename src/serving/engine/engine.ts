@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { totalmem } from "node:os";
 import { LlavaError } from "../../errors.ts";
 import { contextOf, type LocalModel, openPrompt, Sequence, type ToldToken } from "../../generation/index.ts";
+import { layInPanels } from "../../nn/index.ts";
 import type { PretrainedLlava } from "../../pretrained/index.ts";
 import type { ImageLoadOptions } from "../../processing/image/index.ts";
 import {
@@ -40,10 +41,17 @@ export class ServingEngine implements ServedModel, Disposable {
   #opening = 0;
   #isDisposed = false;
 
-  /** The model stays the caller's, and is used by nobody else meanwhile. */
+  /** The model stays the caller's, and is used by nobody else meanwhile; its weights may stay in panels. */
   constructor({ id, pretrained }: Pick<LocalModel, "id" | "pretrained">, options: ServingOptions = {}) {
     const { memory = Math.floor(totalmem() / 4), maxRunning = 32, queueLimit = 256 } = options;
-    const { stepTokens = 128, interleavedTokens = 12, cache = true, constraints, images = {} } = options;
+    const {
+      stepTokens = 128,
+      interleavedTokens = 12,
+      cache = true,
+      panels = true,
+      constraints,
+      images = {},
+    } = options;
     for (const [name, value] of Object.entries({ memory, maxRunning, stepTokens, interleavedTokens }))
       if (!(Number.isInteger(value) && value > 0))
         throw new LlavaError("usage", `${name} must be a whole number above 0, got ${value}`);
@@ -56,6 +64,12 @@ export class ServingEngine implements ServedModel, Disposable {
     this.queueLimit = queueLimit;
     this.maxRunning = maxRunning;
     this.vocabularySize = pretrained.model.languageModel.config.vocabSize;
+    const { languageModel } = pretrained.model;
+    if (panels)
+      layInPanels(languageModel, {
+        dtype: languageModel.computeDtype,
+        isTied: languageModel.config.tieWordEmbeddings,
+      });
     this.#scheduler = new Scheduler(pretrained, {
       ...{ memory, maxRunning, stepTokens, interleavedTokens, cache, images },
       describe: (choice, told) => this.#describe(choice, told),

@@ -14,14 +14,18 @@ export interface ServingOptions {
   /** Tokens of prompts that a step reads at most while nobody answers; 128. */
   readonly stepTokens?: number;
   /**
-   * Tokens of prompts that a step reads at most while somebody answers, who waits for it; 12. It is some fewer that, with a token
-   * of each who answers, come out as products take them up.
+   * Tokens of prompts that a step reads at most while somebody answers, who waits for it; 12.
    */
   readonly interleavedTokens?: number;
   /** Reads constraints; without it requests that state one are refused. */
   readonly constraints?: ConstraintCompiler;
   /** Whether what was read and seen is kept for later requests; true. */
   readonly cache?: boolean;
+  /**
+   * Whether the language model's weights are laid out anew, in panels, on CPUs that read those faster; true. They are then no
+   * longer those of the file that other processes have mapped too, and a model is not saved or trained with them.
+   */
+  readonly panels?: boolean;
   /** Limits for images of prompts. */
   readonly images?: ImageLoadOptions;
 }

@@ -12,6 +12,7 @@ export interface EngineFlags extends Pick<ModelFlags, "maxPixels" | "transparenc
   readonly running?: number;
   readonly queue?: number;
   readonly cache?: boolean;
+  readonly panels?: boolean;
 }
 
 export const addEngineOptions = (command: Command): Command =>
@@ -23,12 +24,16 @@ export const addEngineOptions = (command: Command): Command =>
     )
     .option("--running <n>", "answers under way at once (default: 32)", count)
     .option("--queue <n>", "requests that wait at most (default: 256)", count)
-    .option("--no-cache", "keep nothing of what was read and seen for later requests");
+    .option("--no-cache", "keep nothing of what was read and seen for later requests")
+    .option(
+      "--no-panels",
+      "leave weights as they are mapped from files: slower, in memory that replicas share",
+    );
 
 /** The engine of one of `models` models, which share the memory. */
 export async function openEngine(
   model: LocalModel,
-  { memory, running, queue, cache, maxPixels, transparency }: EngineFlags,
+  { memory, running, queue, cache, panels, maxPixels, transparency }: EngineFlags,
   { models, report }: { readonly models: number; readonly report: (line: string) => void },
 ): Promise<ServingEngine> {
   const { ServingEngine } = await import("../../../serving/engine/index.ts");
@@ -38,6 +43,7 @@ export async function openEngine(
     ...(running !== undefined && { maxRunning: running }),
     ...(queue !== undefined && { queueLimit: queue }),
     ...(cache !== undefined && { cache }),
+    ...(panels !== undefined && { panels }),
     ...(constraints && { constraints }),
     images: { ...(maxPixels !== undefined && { maxPixels }), ...(transparency && { transparency }) },
   });
