@@ -6,6 +6,14 @@ import type { PageCache } from "./page-cache.ts";
 import { pagesOf } from "./pass.ts";
 import type { Places } from "./places.ts";
 
+/** Rows of a step in which somebody waits, if prompts are read in it: what they are over, prompts have less. */
+const ROWS_TOGETHER = 16;
+/** Tokens of prompts that are read however many answer. */
+const FEWEST = 4;
+
+const beside = (answering: number, most: number): number =>
+  Math.min(most, Math.max(FEWEST, ROWS_TOGETHER - answering));
+
 interface DealerOptions extends Required<Pick<ServingOptions, "stepTokens" | "interleavedTokens">> {
   /** Takes back all that a choice has. */
   readonly preempt: (choice: Choice) => void;
@@ -53,7 +61,7 @@ export class Dealer {
     const isWaitedFor = portions.size > 0;
     this.#isWaitedFor = isWaitedFor;
     const isImagesTurn = isWaitedFor && this.#hasInterleaved && this.#eyes.isBusy;
-    let budget = isImagesTurn ? 0 : isWaitedFor ? interleavedTokens : stepTokens;
+    let budget = isImagesTurn ? 0 : isWaitedFor ? beside(portions.size, interleavedTokens) : stepTokens;
     this.#hasInterleaved = false;
     const underWay = new Set<string>();
     for (const choice of ready) {

@@ -45,7 +45,7 @@ export class ServingEngine implements ServedModel, Disposable {
   constructor({ id, pretrained }: Pick<LocalModel, "id" | "pretrained">, options: ServingOptions = {}) {
     const { memory = Math.floor(totalmem() / 4), maxRunning = 32, queueLimit = 256 } = options;
     const {
-      stepTokens = 128,
+      stepTokens = 96,
       interleavedTokens = 12,
       cache = true,
       panels = true,

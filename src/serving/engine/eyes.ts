@@ -138,8 +138,8 @@ export class Eyes implements Disposable {
   }
 
   /**
-   * Encodes one tile of the medium that waits longest, or as much of it as fits in the time and one segment of the tower;
-   * nothing to do: nothing.
+   * Encodes one tile of the medium that waits longest, or as many segments of the tower, one at least, as come nearest to the
+   * time; nothing to do: nothing.
    */
   look(milliseconds = Infinity): void {
     const [job] = this.#jobs.values();
@@ -149,9 +149,12 @@ export class Eyes implements Disposable {
     try {
       inference(() =>
         rowsApart(() => {
-          let hasMore: boolean;
-          do hasMore = scope(() => this.#encodeSegment(model, job));
-          while (hasMore && performance.now() < end);
+          let [hasMore, began, now] = [true, 0, performance.now()];
+          do {
+            began = now;
+            hasMore = scope(() => this.#encodeSegment(model, job));
+            now = performance.now();
+          } while (hasMore && now + (now - began) / 2 < end); // the next takes as long as the last
         }),
       );
     } catch (error) {

@@ -11,11 +11,9 @@ export interface ServingOptions {
   readonly maxRunning?: number;
   /** Requests that wait at most; 256. */
   readonly queueLimit?: number;
-  /** Tokens of prompts that a step reads at most while nobody answers; 128. */
+  /** Tokens of prompts that a step reads at most while nobody answers; 96. */
   readonly stepTokens?: number;
-  /**
-   * Tokens of prompts that a step reads at most while somebody answers, who waits for it; 12.
-   */
+  /** Tokens of prompts that a step reads at most while somebody answers, who waits for it; 12, and fewer beside more than four. */
   readonly interleavedTokens?: number;
   /** Reads constraints; without it requests that state one are refused. */
   readonly constraints?: ConstraintCompiler;
