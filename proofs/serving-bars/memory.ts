@@ -1,24 +1,26 @@
 import { ask, bodyOf, isAnswered } from "../../bench/serving/load.ts";
 import { metricsOf, residentBytes } from "../../bench/serving/servers.ts";
-import { type Bar, isIdle, until } from "./bar.ts";
+import { type Bar, isIdle, textOf, until } from "./bar.ts";
 
-/** Full before the first count is taken. */
-const BUDGET_GB = 0.25;
+/** Full before the first count is taken, by images that so many tokens of text come with. */
+const BUDGET_GB = 0.4;
+const FILLING = 400;
 const CLIENTS = 8;
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 export const memory: Bar = async (bench) => {
   await using server = await bench.start("--memory", String(BUDGET_GB));
   const start = residentBytes(server.child);
-  const [images, early] = [bench.count(2000, 40), bench.count(200, 20)];
+  const [images, early] = [bench.count(2000, 160), bench.count(200, 80)];
+  const filling = await textOf(server, FILLING);
   let [next, most, failed] = [0, start, 0];
   /** Each of the clients asks about an image that nobody asked about, and gives up in the middle where `isLeft`. */
-  const some = async (count: number, isLeft: boolean) => {
+  const some = async (count: number, isLeft: boolean, text = "What is it?") => {
     let left = count;
     const client = async () => {
       while (left-- > 0) {
         const body = await bodyOf(server, {
-          text: "What is it?",
+          text: `${next} ${text}`,
           images: [next++],
           tokens: isLeft ? 200 : 2,
         });
@@ -32,7 +34,7 @@ export const memory: Bar = async (bench) => {
     await until(server, isIdle);
     return residentBytes(server.child);
   };
-  const after = await some(early, false);
+  const after = await some(early, false, filling);
   const whole = await some(images - early, false);
   const aborted = await some(images, true);
   bench.tell(
