@@ -52,12 +52,11 @@ export function owned<T extends Handle>(make: () => T): T {
     return tensor;
   } finally {
     current = outer;
-    const others = made.filter((other) => other !== tensor);
-    native.releaseAll(
-      Int32Array.from(others, ({ slot }) => slot),
-      others.length,
+    leave(
+      made.filter((other) => other !== tensor),
+      outer,
+      undefined,
     );
-    for (const other of others) other.slot = -1;
   }
 }
 
